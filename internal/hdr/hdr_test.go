@@ -1,0 +1,143 @@
+package hdr
+
+import (
+	"bytes"
+	"encoding/json"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestOutOfRangeIsCountedNotClamped(t *testing.T) {
+	h := NewHistogram()
+	h.Record(-1)
+	h.Record(highestNs * 2)
+	h.Record(1000)
+	if h.Count() != 1 || h.OutOfRange() != 2 || h.MaxNs() > 1001 {
+		t.Errorf("count %d, out of range %d, max %d; want 1, 2, 1000", h.Count(), h.OutOfRange(), h.MaxNs())
+	}
+}
+
+func TestSupportsNeedsAFiniteInterval(t *testing.T) {
+	cases := []struct {
+		n    int64
+		q    float64
+		want bool
+	}{{3000, 0.999, false}, {3700, 0.999, true}, {300, 0.99, false}, {400, 0.99, true}, {0, 0.5, false}, {8, 0.5, true}}
+	for _, c := range cases {
+		if got := Supports(c.n, c.q); got != c.want {
+			t.Errorf("Supports(%d, %g) = %v", c.n, c.q, got)
+		}
+	}
+}
+
+// Writers on more threads than recorders run while snapshots are taken; every
+// count must be in exactly one window.
+func TestNoCountIsLostBetweenConcurrentSnapshots(t *testing.T) {
+	const writers, each = 32, 2000
+	r := NewRecorders(2)
+	var group sync.WaitGroup
+	for w := range writers {
+		group.Go(func() {
+			for i := range each {
+				rec := r.Acquire(w)
+				rec.Record(i%2, int64(i+1))
+				rec.Release()
+			}
+		})
+	}
+	written := make(chan struct{})
+	go func() { group.Wait(); close(written) }()
+	var windows int64
+	previous := []*Histogram{nil, nil}
+	take := func() {
+		now := r.Snapshot()
+		for i, h := range now {
+			if h == nil {
+				continue
+			}
+			window, err := h.Since(previous[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			windows += window.Count()
+			previous[i] = h
+		}
+	}
+	for running := true; running; {
+		select {
+		case <-written:
+			running = false
+		default:
+		}
+		take()
+	}
+	take()
+	if windows != writers*each {
+		t.Errorf("windows hold %d counts, %d were recorded", windows, writers*each)
+	}
+}
+
+func TestRecordersMemoryDoesNotGrowWithThreads(t *testing.T) {
+	r := NewRecorders(1)
+	for thread := range 10_000 {
+		rec := r.Acquire(thread)
+		rec.Record(0, 5)
+		rec.Release()
+	}
+	if limit := 2 * len(r.slots) * NewHistogram().MemoryBytes(); r.MemoryBytes() > limit {
+		t.Errorf("recorders hold %d bytes after 10 000 threads, limit %d", r.MemoryBytes(), limit)
+	}
+}
+
+func TestRecordingAllocatesNothing(t *testing.T) {
+	r := NewRecorders(1)
+	record := func() {
+		rec := r.Acquire(0)
+		rec.Record(0, 12345)
+		rec.Release()
+	}
+	record()
+	if n := testing.AllocsPerRun(100, record); n != 0 {
+		t.Errorf("%g allocations per record", n)
+	}
+}
+
+func TestBundleSurvivesJSONAndLog(t *testing.T) {
+	b := Bundle{{"LocalTime", "Produce"}: NewHistogram(), {"SocketQueue+Dispatch", "Fetch"}: NewHistogram()}
+	for i := range int64(5000) {
+		b[Key{"LocalTime", "Produce"}].Record(i * 1000)
+		b[Key{"SocketQueue+Dispatch", "Fetch"}].Record(i)
+	}
+	data, err := json.Marshal(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fromJSON Bundle
+	if err := json.Unmarshal(data, &fromJSON); err != nil {
+		t.Fatal(err)
+	}
+	var log bytes.Buffer
+	if err := b.WriteLog(&log, time.Unix(100, 0), time.Unix(110, 0)); err != nil {
+		t.Fatal(err)
+	}
+	fromLog, err := ReadLog(&log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for k, h := range b {
+		for name, other := range map[string]Bundle{"json": fromJSON, "log": fromLog} {
+			if got := other[k]; got == nil || !got.inner.Equals(h.inner) {
+				t.Errorf("%s: %s differs after a round trip", name, k)
+			}
+		}
+	}
+}
+
+func TestSinceRefusesALaterState(t *testing.T) {
+	early, late := NewHistogram(), NewHistogram()
+	late.Record(7)
+	if _, err := early.Since(late); err == nil {
+		t.Error("subtracting a later state was accepted")
+	}
+}

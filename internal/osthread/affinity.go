@@ -1,0 +1,83 @@
+package osthread
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+func prctlName(name []byte) error {
+	err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&name[0])), 0, 0, 0)
+	runtime.KeepAlive(name)
+	return err
+}
+
+// SetTimerSlack lets the calling thread's sleeps end as exactly as the kernel
+// can (PR_SET_TIMERSLACK of 1 ns instead of 50 µs).
+func SetTimerSlack() error { return unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0) }
+
+// maxCPU is the highest CPU number that a mask of x/sys/unix holds.
+const maxCPU = 1023
+
+// ParseCPUs reads a list such as "0", "0,2" or "0-3".
+func ParseCPUs(text string) ([]int, error) {
+	var cpus []int
+	for part := range strings.SplitSeq(text, ",") {
+		first, last, isRange := strings.Cut(part, "-")
+		if !isRange {
+			last = first
+		}
+		from, err1 := strconv.Atoi(first)
+		to, err2 := strconv.Atoi(last)
+		if err1 != nil || err2 != nil || from > to || from < 0 || to > maxCPU {
+			return nil, fmt.Errorf("%q is not a list of CPUs such as 0,2 or 0-3", text)
+		}
+		for cpu := from; cpu <= to; cpu++ {
+			cpus = append(cpus, cpu)
+		}
+	}
+	return cpus, nil
+}
+
+// ProcessCPUs lists the CPUs that the main thread may run on.
+func ProcessCPUs() ([]int, error) {
+	var set unix.CPUSet
+	if err := unix.SchedGetaffinity(os.Getpid(), &set); err != nil {
+		return nil, fmt.Errorf("sched_getaffinity: %w", err)
+	}
+	var cpus []int
+	for cpu := range maxCPU + 1 {
+		if set.IsSet(cpu) {
+			cpus = append(cpus, cpu)
+		}
+	}
+	return cpus, nil
+}
+
+// PinProcess confines every thread of the process, and those they start later,
+// to the given CPUs. Call it before starting threads.
+func PinProcess(cpus []int) error {
+	tids, err := taskIDs()
+	if err != nil {
+		return err
+	}
+	for _, tid := range tids {
+		if err := pinThread(tid, cpus); err != nil && err != unix.ESRCH {
+			return fmt.Errorf("pin process to CPUs %v: %w", cpus, err)
+		}
+	}
+	return nil
+}
+
+func pinThread(tid int, cpus []int) error {
+	var set unix.CPUSet
+	for _, cpu := range cpus {
+		set.Set(cpu)
+	}
+	return unix.SchedSetaffinity(tid, &set)
+}

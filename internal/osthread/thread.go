@@ -1,0 +1,152 @@
+// Package osthread runs functions on real, locked OS threads with names that
+// /proc, strace and a debugger see, and takes a census of them by TID.
+//
+// The Go runtime hands the P of a goroutine that blocks in a system call to
+// another; for threads to behave as threads GOMAXPROCS must exceed their number,
+// so starting one raises GOMAXPROCS and the runtime's thread limit as needed.
+package osthread
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// nameLimitBytes is TASK_COMM_LEN without its terminator (prctl(2)).
+const nameLimitBytes = 15
+
+// spareProcs are the Ps beyond the locked threads that the rest of the process
+// (admin port, timers, runtime) needs.
+const spareProcs = 2
+
+// runtimeThreads is an allowance for the threads the Go runtime starts itself.
+const runtimeThreads = 1000
+
+// Thread is one locked OS thread.
+type Thread struct {
+	Name string
+	TID  int
+	// Index is unique among the threads of a Registry while it lives and is
+	// never used again; recorders hash on it.
+	Index int
+}
+
+// Group is the thread's name up to its number: "net" for "net-3".
+func (t *Thread) Group() string {
+	group, _, _ := strings.Cut(t.Name, "-")
+	return group
+}
+
+// Registry starts threads and knows those that live. Its methods may be called
+// from any goroutine.
+type Registry struct {
+	pin bool
+
+	mu      sync.Mutex
+	live    map[*Thread]struct{}
+	started int
+	group   sync.WaitGroup
+}
+
+// NewRegistry returns an empty registry. With pin, thread number i runs on the
+// i-th CPU of the process's affinity mask only, round robin.
+func NewRegistry(pin bool) *Registry {
+	return &Registry{pin: pin, live: map[*Thread]struct{}{}}
+}
+
+// Start runs body on a new locked OS thread and returns once the thread has its
+// name and place. The thread ends when body returns; the goroutine stays locked
+// to the end, so the kernel thread dies with it.
+func (r *Registry) Start(name string, body func(*Thread)) error {
+	if len(name) > nameLimitBytes {
+		return fmt.Errorf("thread name %q is longer than the kernel's %d bytes", name, nameLimitBytes)
+	}
+	t, live := r.enlist(name)
+	Reserve(live)
+	ready := make(chan error)
+	go r.run(t, body, ready)
+	if err := <-ready; err != nil {
+		return fmt.Errorf("start thread %s: %w", name, err)
+	}
+	return nil
+}
+
+func (r *Registry) enlist(name string) (*Thread, int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := &Thread{Name: name, Index: r.started}
+	r.started++
+	r.live[t] = struct{}{}
+	r.group.Add(1)
+	return t, len(r.live)
+}
+
+func (r *Registry) run(t *Thread, body func(*Thread), ready chan<- error) {
+	runtime.LockOSThread()
+	defer r.strike(t)
+	if err := r.settle(t); err != nil {
+		ready <- err
+		return
+	}
+	ready <- nil
+	body(t)
+}
+
+// settle names and places the calling thread.
+func (r *Registry) settle(t *Thread) error {
+	r.mu.Lock()
+	t.TID = unix.Gettid()
+	r.mu.Unlock()
+	name := append([]byte(t.Name), 0)
+	if err := prctlName(name); err != nil {
+		return fmt.Errorf("prctl(PR_SET_NAME): %w", err)
+	}
+	if !r.pin {
+		return nil
+	}
+	cpus, err := ProcessCPUs()
+	if err != nil {
+		return err
+	}
+	return pinThread(0, cpus[t.Index%len(cpus):][:1])
+}
+
+func (r *Registry) strike(t *Thread) {
+	r.mu.Lock()
+	delete(r.live, t)
+	r.mu.Unlock()
+	r.group.Done()
+}
+
+// Wait returns when every started thread has ended.
+func (r *Registry) Wait() { r.group.Wait() }
+
+// Live returns the number of threads that have been started and not ended.
+func (r *Registry) Live() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.live)
+}
+
+var reserveMu sync.Mutex
+
+// Reserve makes room for n locked threads. GOMAXPROCS grows by doubling, since
+// each change stops the world; it never shrinks.
+func Reserve(n int) {
+	reserveMu.Lock()
+	defer reserveMu.Unlock()
+	procs := runtime.GOMAXPROCS(0)
+	if need := n + spareProcs; procs < need {
+		runtime.GOMAXPROCS(max(need, 2*procs))
+	}
+	if limit := debug.SetMaxThreads(defaultMaxThreads + n + runtimeThreads); limit > defaultMaxThreads+n+runtimeThreads {
+		debug.SetMaxThreads(limit)
+	}
+}
+
+// defaultMaxThreads is the Go runtime's initial limit, past which it aborts.
+const defaultMaxThreads = 10_000

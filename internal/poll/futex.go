@@ -1,0 +1,25 @@
+package poll
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// futex(2) operations, private to the process.
+const (
+	futexWaitPrivate = 0 | 128
+	futexWakePrivate = 1 | 128
+)
+
+// FutexWait blocks the thread while *word equals value. It may return early;
+// callers look at the word again.
+func FutexWait(word *atomic.Uint32, value uint32) {
+	unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWaitPrivate, uintptr(value), 0, 0, 0)
+}
+
+// FutexWake wakes up to n threads that wait on word.
+func FutexWake(word *atomic.Uint32, n int) {
+	unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWakePrivate, uintptr(n), 0, 0, 0)
+}

@@ -1,0 +1,74 @@
+package poll
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Recv reads what a socket holds, without waiting: 0 and no error at the end of
+// the stream, EAGAIN when nothing is there.
+func Recv(fd int, p []byte) (int, unix.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), unix.MSG_DONTWAIT, 0, 0)
+	return result(n, errno)
+}
+
+// RecvWait is Recv on a thread that may block until data, the end of the stream
+// or an error is there.
+func RecvWait(fd int, p []byte) (int, unix.Errno) {
+	n, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0)
+	return result(n, errno)
+}
+
+// Send writes what fits into the socket's buffer, without waiting. With more,
+// the kernel holds a last incomplete segment back for the bytes to come.
+func Send(fd int, p []byte, more bool) (int, unix.Errno) {
+	n, _, errno := unix.RawSyscall6(unix.SYS_SENDTO, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(sendFlags(more)|unix.MSG_DONTWAIT), 0, 0)
+	return result(n, errno)
+}
+
+// SendWait is Send on a thread that may block until at least one byte went out.
+func SendWait(fd int, p []byte, more bool) (int, unix.Errno) {
+	n, _, errno := unix.Syscall6(unix.SYS_SENDTO, uintptr(fd),
+		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), uintptr(sendFlags(more)), 0, 0)
+	return result(n, errno)
+}
+
+func sendFlags(more bool) int {
+	if more {
+		return unix.MSG_NOSIGNAL | unix.MSG_MORE
+	}
+	return unix.MSG_NOSIGNAL
+}
+
+// Sendfile moves up to n bytes of a file, from offset on, into a socket. It is an
+// ordinary call: cold file pages block the thread, whatever the socket's mode.
+// 0 without error means that the file ends at offset.
+func Sendfile(socket, file int, offset int64, n int) (int, unix.Errno) {
+	sent, err := unix.Sendfile(socket, file, &offset, n)
+	if err == nil {
+		return sent, 0
+	}
+	errno, _ := err.(unix.Errno)
+	return max(sent, 0), errno
+}
+
+// Pread reads a file; ordinary for the same reason as Sendfile.
+func Pread(file int, p []byte, offset int64) (int, unix.Errno) {
+	n, err := unix.Pread(file, p, offset)
+	if err == nil {
+		return n, 0
+	}
+	errno, _ := err.(unix.Errno)
+	return 0, errno
+}
+
+func result(n uintptr, errno unix.Errno) (int, unix.Errno) {
+	if errno != 0 {
+		return 0, errno
+	}
+	return int(n), 0
+}
