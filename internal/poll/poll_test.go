@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -158,4 +159,24 @@ func TestFutexHandsOver(t *testing.T) {
 	word.Store(1)
 	FutexWake(&word, 1)
 	<-done
+}
+
+func TestMutexExcludes(t *testing.T) {
+	const threads, each = 8, 5000
+	var m Mutex
+	var group sync.WaitGroup
+	total := 0
+	for range threads {
+		group.Go(func() {
+			for range each {
+				m.Lock()
+				total++
+				m.Unlock()
+			}
+		})
+	}
+	group.Wait()
+	if total != threads*each {
+		t.Errorf("%d increments of %d survived", total, threads*each)
+	}
 }

@@ -1,0 +1,119 @@
+package experiments
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"c10klab/results"
+)
+
+// none stands in a table where there is nothing to show.
+const none = "–"
+
+// contentsID marks the table of all claims.
+const contentsID = "contents"
+
+func beginMarker(id string) string { return "<!-- begin generated: " + id + " -->" }
+func endMarker(id string) string   { return "<!-- end generated: " + id + " -->" }
+
+// UpdateDoc rewrites the generated parts of a Markdown document from the runs in
+// referenceDir and keeps what is written by hand around them. An experiment with
+// evidence and no part yet gets a section at the end; a document that does not
+// exist is made. It reports whether the document changed.
+func UpdateDoc(docPath, referenceDir string) (changed bool, err error) {
+	current, err := os.ReadFile(docPath)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, fmt.Errorf("read document: %w", err)
+	}
+	updated, err := RenderDoc(current, referenceDir, filepath.Dir(docPath))
+	if err != nil {
+		return false, fmt.Errorf("%s: %w", docPath, err)
+	}
+	if bytes.Equal(current, updated) {
+		return false, nil
+	}
+	if err := os.WriteFile(docPath, updated, 0o644); err != nil {
+		return false, fmt.Errorf("write document: %w", err)
+	}
+	return true, nil
+}
+
+// RenderDoc returns the document that UpdateDoc would write. Links are relative
+// to docDir.
+func RenderDoc(current []byte, referenceDir, docDir string) ([]byte, error) {
+	specs, err := Specs()
+	if err != nil {
+		return nil, err
+	}
+	claims, err := Claims()
+	if err != nil {
+		return nil, err
+	}
+	evidence, err := readEvidence(specs, referenceDir, docDir)
+	if err != nil {
+		return nil, err
+	}
+	text := string(current)
+	if text == "" {
+		text = "# Experiments\n"
+	}
+	if text, err = replacePart(text, contentsID, "Contents", contents(claims, specs, evidence)); err != nil {
+		return nil, err
+	}
+	for _, e := range evidence {
+		part, err := e.section()
+		if err != nil {
+			return nil, err
+		}
+		heading := fmt.Sprintf("%s: %s", strings.Join(e.spec.Claims, ", "), e.spec.Title)
+		if text, err = replacePart(text, e.spec.ID, heading, part); err != nil {
+			return nil, err
+		}
+	}
+	return []byte(text), nil
+}
+
+// replacePart puts content between the markers of id, or appends a section with
+// markers when there are none.
+func replacePart(text, id, heading, content string) (string, error) {
+	begin, end := beginMarker(id), endMarker(id)
+	part := begin + "\n\n" + strings.TrimSpace(content) + "\n\n" + end
+	before, rest, begun := strings.Cut(text, begin)
+	_, after, ended := strings.Cut(rest, end)
+	switch {
+	case begun && ended:
+		return before + part + after, nil
+	case begun || strings.Contains(text, end):
+		return "", fmt.Errorf("generated part %s: one of its two markers is missing or they are in the wrong order", id)
+	}
+	return strings.TrimRight(text, "\n") + "\n\n## " + heading + "\n\n" + part + "\n", nil
+}
+
+// contents is the table of all claims.
+func contents(claims []Claim, specs []*Spec, all []evidence) string {
+	var b strings.Builder
+	b.WriteString("| claim | question | verdict | ratio [interval] | figure | spec |\n| --- | --- | --- | --- | --- | --- |\n")
+	for _, claim := range claims {
+		verdict, ratio, figure, link := results.Undecided, none, none, none
+		if i := slices.IndexFunc(specs, func(s *Spec) bool { return slices.Contains(s.Claims, claim.ID) }); i >= 0 {
+			link = fmt.Sprintf("[%s](%s)", specs[i].ID, filepath.ToSlash(specs[i].File))
+		}
+		for _, e := range all {
+			if !slices.Contains(e.spec.Claims, claim.ID) {
+				continue
+			}
+			figure = e.figure()
+			if v, deciding, found := ClaimVerdict(e.findings, claim.ID); found {
+				verdict, ratio = v, deciding.Deciding().Estimate.String()
+			}
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", claim.ID, claim.Question, verdict, ratio, figure, link)
+	}
+	return b.String()
+}

@@ -1,0 +1,75 @@
+package experiments
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"c10klab/results"
+)
+
+// evidence is the stored reference run of an experiment, judged by the spec as
+// it was when the run started.
+type evidence struct {
+	spec     *Spec
+	dir      string // of the run, relative to the document
+	run      *results.Run
+	cells    []results.Cell
+	findings []Finding
+}
+
+// readEvidence finds the reference runs: referenceDir/SPEC is the run of SPEC.
+// Experiments without one are left out.
+func readEvidence(specs []*Spec, referenceDir, docDir string) ([]evidence, error) {
+	var found []evidence
+	for _, current := range specs {
+		dir := filepath.Join(referenceDir, current.ID)
+		run, err := results.Open(dir)
+		if errors.Is(err, results.ErrNoRun) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		e, err := judgeEvidence(run, current.ID)
+		if err != nil {
+			return nil, fmt.Errorf("reference run %s: %w", dir, err)
+		}
+		if e.dir, err = filepath.Rel(docDir, dir); err != nil {
+			return nil, fmt.Errorf("link to %s: %w", dir, err)
+		}
+		found = append(found, e)
+	}
+	return found, nil
+}
+
+func judgeEvidence(run *results.Run, id string) (evidence, error) {
+	i := slices.IndexFunc(run.Info.Specs, func(s results.Spec) bool { return s.ID == id })
+	if i < 0 {
+		return evidence{}, fmt.Errorf("the run has no experiment %s", id)
+	}
+	spec, err := Parse("spec of the run", run.Info.Specs[i].Text)
+	if err != nil {
+		return evidence{}, err
+	}
+	findings, err := Judge(spec, run)
+	if err != nil {
+		return evidence{}, err
+	}
+	cells, err := run.Cells()
+	if err != nil {
+		return evidence{}, err
+	}
+	cells = slices.DeleteFunc(cells, func(c results.Cell) bool { return c.Experiment != id })
+	return evidence{spec: spec, run: run, cells: cells, findings: findings}, nil
+}
+
+// figure links the experiment's main figure, "–" if it was not drawn.
+func (e evidence) figure() string {
+	name := results.TailFigure(e.spec.ID)
+	if _, err := os.Stat(filepath.Join(results.PlotsDir(e.run.Dir), name)); err != nil {
+		return none
+	}
+	return fmt.Sprintf("[p99, p999](%s)", filepath.ToSlash(filepath.Join(results.PlotsDir(e.dir), name)))
+}

@@ -1,0 +1,181 @@
+package experiments
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"c10klab/internal/hdr"
+	"c10klab/internal/knob"
+	"c10klab/internal/record"
+)
+
+// fakeMode makes this test binary act as c10klab: it names what goes wrong.
+const (
+	fakeMode = "C10KLAB_FAKE_MODE"
+	fakePIDs = "C10KLAB_FAKE_PIDS" // a directory where each fake process leaves a file named by its pid
+)
+
+func TestMain(m *testing.M) {
+	if mode := os.Getenv(fakeMode); mode != "" && len(os.Args) > 1 {
+		os.Exit(fake(mode, os.Args[1], os.Args[2:]))
+	}
+	os.Exit(m.Run())
+}
+
+func fake(mode, command string, args []string) int {
+	note := filepath.Join(os.Getenv(fakePIDs), fmt.Sprint(os.Getpid()))
+	if err := os.WriteFile(note, []byte(command+" "+strings.Join(args, " ")), 0o600); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer cancel()
+	if command == "serve" {
+		return fakeServe(ctx, mode, args)
+	}
+	return fakeLoad(ctx, mode, args)
+}
+
+func fakeServe(ctx context.Context, mode string, args []string) int {
+	if mode == "server-refuses" {
+		fmt.Fprintln(os.Stderr, "model reactor does not go with send pool")
+		return 2
+	}
+	if err := os.WriteFile(filepath.Join(argument(args, "--data"), "00.log"), []byte("data"), 0o600); err != nil {
+		return 1
+	}
+	line, _ := json.Marshal(record.ServerReady{Listen: "127.0.0.1:1", Admin: "127.0.0.1:2", PID: os.Getpid()})
+	fmt.Println(string(line))
+	<-ctx.Done()
+	if mode == "server-crashes" {
+		return 2
+	}
+	return 0
+}
+
+func fakeLoad(ctx context.Context, mode string, args []string) int {
+	switch mode {
+	case "load-fails":
+		fmt.Fprintln(os.Stderr, "dial 127.0.0.1:1: connection refused")
+		return 1
+	case "garbage":
+		fmt.Println("hello")
+		return 0
+	case "hang":
+		if err := syscall.Kill(os.Getppid(), syscall.SIGUSR1); err != nil {
+			return 1
+		}
+		<-ctx.Done()
+		return 1
+	}
+	m := record.Measurement{Outcome: record.Valid, WindowNs: 8e9, OfferedMBps: 100, AckedMBps: 99.5, Histograms: hdr.Bundle{}}
+	h := hdr.NewHistogram()
+	h.RecordN(1_000_000, 5000)
+	m.Histograms[hdr.Key{Stage: "ResponseTime", API: "Produce"}] = h
+	code := 0
+	if mode == "generator" {
+		m.Outcome, code = record.GeneratorLimited, exitLimited
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(m); err != nil {
+		return 1
+	}
+	return code
+}
+
+func argument(args []string, name string) string {
+	for i, arg := range args {
+		if arg == name {
+			return args[i+1]
+		}
+	}
+	return ""
+}
+
+// The knob tables stand for those of the real commands.
+func serverKnobs() *knob.Table {
+	return knob.NewTable([]knob.Knob{
+		{Name: "model", Kind: knob.Choice, Default: "reactor", Choices: []string{"thread-per-connection", "reactor",
+			"reactor-pool", "loop-per-thread", "loop-per-thread-pool", "goroutine-per-connection"}},
+		{Name: "send", Kind: knob.Choice, Default: "inline", Choices: []string{"inline", "pool", "copy"}},
+		{Name: "cpus", Kind: knob.Text},
+		{Name: "loops", Kind: knob.Int, Default: "3", Min: 1},
+		{Name: "workers", Kind: knob.Int, Default: "8", Min: 1},
+	})
+}
+
+func loadKnobs() *knob.Table {
+	return knob.NewTable([]knob.Knob{
+		{Name: "consumers", Kind: knob.Choice, Default: "none", Choices: []string{"none", "tail", "lagging"}},
+		{Name: "load-cpus", Kind: knob.Text},
+		{Name: "rate", Kind: knob.Float, Default: "100"},
+		{Name: "schedule", Kind: knob.Choice, Default: "poisson", Choices: []string{"constant", "poisson"}},
+		{Name: "batch-bytes", Kind: knob.Bytes, Default: "64KiB"},
+		{Name: "producers", Kind: knob.Int, Default: "30"},
+		{Name: "seed", Kind: knob.Int, Default: "1"},
+		{Name: "warm-up", Kind: knob.Duration, Default: "2s"},
+		{Name: "window", Kind: knob.Duration, Default: "8s"},
+	})
+}
+
+// diskDir is a temporary directory on a file system that is not in memory.
+func diskDir(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := prepareDataParent(dir); !errors.Is(err, ErrMemoryFileSystem) {
+		return dir
+	}
+	dir, err := os.MkdirTemp(".", "testdata-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+const smallSpec = `
+id = "small"
+title = "a small experiment"
+claims = ["N15"]
+question = "does it run?"
+seed = 7
+[fixed]
+rate = 100
+[axes]
+model = ["reactor", "loop-per-thread"]
+consumers = ["none", "tail"]
+[quick]
+repeats = 2
+[full]
+repeats = 8
+[full.fixed]
+window = "15s"
+[[predictions]]
+claim = "N15"
+metric = "rate_held"
+each = true
+relation = ">="
+threshold = 0.95
+outcome = "valid"
+`
+
+func parsed(t *testing.T, text string) *Spec {
+	t.Helper()
+	spec, err := Parse("small.toml", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spec
+}
+
+func smallConfig(t *testing.T) Config {
+	t.Helper()
+	return Config{Specs: []*Spec{parsed(t, smallSpec)}, ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs()}
+}

@@ -1,0 +1,130 @@
+package experiments
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"c10klab/internal/knob"
+)
+
+const (
+	placementKnob   = "placement"
+	placementApart  = "apart"
+	placementShared = "shared"
+
+	serverCPUsKnob = "cpus"
+	loadCPUsKnob   = "load-cpus"
+	seedKnob       = "seed"
+	warmUpKnob     = "warm-up"
+	windowKnob     = "window"
+)
+
+// Knobs are those that the runner itself obeys.
+var Knobs = []knob.Knob{{
+	Name: placementKnob, Kind: knob.Choice, Choices: []string{placementApart, placementShared}, Default: placementApart,
+	Meaning: "CPUs of server and load generator: the first and the second half, or all for both",
+}}
+
+// labels are the knobs that every cell tells, set by the spec or not.
+var labels = []string{"model", "send", "consumers", placementKnob}
+
+// knobTables knows which process a knob belongs to. A knob of both goes to both.
+type knobTables struct {
+	server, load, runner *knob.Table
+}
+
+func newKnobTables(server, load *knob.Table) knobTables {
+	return knobTables{server: server, load: load, runner: knob.NewTable(Knobs)}
+}
+
+func (k knobTables) all() []*knob.Table { return []*knob.Table{k.server, k.load, k.runner} }
+
+// check reports whether a knob of any process accepts the value.
+func (k knobTables) check(name, value string) error {
+	known := false
+	var names []string
+	for _, table := range k.all() {
+		for _, candidate := range table.Knobs() {
+			names = append(names, candidate.Name)
+			if candidate.Name != name {
+				continue
+			}
+			known = true
+			if err := candidate.Check(value); err != nil {
+				return err
+			}
+		}
+	}
+	if !known {
+		return fmt.Errorf("no knob is named %q%s", name, knob.DidYouMean(name, names))
+	}
+	return nil
+}
+
+// checkAll checks each setting, in the order of names.
+func (k knobTables) checkAll(values map[string]string) (name string, err error) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if err := k.check(name, values[name]); err != nil {
+			return name, err
+		}
+	}
+	return "", nil
+}
+
+// defaultOf returns the default of a knob, "" if no table has it.
+func (k knobTables) defaultOf(name string) string {
+	for _, table := range k.all() {
+		if found, err := table.Lookup(name); err == nil {
+			return found.Default
+		}
+	}
+	return ""
+}
+
+// flags renders the settings that belong to a table, ordered by name.
+func flags(table *knob.Table, values map[string]string) []string {
+	var args []string
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if table.Has(name) {
+			args = append(args, "--"+name+"="+values[name])
+		}
+	}
+	return args
+}
+
+// settings prints knobs as "a=1 b=2", ordered by name.
+func settings(values map[string]string) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		parts = append(parts, name+"="+values[name])
+	}
+	return strings.Join(parts, " ")
+}
+
+// parseOnly reads "KNOB=VALUE" items, keeping every value of a knob.
+func (k knobTables) parseOnly(items []string) (map[string][]string, error) {
+	values := map[string][]string{}
+	for _, item := range items {
+		name, value, found := strings.Cut(item, "=")
+		if !found {
+			return nil, fmt.Errorf("--only %q is not KNOB=VALUE", item)
+		}
+		if err := k.check(name, value); err != nil {
+			return nil, fmt.Errorf("--only %s: %w", item, err)
+		}
+		values[name] = append(values[name], value)
+	}
+	return values, nil
+}
+
+// matches reports whether the cell has all the wanted values.
+func matches(cell, wanted map[string]string) bool {
+	for name, value := range wanted {
+		if cell[name] != value {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,135 @@
+package experiments
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"c10klab/internal/hdr"
+	"c10klab/internal/knob"
+	"c10klab/results"
+)
+
+// Span is a named stretch of a request's life that histograms are kept for.
+type Span struct {
+	Name    string
+	Meaning string
+}
+
+// Spans lists what is measured: the stages in the order of a request's journey,
+// Kafka's derived views, then the load generator's own.
+var Spans = []Span{
+	{"SocketQueue", "in the server's socket buffer before it was read"},
+	{"Receive", "from the first read to the complete frame"},
+	{"Dispatch", "from the complete frame to the put into the request queue"},
+	{"RequestQueue", "in the request queue, a blocked put included"},
+	{"LocalTime", "in the handler"},
+	{"RemoteTime", "waiting for others after the handler returned"},
+	{"ResponseQueue", "complete and not yet taken up by the sending thread"},
+	{"SendWait", "taken up and not yet being written"},
+	{"Send", "from the first write to the last byte accepted"},
+	{"Reap", "from the last byte to the end of bookkeeping"},
+	{"ResponseSend", "Kafka's ResponseSendTime: SendWait, Send and Reap"},
+	{"Total", "Kafka's TotalTime: RequestQueue to Reap"},
+	{"SocketQueue+Dispatch", "the waits before the queue that Kafka's clock cannot see"},
+	{"ResponseTime", "client: due until answered"},
+	{"ServiceTime", "client: attempted until answered"},
+	{"Lateness", "client: due until attempted, the generator's own delay"},
+	{"BackPressure", "client: attempted until the last byte was accepted"},
+	{"EndToEnd", "a record's due time until its bytes are at a consumer"},
+}
+
+// Metric is one number of a trial: "rate_mb_s", "rate_held" (acknowledged share
+// of the offered rate), "threads/GROUP" (threads of the server whose names begin
+// with GROUP), or a histogram's "STAGE/API p50", "p99", "p999" or "max" in ns.
+type Metric struct {
+	text     string
+	key      hdr.Key
+	quantile float64
+	threads  string
+}
+
+const (
+	metricRate     = "rate_mb_s"
+	metricRateHeld = "rate_held"
+	metricThreads  = "threads/"
+)
+
+var quantiles = map[string]float64{"p50": 0.5, "p99": 0.99, "p999": 0.999, "max": 1}
+
+// ParseMetric reads a metric's name.
+func ParseMetric(text string) (Metric, error) {
+	if text == metricRate || text == metricRateHeld {
+		return Metric{text: text}, nil
+	}
+	if group, found := strings.CutPrefix(text, metricThreads); found && group != "" {
+		return Metric{text: text, threads: group}, nil
+	}
+	name, percentile, _ := strings.Cut(text, " ")
+	span, api, _ := strings.Cut(name, "/")
+	known := make([]string, len(Spans))
+	for i, s := range Spans {
+		known[i] = s.Name
+	}
+	quantile, found := quantiles[percentile]
+	switch {
+	case !slices.Contains(known, span):
+		return Metric{}, fmt.Errorf("metric %q: nothing measured is named %q%s", text, span, knob.DidYouMean(span, append(known, metricRate, metricRateHeld)))
+	case api == "":
+		return Metric{}, fmt.Errorf("metric %q: an API is missing, as in %s/Produce", text, span)
+	case !found:
+		return Metric{}, fmt.Errorf("metric %q: %q is none of p50, p99, p999, max", text, percentile)
+	}
+	return Metric{text: text, key: hdr.Key{Stage: span, API: api}, quantile: quantile}, nil
+}
+
+func (m Metric) String() string { return m.text }
+
+// IsDuration reports whether the metric comes from a histogram, so that its
+// value in a saturated trial is a lower bound.
+func (m Metric) IsDuration() bool { return m.key.Stage != "" }
+
+// Format prints a value of the metric with its unit.
+func (m Metric) Format(value float64) string {
+	switch {
+	case m.IsDuration():
+		return results.FormatDuration(value)
+	case m.threads != "":
+		return strconv.FormatFloat(value, 'g', -1, 64)
+	}
+	return results.Significant(value)
+}
+
+// Of reads the metric from a trial; false when the trial does not support it.
+func (m Metric) Of(run *results.Run, t results.Trial) (float64, bool, error) {
+	if t.Measurement == nil {
+		return 0, false, nil
+	}
+	switch {
+	case m.text == metricRate:
+		return t.Measurement.AckedMBps, true, nil
+	case m.text == metricRateHeld:
+		offered := t.Measurement.OfferedMBps
+		return t.Measurement.AckedMBps / offered, offered > 0, nil
+	case m.threads != "":
+		after := t.Measurement.After
+		if after == nil {
+			return 0, false, nil
+		}
+		return float64(after.Census.Groups()[m.threads]), true, nil
+	}
+	bundle, err := run.Histograms(t)
+	if err != nil {
+		return 0, false, err
+	}
+	h := bundle[m.key]
+	if h == nil {
+		return 0, false, nil
+	}
+	if m.quantile == 1 {
+		return float64(h.MaxNs()), h.Count() > 0, nil
+	}
+	ns, ok := h.Quantile(m.quantile)
+	return float64(ns), ok, nil
+}

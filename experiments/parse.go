@@ -1,0 +1,206 @@
+package experiments
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"c10klab/internal/knob"
+	"c10klab/internal/record"
+	"c10klab/results"
+)
+
+// scalar is a knob's value in TOML of any scalar type, kept as text.
+type scalar string
+
+// UnmarshalTOML implements toml.Unmarshaler.
+func (s *scalar) UnmarshalTOML(value any) error {
+	switch value.(type) {
+	case string, int64, float64, bool:
+		*s = scalar(fmt.Sprint(value))
+		return nil
+	}
+	return fmt.Errorf("%v is not a string, number or truth value", value)
+}
+
+type scalars map[string]scalar
+
+func (s scalars) text() map[string]string {
+	text := make(map[string]string, len(s))
+	for name, value := range s {
+		text[name] = string(value)
+	}
+	return text
+}
+
+// specFile mirrors the TOML; a key that it lacks is an error.
+type specFile struct {
+	ID          string              `toml:"id"`
+	Title       string              `toml:"title"`
+	Claims      []string            `toml:"claims"`
+	Question    string              `toml:"question"`
+	Method      string              `toml:"method"`
+	Seed        uint64              `toml:"seed"`
+	Needs       []string            `toml:"needs"`
+	Fixed       scalars             `toml:"fixed"`
+	Axes        map[string][]scalar `toml:"axes"`
+	Exclude     []scalars           `toml:"exclude"`
+	Quick       variantFile         `toml:"quick"`
+	Full        variantFile         `toml:"full"`
+	Predictions []predictionFile    `toml:"predictions"`
+}
+
+type variantFile struct {
+	Repeats int                 `toml:"repeats"`
+	Fixed   scalars             `toml:"fixed"`
+	Axes    map[string][]scalar `toml:"axes"`
+}
+
+type predictionFile struct {
+	Claim     string   `toml:"claim"`
+	Metric    string   `toml:"metric"`
+	A         scalars  `toml:"a"`
+	B         scalars  `toml:"b"`
+	Each      bool     `toml:"each"`
+	Where     scalars  `toml:"where"`
+	Relation  string   `toml:"relation"`
+	Threshold *float64 `toml:"threshold"`
+	Outcome   string   `toml:"outcome"`
+}
+
+var (
+	topKeys        = []string{"id", "title", "claims", "question", "method", "seed", "needs", "fixed", "axes", "exclude", "quick", "full", "predictions"}
+	variantKeys    = []string{"repeats", "fixed", "axes"}
+	predictionKeys = []string{"claim", "metric", "a", "b", "each", "where", "relation", "threshold", "outcome"}
+)
+
+// Parse reads a spec strictly: an unknown key is an error. Errors begin with
+// FILE:LINE where the line is known. Knobs are checked when a plan is made.
+func Parse(file, text string) (*Spec, error) {
+	var raw specFile
+	meta, err := toml.Decode(text, &raw)
+	if syntax := (toml.ParseError{}); errors.As(err, &syntax) {
+		return nil, fmt.Errorf("%s:%d: %s", file, syntax.Position.Line, syntax.Message)
+	} else if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	s := &Spec{
+		ID: raw.ID, Title: raw.Title, Claims: raw.Claims, Question: raw.Question, Method: raw.Method,
+		Seed: raw.Seed, Needs: raw.Needs, Fixed: raw.Fixed.text(), Quick: raw.Quick.variant(), Full: raw.Full.variant(),
+		File: file, Text: text,
+	}
+	if unknown := meta.Undecoded(); len(unknown) > 0 {
+		return nil, s.errorAt(unknown[0], "unknown key %q%s", unknown[0], knob.DidYouMean(unknown[0][len(unknown[0])-1], keysBeside(unknown[0])))
+	}
+	for _, key := range meta.Keys() {
+		if len(key) == 2 && key[0] == "axes" {
+			s.Axes = append(s.Axes, Axis{Knob: key[1], Levels: levels(raw.Axes[key[1]])})
+		}
+	}
+	for _, exclusion := range raw.Exclude {
+		s.Exclude = append(s.Exclude, exclusion.text())
+	}
+	if err := s.checkClaims(); err != nil {
+		return nil, err
+	}
+	for i, p := range raw.Predictions {
+		prediction, err := p.prediction(s.Claims)
+		if err != nil {
+			return nil, s.errorAt(toml.Key{"predictions"}, "prediction %d: %w", i+1, err)
+		}
+		s.Predictions = append(s.Predictions, prediction)
+	}
+	return s, s.complete()
+}
+
+// keysBeside lists the keys that may stand where an unknown one does.
+func keysBeside(key toml.Key) []string {
+	switch {
+	case len(key) > 1 && (key[0] == "quick" || key[0] == "full"):
+		return variantKeys
+	case len(key) > 1 && key[0] == "predictions":
+		return predictionKeys
+	}
+	return topKeys
+}
+
+func levels(values []scalar) []string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = string(v)
+	}
+	return texts
+}
+
+func (v variantFile) variant() Variant {
+	axes := make(map[string][]string, len(v.Axes))
+	for name, values := range v.Axes {
+		axes[name] = levels(values)
+	}
+	return Variant{Repeats: v.Repeats, Fixed: v.Fixed.text(), Axes: axes}
+}
+
+func (p predictionFile) prediction(claims []string) (Prediction, error) {
+	metric, err := ParseMetric(p.Metric)
+	paired := len(p.A) > 0 && len(p.B) > 0
+	relation := results.Relation(p.Relation)
+	switch {
+	case err != nil:
+		return Prediction{}, err
+	case !slices.Contains(claims, p.Claim):
+		return Prediction{}, fmt.Errorf("claim %q is not among the experiment's claims", p.Claim)
+	case paired == p.Each:
+		return Prediction{}, errors.New("either variants a and b to compare, or each = true")
+	case !p.Each && (len(p.Where) > 0 || p.Outcome != ""):
+		return Prediction{}, errors.New("where and outcome go with each = true")
+	case paired && !slices.Equal(slices.Sorted(maps.Keys(p.A)), slices.Sorted(maps.Keys(p.B))):
+		return Prediction{}, errors.New("variants a and b must name the same knobs")
+	case !slices.Contains(results.Relations, relation):
+		return Prediction{}, fmt.Errorf("relation %q is none of %v", p.Relation, results.Relations)
+	case p.Threshold == nil:
+		return Prediction{}, errors.New("a threshold is missing")
+	case p.Outcome != "" && p.Outcome != string(record.Valid) && p.Outcome != string(record.Saturated):
+		return Prediction{}, fmt.Errorf("outcome %q is neither %s nor %s", p.Outcome, record.Valid, record.Saturated)
+	}
+	return Prediction{
+		Claim: p.Claim, Metric: metric, A: p.A.text(), B: p.B.text(), Each: p.Each, Where: p.Where.text(),
+		Relation: relation, Threshold: *p.Threshold, Outcome: p.Outcome,
+	}, nil
+}
+
+// complete checks what the spec says by itself, without knowing any knob.
+func (s *Spec) complete() error {
+	required := []struct {
+		key   string
+		there bool
+	}{
+		{"id", s.ID != ""}, {"title", s.Title != ""}, {"question", s.Question != ""}, {"claims", len(s.Claims) > 0},
+		{"axes", len(s.Axes) > 0}, {"quick.repeats", s.Quick.Repeats > 0}, {"full.repeats", s.Full.Repeats > 0},
+	}
+	for _, r := range required {
+		if !r.there {
+			return s.errorAt(toml.Key(strings.Split(r.key, ".")), "%s is missing", r.key)
+		}
+	}
+	if safe := fileNamePart(s.ID); safe != s.ID {
+		return s.errorAt(toml.Key{"id"}, "id %q: only letters, digits, - and _ are allowed", s.ID)
+	}
+	return s.checkNeeds()
+}
+
+func (s *Spec) checkClaims() error {
+	claims, err := Claims()
+	if err != nil {
+		return err
+	}
+	for _, id := range s.Claims {
+		if !slices.ContainsFunc(claims, func(c Claim) bool { return c.ID == id }) {
+			return s.errorAt(toml.Key{"claims"}, "no claim is named %q", id)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,143 @@
+package experiments
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"time"
+
+	"c10klab/internal/knob"
+	"c10klab/results"
+)
+
+// Config says what to run and where.
+type Config struct {
+	Specs   []*Spec
+	Full    bool              // the full variant, not the quick one
+	Repeats int               // blocks instead of the spec's; 0: the spec's
+	Seed    uint64            // 0: the first spec's
+	Set     map[string]string // knobs that override the spec's, an axis too
+	Only    []string          // KNOB=VALUE: run only matching cells; values of one knob are alternatives
+
+	Out     string // the run directory, absent or empty
+	DataDir string // parent of the trials' data directories; empty: Out
+
+	// Binary has the commands serve and load; empty: this program.
+	Binary                 string
+	ServerKnobs, LoadKnobs *knob.Table
+	CommandLine            []string
+	Progress               io.Writer // one line per trial
+}
+
+// Run carries out the plan of cfg. It returns the run also when it was
+// interrupted by ctx, together with an error; what was committed stays readable.
+// A failed trial is no error here: it is in the run, and results.ExitCode tells.
+// Run keeps the calling goroutine on its thread, and returns when every process
+// it started has ended.
+func Run(ctx context.Context, cfg Config) (*results.Run, error) {
+	plan, err := NewPlan(cfg)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range plan.Experiments {
+		if err := e.Spec.missing(); err != nil {
+			return nil, err
+		}
+	}
+	if cfg.DataDir == "" {
+		cfg.DataDir = cfg.Out
+	}
+	r, err := newRunner(cfg, plan)
+	if err != nil {
+		return nil, err
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	err = r.runAll(ctx, plan)
+	if summaryErr := r.run.WriteSummary(); err == nil {
+		err = summaryErr
+	}
+	return r.run, err
+}
+
+// runner is the state of a run under way.
+type runner struct {
+	cfg      Config
+	run      *results.Run
+	cpus     []int
+	progress *progress
+}
+
+func newRunner(cfg Config, plan *Plan) (*runner, error) {
+	if cfg.Binary == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("find this program: %w", err)
+		}
+		cfg.Binary = self
+	}
+	binaryHash, err := hashFile(cfg.Binary)
+	if err != nil {
+		return nil, err
+	}
+	cpus, err := usableCPUs()
+	if err != nil {
+		return nil, err
+	}
+	if err := prepareDataParent(cfg.DataDir); err != nil {
+		return nil, err
+	}
+	info := results.Info{
+		Full: cfg.Full, CommandLine: cfg.CommandLine, Seed: plan.Seed, Started: time.Now(),
+		Source: results.ReadSource("."), BinarySHA256: binaryHash, DataDir: cfg.DataDir, Host: results.ReadHost(cfg.DataDir),
+	}
+	for _, e := range plan.Experiments {
+		info.Specs = append(info.Specs, results.NewSpec(e.Spec.ID, e.Spec.Text, e.Repeats))
+		info.Cells = append(info.Cells, e.Cells...)
+	}
+	run, err := results.Create(cfg.Out, info)
+	if err != nil {
+		return nil, err
+	}
+	return &runner{cfg: cfg, run: run, cpus: cpus, progress: newProgress(cfg.Progress, plan)}, nil
+}
+
+func hashFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("hash the program: %w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("hash the program: %w", err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// runAll runs experiment after experiment, and within one block after block, so
+// that slow changes of the machine meet all cells alike.
+func (r *runner) runAll(ctx context.Context, plan *Plan) error {
+	for _, e := range plan.Experiments {
+		for block := 1; block <= e.Repeats; block++ {
+			for _, cell := range e.Order(plan.Seed, block) {
+				t, err := r.runTrial(ctx, e.Cells[cell], block)
+				if ctx.Err() != nil {
+					return fmt.Errorf("interrupted after %d of %d trials: %w", len(r.run.Trials), plan.Trials(), context.Cause(ctx))
+				}
+				if err != nil {
+					return err
+				}
+				if err := r.run.Commit(t); err != nil {
+					return err
+				}
+				r.progress.report(t)
+			}
+		}
+	}
+	return nil
+}

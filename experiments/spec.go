@@ -1,0 +1,132 @@
+// Package experiments runs what its specs declare and judges what was measured.
+// One TOML file in specs/ is one experiment: fixed knobs, axes whose product is
+// the cells, and predictions. The runner starts the serve and load commands of
+// one binary as fresh processes for each trial; it links neither.
+package experiments
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"c10klab/internal/knob"
+	"c10klab/results"
+)
+
+// Spec is one experiment.
+type Spec struct {
+	ID          string
+	Title       string
+	Claims      []string // ids of the claims register that it decides
+	Question    string
+	Method      string
+	Predictions []Prediction
+	Fixed       map[string]string // knobs of every cell
+	Axes        []Axis            // in the order of the file
+	Exclude     []map[string]string
+	Quick, Full Variant
+	Seed        uint64
+	Needs       []string
+
+	File string // where it was read from, for errors
+	Text string // the whole file
+}
+
+// Axis is a knob and its levels.
+type Axis struct {
+	Knob   string
+	Levels []string
+}
+
+// Variant is what the quick or the full run changes: a positive number of
+// blocks, knobs that replace fixed ones, and levels that replace an axis's.
+type Variant struct {
+	Repeats int
+	Fixed   map[string]string
+	Axes    map[string][]string
+}
+
+// Prediction is one condition that decides a claim: on the ratio of the metric
+// in variant A to that in variant B, within blocks, for every pair of cells that
+// agree in all other knobs; or, if Each, on the metric itself in every cell that
+// matches Where.
+type Prediction struct {
+	Claim     string
+	Metric    Metric
+	A, B      map[string]string
+	Each      bool
+	Where     map[string]string
+	Relation  results.Relation
+	Threshold float64
+	// Outcome, if set, is what each cell's outcome must be too.
+	Outcome string
+}
+
+func (p Prediction) String() string {
+	subject := fmt.Sprintf("%s of (%s) ÷ (%s)", p.Metric, settings(p.A), settings(p.B))
+	if p.Each {
+		subject = p.Metric.String() + " of each cell"
+		if len(p.Where) > 0 {
+			subject += " with " + settings(p.Where)
+		}
+	}
+	condition := fmt.Sprintf("%s %s %g", subject, p.Relation, p.Threshold)
+	if p.Outcome != "" {
+		condition += ", outcome " + p.Outcome
+	}
+	return condition
+}
+
+//go:embed specs/*.toml
+var embedded embed.FS
+
+// Specs parses all embedded specs, ordered by id.
+func Specs() ([]*Spec, error) {
+	files, err := fs.Glob(embedded, "specs/*.toml")
+	if err != nil {
+		return nil, fmt.Errorf("list specs: %w", err)
+	}
+	var specs []*Spec
+	for _, file := range files {
+		text, err := embedded.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read spec: %w", err)
+		}
+		spec, err := Parse(path.Join("experiments", file), string(text))
+		if err != nil {
+			return nil, err
+		}
+		specs = append(specs, spec)
+	}
+	slices.SortFunc(specs, func(a, b *Spec) int { return strings.Compare(a.ID, b.ID) })
+	return specs, nil
+}
+
+// Select finds the specs that names ask for, each the id of a spec or of a claim;
+// each spec once.
+func Select(specs []*Spec, names []string) ([]*Spec, error) {
+	var selected []*Spec
+	var known []string
+	for _, s := range specs {
+		known = append(append(known, s.ID), s.Claims...)
+	}
+	for _, name := range names {
+		found := false
+		for _, s := range specs {
+			if s.ID != name && !slices.Contains(s.Claims, name) {
+				continue
+			}
+			found = true
+			if !slices.Contains(selected, s) {
+				selected = append(selected, s)
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("no experiment or claim with an experiment is named %q%s", name, knob.DidYouMean(name, known))
+		}
+	}
+	return selected, nil
+}

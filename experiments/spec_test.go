@@ -1,0 +1,196 @@
+package experiments
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestEverySpecLoadsAndExpands(t *testing.T) {
+	specs, err := Specs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(specs) == 0 {
+		t.Fatal("no spec is embedded")
+	}
+	for _, spec := range specs {
+		for _, full := range []bool{false, true} {
+			plan, err := NewPlan(Config{Specs: []*Spec{spec}, Full: full, ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs()})
+			if err != nil {
+				t.Errorf("%s: %v", spec.ID, err)
+				continue
+			}
+			t.Logf("%s, full %v: %d cells, %d trials, %.1f minutes", spec.ID, full, len(plan.Experiments[0].Cells), plan.Trials(), plan.Estimate().Minutes())
+		}
+	}
+}
+
+func TestTheDefaultExperimentKeepsItsTimes(t *testing.T) {
+	specs, err := Specs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	specs, err = Select(specs, []string{"N15", "write-100mbs", "M1"})
+	if err != nil || len(specs) != 1 {
+		t.Fatalf("Select = %d specs, %v; want one", len(specs), err)
+	}
+	for full, limit := range map[bool]float64{false: 3, true: 45} {
+		plan, err := NewPlan(Config{Specs: specs, Full: full, ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if minutes := plan.Estimate().Minutes(); minutes > limit || len(plan.Experiments[0].Cells) != 12 {
+			t.Errorf("full %v: %d cells in %.1f minutes, limit %g", full, len(plan.Experiments[0].Cells), minutes, limit)
+		}
+	}
+}
+
+func TestSpecMistakesNameLineAndNearestName(t *testing.T) {
+	cases := []struct{ name, old, new, want string }{
+		{"unknown key", `title = "a small experiment"`, "titel = \"x\"", `small.toml:3: unknown key "titel" (did you mean title?)`},
+		{"unknown table", "[quick]", "[qick]", `small.toml:12: unknown key "qick" (did you mean quick?)`},
+		{"unknown key in a table", "repeats = 8", "repeat = 8", `small.toml:15: unknown key "full.repeat" (did you mean repeats?)`},
+		{"unknown key in a prediction", "each = true", "eech = true", `small.toml:21: unknown key "predictions.eech" (did you mean each?)`},
+		{"syntax", "repeats = 2", "repeats = ", "small.toml:13:"},
+		{"wrong type", "repeats = 2", `repeats = "two"`, "small.toml"},
+		{"unknown claim", `claims = ["N15"]`, `claims = ["N99"]`, `small.toml:4: no claim is named "N99"`},
+		{"unknown knob", "rate = 100", "rat = 100", `small.toml:8: no knob is named "rat" (did you mean rate?)`},
+		{"bad value", "rate = 100", `rate = "fast"`, `small.toml:8: knob rate: "fast" is not a number`},
+		{"unknown level", `"loop-per-thread"]`, `"loop-per-tread"]`, `small.toml:10: knob model: "loop-per-tread" is none of`},
+		{"no level", `["none", "tail"]`, "[]", "small.toml:11: axis consumers has no level"},
+		{"level twice", `["none", "tail"]`, `["none", "none"]`, "small.toml:11: axis consumers names level none twice"},
+		{"fixed and axis", "rate = 100", `model = "reactor"`, "small.toml:10: knob model is both fixed and an axis"},
+		{"bad variant value", `window = "15s"`, "window = 15", `small.toml:17: knob window: "15" is not a duration`},
+		{"unknown metric", `"rate_held"`, `"ResponsTime/Produce p99"`, `nothing measured is named "ResponsTime" (did you mean ResponseTime?)`},
+		{"unknown percentile", `"rate_held"`, `"ResponseTime/Produce p98"`, `"p98" is none of p50, p99, p999, max`},
+		{"unknown relation", `">="`, `"=>"`, `relation "=>" is none of`},
+		{"two kinds of prediction", "each = true", "each = true\na = {model=\"reactor\"}\nb = {model=\"loop-per-thread\"}", "either variants a and b to compare, or each = true"},
+		{"a claim of another", `claim = "N15"`, `claim = "N1"`, `claim "N1" is not among the experiment's claims`},
+		{"unknown need", "seed = 7", "seed = 7\nneeds = [\"two-cpu\"]", `small.toml:7: nothing known is called "two-cpu" (did you mean two-cpus?)`},
+		{"missing repeats", "repeats = 2", "", "quick.repeats is missing"},
+	}
+	for _, c := range cases {
+		spec, err := Parse("small.toml", strings.Replace(smallSpec, c.old, c.new, 1))
+		if err == nil {
+			_, err = NewPlan(Config{Specs: []*Spec{spec}, ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs()})
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v\nwant one that says %s", c.name, err, c.want)
+		}
+	}
+}
+
+func TestCellsAreTheProductWithoutExclusions(t *testing.T) {
+	cfg := smallConfig(t)
+	cfg.Specs = []*Spec{parsed(t, smallSpec+"[[exclude]]\nmodel = \"reactor\"\nconsumers = \"tail\"\n")}
+	cases := []struct {
+		name string
+		set  map[string]string
+		only []string
+		want []string
+	}{
+		{"all", nil, nil, []string{"small.reactor.none", "small.loop-per-thread.none", "small.loop-per-thread.tail"}},
+		{"only", nil, []string{"model=loop-per-thread", "consumers=tail", "consumers=none"}, []string{"small.loop-per-thread.none", "small.loop-per-thread.tail"}},
+		{"an axis set to one level", map[string]string{"model": "reactor-pool"}, nil, []string{"small.reactor-pool.none", "small.reactor-pool.tail"}},
+	}
+	for _, c := range cases {
+		cfg.Set, cfg.Only = c.set, c.only
+		plan, err := NewPlan(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, cell := range plan.Experiments[0].Cells {
+			ids = append(ids, cell.ID)
+			for _, label := range labels {
+				if cell.Knobs[label] == "" {
+					t.Errorf("%s: cell %s does not tell its %s", c.name, cell.ID, label)
+				}
+			}
+		}
+		if !slices.Equal(ids, c.want) {
+			t.Errorf("%s: cells %v, want %v", c.name, ids, c.want)
+		}
+	}
+	for _, bad := range []Config{
+		{Set: map[string]string{"modle": "reactor"}}, {Set: map[string]string{"rate": "x"}},
+		{Only: []string{"model"}}, {Only: []string{"model=x"}}, {Only: []string{"consumers=lagging"}},
+	} {
+		cfg.Set, cfg.Only = bad.Set, bad.Only
+		if _, err := NewPlan(cfg); err == nil {
+			t.Errorf("set %v, only %v were accepted", bad.Set, bad.Only)
+		}
+	}
+}
+
+func TestEachBlockRunsEveryCellOnceInItsOwnOrder(t *testing.T) {
+	spec, err := Specs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := NewPlan(Config{Specs: spec[:1], ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := plan.Experiments[0]
+	orders := map[string]bool{}
+	for block := 1; block <= 8; block++ {
+		order := e.Order(42, block)
+		if !slices.Equal(order, e.Order(42, block)) {
+			t.Errorf("block %d has another order the second time", block)
+		}
+		orders[fmt.Sprint(order)] = true
+		slices.Sort(order)
+		for i, cell := range order {
+			if i != cell {
+				t.Fatalf("block %d does not run every cell once: %v", block, order)
+			}
+		}
+	}
+	if len(orders) < 7 {
+		t.Errorf("8 blocks have %d orders", len(orders))
+	}
+	if slices.Equal(e.Order(42, 1), e.Order(43, 1)) {
+		t.Error("another seed gives the same order")
+	}
+}
+
+func TestPlanPrintsCellsOrderAndMinutes(t *testing.T) {
+	plan, err := NewPlan(smallConfig(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := plan.Print(&out); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"small.loop-per-thread.tail", "block 2:", "seed 7, 8 trials, about 1.5 minutes"} {
+		if !strings.Contains(out.String(), part) {
+			t.Errorf("plan lacks %q:\n%s", part, out.String())
+		}
+	}
+}
+
+func TestRegisterHoldsEveryClaimOnce(t *testing.T) {
+	claims, err := Claims()
+	if err != nil {
+		t.Fatal(err)
+	}
+	count := map[byte]int{}
+	seen := map[string]bool{}
+	for _, c := range claims {
+		count[c.ID[0]]++
+		if seen[c.ID] || c.Question == "" {
+			t.Errorf("claim %q is there twice or asks nothing", c.ID)
+		}
+		seen[c.ID] = true
+	}
+	for letter, want := range map[byte]int{'N': 24, 'K': 8, 'X': 7, 'F': 4, 'M': 10} {
+		if count[letter] != want {
+			t.Errorf("%d claims under %c, want %d", count[letter], letter, want)
+		}
+	}
+}

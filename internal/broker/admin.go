@@ -1,0 +1,85 @@
+package broker
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"sync"
+	"time"
+
+	"c10klab/internal/clock"
+	"c10klab/internal/record"
+)
+
+// Source adds what one part of the server knows to a snapshot. It is called from
+// any goroutine, one snapshot at a time.
+type Source func(*record.ServerSnapshot)
+
+// NewAdmin makes the handler of the admin port: record.SnapshotPath answers with
+// a record.ServerSnapshot that the sources fill in order, /debug/pprof/ is
+// net/http/pprof. The instant and the process's own use come from here.
+func NewAdmin(sources ...Source) http.Handler {
+	var turn sync.Mutex
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+record.SnapshotPath, func(w http.ResponseWriter, _ *http.Request) {
+		turn.Lock()
+		snapshot := takeSnapshot(sources)
+		turn.Unlock()
+		writeSnapshot(w, snapshot)
+	})
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
+}
+
+func takeSnapshot(sources []Source) *record.ServerSnapshot {
+	s := &record.ServerSnapshot{MonotonicNs: clock.Now(), Process: record.ThisProcess()}
+	for _, add := range sources {
+		add(s)
+	}
+	return s
+}
+
+func writeSnapshot(w http.ResponseWriter, s *record.ServerSnapshot) {
+	body, err := json.Marshal(s)
+	if err != nil {
+		http.Error(w, fmt.Sprintf("encode snapshot: %v", err), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	// A client that went away is no error of the server's.
+	_, _ = w.Write(body)
+}
+
+// AdminServer serves the admin port.
+type AdminServer struct {
+	server http.Server
+	done   chan error
+}
+
+// headerTimeout bounds how long a silent connection is held.
+const headerTimeout = 10 * time.Second
+
+// ServeAdmin starts to serve on the listener, which it takes over.
+func ServeAdmin(listener net.Listener, sources ...Source) *AdminServer {
+	a := &AdminServer{done: make(chan error, 1)}
+	a.server = http.Server{Handler: NewAdmin(sources...), ReadHeaderTimeout: headerTimeout}
+	go func() { a.done <- a.server.Serve(listener) }()
+	return a
+}
+
+// Close closes the listener and all connections and returns the error that
+// ended the service before, if there was one.
+func (a *AdminServer) Close() error {
+	closed := a.server.Close()
+	if err := <-a.done; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("admin port: %w", err)
+	}
+	return closed
+}

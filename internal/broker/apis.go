@@ -1,0 +1,149 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"c10klab/internal/kafka"
+	"c10klab/internal/stage"
+)
+
+// api is one Kafka API that the log serves.
+type api struct {
+	key      kmsg.Key
+	min, max int16 // versions served
+	// advertisedMin is what ApiVersions says. It differs from min for Produce only:
+	// librdkafka compresses only for brokers that name version 0, so Kafka 4, which
+	// starts at 3 too, also names it (KAFKA-18659).
+	advertisedMin int16
+	flexibleFrom  int16 // first version with compact fields and tags
+	// serve answers a request, or sees to it that it will be answered. On an error
+	// it has done neither, and nothing else.
+	serve func(*Log, *request) error
+}
+
+// servedAPIs lists the APIs in the order of their classes; class 0 is "other".
+// Produce and Fetch stop at 12 because later versions name topics by id only.
+func servedAPIs() []api {
+	return []api{
+		{kmsg.Produce, 3, 12, 0, 9, (*Log).produce},
+		{kmsg.Fetch, 4, 12, 4, 12, (*Log).fetch},
+		{kmsg.ListOffsets, 1, 6, 1, 6, (*Log).listOffsets},
+		{kmsg.Metadata, 0, 12, 0, 9, (*Log).metadata},
+		{kmsg.FindCoordinator, 0, 4, 0, 3, (*Log).findCoordinator},
+		{kmsg.Heartbeat, 0, 4, 0, 4, (*Log).heartbeat},
+		{kmsg.ApiVersions, 0, 4, 0, 3, (*Log).apiVersions},
+		{kmsg.CreateTopics, 0, 7, 0, 5, (*Log).createTopics},
+		{kmsg.InitProducerID, 0, 4, 0, 2, (*Log).initProducerID},
+	}
+}
+
+// classesByKey maps API keys to classes.
+func classesByKey(apis []api) (classes [kmsg.MaxKey + 1]stage.Class) {
+	for i, a := range apis {
+		classes[a.key] = stage.Class(i + 1)
+	}
+	return classes
+}
+
+// request is one request with its body still to read.
+type request struct {
+	exchange
+	kafka.RequestHeader
+	in reader
+}
+
+// out starts the response and returns what writes its body.
+func (q *request) out() writer {
+	w := writer{buf: q.body(), version: q.Version, flexible: q.in.flexible}
+	*w.buf = kafka.AppendResponseHeader(*w.buf, q.Key, q.Version, q.CorrelationID)
+	return w
+}
+
+// respond answers with a message in the request's version.
+func (q *request) respond(resp kmsg.Response) error {
+	resp.SetVersion(q.Version)
+	w := q.out()
+	*w.buf = resp.AppendTo(*w.buf)
+	q.Respond()
+	return nil
+}
+
+// serve answers one request as Kafka does: a header or body that cannot be read,
+// an unknown API and an unknown version close the connection, but for
+// ApiVersions, which a client asks in whatever version it has.
+func (l *Log) serve(e exchange) {
+	header, body, err := kafka.ParseRequestHeader(e.Frame())
+	if err != nil && !unsupported(err) {
+		e.HangUp(err)
+		return
+	}
+	a := l.apiOf(header.Key)
+	if a == nil {
+		e.HangUp(fmt.Errorf("API key %d (version %d) is not served", header.Key, header.Version))
+		return
+	}
+	if header.Version < a.min || header.Version > a.max {
+		l.refuseVersion(e, a, header)
+		return
+	}
+	q := &request{exchange: e, RequestHeader: header}
+	q.in = reader{rest: body, version: header.Version, flexible: header.Version >= a.flexibleFrom}
+	if err := a.serve(l, q); err != nil {
+		e.HangUp(fmt.Errorf("%s version %d: %w", a.key.Name(), header.Version, err))
+	}
+}
+
+// unsupported reports that a header was read but for what depends on its unknown
+// API or version.
+func unsupported(err error) bool {
+	var unsupported *kafka.UnsupportedError
+	return errors.As(err, &unsupported)
+}
+
+func (l *Log) apiOf(key int16) *api {
+	if class := l.classOf(key); class != 0 {
+		return &l.apis[class-1]
+	}
+	return nil
+}
+
+func (l *Log) classOf(key int16) stage.Class {
+	if key < 0 || int(key) >= len(l.classes) {
+		return 0
+	}
+	return l.classes[key]
+}
+
+func (l *Log) refuseVersion(e exchange, a *api, header kafka.RequestHeader) {
+	if a.key != kmsg.ApiVersions {
+		e.HangUp(fmt.Errorf("%s version %d is not served: %d to %d are", a.key.Name(), header.Version, a.min, a.max))
+		return
+	}
+	// KIP-511: version 0 of the response, with the range to ask in.
+	q := &request{exchange: e, RequestHeader: header}
+	q.Version = 0
+	resp := kmsg.NewPtrApiVersionsResponse()
+	resp.ErrorCode = kerr.UnsupportedVersion.Code
+	resp.ApiKeys = []kmsg.ApiVersionsResponseApiKey{a.advertised()}
+	_ = q.respond(resp)
+}
+
+func (a *api) advertised() kmsg.ApiVersionsResponseApiKey {
+	k := kmsg.NewApiVersionsResponseApiKey()
+	k.ApiKey, k.MinVersion, k.MaxVersion = a.key.Int16(), a.advertisedMin, a.max
+	return k
+}
+
+// apiVersions tells what is served. The client's name and version in the request
+// are of no use here and not read.
+func (l *Log) apiVersions(q *request) error {
+	resp := kmsg.NewPtrApiVersionsResponse()
+	for i := range l.apis {
+		resp.ApiKeys = append(resp.ApiKeys, l.apis[i].advertised())
+	}
+	return q.respond(resp)
+}

@@ -1,0 +1,94 @@
+package broker
+
+import (
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// There are neither consumer groups nor transactions, and the APIs about them
+// say so. FindCoordinator and Heartbeat are served at all because librdkafka
+// uses lz4 only with brokers that have the former, and because the latter is the
+// smallest request that every Kafka broker answers.
+
+const transactionCoordinator = 1 // FindCoordinator's key type
+
+const noTransactions = "this broker has no transactions"
+
+// findCoordinator knows no coordinator for any key.
+func (l *Log) findCoordinator(q *request) error {
+	keys, kind := readCoordinatorKeys(&q.in)
+	if err := q.in.err(); err != nil {
+		return err
+	}
+	r := refuse(kerr.CoordinatorNotAvailable, "this broker has no consumer groups")
+	if kind == transactionCoordinator {
+		r = refuse(kerr.InvalidRequest, noTransactions)
+	}
+	resp := kmsg.NewPtrFindCoordinatorResponse()
+	resp.ErrorCode, resp.ErrorMessage, resp.NodeID, resp.Port = r.code, &r.message, -1, -1
+	for _, key := range keys {
+		c := kmsg.NewFindCoordinatorResponseCoordinator()
+		c.Key, c.NodeID, c.Port, c.ErrorCode, c.ErrorMessage = key, -1, -1, r.code, &r.message
+		resp.Coordinators = append(resp.Coordinators, c)
+	}
+	return q.respond(resp)
+}
+
+func readCoordinatorKeys(r *reader) (keys []string, kind int8) {
+	if r.version < 4 {
+		keys = append(keys, r.text())
+	}
+	if r.version >= 1 {
+		kind = r.int8()
+	}
+	if r.version >= 4 {
+		for range r.array(1) {
+			keys = append(keys, r.text())
+			if r.bad {
+				break
+			}
+		}
+	}
+	r.tags()
+	return keys, kind
+}
+
+// heartbeat answers a member of a group that cannot be.
+func (l *Log) heartbeat(q *request) error {
+	q.in.text()  // group
+	q.in.int32() // generation
+	q.in.text()  // member
+	if q.Version >= 3 {
+		q.in.nullableText() // instance
+	}
+	q.in.tags()
+	if err := q.in.err(); err != nil {
+		return err
+	}
+	resp := kmsg.NewPtrHeartbeatResponse()
+	resp.ErrorCode = kerr.CoordinatorNotAvailable.Code
+	return q.respond(resp)
+}
+
+// initProducerID gives every idempotent producer an id of its own. The log does
+// not look at sequence numbers: a batch that a producer sends again is stored
+// again.
+func (l *Log) initProducerID(q *request) error {
+	_, transactional := q.in.nullableText()
+	q.in.int32() // transaction timeout
+	if q.Version >= 3 {
+		q.in.int64() // the id and
+		q.in.int16() // epoch so far: meant for transactional producers
+	}
+	q.in.tags()
+	if err := q.in.err(); err != nil {
+		return err
+	}
+	resp := kmsg.NewPtrInitProducerIDResponse()
+	if transactional {
+		resp.ErrorCode, resp.ProducerID, resp.ProducerEpoch = kerr.InvalidRequest.Code, -1, -1
+	} else {
+		resp.ProducerID = l.lastProducerID.Add(1)
+	}
+	return q.respond(resp)
+}

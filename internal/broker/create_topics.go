@@ -1,0 +1,187 @@
+package broker
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"c10klab/storage"
+)
+
+// Smallest sizes in any version, compact.
+const (
+	leastNewTopicBytes   = 1 + 4 + 2 + 1 + 1 // name, partitions, replication, assignments, configs
+	leastAssignmentBytes = 4 + 1             // partition, replicas
+	leastConfigBytes     = 1 + 1             // name, null value
+)
+
+// useDefault asks for the broker's own number of partitions or replicas.
+const useDefault = -1
+
+// newTopic is one topic to create.
+type newTopic struct {
+	name        string
+	partitions  int32
+	replication int16
+	assigned    []assignment
+	config      string // name of the first configuration, if there is any
+	configured  bool
+}
+
+// assignment places a partition's replicas by hand.
+type assignment struct {
+	partition int32
+	replicas  []int32
+}
+
+// createTopics creates topics one by one; one that is refused does not stop the
+// others.
+func (l *Log) createTopics(q *request) error {
+	topics := readNewTopics(&q.in)
+	q.in.int32() // timeout: creation is never delayed
+	validateOnly := q.Version >= 1 && q.in.bool()
+	q.in.tags()
+	if err := q.in.err(); err != nil {
+		return err
+	}
+	resp := kmsg.NewPtrCreateTopicsResponse()
+	for i := range topics {
+		twice := slices.ContainsFunc(topics[:i], func(t newTopic) bool { return t.name == topics[i].name })
+		resp.Topics = append(resp.Topics, l.create(&topics[i], validateOnly, twice))
+	}
+	return q.respond(resp)
+}
+
+func readNewTopics(r *reader) (topics []newTopic) {
+	for range r.array(leastNewTopicBytes) {
+		t := newTopic{name: r.text(), partitions: r.int32(), replication: r.int16()}
+		t.assigned = readAssignments(r)
+		t.config, t.configured = readConfigs(r)
+		r.tags()
+		if r.bad {
+			break
+		}
+		topics = append(topics, t)
+	}
+	return topics
+}
+
+func readAssignments(r *reader) (assigned []assignment) {
+	for range r.array(leastAssignmentBytes) {
+		a := assignment{partition: r.int32()}
+		for range r.array(4) {
+			a.replicas = append(a.replicas, r.int32())
+		}
+		r.tags()
+		if r.bad {
+			break
+		}
+		assigned = append(assigned, a)
+	}
+	return assigned
+}
+
+// readConfigs returns the first configuration's name.
+func readConfigs(r *reader) (name string, configured bool) {
+	for range r.array(leastConfigBytes) {
+		next := r.text()
+		r.nullableText()
+		r.tags()
+		if r.bad {
+			break
+		}
+		if !configured {
+			name, configured = next, true
+		}
+	}
+	return name, configured
+}
+
+func (l *Log) create(t *newTopic, validateOnly, twice bool) kmsg.CreateTopicsResponseTopic {
+	c := kmsg.NewCreateTopicsResponseTopic()
+	c.Topic, c.NumPartitions, c.ReplicationFactor = t.name, -1, -1
+	r := l.refuseTopic(t, twice)
+	partitions := t.wantedPartitions(l.config.DefaultPartitions)
+	if r.code == 0 && !validateOnly {
+		if err := l.store.CreateTopic(strings.Clone(t.name), partitions); err != nil {
+			r = refusalOf(err)
+		}
+	}
+	if r.code != 0 {
+		c.ErrorCode, c.ErrorMessage = r.code, &r.message
+		return c
+	}
+	c.NumPartitions, c.ReplicationFactor = int32(partitions), 1
+	if info, found := l.store.Topic(t.name); found {
+		c.TopicID = info.ID
+	}
+	return c
+}
+
+// refuseTopic finds what is wrong with a topic, in Kafka's order.
+func (l *Log) refuseTopic(t *newTopic, twice bool) refusal {
+	if twice {
+		return refuse(kerr.InvalidRequest, fmt.Sprintf("topic %q is twice in the request", t.name))
+	}
+	if err := storage.CheckTopicName(t.name); err != nil {
+		return refusalOf(err)
+	}
+	if _, exists := l.store.Topic(t.name); exists {
+		return refuse(kerr.TopicAlreadyExists, fmt.Sprintf("topic %q exists", t.name))
+	}
+	if len(t.assigned) > 0 {
+		if r := t.refuseAssignment(); r.code != 0 {
+			return r
+		}
+	} else if r := t.refuseNumbers(); r.code != 0 {
+		return r
+	}
+	if t.configured {
+		return refuse(kerr.InvalidConfig, fmt.Sprintf("topics have no configurations here, not %q either", t.config))
+	}
+	return refusal{}
+}
+
+func (t *newTopic) refuseNumbers() refusal {
+	if t.partitions != useDefault && (t.partitions < 1 || t.partitions > storage.MaxPartitions) {
+		return refuse(kerr.InvalidPartitions, fmt.Sprintf("%d partitions, want 1 to %d or -1", t.partitions, storage.MaxPartitions))
+	}
+	if t.replication != useDefault && t.replication != 1 {
+		return refuse(kerr.InvalidReplicationFactor, fmt.Sprintf("replication factor %d with one broker", t.replication))
+	}
+	return refusal{}
+}
+
+// refuseAssignment accepts partitions 0 … n−1, each on this broker alone.
+func (t *newTopic) refuseAssignment() refusal {
+	if t.partitions != useDefault || t.replication != useDefault {
+		return refuse(kerr.InvalidRequest, "numbers and an assignment exclude each other")
+	}
+	if len(t.assigned) > storage.MaxPartitions {
+		return refuse(kerr.InvalidPartitions, fmt.Sprintf("%d partitions, want at most %d", len(t.assigned), storage.MaxPartitions))
+	}
+	seen := make([]bool, len(t.assigned))
+	for _, a := range t.assigned {
+		if a.partition < 0 || int(a.partition) >= len(seen) || seen[a.partition] {
+			return refuse(kerr.InvalidReplicaAssignment, fmt.Sprintf("partition %d is not one of 0 to %d, each once", a.partition, len(seen)-1))
+		}
+		seen[a.partition] = true
+		if !slices.Equal(a.replicas, []int32{nodeID}) {
+			return refuse(kerr.InvalidReplicaAssignment, fmt.Sprintf("partition %d on brokers %v; there is broker %d only", a.partition, a.replicas, nodeID))
+		}
+	}
+	return refusal{}
+}
+
+func (t *newTopic) wantedPartitions(byDefault int) int {
+	switch {
+	case len(t.assigned) > 0:
+		return len(t.assigned)
+	case t.partitions == useDefault:
+		return byDefault
+	}
+	return int(t.partitions)
+}

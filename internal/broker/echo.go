@@ -1,0 +1,31 @@
+package broker
+
+import (
+	"c10klab/internal/stage"
+	"c10klab/models"
+)
+
+// Echo answers every request with its own bytes. It allocates nothing and never
+// blocks; any number of threads may call it.
+type Echo struct{}
+
+var _ models.Service = Echo{}
+
+// Handle answers one request; see models.Service.
+func (Echo) Handle(j *models.Job) { echo(j) }
+
+// Classify puts all requests into one class.
+func (Echo) Classify([]byte) stage.Class { return echoClass }
+
+// APIs lists the names of the classes; index 0 is "other".
+func (Echo) APIs() []string { return echoAPIs() }
+
+const echoClass = 1
+
+func echoAPIs() []string { return []string{"other", "Echo"} }
+
+func echo(j *models.Job) {
+	r := j.Response()
+	r.Buf = append(r.Buf, j.Frame()...)
+	j.Respond()
+}

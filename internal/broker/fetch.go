@@ -1,0 +1,196 @@
+package broker
+
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"c10klab/models"
+	"c10klab/storage"
+)
+
+// leastFetchPartitionBytes: index, offset and size limit in version 4.
+const leastFetchPartitionBytes = 4 + 8 + 4
+
+// fetch is one Fetch request under way. From decoding on only complete changes
+// it, and only fields that satisfied does not read.
+type fetch struct {
+	byTopic[fetchPartition]
+	log       *Log
+	request   *request
+	wait      time.Duration
+	minBytes  int
+	maxBytes  int
+	sessionID int32
+	refused   bool           // some partition has an error to tell at once
+	logs      []*storage.Log // of all partitions that have one
+}
+
+type fetchPartition struct {
+	index    int32
+	epoch    int32
+	offset   int64
+	maxBytes int
+	log      *storage.Log
+
+	code          int16
+	highWatermark int64
+	logStart      int64
+	records       storage.Slice
+}
+
+// fetch answers with what is there if that is enough, otherwise it waits for
+// more: Kafka's ReplicaManager.fetchMessages and DelayedFetch. Transactions do
+// not exist here, so both isolation levels read up to the high watermark.
+func (l *Log) fetch(q *request) error {
+	f := l.fetches.Get().(*fetch)
+	f.log, f.request = l, q
+	if err := f.read(&q.in); err != nil {
+		f.recycle()
+		return err
+	}
+	f.findLogs()
+	if f.wait <= 0 || f.refused || len(f.partitions) == 0 {
+		f.complete(false)
+	} else if !l.delayed.completeOrWatch(f, f.wait, f.logs) {
+		return nil
+	}
+	f.recycle()
+	return nil
+}
+
+func (f *fetch) read(r *reader) error {
+	r.int32() // replica id: there are no followers
+	f.wait = time.Duration(r.int32()) * time.Millisecond
+	f.minBytes = int(r.int32())
+	f.maxBytes = min(int(r.int32()), f.log.config.FetchMaxBytes)
+	r.int8() // isolation level
+	if r.version >= 7 {
+		f.sessionID = r.int32()
+		r.int32() // session epoch
+	}
+	f.byTopic.read(r, leastFetchPartitionBytes, readFetchPartition)
+	// What follows, forgotten topics of a session and a rack, is of no use here.
+	return r.err()
+}
+
+func readFetchPartition(r *reader, p *fetchPartition) {
+	p.index = r.int32()
+	p.epoch = -1
+	if r.version >= 9 {
+		p.epoch = r.int32()
+	}
+	p.offset = r.int64()
+	if r.version >= 12 {
+		r.int32() // last fetched epoch: logs do not diverge
+	}
+	if r.version >= 5 {
+		r.int64() // a follower's log start
+	}
+	p.maxBytes = int(r.int32())
+}
+
+// findLogs resolves names and finds the errors that need no wait.
+func (f *fetch) findLogs() {
+	f.refused = f.sessionID != 0
+	f.each(func(topic string, p *fetchPartition) {
+		log, err := f.log.store.Log(topic, p.index)
+		switch {
+		case err != nil:
+			p.code = refusalOf(err).code
+		case p.epoch > leaderEpoch:
+			p.code = kerr.UnknownLeaderEpoch.Code
+		case p.offset < log.StartOffset() || p.offset > log.HighWatermark():
+			p.code = kerr.OffsetOutOfRange.Code
+		}
+		if p.code != 0 {
+			f.refused = true
+			return
+		}
+		p.log = log
+		f.logs = append(f.logs, log)
+	})
+}
+
+// satisfied reports whether min bytes are there, or an error to tell.
+func (f *fetch) satisfied() bool {
+	if f.minBytes <= 0 {
+		return true
+	}
+	available := 0
+	for i := range f.partitions {
+		p := &f.partitions[i]
+		if p.log.HighWatermark() <= p.offset {
+			continue
+		}
+		if f.minBytes == 1 {
+			return true
+		}
+		records, err := p.log.Read(p.offset, min(p.maxBytes, f.maxBytes), true)
+		if err != nil {
+			return true
+		}
+		available += records.LengthBytes
+		records.Release()
+	}
+	return available >= f.minBytes
+}
+
+func (f *fetch) abandoned() bool { return f.request.Abandoned() }
+func (f *fetch) delay()          { f.request.Delay() }
+
+// complete answers with what is there now. Nothing of the frame may be used
+// after it.
+func (f *fetch) complete(bool) {
+	if f.request.Abandoned() {
+		f.request.RespondNothing()
+		return
+	}
+	if f.sessionID == 0 {
+		f.readAll()
+	}
+	f.respond()
+}
+
+// readAll looks the records up within the limits. As in Kafka the first batch
+// found may break them, or a consumer with small limits would stand still.
+func (f *fetch) readAll() {
+	room, first := f.maxBytes, true
+	for i := range f.partitions {
+		p := &f.partitions[i]
+		if p.code != 0 {
+			continue
+		}
+		p.read(min(p.maxBytes, room), first)
+		if p.records.LengthBytes > 0 {
+			first = false
+			room = max(0, room-p.records.LengthBytes)
+		}
+	}
+}
+
+func (p *fetchPartition) read(maxBytes int, minOneBatch bool) {
+	p.highWatermark, p.logStart = p.log.HighWatermark(), p.log.StartOffset()
+	records, err := p.log.Read(p.offset, maxBytes, minOneBatch)
+	if err != nil {
+		p.code = refusalOf(err).code
+		return
+	}
+	p.records = records
+}
+
+// addTo names the records in a response, which takes over the reference.
+func (p *fetchPartition) addTo(q *request) {
+	if !p.records.Empty() {
+		q.addRegion(models.Region{File: p.records, OffsetBytes: p.records.OffsetBytes, LengthBytes: int64(p.records.LengthBytes)})
+	}
+}
+
+// recycle gives the memory back; no other thread has seen f.
+func (f *fetch) recycle() {
+	f.reset()
+	clear(f.logs)
+	l, logs := f.log, f.logs[:0]
+	*f = fetch{byTopic: f.byTopic, logs: logs}
+	l.fetches.Put(f)
+}

@@ -1,0 +1,68 @@
+package broker
+
+import (
+	"time"
+
+	"c10klab/internal/knob"
+	"c10klab/storage"
+)
+
+// Knobs are the tunables of the log service and of the synthetic one.
+var Knobs = []knob.Knob{
+	{Name: "auto-create-topics", Kind: knob.Bool, Default: "true",
+		Meaning: "create an unknown topic when a client asks for its metadata and allows it (Kafka's auto.create.topics.enable)"},
+	{Name: "default-partitions", Kind: knob.Int, Unit: "partitions", Default: "1", Min: 1, Max: storage.MaxPartitions,
+		Meaning: "partitions of a topic that is created without a number (Kafka's num.partitions)"},
+	{Name: "fetch-max-bytes", Kind: knob.Bytes, Default: "55MiB", Min: 1, Max: 1 << 30,
+		Meaning: "cap on the records of one fetch response, whatever the client asks for (the broker's fetch.max.bytes)"},
+
+	{Name: "cost", Kind: knob.Duration, Default: "0s",
+		Meaning: "synthetic service: mean time that handling one request takes"},
+	{Name: "cost-distribution", Kind: knob.Choice, Choices: []string{constantCost, exponentialCost}, Default: constantCost,
+		Meaning: "synthetic service: how the cost is drawn"},
+	{Name: "cost-kind", Kind: knob.Choice, Choices: []string{spinCost, sleepCost}, Default: spinCost,
+		Meaning: "synthetic service: spend the cost on the processor or asleep"},
+	{Name: "cost-seed", Kind: knob.Int, Default: "1",
+		Meaning: "synthetic service: seed of the drawn costs; equal seeds draw equal costs in order of handling"},
+}
+
+const (
+	constantCost    = "constant"
+	exponentialCost = "exponential"
+	spinCost        = "spin"
+	sleepCost       = "sleep"
+)
+
+// LogConfig configures the log service.
+type LogConfig struct {
+	AutoCreateTopics  bool
+	DefaultPartitions int
+	FetchMaxBytes     int // of records in one fetch response
+}
+
+// LogConfigFrom reads the log service's knobs.
+func LogConfigFrom(v *knob.Values) LogConfig {
+	return LogConfig{
+		AutoCreateTopics:  v.Bool("auto-create-topics"),
+		DefaultPartitions: v.Int("default-partitions"),
+		FetchMaxBytes:     int(v.Bytes("fetch-max-bytes")),
+	}
+}
+
+// SyntheticConfig configures the synthetic service.
+type SyntheticConfig struct {
+	Cost        time.Duration // mean; 0 costs nothing
+	Exponential bool          // drawn from an exponential distribution, otherwise constant
+	Sleep       bool          // spent asleep, otherwise spinning
+	Seed        uint64
+}
+
+// SyntheticConfigFrom reads the synthetic service's knobs.
+func SyntheticConfigFrom(v *knob.Values) SyntheticConfig {
+	return SyntheticConfig{
+		Cost:        v.Duration("cost"),
+		Exponential: v.Text("cost-distribution") == exponentialCost,
+		Sleep:       v.Text("cost-kind") == sleepCost,
+		Seed:        uint64(v.Int("cost-seed")),
+	}
+}

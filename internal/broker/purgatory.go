@@ -1,0 +1,186 @@
+package broker
+
+import (
+	"container/heap"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"c10klab/storage"
+)
+
+// operation is a request that waits for something to happen to partitions:
+// acks=all for the high watermark, a long poll for records (Kafka's
+// DelayedOperation).
+type operation interface {
+	// satisfied reports whether the wait is over. Any number of threads may call it
+	// at a time, also while complete runs, so what it reads must not change.
+	satisfied() bool
+	// abandoned reports that nobody waits for the answer any more. It is called
+	// only while the operation is not complete.
+	abandoned() bool
+	// delay is called once, before another thread can reach the operation.
+	delay()
+	// complete answers. It is called exactly once; expired says that the time ran
+	// out first.
+	complete(expired bool)
+}
+
+// purgatory keeps the operations that could not complete at once (Kafka's
+// DelayedOperationPurgatory). Threads that change a partition call check; run
+// ends what waits too long. All methods may be called from any thread.
+type purgatory struct {
+	now func() int64 // CLOCK_MONOTONIC ns
+
+	// waiting lets check pass without the lock while nothing is delayed.
+	waiting atomic.Int64
+
+	mu         sync.Mutex
+	byDeadline deadlineHeap
+	byLog      map[*storage.Log][]*delayed
+	closed     bool
+	wakeNs     int64 // when run looks next without being woken
+
+	wake    chan struct{} // a deadline before wakeNs came, or closed is set
+	stopped chan struct{} // run has returned
+}
+
+// delayed is an operation in the purgatory. Whoever takes it out of there, under
+// the lock, completes it: that is what makes completion happen once.
+type delayed struct {
+	operation
+	deadlineNs int64
+	heapIndex  int
+	logs       []*storage.Log // that it is listed under
+}
+
+func newPurgatory(now func() int64) *purgatory {
+	return &purgatory{
+		now:     now,
+		byLog:   map[*storage.Log][]*delayed{},
+		wake:    make(chan struct{}, 1),
+		stopped: make(chan struct{}),
+	}
+}
+
+// completeOrWatch completes op on the calling thread and returns true if it is
+// satisfied now. Otherwise op waits until a check of one of logs finds it
+// satisfied, or for wait; it is then no longer the caller's.
+func (p *purgatory) completeOrWatch(op operation, wait time.Duration, logs []*storage.Log) bool {
+	if op.satisfied() {
+		op.complete(false)
+		return true
+	}
+	op.delay()
+	d := &delayed{operation: op, deadlineNs: p.now() + int64(wait), logs: logs}
+	if !p.add(d) {
+		op.complete(true)
+		return false
+	}
+	// An append between the first look and add has checked too early to see op.
+	if op.satisfied() && p.take(d) {
+		op.complete(false)
+	}
+	return false
+}
+
+// check completes the operations that wait for this log and are satisfied, on
+// the calling thread.
+func (p *purgatory) check(log *storage.Log) {
+	if p.waiting.Load() == 0 {
+		return
+	}
+	var room [32]*delayed
+	p.mu.Lock()
+	watching := append(room[:0], p.byLog[log]...)
+	p.mu.Unlock()
+	for _, d := range watching {
+		if d.satisfied() && p.take(d) {
+			d.complete(false)
+		}
+	}
+}
+
+// add lists d everywhere; false when the purgatory is closed.
+func (p *purgatory) add(d *delayed) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return false
+	}
+	heap.Push(&p.byDeadline, d)
+	for _, log := range d.logs {
+		p.byLog[log] = append(p.byLog[log], d)
+	}
+	p.waiting.Add(1)
+	if d.deadlineNs < p.wakeNs {
+		p.signal()
+	}
+	return true
+}
+
+// take gives the caller the right to complete d, unless another has it.
+func (p *purgatory) take(d *delayed) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if d.heapIndex < 0 {
+		return false
+	}
+	p.remove(d)
+	return true
+}
+
+// remove takes d off all lists; the caller holds the lock and d is listed.
+func (p *purgatory) remove(d *delayed) {
+	heap.Remove(&p.byDeadline, d.heapIndex)
+	for _, log := range d.logs {
+		p.byLog[log] = without(p.byLog[log], d)
+	}
+	p.waiting.Add(-1)
+}
+
+// without removes d from an unordered list, keeping its memory for the next.
+func without(list []*delayed, d *delayed) []*delayed {
+	for i, other := range list {
+		if other == d {
+			last := len(list) - 1
+			list[i], list[last] = list[last], nil
+			return list[:last]
+		}
+	}
+	return list
+}
+
+func (p *purgatory) signal() {
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
+// deadlineHeap orders by deadline; heapIndex is −1 outside of it.
+type deadlineHeap []*delayed
+
+func (h deadlineHeap) Len() int           { return len(h) }
+func (h deadlineHeap) Less(i, j int) bool { return h[i].deadlineNs < h[j].deadlineNs }
+
+func (h deadlineHeap) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].heapIndex, h[j].heapIndex = i, j
+}
+
+func (h *deadlineHeap) Push(x any) {
+	d := x.(*delayed)
+	d.heapIndex = len(*h)
+	*h = append(*h, d)
+}
+
+func (h *deadlineHeap) Pop() any {
+	old := *h
+	last := len(old) - 1
+	d := old[last]
+	d.heapIndex = -1
+	old[last] = nil
+	*h = old[:last]
+	return d
+}

@@ -1,0 +1,50 @@
+package broker
+
+import (
+	"errors"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"c10klab/internal/batch"
+	"c10klab/storage"
+)
+
+// refusal is a Kafka error code with the words for it; code 0 is no refusal.
+type refusal struct {
+	code    int16
+	message string
+}
+
+func (r *refusal) Error() string { return kerr.ErrorForCode(r.code).Error() + ": " + r.message }
+
+func refuse(code *kerr.Error, message string) refusal { return refusal{code.Code, message} }
+
+// refusals maps what storage and batch report to what Kafka calls it. The first
+// match counts.
+var refusals = []struct {
+	is   error
+	code *kerr.Error
+}{
+	{storage.ErrUnknownTopicOrPartition, kerr.UnknownTopicOrPartition},
+	{storage.ErrInvalidTopic, kerr.InvalidTopicException},
+	{storage.ErrTopicExists, kerr.TopicAlreadyExists},
+	{storage.ErrInvalidPartitions, kerr.InvalidPartitions},
+	{storage.ErrOffsetOutOfRange, kerr.OffsetOutOfRange},
+	{storage.ErrBatchTooLarge, kerr.MessageTooLarge},
+	{batch.BadMagic, kerr.InvalidRecord},
+	{batch.Truncated, kerr.CorruptMessage},
+	{batch.BadLength, kerr.CorruptMessage},
+	{batch.BadCRC, kerr.CorruptMessage},
+	{batch.BadCount, kerr.CorruptMessage},
+}
+
+// refusalOf translates an error; what is not the client's doing is a
+// KAFKA_STORAGE_ERROR.
+func refusalOf(err error) refusal {
+	for _, r := range refusals {
+		if errors.Is(err, r.is) {
+			return refusal{r.code.Code, err.Error()}
+		}
+	}
+	return refusal{kerr.KafkaStorageError.Code, err.Error()}
+}

@@ -1,0 +1,76 @@
+package broker
+
+import (
+	"math"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"c10klab/internal/clock"
+	"c10klab/internal/stage"
+	"c10klab/models"
+)
+
+// Synthetic spends a drawn cost on every request and then answers with the
+// request's own bytes, in Echo's frames. It allocates nothing; any number of
+// threads may call it, and each is held for the cost.
+type Synthetic struct {
+	config SyntheticConfig
+	drawn  atomic.Uint64
+}
+
+var _ models.Service = (*Synthetic)(nil)
+
+// NewSynthetic makes the service.
+func NewSynthetic(config SyntheticConfig) *Synthetic { return &Synthetic{config: config} }
+
+// Handle answers one request; see models.Service.
+func (s *Synthetic) Handle(j *models.Job) {
+	s.spend(s.cost(s.drawn.Add(1)))
+	echo(j)
+}
+
+// Classify puts all requests into one class.
+func (s *Synthetic) Classify([]byte) stage.Class { return echoClass }
+
+// APIs lists the names of the classes; index 0 is "other".
+func (s *Synthetic) APIs() []string { return echoAPIs() }
+
+// cost is the cost of the nth request.
+func (s *Synthetic) cost(n uint64) time.Duration {
+	if !s.config.Exponential {
+		return s.config.Cost
+	}
+	return time.Duration(-math.Log(uniform(s.config.Seed, n)) * float64(s.config.Cost))
+}
+
+// uniform is the nth number in (0, 1] of a seeded sequence (SplitMix64). Its
+// state is n alone, so threads draw without a lock.
+func uniform(seed, n uint64) float64 {
+	const goldenGamma = 0x9e3779b97f4a7c15
+	z := seed + n*goldenGamma
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	z ^= z >> 31
+	return float64(z>>11+1) / (1 << 53)
+}
+
+func (s *Synthetic) spend(cost time.Duration) {
+	switch end := clock.Now() + int64(cost); {
+	case cost <= 0:
+	case s.config.Sleep:
+		sleepUntil(end)
+	default:
+		for clock.Now() < end {
+		}
+	}
+}
+
+// sleepUntil blocks the calling thread in clock_nanosleep(2), which oversleeps
+// less than the runtime's timers do.
+func sleepUntil(endNs int64) {
+	at := unix.NsecToTimespec(endNs)
+	for unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &at, nil) == unix.EINTR {
+	}
+}

@@ -1,0 +1,80 @@
+package record
+
+import "c10klab/internal/hdr"
+
+// Outcome says what a measurement is worth.
+type Outcome string
+
+const (
+	// Valid: every number stands.
+	Valid Outcome = "valid"
+	// Saturated: the target could not keep up with the offered load; its
+	// percentiles are lower bounds. A legitimate result.
+	Saturated Outcome = "saturated"
+	// GeneratorLimited: the load generator itself was late; no number stands.
+	GeneratorLimited Outcome = "generator-limited"
+	// EnvironmentLimited: something else on the machine interfered.
+	EnvironmentLimited Outcome = "environment-limited"
+	// Failed: the trial did not come to a measurement.
+	Failed Outcome = "failed"
+)
+
+// Check is one rule of self-judgement with what was found: the evidence behind
+// an outcome.
+type Check struct {
+	Name  string  `json:"name"`
+	Value float64 `json:"value"`
+	Limit float64 `json:"limit"`
+	Unit  string  `json:"unit"`
+	OK    bool    `json:"ok"`
+	// Else is the outcome that a failed check leads to.
+	Else Outcome `json:"else"`
+}
+
+// Measurement is what one load generator run measured, with the target's stages
+// where the target gives them. It is the document that `c10klab load` prints.
+type Measurement struct {
+	Outcome  Outcome           `json:"outcome"`
+	Checks   []Check           `json:"checks"`
+	Problems []string          `json:"problems,omitempty"`
+	Knobs    map[string]string `json:"knobs"` // the generator's
+	Seed     uint64            `json:"seed"`
+	// ScheduleHash identifies the planned arrivals; equal hashes mean equal arrivals.
+	ScheduleHash string `json:"schedule_hash,omitempty"`
+
+	WindowStartUnixMs int64 `json:"window_start_unix_ms"`
+	WindowNs          int64 `json:"window_ns"`
+
+	OfferedRequests int64   `json:"offered_requests"`  // due in the window; 0 in closed-loop mode
+	Answered        int64   `json:"answered_requests"` // producers' answers in the window
+	Errors          int64   `json:"error_responses"`
+	OfferedMBps     float64 `json:"offered_mb_s"` // 10⁶ bytes of record batches a second
+	AckedMBps       float64 `json:"rate_mb_s"`    // acknowledged record batches
+	FetchedMBps     float64 `json:"fetched_mb_s"`
+	RequestsPerSec  float64 `json:"requests_per_s"` // all answered requests
+	AckedRecords    int64   `json:"acked_records"`  // since the first request, not only in the window
+	// LogEndRecords is the growth of all log-end offsets over the same time; it
+	// equals AckedRecords unless something was lost or written twice. −1: not asked.
+	LogEndRecords int64 `json:"log_end_records"`
+	InFlightAtEnd int64 `json:"in_flight_at_end"`
+
+	// Histograms: ResponseTime, ServiceTime, Lateness, BackPressure and EndToEnd
+	// from the generator; stages from the target.
+	Histograms hdr.Bundle `json:"histograms"`
+
+	Generator Process         `json:"generator"`
+	Server    *Process        `json:"server,omitempty"`        // its use within the window
+	After     *ServerSnapshot `json:"server_at_end,omitempty"` // without histograms
+	Host      HostUse         `json:"host"`
+}
+
+// HostUse is the machine's processor time within the window, in CPU-nanoseconds
+// over all cores (/proc/stat).
+type HostUse struct {
+	BusyNs  int64 `json:"busy_ns"`
+	StealNs int64 `json:"steal_ns"`
+	// ForeignNs is busy time that belongs neither to the generator nor to the
+	// target; −1 when the target's share is unknown.
+	ForeignNs int64 `json:"foreign_ns"`
+	CPUs      int   `json:"cpus"`
+}

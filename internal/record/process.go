@@ -1,0 +1,34 @@
+package record
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+
+	"golang.org/x/sys/unix"
+)
+
+// ThisProcess reads the calling process's use of the machine (getrusage(2)).
+func ThisProcess() Process {
+	p := Process{PID: os.Getpid(), GOMAXPROCS: runtime.GOMAXPROCS(0)}
+	var usage unix.Rusage
+	if unix.Getrusage(unix.RUSAGE_SELF, &usage) == nil {
+		p.CPUNs = usage.Utime.Nano() + usage.Stime.Nano()
+		p.VoluntarySwitches, p.InvoluntarySwitches = usage.Nvcsw, usage.Nivcsw
+		p.PeakRSSBytes = usage.Maxrss << 10
+	}
+	var gc debug.GCStats
+	debug.ReadGCStats(&gc)
+	p.GCCycles, p.GCPauseNs = gc.NumGC, int64(gc.PauseTotal)
+	return p
+}
+
+// Since returns the use between an earlier reading of the same process and this.
+func (p Process) Since(earlier Process) Process {
+	p.CPUNs -= earlier.CPUNs
+	p.VoluntarySwitches -= earlier.VoluntarySwitches
+	p.InvoluntarySwitches -= earlier.InvoluntarySwitches
+	p.GCCycles -= earlier.GCCycles
+	p.GCPauseNs -= earlier.GCPauseNs
+	return p
+}

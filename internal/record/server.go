@@ -1,0 +1,59 @@
+// Package record holds the documents that pass between c10klab's processes and
+// end in a run directory: what a server tells over its admin port, and what a
+// load generator measured. All are plain JSON.
+package record
+
+import (
+	"c10klab/internal/hdr"
+	"c10klab/internal/osthread"
+)
+
+// ServerReady is the one line that serve prints on stdout when it accepts
+// connections.
+type ServerReady struct {
+	Listen string `json:"listen"`
+	Admin  string `json:"admin"`
+	PID    int    `json:"pid"`
+}
+
+// SnapshotPath is where the admin port answers with a ServerSnapshot.
+const SnapshotPath = "/snapshot"
+
+// ServerSnapshot is the server's cumulative state at one instant; a window is
+// the difference of two.
+type ServerSnapshot struct {
+	MonotonicNs int64             `json:"monotonic_ns"` // when it was taken, CLOCK_MONOTONIC
+	Knobs       map[string]string `json:"knobs"`
+	Histograms  hdr.Bundle        `json:"histograms"` // stages since the start
+	Process     Process           `json:"process"`
+	Counters    Counters          `json:"counters"`
+	Census      osthread.Census   `json:"census"`
+	// ConnectionsByLoop shows how connections are spread over network threads.
+	ConnectionsByLoop []int    `json:"connections_by_loop,omitempty"`
+	RecorderBytes     int      `json:"recorder_bytes"`
+	Problems          []string `json:"problems,omitempty"` // storage failures, clock steps …
+}
+
+// Counters count since the start.
+type Counters struct {
+	Connections  int64            `json:"connections"`        // accepted
+	Requests     map[string]int64 `json:"requests"`           // by API, complete frames received
+	Responses    map[string]int64 `json:"responses"`          // by API, sent to the last byte (or with none to send)
+	SendCalls    int64            `json:"send_calls"`         // send and sendfile calls
+	AppendedByte int64            `json:"appended_bytes"`     // record batches written to the log
+	FetchedBytes int64            `json:"fetched_bytes"`      // file bytes named in fetch responses
+	ReceiveCalls int64            `json:"receive_calls"`      // recv and recvmsg calls
+	Blocked      int64            `json:"queue_full_blocked"` // puts that waited for room in the request queue
+}
+
+// Process is one process's use of the machine since its start.
+type Process struct {
+	PID                 int   `json:"pid"`
+	CPUNs               int64 `json:"cpu_ns"`
+	VoluntarySwitches   int64 `json:"voluntary_switches"`
+	InvoluntarySwitches int64 `json:"involuntary_switches"`
+	PeakRSSBytes        int64 `json:"peak_rss_bytes"`
+	GOMAXPROCS          int   `json:"gomaxprocs"`
+	GCCycles            int64 `json:"gc_cycles"`
+	GCPauseNs           int64 `json:"gc_pause_ns"`
+}

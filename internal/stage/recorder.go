@@ -1,0 +1,96 @@
+package stage
+
+import (
+	"sync/atomic"
+
+	"c10klab/internal/hdr"
+)
+
+// Class is a request's API as a small number: an index into a Recorder's names.
+type Class uint8
+
+// Recorder keeps the histograms of all stages by class and counts requests and
+// responses. Threads share it; a nil Recorder records nothing.
+type Recorder struct {
+	apis      []string
+	recorders *hdr.Recorders
+	requests  []counter
+	responses []counter
+}
+
+// counter stands alone on its cache line.
+type counter struct {
+	n atomic.Int64
+	_ [56]byte
+}
+
+// NewRecorder makes a recorder for the given API names; a Class indexes them.
+func NewRecorder(apis []string) *Recorder {
+	return &Recorder{
+		apis:      apis,
+		recorders: hdr.NewRecorders(len(apis) * int(spans)),
+		requests:  make([]counter, len(apis)),
+		responses: make([]counter, len(apis)),
+	}
+}
+
+// Received counts a complete frame.
+func (r *Recorder) Received(c Class) {
+	if r != nil {
+		r.requests[c].n.Add(1)
+	}
+}
+
+// Finished records a request that was answered to its last byte, or needed no
+// answer. hint differs between threads.
+func (r *Recorder) Finished(hint int, c Class, st *Stamps) {
+	if r == nil {
+		return
+	}
+	r.responses[c].n.Add(1)
+	rec := r.recorders.Acquire(hint)
+	base := int(c) * int(spans)
+	for s := Stage(0); s < spans; s++ {
+		if ns, known := st.Span(s); known {
+			rec.Record(base+int(s), ns)
+		}
+	}
+	rec.Release()
+}
+
+// Snapshot returns all histograms since the start, by stage and API.
+func (r *Recorder) Snapshot() hdr.Bundle {
+	b := hdr.Bundle{}
+	if r == nil {
+		return b
+	}
+	for i, h := range r.recorders.Snapshot() {
+		if h != nil {
+			b[hdr.Key{Stage: names[i%int(spans)], API: r.apis[i/int(spans)]}] = h
+		}
+	}
+	return b
+}
+
+// Counts returns complete frames and finished responses by API since the start.
+func (r *Recorder) Counts() (requests, responses map[string]int64) {
+	requests, responses = map[string]int64{}, map[string]int64{}
+	if r == nil {
+		return requests, responses
+	}
+	for i, api := range r.apis {
+		if n := r.requests[i].n.Load(); n > 0 {
+			requests[api] = n
+			responses[api] = r.responses[i].n.Load()
+		}
+	}
+	return requests, responses
+}
+
+// MemoryBytes is what the histograms occupy.
+func (r *Recorder) MemoryBytes() int {
+	if r == nil {
+		return 0
+	}
+	return r.recorders.MemoryBytes()
+}

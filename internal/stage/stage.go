@@ -1,0 +1,123 @@
+// Package stage defines the boundaries that one request passes inside a server,
+// the stages between them, and the recorder that turns a finished request's
+// stamps into histograms.
+//
+//	arrived · readStart · frameComplete · enqueueStart · dequeued · localDone ·
+//	responseComplete · responseDequeued · firstWrite · lastByte · reaped
+//
+// Stages are the differences of neighbours, so they neither overlap nor leave
+// gaps. Kafka's names are kept where Kafka has the thing (RequestChannel.Request):
+// its ResponseSend and Total are derived here and labelled so.
+package stage
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"c10klab/internal/knob"
+)
+
+// Boundary is an instant in a request's life, stamped once.
+type Boundary int
+
+const (
+	Arrived          Boundary = iota // the kernel received the frame's first bytes
+	ReadStart                        // the server began to read them
+	FrameComplete                    // the frame's last byte was read
+	EnqueueStart                     // the receiving thread began to hand the request on
+	Dequeued                         // the thread that handles it took it
+	LocalDone                        // the handler returned, or the response was complete before
+	ResponseComplete                 // the response was complete
+	ResponseDequeued                 // the thread that sends took it
+	FirstWrite                       // the first send call began
+	LastByte                         // the kernel accepted the last byte
+	Reaped                           // the request is over: accounted, connection unmuted
+	Boundaries
+)
+
+// Stamps are CLOCK_MONOTONIC nanoseconds by boundary; 0 means not stamped.
+type Stamps [Boundaries]int64
+
+// Stage is the time between boundary Stage and the next.
+type Stage int
+
+const (
+	SocketQueue Stage = iota
+	Receive
+	Dispatch
+	RequestQueue
+	LocalTime
+	RemoteTime
+	ResponseQueue
+	SendWait
+	Send
+	Reap
+	stages
+
+	// Derived spans.
+	ResponseSend     = stages     // SendWait + Send + Reap, as Kafka has it
+	Total            = stages + 1 // RequestQueue … Reap, as Kafka has it
+	SocketAndDispatch = stages + 2 // SocketQueue + Dispatch of one request: what Kafka cannot see
+	spans            = stages + 3
+)
+
+var names = [spans]string{"SocketQueue", "Receive", "Dispatch", "RequestQueue", "LocalTime", "RemoteTime",
+	"ResponseQueue", "SendWait", "Send", "Reap", "ResponseSend", "Total", "SocketQueue+Dispatch"}
+
+func (s Stage) String() string { return names[s] }
+
+// Names lists all stages and derived spans in the order of a request's life.
+func Names() []string { return names[:] }
+
+// Span returns the duration of a stage or derived span in nanoseconds; false
+// when one of its boundaries was not stamped.
+func (st *Stamps) Span(s Stage) (ns int64, known bool) {
+	switch s {
+	case ResponseSend:
+		return st[Reaped] - st[ResponseDequeued], true
+	case Total:
+		return st[Reaped] - st[EnqueueStart], true
+	case SocketAndDispatch:
+		socket, known := st.Span(SocketQueue)
+		dispatch, _ := st.Span(Dispatch)
+		return socket + dispatch, known
+	}
+	return st[s+1] - st[s], st[s] != 0
+}
+
+// Plant is a delay put into one stage of every request, for known-answer tests.
+// The zero Plant delays nothing.
+type Plant struct {
+	stage Stage
+	delay time.Duration
+}
+
+// ParsePlant reads "STAGE=DURATION"; empty text plants nothing.
+func ParsePlant(text string) (Plant, error) {
+	if text == "" {
+		return Plant{}, nil
+	}
+	name, duration, _ := strings.Cut(text, "=")
+	for i, n := range names[:stages] {
+		if n != name {
+			continue
+		}
+		delay, err := time.ParseDuration(duration)
+		if err != nil || delay <= 0 {
+			return Plant{}, fmt.Errorf("plant %q: %q is no positive duration", text, duration)
+		}
+		return Plant{stage: Stage(i), delay: delay}, nil
+	}
+	return Plant{}, fmt.Errorf("plant %q: no stage is named %q%s", text, name, knob.DidYouMean(name, names[:stages]))
+}
+
+// In sleeps if the delay is planted in stage s; the calling thread blocks.
+func (p *Plant) In(s Stage) {
+	if p.Planted(s) {
+		time.Sleep(p.delay)
+	}
+}
+
+// Planted reports whether the delay is planted in stage s.
+func (p *Plant) Planted(s Stage) bool { return p.delay != 0 && p.stage == s }

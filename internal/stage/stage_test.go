@@ -1,0 +1,61 @@
+package stage
+
+import (
+	"strings"
+	"testing"
+
+	"c10klab/internal/hdr"
+)
+
+func TestStagesNeitherOverlapNorLeaveGaps(t *testing.T) {
+	var st Stamps
+	for b := range st {
+		st[b] = int64(b+1) * int64(b+1) * 100
+	}
+	var sum int64
+	for s := SocketQueue; s <= Reap; s++ {
+		ns, known := st.Span(s)
+		if !known {
+			t.Fatalf("%s unknown", s)
+		}
+		sum += ns
+	}
+	if sum != st[Reaped]-st[Arrived] {
+		t.Errorf("stages add up to %d, the request took %d", sum, st[Reaped]-st[Arrived])
+	}
+	send, _ := st.Span(ResponseSend)
+	if want := st[Reaped] - st[ResponseDequeued]; send != want {
+		t.Errorf("ResponseSend %d, want %d", send, want)
+	}
+}
+
+func TestUnstampedArrivalLeavesSocketQueueUnrecorded(t *testing.T) {
+	r := NewRecorder([]string{"other", "Produce"})
+	st := Stamps{0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100}
+	r.Finished(0, 1, &st)
+	b := r.Snapshot()
+	for _, name := range []string{"SocketQueue", "SocketQueue+Dispatch"} {
+		if b[hdr.Key{Stage: name, API: "Produce"}] != nil {
+			t.Errorf("%s was recorded without an arrival stamp", name)
+		}
+	}
+	if h := b[hdr.Key{Stage: "Total", API: "Produce"}]; h == nil || h.MaxNs() != 70 {
+		t.Error("Total is not reaped − enqueueStart")
+	}
+}
+
+func TestPlantNamesWhatItCannotRead(t *testing.T) {
+	for _, bad := range []string{"LocalTim=1ms", "LocalTime=soon", "LocalTime", "LocalTime=-1s", "Total=1s"} {
+		if _, err := ParsePlant(bad); err == nil || !strings.Contains(err.Error(), bad) {
+			t.Errorf("%q gave %v", bad, err)
+		}
+	}
+}
+
+func BenchmarkFinished(b *testing.B) {
+	r := NewRecorder([]string{"echo"})
+	st := Stamps{0, 10, 200, 300, 400, 500, 600, 700, 800, 900, 1000}
+	for b.Loop() {
+		r.Finished(0, 0, &st)
+	}
+}

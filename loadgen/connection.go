@@ -1,0 +1,226 @@
+package loadgen
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"c10klab/internal/clock"
+	"c10klab/internal/poll"
+
+	"golang.org/x/sys/unix"
+)
+
+// request is one request's stamps, CLOCK_MONOTONIC; 0: not yet.
+type request struct {
+	id          int32
+	dueNs       int64
+	attemptedNs int64
+	firstByteNs int64 // the target's socket accepted the first byte
+	lastByteNs  int64 // … and the last
+}
+
+// connection is one producer. Its pair's sender offers requests as they fall due
+// and its pair's receiver brings answers and room for more bytes; what both
+// touch is under mu, held over a send but never while waiting. A request that
+// may not be sent waits here, and whoever makes room sends it at once.
+type connection struct {
+	stream
+	load   *load
+	frames *framePool
+	index  int
+	own    *tally // the receiver's
+
+	mu       sync.Mutex
+	frame    []byte // being sent, nil: none
+	rest     []byte // its bytes not yet accepted
+	inFlight ring[request]
+	waiting  ring[request]
+	lastID   int32
+	answers  int64 // in the window
+	// blockedSinceNs is when the connection became unable to send; 0: it can.
+	blockedSinceNs int64
+}
+
+func newConnection(l *load, frames *framePool, own *tally, fd, index int) *connection {
+	c := &connection{load: l, frames: frames, own: own, index: index}
+	c.stream = stream{fd: fd, name: fmt.Sprintf("producer %d", index), maxAnswerBytes: l.protocol.maxAnswerBytes(), deliver: c.answered}
+	return c
+}
+
+// offer takes a request that has fallen due; the sender calls it. A request that
+// finds the connection blocked since before it fell due was attempted when it
+// fell due: that wait is the target's. Otherwise the sender is late, if anyone.
+func (c *connection) offer(dueNs int64, t *tally) error {
+	c.load.outstanding.add(1, dueNs)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := request{dueNs: dueNs}
+	if blocked := c.blockedSinceNs; blocked != 0 {
+		r.attemptedNs = dueNs
+		if blocked > dueNs {
+			r.attemptedNs = clock.Now()
+		}
+	}
+	c.waiting.push(r)
+	return c.pump(t)
+}
+
+// answered takes one answer; the receiver calls it.
+func (c *connection) answered(payload []byte, nowNs int64) error {
+	a, err := c.load.protocol.parse(payload)
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r, err := c.take(a.id)
+	if err != nil {
+		return err
+	}
+	c.complete(&r, nowNs, a.errorCode, c.own)
+	if c.load.cfg.Closed && c.load.window.begun() && !c.load.window.over(nowNs) {
+		c.load.outstanding.add(1, nowNs)
+		c.waiting.push(request{dueNs: nowNs, attemptedNs: nowNs})
+	}
+	return c.pump(c.own)
+}
+
+var errUnasked = errors.New("an answer without a request")
+
+// take removes the oldest request in flight, which must be the one answered:
+// answers come in order.
+func (c *connection) take(id int32) (request, error) {
+	if c.inFlight.len() == 0 {
+		return request{}, fmt.Errorf("%w: correlation id %d", errUnasked, id)
+	}
+	if oldest := c.inFlight.at(0); oldest.id != id {
+		return request{}, fmt.Errorf("answer with correlation id %d, next is %d", id, oldest.id)
+	} else if oldest.lastByteNs == 0 {
+		return request{}, fmt.Errorf("%w: correlation id %d was answered before its last byte was sent", errUnasked, id)
+	}
+	return c.inFlight.pop(), nil
+}
+
+// writable continues a send; the receiver calls it.
+func (c *connection) writable() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pump(c.own)
+}
+
+// pump sends what may be sent. Its caller holds mu.
+func (c *connection) pump(t *tally) error {
+	for {
+		if err := c.flush(t); err != nil {
+			return c.broken(err)
+		}
+		if c.frame != nil || c.inFlight.len() == c.load.cfg.InFlight {
+			c.block()
+			return nil
+		}
+		if c.waiting.len() == 0 {
+			c.blockedSinceNs = 0
+			return nil
+		}
+		c.begin(c.waiting.pop())
+	}
+}
+
+// block notes since when the connection cannot send: since it began the request
+// that it is busy with.
+func (c *connection) block() {
+	if c.blockedSinceNs == 0 {
+		c.blockedSinceNs = c.inFlight.at(c.inFlight.len() - 1).attemptedNs
+	}
+}
+
+// begin makes the frame of a request and puts it in flight, not a byte sent.
+func (c *connection) begin(r request) {
+	c.lastID++
+	r.id = c.lastID
+	c.frame = c.frames.take()
+	c.rest = c.frame
+	c.load.protocol.stamp(c.frame, c.index, r.id, r.dueNs)
+	if r.attemptedNs == 0 {
+		r.attemptedNs = clock.Now()
+	}
+	c.inFlight.push(r)
+}
+
+// flush sends the frame under way as far as the socket takes it.
+func (c *connection) flush(t *tally) error {
+	if c.frame == nil {
+		return nil
+	}
+	r := c.inFlight.at(c.inFlight.len() - 1)
+	for len(c.rest) > 0 {
+		n, errno := poll.Send(c.fd, c.rest, false)
+		if errno == unix.EAGAIN {
+			return nil
+		}
+		if errno != 0 {
+			return errno
+		}
+		c.rest = c.rest[n:]
+		nowNs := clock.Now()
+		if r.firstByteNs == 0 {
+			r.firstByteNs = nowNs
+		}
+		if len(c.rest) == 0 {
+			r.lastByteNs = nowNs
+		}
+	}
+	c.frames.give(c.frame)
+	c.frame = nil
+	if !c.load.protocol.answers() {
+		done := c.inFlight.pop()
+		c.complete(&done, done.lastByteNs, 0, t)
+	}
+	return nil
+}
+
+func (c *connection) complete(r *request, nowNs int64, errorCode int16, t *tally) {
+	t.complete(r, nowNs, errorCode, c.load)
+	if c.load.window.contains(nowNs) {
+		c.answers++
+	}
+	c.load.answers.Add(1)
+	c.load.outstanding.add(-1, nowNs)
+}
+
+// unanswered calls fn for every request without an answer, oldest first. All
+// threads must have ended.
+func (c *connection) unanswered(fn func(*request)) {
+	for _, queue := range []*ring[request]{&c.inFlight, &c.waiting} {
+		for i := range queue.len() {
+			fn(queue.at(i))
+		}
+	}
+}
+
+// framePool lends request frames, one per connection that is sending, so that
+// idle connections hold none.
+type framePool struct {
+	mu   sync.Mutex
+	free [][]byte
+	// newFrame makes one more.
+	newFrame func() []byte
+}
+
+func (p *framePool) take() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if last := len(p.free) - 1; last >= 0 {
+		frame := p.free[last]
+		p.free = p.free[:last]
+		return frame
+	}
+	return p.newFrame()
+}
+
+func (p *framePool) give(frame []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free = append(p.free, frame)
+}

@@ -1,0 +1,237 @@
+package loadgen
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"c10klab/internal/batch"
+	"c10klab/internal/clock"
+	"c10klab/internal/kafka"
+	"c10klab/internal/poll"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"golang.org/x/sys/unix"
+)
+
+// fetchAPI names fetches in histograms.
+const fetchAPI = "Fetch"
+
+// fetchVersion is the newest Fetch whose answers carry no tags.
+const fetchVersion = 11
+
+// consumer reads its partitions in a closed loop, one fetch in flight. Its
+// receiver's thread uses it; caughtUp and fetches may be read by others.
+type consumer struct {
+	stream
+	load  *load
+	tally *tally
+	tail  bool
+	// bytesPerSecond caps what is read; 0: no cap.
+	bytesPerSecond float64
+
+	request kmsg.FetchRequest
+	frame   []byte
+	rest    []byte // of frame, not yet accepted
+	lastID  int32
+	asking  bool // a fetch is under way
+
+	attemptedNs int64
+	resumeNs    int64 // when the cap allows the next fetch
+	nowNs       int64 // when the answer at hand was whole
+	partition   *kmsg.FetchRequestTopicPartition
+	takeBatch   func(batch.Header, []byte) error // c.batch, bound once
+
+	fetches atomic.Int64
+	// caughtUp counts answers that reached the log's end.
+	caughtUp atomic.Int64
+}
+
+// newConsumer makes a consumer of the given partitions that begins at the given
+// offsets.
+func newConsumer(l *load, own *tally, fd, index int, partitions []int32, offsets []int64) *consumer {
+	c := &consumer{load: l, tally: own, tail: l.cfg.Consumers == ConsumersTail}
+	c.bytesPerSecond = l.cfg.FetchBytesPerSecond / float64(l.cfg.consumerCount())
+	c.stream = stream{fd: fd, name: fmt.Sprintf("consumer %d", index), maxAnswerBytes: kafka.MaxFrameBytes, deliver: c.answered}
+	c.takeBatch = c.batch
+	c.request = newFetchRequest(l.cfg, partitions, offsets)
+	return c
+}
+
+func newFetchRequest(cfg Config, partitions []int32, offsets []int64) kmsg.FetchRequest {
+	topic := kmsg.NewFetchRequestTopic()
+	topic.Topic = cfg.Topic
+	for i, number := range partitions {
+		p := kmsg.NewFetchRequestTopicPartition()
+		p.Partition = number
+		p.FetchOffset = offsets[i]
+		p.PartitionMaxBytes = int32(cfg.FetchMaxBytes)
+		topic.Partitions = append(topic.Partitions, p)
+	}
+	request := kmsg.NewFetchRequest()
+	request.SetVersion(fetchVersion)
+	request.ReplicaID = -1
+	request.MaxWaitMillis = int32(cfg.FetchMaxWait.Milliseconds())
+	request.MinBytes = int32(cfg.FetchMinBytes)
+	request.MaxBytes = int32(cfg.FetchMaxBytes)
+	request.SessionEpoch = -1 // no fetch session
+	request.Topics = []kmsg.FetchRequestTopic{topic}
+	return request
+}
+
+// fetch asks for what comes next.
+func (c *consumer) fetch() error {
+	c.lastID++
+	c.frame = kafka.AppendRequest(c.frame[:0], c.lastID, clientID, &c.request)
+	c.rest, c.asking = c.frame, true
+	c.attemptedNs = clock.Now()
+	return c.writable()
+}
+
+// writable sends what the socket takes of the request under way.
+func (c *consumer) writable() error {
+	for len(c.rest) > 0 {
+		n, errno := poll.Send(c.fd, c.rest, false)
+		if errno == unix.EAGAIN {
+			return nil
+		}
+		if errno != 0 {
+			return c.broken(errno)
+		}
+		c.rest = c.rest[n:]
+	}
+	return nil
+}
+
+// answered takes a fetch response and asks for more, as soon as the cap allows.
+func (c *consumer) answered(payload []byte, nowNs int64) error {
+	if !c.asking || len(c.rest) > 0 {
+		return errUnasked
+	}
+	c.nowNs, c.asking = nowNs, false
+	recordBytes, err := c.walk(payload)
+	if err != nil {
+		return fmt.Errorf("fetch response of %d bytes: %w", len(payload), err)
+	}
+	if c.load.window.contains(c.attemptedNs) {
+		c.tally.histograms[fetchServiceTime].Record(nowNs - c.attemptedNs)
+	}
+	if c.load.window.contains(nowNs) {
+		c.tally.fetches++
+		c.tally.fetchedBytes += int64(recordBytes)
+	}
+	c.fetches.Add(1)
+	c.rotate()
+	if c.bytesPerSecond == 0 {
+		return c.fetch()
+	}
+	c.resumeNs = c.attemptedNs + int64(float64(recordBytes)/c.bytesPerSecond*float64(time.Second))
+	_, err = c.resume(nowNs)
+	return err
+}
+
+// resume starts the next fetch when its time has come, or says how long it has
+// to wait; 0: not at all.
+func (c *consumer) resume(nowNs int64) (time.Duration, error) {
+	if c.asking {
+		return 0, nil
+	}
+	if left := c.resumeNs - nowNs; left > 0 {
+		return time.Duration(left), nil
+	}
+	return 0, c.fetch()
+}
+
+// rotate asks for another partition first, for an answer's byte limit may leave
+// nothing to the later ones.
+func (c *consumer) rotate() {
+	partitions := c.request.Topics[0].Partitions
+	first := partitions[0]
+	copy(partitions, partitions[1:])
+	partitions[len(partitions)-1] = first
+}
+
+// walk reads a fetch response in place and moves the offsets on.
+func (c *consumer) walk(payload []byte) (recordBytes int, err error) {
+	f := fields{rest: payload}
+	if id := f.int32(); f.err == nil && id != c.lastID {
+		return 0, fmt.Errorf("correlation id %d, asked with %d", id, c.lastID)
+	}
+	f.int32() // throttle time
+	if code := f.int16(); code != 0 {
+		return 0, kerr.ErrorForCode(code)
+	}
+	f.int32() // session id
+	for range f.count() {
+		f.text() // topic
+		for range f.count() {
+			n, err := c.walkPartition(&f)
+			if err != nil {
+				return 0, err
+			}
+			recordBytes += n
+		}
+		if f.err != nil {
+			break
+		}
+	}
+	return recordBytes, f.err
+}
+
+func (c *consumer) walkPartition(f *fields) (recordBytes int, err error) {
+	number := f.int32()
+	code := f.int16()
+	highWatermark := f.int64()
+	f.int64() // last stable offset
+	f.int64() // log start offset
+	const abortedTransactionBytes = 16
+	f.take(abortedTransactionBytes * f.count())
+	f.int32() // preferred read replica
+	records := f.bytes()
+	if f.err != nil {
+		return 0, f.err
+	}
+	partitions := c.request.Topics[0].Partitions
+	i := slices.IndexFunc(partitions, func(p kmsg.FetchRequestTopicPartition) bool { return p.Partition == number })
+	if i < 0 {
+		return 0, fmt.Errorf("partition %d, not asked for", number)
+	}
+	c.partition = &partitions[i]
+	if code != 0 {
+		return 0, fmt.Errorf("partition %d at offset %d: %w", number, c.partition.FetchOffset, kerr.ErrorForCode(code))
+	}
+	if _, err := batch.Walk(records, c.takeBatch); err != nil {
+		return 0, fmt.Errorf("partition %d at offset %d: %w", number, c.partition.FetchOffset, err)
+	}
+	if c.partition.FetchOffset >= highWatermark {
+		c.caughtUp.Add(1)
+	}
+	return len(records), nil
+}
+
+var errBackwards = errors.New("the batch lies before the offset asked for")
+
+// batch takes one batch of the partition at hand. All its records fell due
+// together, so it is one sample of EndToEnd.
+func (c *consumer) batch(h batch.Header, b []byte) error {
+	if h.LastOffset() < c.partition.FetchOffset {
+		return fmt.Errorf("%w: it ends with %d", errBackwards, h.LastOffset())
+	}
+	c.partition.FetchOffset = h.LastOffset() + 1
+	if !c.tail || h.Compression() != batch.Uncompressed {
+		return nil
+	}
+	records := batch.Records(b)
+	first, ok := records.Next()
+	if !ok {
+		return records.Err()
+	}
+	if dueNs := batch.DueNs(first.Value); c.load.window.contains(dueNs) {
+		c.load.consumed.Add(1)
+		c.tally.histograms[endToEnd].Record(c.nowNs - dueNs)
+	}
+	return nil
+}

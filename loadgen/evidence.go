@@ -1,0 +1,160 @@
+package loadgen
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"c10klab/internal/record"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// evidence is all that a finished run has left behind.
+type evidence struct {
+	load          *load
+	counted       *tally // over all threads
+	before, after edge   // of the window
+	unanswered    int64  // due in the window, without an answer
+	unsent        int64  // those of which the target took no byte
+	logEndRecords int64
+}
+
+// measurement turns evidence into the document that a run leaves.
+func (e *evidence) measurement() (*record.Measurement, error) {
+	cfg, t := e.load.cfg, e.counted
+	startNs := e.load.window.startNs.Load()
+	seconds := cfg.Window.Seconds()
+	batchBytes, records := e.load.protocol.batch()
+	mbps := func(bytes int64) float64 { return float64(bytes) / bytesPerMB / seconds }
+
+	m := &record.Measurement{
+		Knobs:             cfg.Text,
+		Seed:              cfg.Schedule.Seed,
+		WindowStartUnixMs: e.load.wall.Real(startNs) / nsPerMs,
+		WindowNs:          int64(cfg.Window),
+		OfferedRequests:   t.offered,
+		Answered:          t.answered,
+		Errors:            t.errors,
+		OfferedMBps:       mbps(t.offered * int64(batchBytes)),
+		AckedMBps:         mbps(t.acked * int64(batchBytes)),
+		FetchedMBps:       mbps(t.fetchedBytes),
+		RequestsPerSec:    float64(t.answered+t.fetches) / seconds,
+		AckedRecords:      t.ackedAll * int64(records),
+		LogEndRecords:     e.logEndRecords,
+		InFlightAtEnd:     e.unanswered,
+		Histograms:        t.bundle(e.load.protocol.api()),
+		Generator:         e.after.process.Since(e.before.process),
+	}
+	if cfg.opensLoop() {
+		m.ScheduleHash = cfg.Schedule.Hash(cfg.WarmUp, cfg.Window, cfg.pairs(), cfg.Producers)
+	}
+	gap, err := e.addServer(m)
+	if err != nil {
+		return nil, err
+	}
+	m.Host = hostUse(e.before, e.after, m.Generator, m.Server)
+	m.Problems = append(m.Problems, e.problems(m)...)
+	m.Checks, m.Outcome = judge(e.facts(m, gap))
+	return m, nil
+}
+
+// countGap is how far the server's count of answers and the generator's differ
+// beyond what may have been in flight; nil: not known.
+type countGap *float64
+
+// addServer enters what the target's snapshots say about the window.
+func (e *evidence) addServer(m *record.Measurement) (countGap, error) {
+	before, err := e.before.serverSnapshot()
+	if err != nil {
+		return nil, err
+	}
+	after, err := e.after.serverSnapshot()
+	if err != nil || before == nil || after == nil {
+		return nil, err
+	}
+	stages, err := after.Histograms.Since(before.Histograms)
+	if err != nil {
+		return nil, fmt.Errorf("the server's window: %w", err)
+	}
+	m.Histograms.Merge(stages)
+	use := after.Process.Since(before.Process)
+	m.Server, m.After = &use, after
+	after.Histograms = nil
+	for _, problem := range after.Problems {
+		m.Problems = append(m.Problems, "server: "+problem)
+	}
+	if !e.load.protocol.answers() {
+		return nil, nil
+	}
+	api := e.load.protocol.api()
+	gap := e.countGap(after.Counters.Responses[api] - before.Counters.Responses[api])
+	return &gap, nil
+}
+
+// countGap compares answers between the two snapshots. At each, the counts may
+// differ by what is in flight, either way: an answer counts at the server a
+// moment after it can be read here.
+func (e *evidence) countGap(served int64) float64 {
+	inFlight := int64(len(e.load.connections) * e.load.cfg.InFlight)
+	least := e.after.answersBefore - e.before.answersAfter - 2*inFlight
+	most := e.after.answersAfter - e.before.answersBefore + 2*inFlight
+	return float64(max(0, least-served, served-most))
+}
+
+// problems tells in words what a reader of the numbers must know.
+func (e *evidence) problems(m *record.Measurement) (lines []string) {
+	add := func(applies bool, format string, args ...any) {
+		if applies {
+			lines = append(lines, fmt.Sprintf(format, args...))
+		}
+	}
+	add(m.Errors > 0, "%d requests were answered with an error, the first with %v", m.Errors, kerr.ErrorForCode(e.counted.firstError))
+	add(e.unanswered > 0, "%d requests due in the window had no answer %v after it (%d of them not a byte sent); they are recorded with their age at the end, so percentiles are lower bounds", e.unanswered, e.load.cfg.Drain, e.unsent)
+	add(e.unconsumed() > 0, "%d acknowledged batches of the window did not reach their consumer within %v", e.unconsumed(), e.load.cfg.Drain)
+	add(m.Errors == 0 && e.unanswered == 0 && m.LogEndRecords >= 0 && m.LogEndRecords != m.AckedRecords, "the log grew by %d records while %d were acknowledged", m.LogEndRecords, m.AckedRecords)
+	for _, c := range e.load.consumers {
+		times := c.caughtUp.Load()
+		add(!c.tail && times > 0, "lagging %s read to the end of the log %d times and did not lag", c.name, times)
+	}
+	for _, key := range m.Histograms.Keys() {
+		n := m.Histograms[key].OutOfRange()
+		add(n > 0, "%d durations of %s are outside what a histogram holds", n, key)
+	}
+	return lines
+}
+
+// unconsumed is how many batches tail consumers still owe.
+func (e *evidence) unconsumed() int64 {
+	if e.load.cfg.Consumers != ConsumersTail {
+		return 0
+	}
+	return max(0, e.load.ackedDue.Load()-e.load.consumed.Load())
+}
+
+// facts are what judgement rests on.
+type facts struct {
+	cfg         Config
+	m           *record.Measurement
+	api         string
+	acked       int64 // answers without error in the window
+	unconsumed  int64
+	clockSteps  int64
+	inFlight    float64 // mean number of requests due and not answered
+	countGap    countGap
+	leastAnswer int64 // answers of the connection with the fewest
+	midAnswer   int64 // … of the median connection
+}
+
+func (e *evidence) facts(m *record.Measurement, gap countGap) *facts {
+	f := &facts{
+		cfg: e.load.cfg, m: m, api: e.load.protocol.api(), acked: e.counted.acked,
+		unconsumed: e.unconsumed(), clockSteps: e.load.wall.Steps(), countGap: gap,
+	}
+	f.inFlight = float64(e.after.outstandingArea-e.before.outstandingArea) / float64(e.after.atNs-e.before.atNs)
+	if n := len(e.load.connections); n > 1 {
+		sorted := slices.SortedFunc(slices.Values(e.load.connections), func(a, b *connection) int { return cmp.Compare(a.answers, b.answers) })
+		f.leastAnswer, f.midAnswer = sorted[0].answers, sorted[n/2].answers
+	}
+	return f
+}

@@ -1,0 +1,159 @@
+package loadgen
+
+import (
+	"math"
+	"time"
+
+	"c10klab/internal/hdr"
+	"c10klab/internal/record"
+)
+
+// The thresholds of self-judgement.
+const (
+	latenessFloor    = time.Millisecond       // Lateness this small never matters
+	latenessShare    = 0.10                   // … nor this much of ResponseTime
+	latenessMaxFloor = 100 * time.Millisecond // no single request may be later, unless responses take longer
+	stealShare       = 0.05                   // of all CPU time
+	foreignShare     = 0.20                   // of all CPU time
+	missingShare     = 0.05                   // of offered requests
+	littleShare      = 0.05                   // in-flight count against rate × time
+	starvationShare  = 0.50                   // fewest answers of a connection against the median
+	fairnessAnswers  = 100                    // least median for which chance does not look like starvation
+)
+
+// rule is one question to a run. It passes while value ≤ limit.
+type rule struct {
+	name, unit string
+	// then is the outcome of a run that fails the rule; record.Valid makes it
+	// evidence only.
+	then record.Outcome
+	// judge reports false when the question does not apply to the run.
+	judge func(f *facts) (value, limit float64, applies bool)
+}
+
+// rules is everything a run is judged by, the gravest outcomes first.
+var rules = []rule{
+	{"Lateness, highest supported percentile", "ms", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
+		late := f.span("Lateness")
+		limit := max(float64(latenessFloor), latenessShare*tail(f.span("ResponseTime")))
+		return ms(tail(late)), ms(limit), late != nil
+	}},
+	{"Lateness, maximum", "ms", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
+		late := f.span("Lateness")
+		if late == nil {
+			return 0, 0, false
+		}
+		limit := float64(latenessMaxFloor)
+		if response := f.span("ResponseTime"); response != nil {
+			limit = max(limit, float64(response.ValueNs(0.99)))
+		}
+		return ms(float64(late.MaxNs())), ms(limit), true
+	}},
+	{"CPU time stolen by other machines", "%", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
+		return 100 * f.shareOfCPU(f.m.Host.StealNs), 100 * stealShare, true
+	}},
+	{"CPU time of foreign processes", "%", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
+		return 100 * f.shareOfCPU(f.m.Host.ForeignNs), 100 * foreignShare, f.m.Host.ForeignNs >= 0
+	}},
+	{"garbage collections of the generator", "collections", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
+		return float64(f.m.Generator.GCCycles), 0, true
+	}},
+	{"garbage collections of the server", "collections", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
+		if f.m.Server == nil {
+			return 0, 0, false
+		}
+		return float64(f.m.Server.GCCycles), 0, true
+	}},
+	{"wall clock steps", "steps", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
+		return float64(f.clockSteps), 0, true
+	}},
+	{"acknowledged below offered requests", "%", record.Saturated, func(f *facts) (float64, float64, bool) {
+		offered := float64(f.m.OfferedRequests)
+		return missing(f.acked, offered), 100 * missingShare, offered > 0
+	}},
+	{"requests never answered", "requests", record.Saturated, func(f *facts) (float64, float64, bool) {
+		return float64(f.m.InFlightAtEnd), 0, f.cfg.Producers > 0
+	}},
+	{"batches that reached no tail consumer", "batches", record.Saturated, func(f *facts) (float64, float64, bool) {
+		return float64(f.unconsumed), 0, f.cfg.Consumers == ConsumersTail
+	}},
+	{"Little's law: in flight against rate × time", "%", record.Valid, littlesLaw},
+	{"starvation: fewest answers below the median connection's", "%", record.Valid, func(f *facts) (float64, float64, bool) {
+		return missing(f.leastAnswer, float64(f.midAnswer)), 100 * starvationShare, f.midAnswer >= fairnessAnswers
+	}},
+	{"answers counted by only one of server and generator", "requests", record.Valid, func(f *facts) (float64, float64, bool) {
+		if f.countGap == nil {
+			return 0, 0, false
+		}
+		return *f.countGap, 0, true
+	}},
+}
+
+// littlesLaw holds the mean number in flight against answer rate × mean time.
+// Connections that starve unseen by percentiles break it. Requests that are in
+// flight at the edges of the window belong to it in part only.
+func littlesLaw(f *facts) (value, limit float64, applies bool) {
+	times := f.span("ResponseTime")
+	if f.cfg.Closed {
+		times = f.span("ServiceTime")
+	}
+	if times == nil || f.inFlight == 0 {
+		return 0, 0, false
+	}
+	meanSeconds, windowSeconds := times.MeanNs()/float64(time.Second), f.cfg.Window.Seconds()
+	expected := float64(f.m.Answered) / windowSeconds * meanSeconds
+	edges := 2 * meanSeconds / windowSeconds
+	return 100 * math.Abs(f.inFlight-expected) / max(f.inFlight, expected), 100 * (littleShare + edges), true
+}
+
+// judge asks every rule and returns the gravest outcome.
+func judge(f *facts) ([]record.Check, record.Outcome) {
+	checks := make([]record.Check, 0, len(rules))
+	outcome := record.Valid
+	for _, r := range rules {
+		value, limit, applies := r.judge(f)
+		if !applies {
+			continue
+		}
+		c := record.Check{Name: r.name, Value: value, Limit: limit, Unit: r.unit, OK: value <= limit, Else: r.then}
+		checks = append(checks, c)
+		if !c.OK && outcome == record.Valid {
+			outcome = r.then // rules stand in order of gravity
+		}
+	}
+	return checks, outcome
+}
+
+// span is one of the generator's own histograms for the producers' requests, nil
+// when it holds nothing.
+func (f *facts) span(stage string) *hdr.Histogram {
+	return f.m.Histograms[hdr.Key{Stage: stage, API: f.api}]
+}
+
+func (f *facts) shareOfCPU(ns int64) float64 {
+	return float64(ns) / (float64(f.cfg.Window) * float64(max(1, f.m.Host.CPUs)))
+}
+
+// tail is p99.9, or where the samples do not support it the next lower quantile
+// that they do, down to the median.
+func tail(h *hdr.Histogram) float64 {
+	if h == nil {
+		return 0
+	}
+	for _, q := range []float64{0.999, 0.99, 0.9} {
+		if ns, supported := h.Quantile(q); supported {
+			return float64(ns)
+		}
+	}
+	return float64(h.ValueNs(0.5))
+}
+
+// missing is by how many per cent got falls short of want.
+func missing(got int64, want float64) float64 {
+	if want == 0 {
+		return 0
+	}
+	return max(0, 100*(1-float64(got)/want))
+}
+
+func ms(ns float64) float64 { return ns / nsPerMs }

@@ -1,0 +1,121 @@
+package loadgen
+
+import (
+	"testing"
+	"time"
+
+	"c10klab/internal/hdr"
+	"c10klab/internal/record"
+)
+
+// soundFacts are those of an unremarkable 8 s run of 10 000 requests.
+func soundFacts() *facts {
+	m := &record.Measurement{
+		OfferedRequests: 10_000, Answered: 10_000, Histograms: hdr.Bundle{},
+		Server: &record.Process{}, Host: record.HostUse{CPUs: 2},
+	}
+	f := &facts{
+		cfg: Config{Protocol: ProtocolKafka, Producers: 30, Window: 8 * time.Second, Schedule: Schedule{Poisson, 1250, 1}, Consumers: ConsumersTail},
+		m:   m, api: "Produce", acked: 10_000, leastAnswer: 300, midAnswer: 333, countGap: new(float64),
+	}
+	f.fill("Lateness", 10_000, 50*time.Microsecond)
+	f.fill("ResponseTime", 10_000, 2*time.Millisecond)
+	f.inFlight = 2.5
+	return f
+}
+
+// fill adds n equal durations to one of the producers' histograms.
+func (f *facts) fill(stage string, n int64, d time.Duration) {
+	h := hdr.NewHistogram()
+	h.RecordN(int64(d), n)
+	f.m.Histograms.Merge(hdr.Bundle{{Stage: stage, API: f.api}: h})
+}
+
+func TestOutcomes(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		damage  func(f *facts)
+		outcome record.Outcome
+		failed  string // the check that must fail; empty: none may
+	}{
+		{"sound", func(*facts) {}, record.Valid, ""},
+		{"generator stopped for 2 s of 8", func(f *facts) {
+			f.fill("Lateness", 2500, time.Second)
+			f.fill("ResponseTime", 2500, time.Second)
+		}, record.GeneratorLimited, rules[0].name},
+		{"generator stopped for 2 s of an hour", func(f *facts) {
+			f.fill("Lateness", 4_000_000, 50*time.Microsecond)
+			f.fill("ResponseTime", 4_000_000, 2*time.Millisecond)
+			f.fill("Lateness", 2500, time.Second)
+			f.fill("ResponseTime", 2500, time.Second)
+		}, record.GeneratorLimited, rules[1].name},
+		{"generator late against quick answers", func(f *facts) { f.fill("Lateness", 50, 3*time.Millisecond) }, record.GeneratorLimited, rules[0].name},
+		{"the same against slow answers", func(f *facts) {
+			f.fill("Lateness", 50, 3*time.Millisecond)
+			f.fill("ResponseTime", 100_000, 50*time.Millisecond)
+			f.inFlight = 1250 * .0456
+		}, record.Valid, ""},
+		{"server stopped for 2 s", func(f *facts) {
+			f.fill("ResponseTime", 2500, time.Second)
+			f.inFlight = 1250 * .2016
+		}, record.Valid, ""},
+		{"steal", func(f *facts) { f.m.Host.StealNs = int64(time.Second) }, record.EnvironmentLimited, "CPU time stolen by other machines"},
+		{"foreign processes", func(f *facts) { f.m.Host.ForeignNs = int64(4 * time.Second) }, record.EnvironmentLimited, "CPU time of foreign processes"},
+		{"unknown foreign processes", func(f *facts) { f.m.Host.ForeignNs = -1 }, record.Valid, ""},
+		{"collection in the generator", func(f *facts) { f.m.Generator.GCCycles = 1 }, record.EnvironmentLimited, "garbage collections of the generator"},
+		{"collection in the server", func(f *facts) { f.m.Server.GCCycles = 1 }, record.EnvironmentLimited, "garbage collections of the server"},
+		{"clock step", func(f *facts) { f.clockSteps = 1 }, record.EnvironmentLimited, "wall clock steps"},
+		{"target keeps up with 90 %", func(f *facts) { f.acked = 9000 }, record.Saturated, "acknowledged below offered requests"},
+		{"request without answer", func(f *facts) { f.m.InFlightAtEnd = 1 }, record.Saturated, "requests never answered"},
+		{"batch that was not consumed", func(f *facts) { f.unconsumed = 1 }, record.Saturated, "batches that reached no tail consumer"},
+		{"starved connections", func(f *facts) { f.leastAnswer = 3 }, record.Valid, "starvation: fewest answers below the median connection's"},
+		{"requests that no percentile saw", func(f *facts) { f.inFlight = 30 }, record.Valid, "Little's law: in flight against rate × time"},
+		{"counts that disagree", func(f *facts) { *f.countGap = 7 }, record.Valid, "answers counted by only one of server and generator"},
+		{"the gravest outcome counts", func(f *facts) {
+			f.acked, f.m.Generator.GCCycles = 1, 1
+			f.fill("Lateness", 5000, time.Second)
+		}, record.GeneratorLimited, "acknowledged below offered requests"},
+	} {
+		f := soundFacts()
+		c.damage(f)
+		checks, outcome := judge(f)
+		if outcome != c.outcome {
+			t.Errorf("%s: outcome %s, want %s", c.name, outcome, c.outcome)
+		}
+		found := c.failed == ""
+		for _, check := range checks {
+			if !check.OK && c.failed == "" {
+				t.Errorf("%s: %s fails with %g above %g", c.name, check.Name, check.Value, check.Limit)
+			}
+			found = found || check.Name == c.failed && !check.OK
+		}
+		if !found {
+			t.Errorf("%s: %q passes", c.name, c.failed)
+		}
+	}
+}
+
+func TestFewSamplesAreJudgedByThePercentileTheySupport(t *testing.T) {
+	f := soundFacts()
+	f.m.Histograms = hdr.Bundle{}
+	f.inFlight = 0
+	f.fill("Lateness", 400, 50*time.Microsecond)
+	f.fill("Lateness", 1, 5*time.Millisecond) // says nothing of p99.9
+	f.fill("ResponseTime", 401, 2*time.Millisecond)
+	if _, outcome := judge(f); outcome != record.Valid {
+		t.Errorf("outcome %s", outcome)
+	}
+}
+
+func TestRulesStandInOrderOfGravity(t *testing.T) {
+	gravity := []record.Outcome{record.GeneratorLimited, record.EnvironmentLimited, record.Saturated, record.Valid}
+	at := 0
+	for _, r := range rules {
+		for at < len(gravity) && gravity[at] != r.then {
+			at++
+		}
+		if at == len(gravity) {
+			t.Fatalf("rule %q stands after a lighter one", r.name)
+		}
+	}
+}

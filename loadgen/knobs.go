@@ -1,0 +1,179 @@
+package loadgen
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"c10klab/internal/knob"
+	"c10klab/internal/osthread"
+)
+
+// Choices of knobs.
+const (
+	ProtocolKafka = "kafka"
+	ProtocolEcho  = "echo"
+
+	ModeOpen   = "open"
+	ModeClosed = "closed"
+
+	ConsumersNone    = "none"
+	ConsumersTail    = "tail"
+	ConsumersLagging = "lagging"
+)
+
+// Knobs are the generator's tunables.
+var Knobs = []knob.Knob{
+	{Name: "protocol", Kind: knob.Choice, Choices: []string{ProtocolKafka, ProtocolEcho}, Default: ProtocolKafka, Meaning: "what the target speaks: Kafka's protocol, or the frames of the echo and synthetic services"},
+	{Name: "mode", Kind: knob.Choice, Choices: []string{ModeOpen, ModeClosed}, Default: ModeOpen, Meaning: "open: requests fall due by a schedule whatever the target does; closed: in-flight requests outstanding per connection at all times"},
+	{Name: "producers", Kind: knob.Int, Unit: "connections", Default: "30", Max: 1e6, Meaning: "connections that send requests; number i writes to partition i modulo partitions"},
+	{Name: "rate", Kind: knob.Float, Unit: "MB/s", Default: "100", Meaning: "offered record batches, in 10⁶ bytes a second over all producers"},
+	{Name: "rate-requests", Kind: knob.Float, Unit: "requests/s", Default: "0", Meaning: "offered requests over all producers; overrides rate unless 0"},
+	{Name: "schedule", Kind: knob.Choice, Choices: []string{Constant, Poisson}, Default: Poisson, Meaning: "when requests fall due: evenly spaced, or independent of each other"},
+	{Name: "seed", Kind: knob.Int, Default: "1", Meaning: "seed of the schedule; the same seed gives the same arrivals"},
+	{Name: "in-flight", Kind: knob.Int, Unit: "requests", Default: "1", Min: 1, Max: 1e5, Meaning: "unanswered requests that a producer connection may have"},
+	{Name: "batch-bytes", Kind: knob.Bytes, Default: "64KiB", Min: 1, Meaning: "record batch of one produce request, header included"},
+	{Name: "record-bytes", Kind: knob.Bytes, Default: "1KiB", Min: 1, Meaning: "value of one record"},
+	{Name: "acks", Kind: knob.Choice, Choices: []string{"0", "1", "-1"}, Default: "1", Meaning: "Kafka's acks; with 0 a request is done when its last byte is accepted and has no ResponseTime"},
+	{Name: "topic", Kind: knob.Text, Default: "c10klab", Meaning: "topic to write and read, created if missing"},
+	{Name: "partitions", Kind: knob.Int, Unit: "partitions", Default: "30", Min: 1, Max: 1e5, Meaning: "partitions of the topic that are used"},
+	{Name: "consumers", Kind: knob.Choice, Choices: []string{ConsumersNone, ConsumersTail, ConsumersLagging}, Default: ConsumersNone, Meaning: "readers beside the producers: at the log's end, or from its beginning"},
+	{Name: "consumer-connections", Kind: knob.Int, Unit: "connections", Default: "10", Min: 1, Max: 1e5, Meaning: "connections of the consumers, each with partitions of its own and one fetch in flight"},
+	{Name: "fetch-max-bytes", Kind: knob.Bytes, Default: "1MiB", Min: 1, Max: 1 << 30, Meaning: "most record bytes asked for per partition and per fetch response"},
+	{Name: "fetch-min-bytes", Kind: knob.Bytes, Default: "1", Max: 1 << 30, Meaning: "record bytes that a fetch waits for"},
+	{Name: "fetch-max-wait", Kind: knob.Duration, Default: "500ms", Meaning: "how long a fetch waits for fetch-min-bytes"},
+	{Name: "fetch-rate", Kind: knob.Float, Unit: "MB/s", Default: "0", Meaning: "cap on what lagging consumers read together, in 10⁶ bytes a second; 0: none"},
+	{Name: "echo-bytes", Kind: knob.Bytes, Default: "64", Min: correlationBytes, Max: 64 << 20, Meaning: "payload of an echo frame, without its 4-byte length"},
+	{Name: "warm-up", Kind: knob.Duration, Default: "2s", Meaning: "load before the measured window"},
+	{Name: "window", Kind: knob.Duration, Default: "8s", Meaning: "measured window"},
+	{Name: "drain", Kind: knob.Duration, Default: "10s", Meaning: "longest wait for answers after the window"},
+	{Name: "load-threads", Kind: knob.Int, Unit: "thread pairs", Default: "1", Min: 1, Max: 1024, Meaning: "pairs of a sender and a receiver thread that the producers are spread over"},
+	{Name: "load-cpus", Kind: knob.Text, Default: "", Meaning: "CPUs to confine the generator to, such as 1 or 2-3; empty: any"},
+}
+
+// Config is one run of the generator. ConfigFrom fills everything but the two
+// addresses, which belong to the command.
+type Config struct {
+	// Target is the host:port under load.
+	Target string
+	// Admin is the host:port that gives stage snapshots; empty: no stages.
+	Admin string
+
+	Protocol  string
+	Closed    bool
+	Producers int
+	Schedule  Schedule
+	InFlight  int // requests per producer connection
+
+	BatchBytes  int
+	RecordBytes int
+	Acks        int16
+	Topic       string
+	Partitions  int
+
+	Consumers           string
+	ConsumerConnections int
+	FetchMaxBytes       int
+	FetchMinBytes       int
+	FetchMaxWait        time.Duration
+	FetchBytesPerSecond float64 // over all lagging consumers; 0: no cap
+
+	EchoBytes int
+
+	WarmUp, Window, Drain time.Duration
+
+	Threads int   // sender and receiver pairs
+	CPUs    []int // empty: any
+
+	// Text holds the knobs as given, for the record.
+	Text map[string]string
+}
+
+// ConfigFrom reads and checks the generator's knobs.
+func ConfigFrom(v *knob.Values) (Config, error) {
+	c := Config{
+		Protocol:            v.Text("protocol"),
+		Closed:              v.Text("mode") == ModeClosed,
+		Producers:           v.Int("producers"),
+		InFlight:            v.Int("in-flight"),
+		BatchBytes:          int(v.Bytes("batch-bytes")),
+		RecordBytes:         int(v.Bytes("record-bytes")),
+		Topic:               v.Text("topic"),
+		Partitions:          v.Int("partitions"),
+		Consumers:           v.Text("consumers"),
+		ConsumerConnections: v.Int("consumer-connections"),
+		FetchMaxBytes:       int(v.Bytes("fetch-max-bytes")),
+		FetchMinBytes:       int(v.Bytes("fetch-min-bytes")),
+		FetchMaxWait:        v.Duration("fetch-max-wait"),
+		FetchBytesPerSecond: v.Float("fetch-rate") * bytesPerMB,
+		EchoBytes:           int(v.Bytes("echo-bytes")),
+		WarmUp:              v.Duration("warm-up"),
+		Window:              v.Duration("window"),
+		Drain:               v.Duration("drain"),
+		Threads:             v.Int("load-threads"),
+		Text:                map[string]string{},
+	}
+	for _, k := range Knobs {
+		c.Text[k.Name] = v.Text(k.Name)
+	}
+	acks, err := strconv.ParseInt(v.Text("acks"), 10, 16)
+	if err != nil {
+		return Config{}, fmt.Errorf("knob acks: %w", err)
+	}
+	c.Acks = int16(acks)
+	c.Schedule = Schedule{Kind: v.Text("schedule"), PerSecond: v.Float("rate-requests"), Seed: uint64(v.Int("seed"))}
+	if c.Schedule.PerSecond == 0 && c.Protocol == ProtocolKafka {
+		c.Schedule.PerSecond = v.Float("rate") * bytesPerMB / float64(c.BatchBytes)
+	}
+	if text := v.Text("load-cpus"); text != "" {
+		if c.CPUs, err = osthread.ParseCPUs(text); err != nil {
+			return Config{}, fmt.Errorf("knob load-cpus: %w", err)
+		}
+	}
+	return c, c.check()
+}
+
+// highestPerSecond is where arrivals come closer than the clock can tell.
+const highestPerSecond = 1e8
+
+// check refuses what cannot be measured; each error names the knob at fault.
+func (c Config) check() error {
+	consumes := c.Consumers != ConsumersNone
+	for _, rule := range []struct {
+		broken bool
+		why    string
+	}{
+		{c.Window <= 0, fmt.Sprintf("knob window: %v measures nothing", c.Window)},
+		{c.Producers == 0 && !consumes, "knob producers: 0 without consumers is no load"},
+		{consumes && c.Protocol == ProtocolEcho, "knob consumers: " + c.Consumers + " needs protocol kafka"},
+		{consumes && c.ConsumerConnections > c.Partitions, fmt.Sprintf("knob consumer-connections: %d consumers cannot share %d partitions", c.ConsumerConnections, c.Partitions)},
+		{c.FetchBytesPerSecond > 0 && c.Consumers != ConsumersLagging, "knob fetch-rate: only lagging consumers have a cap"},
+		{c.Closed && c.Acks == 0 && c.Protocol == ProtocolKafka, "knob mode: closed waits for answers, and acks 0 has none"},
+		{c.opensLoop() && c.Schedule.PerSecond == 0 && c.Protocol == ProtocolEcho, "knob rate-requests: the echo protocol's rate is in requests, and 0 is no load"},
+		{c.opensLoop() && c.Schedule.PerSecond == 0 && c.Protocol == ProtocolKafka, "knob rate: 0 is no load"},
+		{c.opensLoop() && c.Schedule.PerSecond > highestPerSecond, fmt.Sprintf("knobs rate and rate-requests: %g requests/s are above the highest possible, %g", c.Schedule.PerSecond, highestPerSecond)},
+	} {
+		if rule.broken {
+			return fmt.Errorf("%s", rule.why)
+		}
+	}
+	return nil
+}
+
+// opensLoop reports whether requests fall due by a schedule.
+func (c Config) opensLoop() bool { return !c.Closed && c.Producers > 0 }
+
+// pairs is the number of sender and receiver pairs with at least one connection.
+func (c Config) pairs() int { return min(c.Threads, c.Producers) }
+
+// consumerCount is the number of consumer connections.
+func (c Config) consumerCount() int {
+	if slices.Contains([]string{ConsumersTail, ConsumersLagging}, c.Consumers) {
+		return c.ConsumerConnections
+	}
+	return 0
+}
+
+// bytesPerMB is the MB of all rates.
+const bytesPerMB = 1e6

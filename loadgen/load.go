@@ -1,0 +1,218 @@
+package loadgen
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+
+	"c10klab/internal/clock"
+	"c10klab/internal/osthread"
+
+	"golang.org/x/sys/unix"
+)
+
+// load is one run: its connections, its threads, and what they share.
+type load struct {
+	cfg      Config
+	protocol protocol
+	window   *window
+	wall     clock.Offset
+	topic    *topic // nil: the protocol has none
+
+	ctx  context.Context // ends with the first error, which is its cause
+	fail context.CancelCauseFunc
+
+	threads     *osthread.Registry
+	descriptors []int
+	connections []*connection
+	consumers   []*consumer
+	receivers   []*receiver
+	tallies     []*tally // one per thread that counts
+	endsBefore  []int64  // log ends before the first request
+
+	outstanding gauge        // requests due and not answered
+	answers     atomic.Int64 // producers' answers since the first request
+	ackedDue    atomic.Int64 // acknowledged requests due in the window
+	consumed    atomic.Int64 // batches due in the window that reached a tail consumer
+	stopped     atomic.Bool
+}
+
+// open connects everything; no thread runs and no request is sent yet.
+func open(ctx context.Context, cfg Config) (*load, error) {
+	if err := checkDescriptors(cfg.Producers + cfg.consumerCount()); err != nil {
+		return nil, err
+	}
+	l := &load{cfg: cfg, window: newWindow(), threads: osthread.NewRegistry(false)}
+	l.ctx, l.fail = context.WithCancelCause(ctx)
+	l.wall.Sample()
+	if err := l.connect(); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *load) connect() error {
+	if err := l.speak(); err != nil {
+		return err
+	}
+	d, err := newDialer(l.cfg.Target)
+	if err != nil {
+		return err
+	}
+	if err := l.connectProducers(d); err != nil {
+		return err
+	}
+	return l.connectConsumers(d)
+}
+
+// speak chooses the protocol and prepares what it needs at the target.
+func (l *load) speak() (err error) {
+	if l.cfg.Protocol == ProtocolEcho {
+		l.protocol = echo{payloadBytes: l.cfg.EchoBytes}
+		return nil
+	}
+	if l.protocol, err = newProduce(l.cfg, &l.wall); err != nil {
+		return err
+	}
+	if l.topic, err = openTopic(l.ctx, l.cfg); err != nil {
+		return err
+	}
+	l.endsBefore, err = l.topic.offsets(l.ctx, logEnd)
+	return err
+}
+
+func (l *load) connectProducers(d *dialer) error {
+	pools := make([]*framePool, l.cfg.pairs())
+	receivers := make([]*receiver, l.cfg.pairs())
+	for i := range receivers {
+		r, err := l.addReceiver()
+		if err != nil {
+			return err
+		}
+		receivers[i], pools[i] = r, &framePool{newFrame: l.protocol.newFrame}
+	}
+	return d.dialAll(l.ctx, l.cfg.Producers, func(fd int) error {
+		l.descriptors = append(l.descriptors, fd)
+		index := len(l.connections)
+		pair := index % len(receivers)
+		c := newConnection(l, pools[pair], receivers[pair].tally, fd, index)
+		l.connections = append(l.connections, c)
+		return receivers[pair].add(fd, c)
+	})
+}
+
+// connectConsumers gives consumers a receiver of their own: taking large
+// responses off a socket must not delay the producers' stamps.
+func (l *load) connectConsumers(d *dialer) error {
+	count := l.cfg.consumerCount()
+	if count == 0 {
+		return nil
+	}
+	starts := l.endsBefore
+	if l.cfg.Consumers == ConsumersLagging {
+		var err error
+		if starts, err = l.topic.offsets(l.ctx, logStart); err != nil {
+			return err
+		}
+	}
+	r, err := l.addReceiver()
+	if err != nil {
+		return err
+	}
+	return d.dialAll(l.ctx, count, func(fd int) error {
+		l.descriptors = append(l.descriptors, fd)
+		index := len(l.consumers)
+		var partitions []int32
+		var offsets []int64
+		for p := index; p < l.cfg.Partitions; p += count {
+			partitions = append(partitions, int32(p))
+			offsets = append(offsets, starts[p])
+		}
+		c := newConsumer(l, r.tally, fd, index, partitions, offsets)
+		l.consumers = append(l.consumers, c)
+		if c.bytesPerSecond > 0 {
+			r.timed = append(r.timed, c)
+		}
+		return r.add(fd, c)
+	})
+}
+
+func (l *load) addReceiver() (*receiver, error) {
+	r, err := newReceiver(l)
+	if err != nil {
+		return nil, err
+	}
+	l.receivers = append(l.receivers, r)
+	l.tallies = append(l.tallies, r.tally)
+	return r, nil
+}
+
+func (l *load) newTally() *tally {
+	t := newTally()
+	l.tallies = append(l.tallies, t)
+	return t
+}
+
+// start runs body on a locked thread; its error ends the run.
+func (l *load) start(name string, body func() error) error {
+	return l.threads.Start(name, func(*osthread.Thread) {
+		if err := body(); err != nil {
+			l.fail(err)
+		}
+	})
+}
+
+// startReceivers starts the threads that take answers. Consumers begin to fetch.
+func (l *load) startReceivers() error {
+	for _, c := range l.consumers {
+		if err := c.fetch(); err != nil {
+			return err
+		}
+	}
+	for i, r := range l.receivers {
+		name := fmt.Sprintf("recv-%d", i)
+		if i >= l.cfg.pairs() {
+			name = "fetch-0"
+		}
+		if err := l.start(name, r.run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// startSenders starts the threads that offer requests by the schedule.
+func (l *load) startSenders(beginNs int64) error {
+	for part := range l.cfg.pairs() {
+		s := &sender{load: l, stream: l.cfg.Schedule.Stream(part, l.cfg.pairs(), l.cfg.Producers), tally: l.newTally()}
+		if err := l.start(fmt.Sprintf("send-%d", part), func() error { return s.run(beginNs) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stop ends all threads; tallies and connections are the caller's afterwards.
+func (l *load) stop() {
+	l.stopped.Store(true)
+	for _, r := range l.receivers {
+		r.wake.Wake()
+	}
+	l.threads.Wait()
+}
+
+// close ends what still runs and closes everything.
+func (l *load) close() {
+	l.stop()
+	l.fail(nil)
+	for _, fd := range l.descriptors {
+		unix.Close(fd)
+	}
+	for _, r := range l.receivers {
+		r.close()
+	}
+	if l.topic != nil {
+		l.topic.close()
+	}
+}

@@ -1,0 +1,99 @@
+package loadgen
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"c10klab/internal/batch"
+	"c10klab/internal/clock"
+	"c10klab/internal/kafka"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// produceVersion is the newest Produce whose answers carry no tags and no texts.
+const produceVersion = 7
+
+// produceTimeoutMs is how long a broker may wait for replicas.
+const produceTimeoutMs = 30_000
+
+// clientID is the client id of all the generator's requests.
+const clientID = "c10klab"
+
+// produce is the protocol of producers: Kafka's Produce with one batch for one
+// partition.
+type produce struct {
+	request    kmsg.ProduceRequest
+	template   *batch.Template
+	partitions int
+	wall       *clock.Offset // record timestamps are wall clock time
+
+	recordsAt, partitionAt int // where in a frame the batch and the partition lie
+}
+
+// correlationAt is where a request frame holds its correlation id, after length,
+// API key and version.
+const correlationAt = kafka.PrefixBytes + 4
+
+func newProduce(cfg Config, wall *clock.Offset) (*produce, error) {
+	template, err := batch.TemplateForBytes(cfg.BatchBytes, cfg.RecordBytes, cfg.Schedule.Seed)
+	if err != nil {
+		return nil, fmt.Errorf("knobs batch-bytes and record-bytes: %w", err)
+	}
+	partition := kmsg.NewProduceRequestTopicPartition()
+	partition.Records = template.AppendTo(nil)
+	topic := kmsg.NewProduceRequestTopic()
+	topic.Topic = cfg.Topic
+	topic.Partitions = []kmsg.ProduceRequestTopicPartition{partition}
+	request := kmsg.NewProduceRequest()
+	request.SetVersion(produceVersion)
+	request.Acks = cfg.Acks
+	request.TimeoutMillis = produceTimeoutMs
+	request.Topics = []kmsg.ProduceRequestTopic{topic}
+
+	p := &produce{request: request, template: template, partitions: cfg.Partitions, wall: wall}
+	const recordsLengthBytes, partitionBytes = 4, 4
+	p.recordsAt = len(p.newFrame()) - template.SizeBytes() // the records end the frame
+	p.partitionAt = p.recordsAt - recordsLengthBytes - partitionBytes
+	return p, nil
+}
+
+func (p *produce) api() string { return "Produce" }
+
+func (p *produce) newFrame() []byte { return kafka.AppendRequest(nil, 0, clientID, &p.request) }
+
+func (p *produce) stamp(frame []byte, connection int, id int32, dueNs int64) {
+	binary.BigEndian.PutUint32(frame[correlationAt:], uint32(id))
+	binary.BigEndian.PutUint32(frame[p.partitionAt:], uint32(connection%p.partitions))
+	p.template.Stamp(frame[p.recordsAt:], dueNs, p.wall.Real(dueNs)/nsPerMs)
+}
+
+const nsPerMs = 1_000_000
+
+// parse walks a Produce response: its one partition's error is the answer's.
+func (p *produce) parse(payload []byte) (answer, error) {
+	f := fields{rest: payload}
+	a := answer{id: f.int32()}
+	topics := f.count()
+	f.text()
+	partitions := f.count()
+	f.int32() // partition
+	a.errorCode = f.int16()
+	f.int64() // base offset
+	f.int64() // log append time
+	f.int64() // log start offset
+	f.int32() // throttle time
+	switch {
+	case f.err != nil:
+		return a, fmt.Errorf("read the Produce response of %d bytes: %w", len(payload), f.err)
+	case topics != 1 || partitions != 1 || len(f.rest) != 0:
+		return a, fmt.Errorf("the Produce response has %d topics, %d partitions and %d more bytes, asked about one partition", topics, partitions, len(f.rest))
+	}
+	return a, nil
+}
+
+func (p *produce) maxAnswerBytes() int { return 1024 + len(p.request.Topics[0].Topic) }
+func (p *produce) answers() bool       { return p.request.Acks != 0 }
+func (p *produce) batch() (bytes, records int) {
+	return p.template.SizeBytes(), p.template.Records()
+}

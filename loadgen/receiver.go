@@ -1,0 +1,124 @@
+package loadgen
+
+import (
+	"time"
+
+	"c10klab/internal/clock"
+	"c10klab/internal/poll"
+)
+
+const (
+	eventsPerPoll = 256
+	scratchBytes  = 256 << 10
+)
+
+// peer is one connection in a receiver's care. The receiver's thread calls all.
+type peer interface {
+	receive(scratch []byte, toEnd bool) error
+	writable() error
+}
+
+// receiver is the thread that waits for sockets: it takes answers off them and
+// goes on with what they could not take.
+type receiver struct {
+	load    *load
+	epoll   *poll.Epoll
+	wake    *poll.Eventfd
+	peers   []peer // by descriptor
+	scratch []byte
+	tally   *tally
+	// timed are consumers that may have to wait before their next fetch.
+	timed []*consumer
+}
+
+func newReceiver(l *load) (*receiver, error) {
+	epoll, err := poll.NewEpoll(eventsPerPoll)
+	if err != nil {
+		return nil, err
+	}
+	wake, err := poll.NewEventfd()
+	if err != nil {
+		epoll.Close()
+		return nil, err
+	}
+	r := &receiver{load: l, epoll: epoll, wake: wake, scratch: make([]byte, scratchBytes), tally: newTally()}
+	if err := epoll.Add(wake.FD(), poll.Readable); err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+// add takes a connection into care, before run.
+func (r *receiver) add(fd int, p peer) error {
+	for len(r.peers) <= fd {
+		r.peers = append(r.peers, nil)
+	}
+	r.peers[fd] = p
+	return r.epoll.Add(fd, poll.Readable|poll.Writable|poll.HalfClosed|poll.Edge)
+}
+
+// run serves events until the load is stopped.
+func (r *receiver) run() error {
+	for !r.load.stopped.Load() {
+		timeout, err := r.resume()
+		if err != nil {
+			return err
+		}
+		n, err := r.epoll.Poll()
+		if n == 0 && err == nil {
+			n, err = r.epoll.Wait(timeout)
+		}
+		if err != nil {
+			return err
+		}
+		for i := range n {
+			if err := r.serve(r.epoll.Event(i)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *receiver) serve(e poll.Event) error {
+	if e.FD == r.wake.FD() {
+		r.wake.Clear()
+		return nil
+	}
+	p := r.peers[e.FD]
+	const ended = poll.HalfClosed | poll.HungUp | poll.Failed
+	if e.Flags&(poll.Readable|ended) != 0 {
+		if err := p.receive(r.scratch, e.Flags&ended != 0); err != nil {
+			return err
+		}
+	}
+	if e.Flags&poll.Writable != 0 {
+		return p.writable()
+	}
+	return nil
+}
+
+// resume starts the fetches whose time has come and returns how long the next
+// one has to wait; negative: for ever.
+func (r *receiver) resume() (time.Duration, error) {
+	if len(r.timed) == 0 {
+		return -1, nil
+	}
+	nowNs, next := clock.Now(), time.Duration(-1)
+	for _, c := range r.timed {
+		left, err := c.resume(nowNs)
+		if err != nil {
+			return 0, err
+		}
+		if left > 0 && (next < 0 || left < next) {
+			next = left
+		}
+	}
+	return next, nil
+}
+
+func (r *receiver) close() {
+	r.wake.Close()
+	r.epoll.Close()
+}

@@ -1,0 +1,283 @@
+// Package loadgen is an open-loop load generator that judges itself.
+//
+// Requests fall due by an absolute schedule, whatever the target does. A sender
+// thread offers each to its connection when it falls due; a receiver thread
+// takes answers, continues partial sends, and lets a connection that becomes
+// free send its next waiting request at once. Both are locked OS threads over
+// non-blocking sockets; a pair serves thousands of connections. Nothing is
+// dropped and nothing is clamped: every request due in the measured window is
+// recorded, one that is never answered with its age at the end.
+//
+// Of each request five instants are stamped: due, attempted, first byte accepted,
+// last byte accepted, answered. From them:
+//
+//	ResponseTime = answered − due            what a user of the target waits
+//	ServiceTime  = answered − attempted
+//	Lateness     = attempted − due           the generator's fault, nothing else is
+//	BackPressure = last byte − attempted     the target's doing, within ResponseTime
+//
+// A request that falls due while its connection may not send (the limit of
+// requests in flight is reached, or earlier bytes wait for the target to take
+// them) was attempted when it fell due. Consumers run a closed loop and report
+// ServiceTime of their fetches; tail consumers also EndToEnd, from the due time
+// that a batch carries to the fetch response that brings it.
+//
+// A run has three phases: every connection gets a first answer; load runs for a
+// warm-up; load runs for the measured window. Then the answers still owed are
+// waited for, up to a bound.
+package loadgen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"c10klab/internal/clock"
+	"c10klab/internal/osthread"
+	"c10klab/internal/record"
+)
+
+// Run puts the configured load on the target and measures. It blocks for all
+// phases, one run at a time per process: it confines the whole process to
+// Config.CPUs for good, and keeps the garbage collector off while it runs.
+//
+// A run that measured anything returns a measurement whose outcome says what it
+// is worth. Its error means that there is none: a bad Config, no connection, a
+// connection that broke, an answer that no server of the protocol gives, or the
+// end of ctx.
+func Run(ctx context.Context, cfg Config) (*record.Measurement, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	if len(cfg.CPUs) > 0 {
+		if err := osthread.PinProcess(cfg.CPUs); err != nil {
+			return nil, err
+		}
+	}
+	defer withoutCollector()()
+	l, err := open(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer l.close()
+	e, err := l.measure()
+	if cause := context.Cause(l.ctx); cause != nil {
+		return nil, cause // what made the phase end early
+	}
+	if err != nil {
+		return nil, err
+	}
+	return e.measurement()
+}
+
+// memoryLimitBytes is where the collector runs after all.
+const memoryLimitBytes = 2 << 30
+
+// withoutCollector turns the garbage collector off and returns what restores it.
+func withoutCollector() (restore func()) {
+	percent := debug.SetGCPercent(-1)
+	limit := debug.SetMemoryLimit(memoryLimitBytes)
+	return func() {
+		debug.SetGCPercent(percent)
+		debug.SetMemoryLimit(limit)
+	}
+}
+
+// measure goes through the phases.
+func (l *load) measure() (*evidence, error) {
+	e := &evidence{load: l, counted: l.newTally()}
+	admin := newAdmin(l.cfg.Admin)
+	if err := l.startReceivers(); err != nil {
+		return nil, err
+	}
+	if err := l.firstAnswers(e.counted); err != nil {
+		return nil, err
+	}
+	if _, err := admin.snapshot(l.ctx); err != nil { // opens its connection ahead of the window
+		return nil, err
+	}
+	if err := l.begin(e.counted); err != nil {
+		return nil, err
+	}
+	startNs, endNs := l.window.startNs.Load(), l.window.endNs.Load()
+	if err := l.sleepUntil(startNs); err != nil {
+		return nil, err
+	}
+	var err error
+	if e.before, err = l.takeEdge(admin); err != nil {
+		return nil, err
+	}
+	if err := l.watchWallClock(endNs); err != nil {
+		return nil, err
+	}
+	if e.after, err = l.takeEdge(admin); err != nil {
+		return nil, err
+	}
+	if err := l.drain(); err != nil {
+		return nil, err
+	}
+	l.finish(e)
+	return e, l.readLogEnds(e)
+}
+
+// firstAnswerTimeout bounds the phase in which every connection gets an answer.
+const firstAnswerTimeout = 30 * time.Second
+
+// firstAnswers has every connection exchange one request, so that the window
+// meets neither cold connections nor starved ones unawares.
+func (l *load) firstAnswers(t *tally) error {
+	for _, c := range l.connections {
+		if err := c.offer(clock.Now(), t); err != nil {
+			return err
+		}
+	}
+	missing := func() int {
+		n := int(l.outstanding.count())
+		for _, c := range l.consumers {
+			if c.fetches.Load() == 0 {
+				n++
+			}
+		}
+		return n
+	}
+	err := l.waitFor(firstAnswerTimeout, func() bool { return missing() == 0 })
+	if errors.Is(err, errTimeout) {
+		return fmt.Errorf("%d of %d connections had no first answer from %s within %v", missing(), len(l.connections)+len(l.consumers), l.cfg.Target, firstAnswerTimeout)
+	}
+	return err
+}
+
+// leadNs is how far ahead a schedule begins, so that its senders are there.
+const leadNs = int64(10 * time.Millisecond)
+
+// begin fixes the window and starts the load.
+func (l *load) begin(t *tally) error {
+	runtime.GC()
+	beginNs := clock.Now() + leadNs
+	startNs := beginNs + int64(l.cfg.WarmUp)
+	l.window.set(startNs, startNs+int64(l.cfg.Window))
+	if !l.cfg.Closed {
+		return l.startSenders(beginNs)
+	}
+	for range l.cfg.InFlight {
+		for _, c := range l.connections {
+			if err := c.offer(clock.Now(), t); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// drain waits for the answers owed after the window, then for tail consumers to
+// have read what was acknowledged, each up to the knob's bound. Running into it
+// is not an error: what is missing is evidence.
+func (l *load) drain() error {
+	err := l.waitFor(l.cfg.Drain, func() bool { return l.outstanding.count() == 0 })
+	if err == nil && l.cfg.Consumers == ConsumersTail {
+		err = l.waitFor(l.cfg.Drain, func() bool { return l.consumed.Load() >= l.ackedDue.Load() })
+	}
+	if errors.Is(err, errTimeout) {
+		return nil
+	}
+	return err
+}
+
+// finish ends the threads and enters the requests that were never answered with
+// their age.
+func (l *load) finish(e *evidence) {
+	endNs := clock.Now()
+	l.stop()
+	for _, c := range l.connections {
+		c.unanswered(func(r *request) {
+			if !l.window.contains(r.dueNs) {
+				return
+			}
+			e.unanswered++
+			if r.firstByteNs == 0 {
+				e.unsent++
+			}
+			e.counted.record(r, endNs, l)
+		})
+	}
+	for _, t := range l.tallies {
+		if t != e.counted {
+			e.counted.merge(t)
+		}
+	}
+}
+
+// readLogEnds asks how far the log has grown. Without acks the last requests may
+// still be on their way into it.
+func (l *load) readLogEnds(e *evidence) error {
+	if l.topic == nil {
+		e.logEndRecords = -1
+		return nil
+	}
+	_, records := l.protocol.batch()
+	var failure error
+	grown := func() bool {
+		ends, err := l.topic.offsets(l.ctx, logEnd)
+		if err != nil {
+			failure = err
+			return true
+		}
+		e.logEndRecords = 0
+		for i, end := range ends {
+			e.logEndRecords += end - l.endsBefore[i]
+		}
+		return l.protocol.answers() || e.logEndRecords >= e.counted.ackedAll*int64(records)
+	}
+	if err := l.waitFor(l.cfg.Drain, grown); err != nil && !errors.Is(err, errTimeout) {
+		return err
+	}
+	return failure
+}
+
+// wallClockPause is how often the wall clock is held against the monotonic one.
+const wallClockPause = time.Second
+
+// watchWallClock looks for steps of the wall clock until an instant.
+func (l *load) watchWallClock(untilNs int64) error {
+	for nowNs := clock.Now(); nowNs < untilNs; nowNs = clock.Now() {
+		l.wall.Sample()
+		if err := l.sleepUntil(min(untilNs, nowNs+int64(wallClockPause))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errTimeout = errors.New("timed out")
+
+// waitPause is how often waitFor looks.
+const waitPause = time.Millisecond
+
+// waitFor returns when done says so, with errTimeout, or with the run's error.
+func (l *load) waitFor(timeout time.Duration, done func() bool) error {
+	deadlineNs := clock.Now() + int64(timeout)
+	for !done() {
+		if clock.Now() >= deadlineNs {
+			return errTimeout
+		}
+		if err := l.sleepUntil(clock.Now() + int64(waitPause)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sleepUntil returns at an instant, or with the run's error.
+func (l *load) sleepUntil(ns int64) error {
+	timer := time.NewTimer(time.Duration(ns - clock.Now()))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-l.ctx.Done():
+		return context.Cause(l.ctx)
+	}
+}

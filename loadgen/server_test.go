@@ -1,0 +1,133 @@
+package loadgen
+
+import (
+	"context"
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"c10klab/internal/hdr"
+	"c10klab/internal/record"
+)
+
+// startAdmin serves snapshots that count what an echo server has answered.
+func startAdmin(t *testing.T, answered *atomic.Int64) string {
+	t.Helper()
+	recorders := hdr.NewRecorders(1)
+	mux := http.NewServeMux()
+	mux.HandleFunc(record.SnapshotPath, func(w http.ResponseWriter, _ *http.Request) {
+		n := answered.Load()
+		r := recorders.Acquire(0)
+		r.RecordN(0, 1000, 10)
+		r.Release()
+		json.NewEncoder(w).Encode(record.ServerSnapshot{
+			Histograms: hdr.Bundle{{Stage: "LocalTime", API: "Echo"}: recorders.Snapshot()[0]},
+			Counters:   record.Counters{Responses: map[string]int64{"Echo": n}},
+			Process:    record.Process{PID: 42, CPUNs: n},
+			Problems:   []string{"disk is late"},
+		})
+	})
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return strings.TrimPrefix(server.URL, "http://")
+}
+
+func TestServersStagesOfTheWindowAreInTheMeasurement(t *testing.T) {
+	var answered atomic.Int64
+	s := startFake(t, func(conn net.Conn, frame []byte) bool {
+		answered.Add(1)
+		return echoFrame(conn, frame)
+	})
+	cfg := echoConfig(t, s.addr)
+	cfg.Admin = startAdmin(t, &answered)
+	m := run(t, cfg)
+	if h := m.Histograms[hdr.Key{Stage: "LocalTime", API: "Echo"}]; h == nil || h.Count() != 10 {
+		t.Errorf("LocalTime of the window is %v, want the 10 recorded between its edges", h)
+	}
+	if m.Server == nil || m.Server.PID != 42 || m.After == nil || m.After.Histograms != nil || m.Host.ForeignNs < 0 {
+		t.Errorf("server %+v, after %+v, host %+v", m.Server, m.After, m.Host)
+	}
+	if !hasProblem(m, "disk is late") {
+		t.Errorf("the server's problem is lost: %q", m.Problems)
+	}
+	for _, c := range m.Checks {
+		if strings.HasPrefix(c.Name, "answers counted") && !c.OK {
+			t.Errorf("counts disagree by %v", c.Value)
+		}
+	}
+	text, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back record.Measurement
+	if err := json.Unmarshal(text, &back); err != nil || back.Outcome != m.Outcome {
+		t.Errorf("read back with outcome %q, %v", back.Outcome, err)
+	}
+}
+
+func TestMissingAdminPortIsAnError(t *testing.T) {
+	cfg := echoConfig(t, startFake(t, echoFrame).addr)
+	cfg.Admin = "127.0.0.1:1"
+	if text := runError(t, context.Background(), cfg); !strings.Contains(text, "127.0.0.1:1") {
+		t.Errorf("%q does not name the admin address", text)
+	}
+}
+
+func TestGaugeIntegratesInAnyOrder(t *testing.T) {
+	var g gauge
+	g.add(1, 100)
+	g.add(1, 300) // of another thread, which overtook the next
+	g.add(-1, 200)
+	g.add(-1, 500)
+	if got := g.integral(1000); got != 100+200 {
+		t.Errorf("integral %d, want 300", got)
+	}
+	if g.count() != 0 {
+		t.Errorf("count %d", g.count())
+	}
+}
+
+func TestMachineTimesAreThoseOfAllCores(t *testing.T) {
+	before, err := readMachineTimes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before.cpus < 1 || before.busyNs <= 0 {
+		t.Errorf("%+v", before)
+	}
+}
+
+// BenchmarkClosedLoopEcho drives a Go echo server on the same machine; the two
+// share its cores.
+func BenchmarkClosedLoopEcho(b *testing.B) {
+	s := startFake(b, echoFrame)
+	cfg := echoConfig(b, s.addr, "mode", "closed", "producers", "64")
+	for b.Loop() {
+		m, err := Run(context.Background(), cfg)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric(m.RequestsPerSec, "requests/s")
+		b.ReportMetric(float64(m.Generator.CPUNs)/float64(m.Answered), "cpu-ns/request")
+	}
+}
+
+// BenchmarkOpenLoopLateness offers 20 000 requests/s from one sender.
+func BenchmarkOpenLoopLateness(b *testing.B) {
+	s := startFake(b, echoFrame)
+	cfg := echoConfig(b, s.addr, "rate-requests", "20000", "producers", "64", "in-flight", "16", "window", "1s")
+	for b.Loop() {
+		m, err := Run(context.Background(), cfg)
+		if err != nil {
+			b.Fatal(err)
+		}
+		late := echoSpan(m, "Lateness")
+		b.ReportMetric(float64(late.ValueNs(0.5))/float64(time.Microsecond), "p50-µs-late")
+		b.ReportMetric(float64(late.ValueNs(0.999))/float64(time.Microsecond), "p99.9-µs-late")
+	}
+}

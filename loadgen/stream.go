@@ -1,0 +1,128 @@
+package loadgen
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"c10klab/internal/clock"
+	"c10klab/internal/kafka"
+	"c10klab/internal/poll"
+
+	"golang.org/x/sys/unix"
+)
+
+var errClosedByTarget = errors.New("closed by the target")
+
+// stream is one socket and the frames that arrive on it. Its receiver thread
+// uses it, except fd and broken, which any thread may.
+type stream struct {
+	fd             int
+	name           string // "producer 17", for errors
+	maxAnswerBytes int
+	// deliver gets a frame's payload, valid during the call, and the instant at
+	// which its last byte was at this process.
+	deliver func(payload []byte, nowNs int64) error
+
+	partial   []byte // a frame that has begun to arrive; empty: none
+	wantBytes int    // what partial is to grow to next: a length or a whole frame
+}
+
+// broken wraps an error with the connection's name and local port, by which the
+// target's side of it is found.
+func (s *stream) broken(err error) error {
+	local := "closed socket"
+	if addr, failed := unix.Getsockname(s.fd); failed == nil {
+		switch a := addr.(type) {
+		case *unix.SockaddrInet4:
+			local = fmt.Sprintf("local port %d", a.Port)
+		case *unix.SockaddrInet6:
+			local = fmt.Sprintf("local port %d", a.Port)
+		}
+	}
+	return fmt.Errorf("connection of %s (%s): %w", s.name, local, err)
+}
+
+// receive takes what the socket holds and delivers every whole frame. toEnd goes
+// on to the end of the stream, which is an error.
+func (s *stream) receive(scratch []byte, toEnd bool) error {
+	for {
+		space := scratch
+		if len(s.partial) > 0 {
+			space = s.partial[len(s.partial):s.wantBytes]
+		}
+		n, errno := poll.Recv(s.fd, space)
+		switch {
+		case errno == unix.EAGAIN:
+			return nil
+		case errno != 0:
+			return s.broken(errno)
+		case n == 0:
+			return s.broken(errClosedByTarget)
+		}
+		if err := s.arrived(space[:n], clock.Now()); err != nil {
+			return s.broken(err)
+		}
+		if n < len(space) && !toEnd {
+			return nil // the socket is empty; more is another edge
+		}
+	}
+}
+
+func (s *stream) arrived(data []byte, nowNs int64) error {
+	if len(s.partial) == 0 {
+		return s.split(data, nowNs)
+	}
+	s.partial = s.partial[:len(s.partial)+len(data)]
+	if len(s.partial) < s.wantBytes {
+		return nil
+	}
+	size, err := s.frameBytes(s.partial)
+	if err != nil {
+		return err
+	}
+	if len(s.partial) < size {
+		s.want(size)
+		return nil
+	}
+	err = s.deliver(s.partial[kafka.PrefixBytes:], nowNs)
+	s.partial = s.partial[:0]
+	return err
+}
+
+// split delivers the whole frames of data and keeps the rest.
+func (s *stream) split(data []byte, nowNs int64) error {
+	for len(data) >= kafka.PrefixBytes {
+		size, err := s.frameBytes(data)
+		if err != nil {
+			return err
+		}
+		if len(data) < size {
+			s.want(size)
+			s.partial = append(s.partial, data...)
+			return nil
+		}
+		if err := s.deliver(data[kafka.PrefixBytes:size], nowNs); err != nil {
+			return err
+		}
+		data = data[size:]
+	}
+	s.want(kafka.PrefixBytes)
+	s.partial = append(s.partial, data...)
+	return nil
+}
+
+// want makes room for partial to become size bytes.
+func (s *stream) want(size int) {
+	s.wantBytes = size
+	s.partial = slices.Grow(s.partial, size-len(s.partial))
+}
+
+// frameBytes is the size of a whole frame, length included.
+func (s *stream) frameBytes(prefix []byte) (int, error) {
+	n, err := kafka.FrameLength(prefix)
+	if err == nil && n > s.maxAnswerBytes {
+		err = fmt.Errorf("an answer of %d bytes, at most %d make sense", n, s.maxAnswerBytes)
+	}
+	return kafka.PrefixBytes + n, err
+}

@@ -1,0 +1,149 @@
+package loadgen
+
+import (
+	"math"
+	"sync/atomic"
+
+	"c10klab/internal/hdr"
+)
+
+// window is the measured time. It is set once, when all connections have had an
+// answer; before, nothing lies in it. Any thread may ask.
+type window struct{ startNs, endNs atomic.Int64 }
+
+func newWindow() *window {
+	w := &window{}
+	w.startNs.Store(math.MaxInt64)
+	w.endNs.Store(math.MaxInt64)
+	return w
+}
+
+// set fixes the window; its end comes first so that no instant is ever inside a
+// half-set window.
+func (w *window) set(startNs, endNs int64) {
+	w.endNs.Store(endNs)
+	w.startNs.Store(startNs)
+}
+
+func (w *window) contains(ns int64) bool { return ns >= w.startNs.Load() && ns < w.endNs.Load() }
+
+// begun reports whether the window is fixed, that is, whether load runs.
+func (w *window) begun() bool { return w.startNs.Load() != math.MaxInt64 }
+
+func (w *window) over(ns int64) bool { return ns >= w.endNs.Load() }
+
+// span is one of the durations that the generator measures.
+type span int
+
+const (
+	responseTime span = iota
+	serviceTime
+	lateness
+	backPressure
+	fetchServiceTime
+	endToEnd
+	spans
+)
+
+// tally is what one thread has counted. Only that thread touches it until the
+// thread has ended; then tallies merge.
+type tally struct {
+	histograms [spans]*hdr.Histogram
+
+	offered  int64 // due in the window
+	answered int64 // producers' answers that came in the window
+	acked    int64 // those without an error
+	errors   int64 // since the first request, as the following
+	ackedAll int64
+	// firstError is the Kafka error code of the first error answer.
+	firstError int16
+
+	fetches      int64 // fetch answers in the window
+	fetchedBytes int64 // record bytes of those
+}
+
+// newTally makes all histograms at once: making one costs a page fault per page,
+// too much for a measured window.
+func newTally() *tally {
+	t := &tally{}
+	for i := range t.histograms {
+		t.histograms[i] = hdr.NewHistogram()
+	}
+	return t
+}
+
+// complete counts a request that was answered, or with acks 0 sent, at doneNs.
+func (t *tally) complete(r *request, doneNs int64, errorCode int16, l *load) {
+	ok := errorCode == 0
+	if ok {
+		t.ackedAll++
+	} else if t.errors++; t.firstError == 0 {
+		t.firstError = errorCode
+	}
+	if l.window.contains(doneNs) {
+		t.answered++
+		if ok {
+			t.acked++
+		}
+	}
+	if l.window.contains(r.dueNs) {
+		if ok {
+			l.ackedDue.Add(1)
+		}
+		t.record(r, doneNs, l)
+	}
+}
+
+// record enters the spans of a request that is due in the window.
+func (t *tally) record(r *request, doneNs int64, l *load) {
+	lastByteNs := r.lastByteNs
+	if lastByteNs == 0 {
+		lastByteNs = doneNs // never wholly accepted
+	}
+	t.histograms[backPressure].Record(lastByteNs - r.attemptedNs)
+	if l.protocol.answers() {
+		t.histograms[serviceTime].Record(doneNs - r.attemptedNs)
+	}
+	if l.cfg.Closed {
+		return // a closed loop has no due times
+	}
+	t.histograms[lateness].Record(r.attemptedNs - r.dueNs)
+	if l.protocol.answers() {
+		t.histograms[responseTime].Record(doneNs - r.dueNs)
+	}
+}
+
+// merge adds what another thread has counted.
+func (t *tally) merge(other *tally) {
+	for i, h := range other.histograms {
+		t.histograms[i].Merge(h)
+	}
+	t.offered += other.offered
+	t.answered += other.answered
+	t.acked += other.acked
+	t.errors += other.errors
+	t.ackedAll += other.ackedAll
+	if t.firstError == 0 {
+		t.firstError = other.firstError
+	}
+	t.fetches += other.fetches
+	t.fetchedBytes += other.fetchedBytes
+}
+
+// bundle names the histograms that counted anything.
+func (t *tally) bundle(api string) hdr.Bundle {
+	b := hdr.Bundle{}
+	for i, key := range [spans]hdr.Key{
+		responseTime:     {Stage: "ResponseTime", API: api},
+		serviceTime:      {Stage: "ServiceTime", API: api},
+		lateness:         {Stage: "Lateness", API: api},
+		backPressure:     {Stage: "BackPressure", API: api},
+		fetchServiceTime: {Stage: "ServiceTime", API: fetchAPI},
+		endToEnd:         {Stage: "EndToEnd", API: fetchAPI},
+	} {
+		if h := t.histograms[i]; h.Count()+h.OutOfRange() > 0 {
+			b[key] = h
+		}
+	}
+	return b
+}

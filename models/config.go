@@ -1,0 +1,91 @@
+package models
+
+import (
+	"time"
+
+	"c10klab/internal/knob"
+	"c10klab/internal/stage"
+)
+
+// Knobs are what a server's threads can be tuned by.
+var Knobs = []knob.Knob{
+	{Name: "model", Kind: knob.Choice, Choices: Names(), Default: "loop-per-thread-pool",
+		Meaning: "threading model"},
+	{Name: "send", Kind: knob.Choice, Choices: SendNames(), Default: "inline",
+		Meaning: "how and on which thread file bytes of a response are sent"},
+	{Name: "loops", Kind: knob.Int, Unit: "threads", Default: "3", Min: 1, Max: 1024,
+		Meaning: "network threads of loop-per-thread and loop-per-thread-pool (Kafka: num.network.threads)"},
+	{Name: "handlers", Kind: knob.Int, Unit: "threads", Default: "8", Min: 1, Max: 4096,
+		Meaning: "handler threads of reactor-pool and loop-per-thread-pool (Kafka: num.io.threads)"},
+	{Name: "request-queue", Kind: knob.Int, Unit: "requests", Default: "500", Min: 1, Max: 1 << 20,
+		Meaning: "bound of the request queue (Kafka: queued.max.requests)"},
+	{Name: "on-full", Kind: knob.Choice, Choices: []string{"block"}, Default: "block",
+		Meaning: "what a network thread does when the request queue is full (Kafka blocks)"},
+	{Name: "connection-queue", Kind: knob.Int, Unit: "connections", Default: "20", Min: 1, Max: 1 << 16,
+		Meaning: "bound of each network thread's queue of new connections (Kafka: 20)"},
+	{Name: "response-writer", Kind: knob.Choice, Choices: []string{"loop", "handler"}, Default: "loop",
+		Meaning: "which thread writes responses without file bytes where handlers have threads of their own"},
+	{Name: "in-flight", Kind: knob.Int, Unit: "requests", Default: "1", Min: 1, Max: 1 << 16,
+		Meaning: "requests of one connection under way at a time; further ones wait unread (Kafka: 1)"},
+	{Name: "send-threads", Kind: knob.Int, Unit: "threads", Default: "16", Min: 1, Max: 4096,
+		Meaning: "threads of send strategy pool"},
+	{Name: "send-queue", Kind: knob.Int, Unit: "responses", Default: "65536", Min: 1, Max: 1 << 24,
+		Meaning: "bound of the send threads' work queue (nginx: 65536)"},
+	{Name: "poll-timeout", Kind: knob.Duration, Default: "300ms",
+		Meaning: "longest time a loop waits for events (Kafka: 300 ms)"},
+	{Name: "kernel-stamps", Kind: knob.Choice, Choices: []string{"auto", "on", "off"}, Default: "auto",
+		Meaning: "arrival stamps by the kernel, for SocketQueue; auto: on for service log, else off"},
+	{Name: "stages", Kind: knob.Bool, Default: "true",
+		Meaning: "stamp and record the stages of each request"},
+	{Name: "pin-threads", Kind: knob.Bool, Default: "false",
+		Meaning: "pin each thread to one CPU of the process, round robin"},
+	{Name: "socket-buffer", Kind: knob.Bytes, Default: "100KiB",
+		Meaning: "SO_SNDBUF and SO_RCVBUF of connections, 0: the kernel's own tuning (Kafka: 100 KiB)"},
+	{Name: "backlog", Kind: knob.Int, Unit: "connections", Default: "1024", Min: 1, Max: 1 << 16,
+		Meaning: "listen backlog, capped by net.core.somaxconn (Kafka: 50)"},
+	{Name: "max-frame", Kind: knob.Bytes, Default: "100MiB", Min: 1024, Max: 128 << 20,
+		Meaning: "longest request accepted (Kafka: socket.request.max.bytes)"},
+	{Name: "plant", Kind: knob.Text, Default: "",
+		Meaning: "STAGE=DURATION: a delay put into one stage of every request, for known-answer tests"},
+}
+
+// Config is how a server is put together. Times and bounds as in Knobs.
+type Config struct {
+	Model, Send       string
+	Loops             int
+	Handlers          int
+	RequestQueue      int
+	ConnectionQueue   int
+	HandlersWrite     bool // response-writer = handler
+	InFlight          int
+	SendThreads       int
+	SendQueueBound    int
+	PollTimeout       time.Duration
+	KernelStamps      bool
+	PinThreads        bool
+	SocketBufferBytes int
+	Backlog           int
+	MaxFrameBytes     int
+	Plant             stage.Plant
+}
+
+// ConfigFrom reads the knobs; kernelStamps is what `auto` means for the service.
+func ConfigFrom(v *knob.Values, kernelStamps bool) (Config, error) {
+	plant, err := stage.ParsePlant(v.Text("plant"))
+	if err != nil {
+		return Config{}, err
+	}
+	if text := v.Text("kernel-stamps"); text != "auto" {
+		kernelStamps = text == "on"
+	}
+	return Config{
+		Model: v.Text("model"), Send: v.Text("send"),
+		Loops: v.Int("loops"), Handlers: v.Int("handlers"),
+		RequestQueue: v.Int("request-queue"), ConnectionQueue: v.Int("connection-queue"),
+		HandlersWrite: v.Text("response-writer") == "handler", InFlight: v.Int("in-flight"),
+		SendThreads: v.Int("send-threads"), SendQueueBound: v.Int("send-queue"),
+		PollTimeout: v.Duration("poll-timeout"), KernelStamps: kernelStamps,
+		PinThreads: v.Bool("pin-threads"), SocketBufferBytes: int(v.Bytes("socket-buffer")),
+		Backlog: v.Int("backlog"), MaxFrameBytes: int(v.Bytes("max-frame")), Plant: plant,
+	}, nil
+}

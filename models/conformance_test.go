@@ -1,0 +1,527 @@
+package models
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"c10klab/internal/knob"
+	"c10klab/internal/stage"
+)
+
+const testFileBytes = 3 << 20
+
+// patience bounds waits for things that must happen; it is no measure of speed.
+const patience = 30 * time.Second
+
+// bench is a server under test.
+type bench struct {
+	t       *testing.T
+	config  Config
+	server  *Server
+	service *testService
+	stages  *stage.Recorder
+	logs    *logBook
+	stopped bool
+}
+
+func defaultConfig(t testing.TB, settings ...string) Config {
+	t.Helper()
+	values := knob.NewTable(Knobs).Defaults()
+	for _, s := range settings {
+		name, text, _ := strings.Cut(s, "=")
+		if err := values.Set(name, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config, err := ConfigFrom(values, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+func startBench(t *testing.T, config Config) *bench {
+	t.Helper()
+	b := &bench{t: t, config: config, logs: &logBook{}, stages: stage.NewRecorder(testAPIs),
+		service: &testService{file: newCountedFile(t, testFileBytes), gate: make(chan struct{})}}
+	server, err := Start(config, "127.0.0.1:0", b.service, b.stages, b.logs.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.server = server
+	t.Cleanup(b.stop)
+	return b
+}
+
+func (b *bench) stop() {
+	b.t.Helper()
+	if b.stopped {
+		return
+	}
+	b.stopped = true
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := b.server.Stop(ctx); err != nil {
+		b.t.Error(err)
+	}
+	if n := b.service.file.references.Load(); n != 0 {
+		b.t.Errorf("%d file references were not released", n)
+	}
+}
+
+// client is one connection to the server under test.
+type client struct {
+	t *testing.T
+	*net.TCPConn
+}
+
+func (b *bench) dial() client {
+	b.t.Helper()
+	c, err := net.DialTimeout("tcp", b.server.Addr(), patience)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	c.SetDeadline(time.Now().Add(patience))
+	b.t.Cleanup(func() { c.Close() })
+	return client{b.t, c.(*net.TCPConn)}
+}
+
+func (c client) send(p []byte) {
+	c.t.Helper()
+	if _, err := c.Write(p); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// receive reads one answer and splits it into tag and body.
+func (c client) receive() (uint32, []byte, error) {
+	var prefix [lengthBytes]byte
+	if _, err := io.ReadFull(c, prefix[:]); err != nil {
+		return 0, nil, err
+	}
+	answer := make([]byte, binary.BigEndian.Uint32(prefix[:]))
+	if _, err := io.ReadFull(c, answer); err != nil {
+		return 0, nil, err
+	}
+	return binary.BigEndian.Uint32(answer), answer[4:], nil
+}
+
+func (c client) expect(tag uint32, body []byte) {
+	c.t.Helper()
+	got, gotBody, err := c.receive()
+	if err != nil {
+		c.t.Fatalf("answer %d: %v", tag, err)
+	}
+	if got != tag || !bytes.Equal(gotBody, body) {
+		c.t.Fatalf("got answer %d of %d bytes, want %d of %d bytes", got, len(gotBody), tag, len(body))
+	}
+}
+
+func (b *bench) fileAnswer(offset, length int) []byte {
+	answer := append([]byte{'<'}, b.service.file.content[offset:offset+length]...)
+	return append(answer, '>')
+}
+
+// everyCombination runs a test for each model and send strategy that fit, with
+// settings on top.
+func everyCombination(t *testing.T, test func(t *testing.T, b *bench), settings ...string) {
+	for _, m := range Models() {
+		for _, s := range Sends() {
+			config := defaultConfig(t, append([]string{"model=" + m.Name, "send=" + s.Name}, settings...)...)
+			var refused *RefusedError
+			if err := Check(config); errors.As(err, &refused) {
+				continue
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			t.Run(m.Name+"/"+s.Name, func(t *testing.T) { test(t, startBench(t, config)) })
+		}
+	}
+}
+
+// mix sends different kinds of requests in one go and expects their answers in
+// request order.
+func mix(b *bench, c client, rounds int) {
+	var all []byte
+	for i := range uint32(rounds) {
+		all = append(all, request(opEcho, 4*i, []byte("hello"))...)
+		all = append(all, request(opFile, 4*i+1, number(int(i)*1000), number(70_000))...)
+		all = append(all, request(opDelay, 4*i+2, number(1))...)
+		all = append(all, request(opFile, 4*i+3, number(0), number(0))...)
+	}
+	go c.Write(all)
+	for i := range uint32(rounds) {
+		c.expect(4*i, []byte("hello"))
+		c.expect(4*i+1, b.fileAnswer(int(i)*1000, 70_000))
+		c.expect(4*i+2, nil)
+		c.expect(4*i+3, []byte("<>"))
+	}
+}
+
+func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
+	everyCombination(t, func(t *testing.T, b *bench) { mix(b, b.dial(), 20) })
+}
+
+func TestSeveralInFlightAreAnsweredInOrder(t *testing.T) {
+	everyCombination(t, func(t *testing.T, b *bench) {
+		c := b.dial()
+		c.send(append(request(opDelay, 1, number(50)), request(opEcho, 2)...))
+		c.expect(1, nil)
+		c.expect(2, nil)
+		mix(b, c, 20)
+	}, "in-flight=8")
+}
+
+func TestHandlersThatWriteKeepOrder(t *testing.T) {
+	everyCombination(t, func(t *testing.T, b *bench) { mix(b, b.dial(), 20) }, "response-writer=handler")
+	everyCombination(t, func(t *testing.T, b *bench) { mix(b, b.dial(), 20) }, "response-writer=handler", "in-flight=8")
+}
+
+func TestFramesArriveByteByByte(t *testing.T) {
+	everyCombination(t, func(t *testing.T, b *bench) {
+		c := b.dial()
+		for _, one := range request(opEcho, 7, []byte("slow")) {
+			c.send([]byte{one})
+		}
+		c.expect(7, []byte("slow"))
+	})
+}
+
+func TestLargeFrameIsWhole(t *testing.T) {
+	everyCombination(t, func(t *testing.T, b *bench) {
+		c := b.dial()
+		body := b.service.file.content
+		go c.Write(append(request(opEcho, 1, body), request(opEcho, 2)...))
+		c.expect(1, body)
+		c.expect(2, nil)
+	})
+}
+
+func TestReaderThatStopsHurtsNobodyElse(t *testing.T) {
+	everyCombination(t, func(t *testing.T, b *bench) {
+		stuck := b.dial()
+		for tag := range uint32(8) {
+			stuck.send(request(opFile, tag, number(0), number(testFileBytes)))
+		}
+		other := b.dial()
+		mix(b, other, 10)
+		for tag := range uint32(8) { // and the stuck one loses nothing
+			stuck.expect(tag, b.fileAnswer(0, testFileBytes))
+		}
+	})
+}
+
+func TestHalfClosedConnectionGetsItsAnswers(t *testing.T) {
+	everyCombination(t, func(t *testing.T, b *bench) {
+		c := b.dial()
+		c.send(append(request(opDelay, 1, number(20)), request(opFile, 2, number(5), number(100_000))...))
+		c.CloseWrite()
+		c.expect(1, nil)
+		c.expect(2, b.fileAnswer(5, 100_000))
+		if _, _, err := c.receive(); err != io.EOF {
+			t.Errorf("after the answers: %v, want the end of the stream", err)
+		}
+	})
+}
+
+func TestResetDuringAnswerReleasesEverything(t *testing.T) {
+	everyCombination(t, func(t *testing.T, b *bench) {
+		for range 5 {
+			c := b.dial()
+			c.send(request(opFile, 1, number(0), number(testFileBytes)))
+			c.send(request(opEcho, 2))
+			if _, err := io.ReadFull(c, make([]byte, 1000)); err != nil {
+				t.Fatal(err)
+			}
+			c.SetLinger(0)
+			c.Close()
+		}
+		b.awaitNoConnections()
+		mix(b, b.dial(), 2)
+	})
+}
+
+// awaitNoConnections returns when the server has let go of all connections.
+func (b *bench) awaitNoConnections() {
+	b.t.Helper()
+	select {
+	case <-b.server.env.live.atZero():
+	case <-time.After(patience):
+		b.t.Fatal("the server still holds connections")
+	}
+}
+
+func TestHangUpClosesAfterEarlierAnswers(t *testing.T) {
+	everyCombination(t, func(t *testing.T, b *bench) {
+		c := b.dial()
+		c.send(append(request(opEcho, 1), request(opHangUp, 2)...))
+		c.expect(1, nil)
+		if _, _, err := c.receive(); err == nil {
+			t.Error("the connection is still open")
+		}
+		b.awaitNoConnections()
+		if !strings.Contains(b.logs.text(), "asked to") {
+			t.Errorf("the log lacks the reason: %s", b.logs.text())
+		}
+	})
+}
+
+func TestSilentRequestUnmutesTheConnection(t *testing.T) {
+	everyCombination(t, func(t *testing.T, b *bench) {
+		c := b.dial()
+		c.send(append(request(opSilent, 1), request(opEcho, 2)...))
+		c.expect(2, nil)
+	})
+}
+
+func TestImpossibleFrameLengthClosesOnlyItsConnection(t *testing.T) {
+	everyCombination(t, func(t *testing.T, b *bench) {
+		other := b.dial()
+		half := b.dial()
+		half.send(number(1000)) // and then silence
+		for _, length := range []int{-1, 0, 100<<20 + 1} {
+			c := b.dial()
+			c.send(append(request(opEcho, 1), number(length)...))
+			c.expect(1, nil)
+			if _, _, err := c.receive(); err == nil {
+				t.Errorf("length %d: the connection is still open", length)
+			}
+		}
+		mix(b, other, 1)
+		if want := "frame length -1"; !strings.Contains(b.logs.text(), want) {
+			t.Errorf("the log lacks %q: %s", want, b.logs.text())
+		}
+	})
+}
+
+func TestCallbacksComeInRequestOrderAfterSending(t *testing.T) {
+	everyCombination(t, testCallbackOrder, "in-flight=4")
+	everyCombination(t, testCallbackOrder, "in-flight=4", "response-writer=handler")
+}
+
+func testCallbackOrder(t *testing.T, b *bench) {
+	sent := make(chan uint32, 100)
+	b.service.answered = func(tag uint32) { sent <- tag }
+	c := b.dial()
+	var all []byte
+	for tag := range uint32(40) {
+		all = append(all, request([]byte{opEcho, opFile, opDelay, opEcho}[tag%4], tag, number(1), number(1))...)
+	}
+	c.send(all)
+	for tag := range uint32(40) {
+		if _, _, err := c.receive(); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-sent; got != tag {
+			t.Fatalf("callback %d came when that of %d was due", got, tag)
+		}
+	}
+}
+
+func TestFullQueueLosesNothing(t *testing.T) {
+	everyCombination(t, func(t *testing.T, b *bench) {
+		const connections = 20
+		var clients []client
+		for i := range uint32(connections) {
+			c := b.dial()
+			c.send(request(opGate, i))
+			c.send(request(opEcho, i+1000, []byte("after")))
+			clients = append(clients, c)
+		}
+		close(b.service.gate)
+		for i, c := range clients {
+			c.expect(uint32(i), nil)
+			c.expect(uint32(i)+1000, []byte("after"))
+		}
+	}, "request-queue=2", "handlers=1", "connection-queue=1")
+}
+
+func TestStopUnderLoadAnswersEveryAcceptedRequest(t *testing.T) {
+	everyCombination(t, func(t *testing.T, b *bench) {
+		const connections = 8
+		answered := make(chan int, connections)
+		for range connections {
+			go loadUntilClosed(b, answered)
+		}
+		for b.service.handled.Load() < 200 {
+			runtime.Gosched()
+		}
+		b.stop()
+		total := 0
+		for range connections {
+			total += <-answered
+		}
+		if handled := int(b.service.handled.Load()); total != handled {
+			t.Errorf("%d requests were handled, %d answers arrived", handled, total)
+		}
+	}, "in-flight=1")
+}
+
+// loadUntilClosed keeps one request under way and reports the answers it got.
+func loadUntilClosed(b *bench, answered chan<- int) {
+	n := 0
+	defer func() { answered <- n }()
+	c, err := net.Dial("tcp", b.server.Addr())
+	if err != nil {
+		return
+	}
+	defer c.Close()
+	one := client{b.t, c.(*net.TCPConn)}
+	requests := [][]byte{request(opEcho, 1, make([]byte, 100)), request(opFile, 2, number(0), number(200_000)), request(opDelay, 3, number(2))}
+	for ; ; n++ {
+		if _, err := c.Write(requests[n%len(requests)]); err != nil {
+			return
+		}
+		if _, _, err := one.receive(); err != nil {
+			return
+		}
+	}
+}
+
+func TestNothingLeaks(t *testing.T) {
+	everyCombination(t, func(t *testing.T, b *bench) {
+		before := resources(t)
+		config := b.config
+		for range 2 {
+			again := startBench(t, config)
+			for range 10 {
+				mix(again, again.dial(), 1)
+			}
+			abandoned := again.dial()
+			abandoned.send(request(opFile, 1, number(0), number(testFileBytes)))
+			abandoned.Close()
+			again.awaitAllButOpen(10)
+			again.stop()
+		}
+		awaitResources(t, before)
+	})
+}
+
+// awaitAllButOpen waits until no more than n connections are open.
+func (b *bench) awaitAllButOpen(n int) {
+	for deadline := time.Now().Add(patience); ; runtime.Gosched() {
+		if _, open := b.server.Connections(); open <= n {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatal("an abandoned connection is still held")
+		}
+	}
+}
+
+type usage struct{ descriptors, goroutines int }
+
+func resources(t *testing.T) usage {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return usage{len(entries), runtime.NumGoroutine()}
+}
+
+// awaitResources waits for the clients' own goroutines and for threads on their
+// way out.
+func awaitResources(t *testing.T, before usage) {
+	t.Helper()
+	const clientDescriptors = 2 * 12 // clients and files of two servers live until the test ends
+	for deadline := time.Now().Add(patience); ; runtime.Gosched() {
+		now := resources(t)
+		if now.goroutines <= before.goroutines && now.descriptors <= before.descriptors+clientDescriptors {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("before %+v, after %+v", before, now)
+		}
+	}
+}
+
+func TestCensusMatchesTheDocumentsTable(t *testing.T) {
+	everyCombination(t, func(t *testing.T, b *bench) {
+		const connections = 5
+		for i := range uint32(connections) {
+			c := b.dial()
+			c.send(request(opFile, i, number(0), number(100)))
+			c.expect(i, b.fileAnswer(0, 100))
+		}
+		census, err := b.server.Census()
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := Threads(b.config, connections)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := census.Groups(); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("census %v, the table says %v", got, want)
+		}
+		for _, e := range census.Threads {
+			if strings.HasPrefix(e.Name, "conn-") && (e.CPUNs == 0 || e.VoluntarySwitches == 0) {
+				t.Errorf("%s served a request and shows CPU %d ns, %d switches", e.Name, e.CPUNs, e.VoluntarySwitches)
+			}
+		}
+	})
+}
+
+func TestEveryStageIsCountedOncePerRequest(t *testing.T) {
+	everyCombination(t, func(t *testing.T, b *bench) {
+		c := b.dial()
+		const rounds = 5
+		mix(b, c, rounds)
+		b.stop()
+		for _, key := range []struct {
+			api  string
+			want int64
+		}{{"plain", 2 * rounds}, {"file", 2 * rounds}} {
+			for k, h := range b.stages.Snapshot() {
+				if k.API == key.api && h.Count()+h.OutOfRange() != key.want {
+					t.Errorf("%s: %d counts for %d requests", k, h.Count()+h.OutOfRange(), key.want)
+				}
+			}
+		}
+	})
+}
+
+func TestRefusedPairsSayWhy(t *testing.T) {
+	cases := []struct{ settings, want string }{
+		{"model=thread-per-connection,send=pool", "thread of its own"},
+		{"model=goroutine-per-connection,send=pool", "thread of its own"},
+		{"model=thread-per-connection,in-flight=2", "one request at a time"},
+		{"model=reactor,response-writer=handler", "no handler threads"},
+		{"model=loop-per-thread,response-writer=handler", "no handler threads"},
+	}
+	for _, c := range cases {
+		config := defaultConfig(t, strings.Split(c.settings, ",")...)
+		_, err := Start(config, "127.0.0.1:0", &testService{}, nil, t.Logf)
+		var refused *RefusedError
+		if !errors.As(err, &refused) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), config.Model) {
+			t.Errorf("%s gave %v", c.settings, err)
+		}
+	}
+}
+
+func TestUnknownNamesAreNamed(t *testing.T) {
+	config := defaultConfig(t)
+	config.Model = "reactr"
+	if err := Check(config); err == nil || !strings.Contains(err.Error(), "did you mean reactor?") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestPortInUseIsNamed(t *testing.T) {
+	b := startBench(t, defaultConfig(t))
+	_, err := Start(b.config, b.server.Addr(), b.service, nil, b.logs.log)
+	if err == nil || !strings.Contains(err.Error(), b.server.Addr()) || !strings.Contains(err.Error(), "in use") {
+		t.Errorf("error %v does not name the address and its fate", err)
+	}
+}

@@ -1,0 +1,91 @@
+package models
+
+import (
+	"errors"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// home is the part of a model that a connection's finished requests return to.
+type home interface {
+	// respond takes over a job whose response is complete (or silent, or a hang
+	// up). Any thread may call it.
+	respond(j *Job)
+}
+
+// conn is one client connection. Its input belongs to the thread that reads it;
+// its sending side to whoever the sequencer made the sender.
+type conn struct {
+	env      *env
+	id       int
+	fd       int
+	socket   socket
+	home     home
+	peer     string
+	input    input
+	sequence uint64 // of the next request; the reading thread's
+	order    sequencer
+	// inFlight counts requests read and not yet answered to the last byte.
+	inFlight atomic.Int32
+	// dead: the connection broke or was closed; nothing more is read or sent.
+	dead atomic.Bool
+	// references: one for being open, one a job. The last closes the descriptor,
+	// so no thread can ever send into a descriptor used again.
+	references atomic.Int32
+
+	loopState // used by models with loops only
+}
+
+// open takes an accepted socket into the server's books.
+func (e *env) open(s socket, fd int, peer string, h home) *conn {
+	c := &conn{env: e, id: int(e.connections.Add(1)), fd: fd, socket: s, home: h, peer: peer}
+	c.references.Store(1)
+	e.live.add(1)
+	return c
+}
+
+func (c *conn) retain() { c.references.Add(1) }
+
+func (c *conn) release() {
+	if c.references.Add(-1) == 0 {
+		c.socket.close()
+		c.env.live.add(-1)
+	}
+}
+
+// kill makes the connection unusable, wakes threads that are inside a call on
+// it, and frees what waited to be read or sent. Only the thread that reads the
+// connection may call it; only the first call does anything. The reason, unless
+// it is nil or only says that the peer is gone, goes to the log.
+func (c *conn) kill(reason error) {
+	if c.dead.Swap(true) {
+		return
+	}
+	if reason != nil && !quiet(reason) {
+		c.env.log("connection %d from %s closed: %v", c.id, c.peer, reason)
+	}
+	c.socket.shutdown()
+	for j := c.order.close(); j != nil; {
+		next := j.next
+		j.free()
+		j = next
+	}
+	c.input.drop()
+	c.release()
+}
+
+// admit gives a complete frame its place among the connection's requests.
+func (c *conn) admit(j *Job) {
+	j.sequence = c.sequence
+	c.sequence++
+	c.inFlight.Add(1)
+	j.class = c.env.service.Classify(j.frame)
+	c.env.stages.Received(j.class)
+}
+
+// quiet reports reasons that only say that the peer is gone.
+func quiet(reason error) bool {
+	return errors.Is(reason, unix.ECONNRESET) || errors.Is(reason, unix.EPIPE) ||
+		errors.Is(reason, unix.ETIMEDOUT) || errors.Is(reason, errDead)
+}

@@ -1,0 +1,100 @@
+package models
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"c10klab/internal/clock"
+	"c10klab/internal/osthread"
+	"c10klab/internal/stage"
+)
+
+// env is what all threads of one server share.
+type env struct {
+	config  Config
+	send    Send
+	service Service
+	stages  *stage.Recorder // nil: stages off
+	plant   stage.Plant
+	threads *osthread.Registry
+	offset  clock.Offset
+	log     func(format string, args ...any)
+
+	connections atomic.Int64 // ever opened
+	live        tally        // open, or still referred to by a job
+	stopping    atomic.Bool  // take no new requests; answer those taken
+	aborting    atomic.Bool  // close all connections now
+
+	countersMu sync.Mutex
+	counters   []*threadCounters
+}
+
+// now reads the clock, unless no stage is recorded.
+func (e *env) now() int64 {
+	if e.stages == nil {
+		return 0
+	}
+	return clock.Now()
+}
+
+// threadCounters are one thread's; alone on their cache line.
+type threadCounters struct {
+	receiveCalls atomic.Int64
+	sendCalls    atomic.Int64
+	_            [48]byte
+}
+
+func (e *env) newThreadCounters() *threadCounters {
+	c := new(threadCounters)
+	e.countersMu.Lock()
+	defer e.countersMu.Unlock()
+	e.counters = append(e.counters, c)
+	return c
+}
+
+func (e *env) newReceiver(counters *threadCounters) *receiver {
+	return &receiver{
+		kernelStamps: e.config.KernelStamps,
+		offset:       &e.offset,
+		scratch:      make([]byte, scratchBytes),
+		counters:     counters,
+	}
+}
+
+// tally is a number that somebody may wait to become zero.
+type tally struct {
+	mu   sync.Mutex
+	n    int
+	zero chan struct{} // closed when n becomes 0; nil while nobody waits
+}
+
+func (t *tally) add(d int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.n += d
+	if t.n == 0 && t.zero != nil {
+		close(t.zero)
+		t.zero = nil
+	}
+}
+
+func (t *tally) get() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.n
+}
+
+// atZero returns a channel that is closed once the tally is zero.
+func (t *tally) atZero() <-chan struct{} {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.n == 0 {
+		done := make(chan struct{})
+		close(done)
+		return done
+	}
+	if t.zero == nil {
+		t.zero = make(chan struct{})
+	}
+	return t.zero
+}

@@ -1,0 +1,214 @@
+package models
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"time"
+
+	"c10klab/internal/poll"
+
+	"golang.org/x/sys/unix"
+)
+
+// goroutinePerConnection is what a Go programmer would write: package net, a
+// goroutine a connection, and the runtime's threads. The runtime starts another
+// thread when one blocks in sendfile, so it hides the blocking that the other
+// models show.
+var goroutinePerConnection = Model{
+	Name:    "goroutine-per-connection",
+	Accepts: "1 goroutine", NetworkIO: "N goroutines on the runtime's threads", Computes: "on the connection's goroutine",
+	threads: func(Config, int) map[string]int { return map[string]int{} },
+	fits:    onePerConnection,
+	start: func(e *env, l *listener) (running, error) {
+		m := &connectionGoroutines{env: e, accepting: make(chan struct{})}
+		duplicate, err := unix.FcntlInt(uintptr(l.fd), unix.F_DUPFD_CLOEXEC, 0)
+		if err != nil {
+			return nil, fmt.Errorf("duplicate the listening descriptor: %w", err)
+		}
+		file := os.NewFile(uintptr(duplicate), "listener")
+		defer file.Close()
+		if m.listener, err = net.FileListener(file); err != nil {
+			return nil, fmt.Errorf("hand the listening descriptor to package net: %w", err)
+		}
+		go m.accept(l)
+		return m, nil
+	},
+}
+
+type connectionGoroutines struct {
+	serials
+	env       *env
+	listener  net.Listener
+	accepting chan struct{} // closed when accept has returned
+	opened    int
+}
+
+func (m *connectionGoroutines) stopAccepting() {
+	m.listener.Close()
+	<-m.accepting
+}
+
+func (m *connectionGoroutines) drain() { m.serials.drain(m.env.aborting.Load()) }
+
+func (m *connectionGoroutines) accept(l *listener) {
+	defer close(m.accepting)
+	for {
+		accepted, err := m.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			m.env.reportAccept(err)
+			time.Sleep(pauseOnExhaustion)
+			continue
+		}
+		if err := m.open(accepted.(*net.TCPConn), l); err != nil {
+			m.env.log("connection from %s: %v", accepted.RemoteAddr(), err)
+			accepted.Close()
+		}
+	}
+}
+
+func (m *connectionGoroutines) open(tcp *net.TCPConn, l *listener) error {
+	s, err := newNetSocket(tcp)
+	if err != nil {
+		return err
+	}
+	fd := -1
+	var prepareErr error
+	if err := s.raw.Control(func(descriptor uintptr) {
+		fd = int(descriptor)
+		prepareErr = l.prepare(fd, m.env)
+	}); err != nil {
+		return err
+	}
+	if prepareErr != nil {
+		return prepareErr
+	}
+	waiting := make(goroutineCompletion, 1)
+	counters := m.env.newThreadCounters()
+	one := &serial{
+		env: m.env, thread: m.opened,
+		conn:      m.env.open(s, fd, tcp.RemoteAddr().String(), waiting),
+		completed: func() { <-waiting },
+		wake:      func() { tcp.SetReadDeadline(time.Unix(1, 0)) },
+		unsent:    s.unsent,
+		receiver:  m.env.newReceiver(counters),
+		transmit:  transmitter{mover: m.env.send.mover(), counters: counters},
+	}
+	m.opened++
+	m.add(one)
+	go func() {
+		defer m.remove(one)
+		one.serve()
+	}()
+	return nil
+}
+
+// goroutineCompletion is where a connection's goroutine waits for its response.
+type goroutineCompletion chan struct{}
+
+func (w goroutineCompletion) respond(*Job) { w <- struct{}{} }
+
+// netSocket uses a connection through package net. Its closures are made once,
+// so that a call allocates nothing.
+type netSocket struct {
+	tcp *net.TCPConn
+	raw interface {
+		Control(func(uintptr)) error
+		Read(func(uintptr) bool) error
+		Write(func(uintptr) bool) error
+	}
+	// Arguments and results of the closure that runs inside the runtime's poller.
+	receiver  *receiver
+	target    []byte
+	arrivedNs int64
+	file      int
+	offset    int64
+	count     int
+	n         int
+	errno     unix.Errno
+	recvOnce  func(uintptr) bool
+	sendOnce  func(uintptr) bool
+}
+
+func newNetSocket(tcp *net.TCPConn) (*netSocket, error) {
+	raw, err := tcp.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	s := &netSocket{tcp: tcp, raw: raw}
+	s.recvOnce = func(fd uintptr) bool {
+		var realNs int64
+		s.n, realNs, s.errno = s.receiver.stamped.Recv(int(fd), s.target)
+		s.arrivedNs = s.receiver.monotonic(realNs)
+		return s.errno != unix.EAGAIN
+	}
+	s.sendOnce = func(fd uintptr) bool {
+		s.n, s.errno = poll.Sendfile(int(fd), s.file, s.offset, s.count)
+		return s.errno != unix.EAGAIN
+	}
+	return s, nil
+}
+
+func (s *netSocket) receive(r *receiver, p []byte) (int, int64, unix.Errno) {
+	if !r.kernelStamps {
+		n, err := s.tcp.Read(p)
+		return n, 0, asErrno(err)
+	}
+	s.receiver, s.target = r, p
+	if err := s.raw.Read(s.recvOnce); err != nil {
+		return 0, 0, asErrno(err)
+	}
+	return s.n, s.arrivedNs, s.errno
+}
+
+// send cannot hold back a small segment: package net has no such flag.
+func (s *netSocket) send(p []byte, _ bool) (int, unix.Errno) {
+	n, err := s.tcp.Write(p)
+	return n, asErrno(err)
+}
+
+func (s *netSocket) sendfile(file int, offset int64, n int) (int, unix.Errno) {
+	s.file, s.offset, s.count = file, offset, n
+	if err := s.raw.Write(s.sendOnce); err != nil {
+		return 0, asErrno(err)
+	}
+	return s.n, s.errno
+}
+
+func (s *netSocket) awaitReadable() {
+	s.raw.Read(func(fd uintptr) bool {
+		n, _, err := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		return n > 0 || err != unix.EAGAIN
+	})
+}
+
+func (s *netSocket) unsent() (n int) {
+	s.raw.Control(func(fd uintptr) { n = unsentBytes(int(fd)) })
+	return n
+}
+
+func (s *netSocket) shutdown() {
+	s.tcp.CloseRead()
+	s.tcp.CloseWrite()
+}
+func (s *netSocket) shutdownSending() { s.tcp.CloseWrite() }
+func (s *netSocket) close()           { s.tcp.Close() }
+
+// asErrno maps package net's errors to what the system call said.
+func asErrno(err error) unix.Errno {
+	var errno unix.Errno
+	switch {
+	case err == nil, err == io.EOF:
+		return 0
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return unix.EAGAIN
+	case errors.As(err, &errno):
+		return errno
+	}
+	return unix.ECONNRESET
+}

@@ -1,0 +1,169 @@
+package models
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"c10klab/internal/stage"
+
+	"golang.org/x/sys/unix"
+)
+
+// firstBufferBytes bounds the memory that a frame's length alone can claim; the
+// buffer grows with the bytes that really come.
+const firstBufferBytes = 1 << 20
+
+// input cuts a connection's byte stream into frames. One thread at a time uses
+// it: the one that reads the connection.
+type input struct {
+	pending  []byte // bytes received and not yet looked at
+	kept     []byte // stable memory of pending between two calls of next
+	prefix   [lengthBytes]byte
+	prefixed int // bytes of prefix that are there
+	job      *Job
+	length   int // of the frame under way
+	filled   int // bytes of it that are there
+	// Stamps of the newest receive: when its bytes arrived (0: unknown), when it
+	// was called, when it returned.
+	arrivedNs, startNs, endNs int64
+	// The first two of the receive that brought the frame's first byte.
+	firstArrivedNs, firstStartNs int64
+	drained                      bool // the newest receive emptied the socket
+	ended                        bool // the peer will send no more
+}
+
+// next returns the connection's next frame as a job, or nil when the socket has
+// no more for now or, with ended, for ever. It receives no more often than one
+// frame needs.
+func (in *input) next(c *conn, r *receiver) (*Job, error) {
+	for {
+		for len(in.pending) > 0 && !in.complete() {
+			if err := in.absorb(c); err != nil {
+				return nil, err
+			}
+		}
+		if in.complete() {
+			return in.take(c), nil
+		}
+		if received, err := in.receive(c, r); !received || err != nil {
+			return nil, err
+		}
+		if in.drained && !in.complete() && len(in.pending) == 0 && c.awaitsEdge() {
+			return nil, nil
+		}
+	}
+}
+
+func (in *input) complete() bool { return in.job != nil && in.filled == in.length }
+
+// hasPending reports whether bytes wait that were received with an earlier frame.
+func (in *input) hasPending() bool { return len(in.pending) > 0 }
+
+// receive reads the socket once: into the frame under way, or into the thread's
+// scratch memory. False means that the socket has nothing.
+func (in *input) receive(c *conn, r *receiver) (bool, error) {
+	target := r.scratch
+	if in.job != nil {
+		target = in.room()
+	} else if in.prefixed == 0 && c.env.plant.Planted(stage.SocketQueue) {
+		c.socket.awaitReadable()
+		c.env.plant.In(stage.SocketQueue)
+	}
+	start := c.env.now()
+	n, arrivedNs, errno := c.socket.receive(r, target)
+	r.counters.receiveCalls.Add(1)
+	switch {
+	case errno == unix.EAGAIN:
+		return false, nil
+	case errno == unix.EINTR:
+		return true, nil
+	case errno != 0:
+		return false, fmt.Errorf("receive: %w", errno)
+	case n == 0:
+		in.ended = true
+		return false, nil
+	}
+	in.arrivedNs, in.startNs, in.endNs = arrivedNs, start, c.env.now()
+	in.drained = n < len(target)
+	if in.job != nil {
+		in.filled += n
+	} else {
+		in.pending = target[:n]
+	}
+	return true, nil
+}
+
+// room is where the frame under way goes on; the buffer doubles when full.
+func (in *input) room() []byte {
+	j := in.job
+	if in.filled == len(j.buffer.bytes) {
+		j.buffer = j.buffer.grown(in.filled, 2*in.filled)
+	}
+	return j.buffer.bytes[in.filled:min(in.length, len(j.buffer.bytes))]
+}
+
+// absorb moves pending bytes into the frame's prefix or body.
+func (in *input) absorb(c *conn) error {
+	if in.job == nil {
+		if in.prefixed == 0 {
+			in.firstArrivedNs, in.firstStartNs = in.arrivedNs, in.startNs
+		}
+		n := copy(in.prefix[in.prefixed:], in.pending)
+		in.prefixed += n
+		in.pending = in.pending[n:]
+		if in.prefixed < lengthBytes {
+			return nil
+		}
+		return in.open(c)
+	}
+	n := copy(in.room(), in.pending)
+	in.filled += n
+	in.pending = in.pending[n:]
+	return nil
+}
+
+// open starts the frame whose length is known now.
+func (in *input) open(c *conn) error {
+	length := int(int32(binary.BigEndian.Uint32(in.prefix[:])))
+	if length <= 0 || length > c.env.config.MaxFrameBytes {
+		return fmt.Errorf("frame length %d is outside 1 … %d bytes", length, c.env.config.MaxFrameBytes)
+	}
+	j := newJob(c)
+	j.buffer = newBuffer(min(length, firstBufferBytes))
+	j.stamps[stage.Arrived], j.stamps[stage.ReadStart] = in.firstArrivedNs, in.firstStartNs
+	in.job, in.length, in.filled = j, length, 0
+	return nil
+}
+
+// take hands the complete frame over and keeps what was read beyond it.
+func (in *input) take(c *conn) *Job {
+	j := in.job
+	j.frame = j.buffer.bytes[:in.length]
+	c.env.plant.In(stage.Receive)
+	if c.env.plant.Planted(stage.Receive) {
+		in.endNs = c.env.now()
+	}
+	j.stamps[stage.FrameComplete] = in.endNs
+	in.job, in.prefixed = nil, 0
+	in.keep()
+	return j
+}
+
+// keep moves pending bytes out of the thread's scratch memory.
+func (in *input) keep() {
+	if len(in.pending) > 0 {
+		in.kept = append(in.kept[:0], in.pending...)
+		in.pending = in.kept
+	} else if in.kept != nil {
+		in.kept = nil
+	}
+}
+
+// drop frees a frame that will never be complete.
+func (in *input) drop() {
+	if in.job != nil {
+		in.job.free()
+		in.job = nil
+	}
+	in.pending, in.kept = nil, nil
+}

@@ -1,0 +1,160 @@
+package models
+
+import (
+	"sync"
+
+	"c10klab/internal/stage"
+)
+
+// Job is one request's life, from its first byte read to its last byte sent. It
+// has one owner at a time, and ownership moves only through a queue or a call
+// that says so.
+type Job struct {
+	conn     *conn
+	frame    []byte
+	buffer   *buffer
+	class    stage.Class
+	sequence uint64 // position among the connection's requests
+	stamps   stage.Stamps
+	response Response
+	cursor   cursor
+	writer   *handlerWriter // of the handler thread that has the job
+	errand   errand         // what the loop shall do with a job that comes back to it
+	next     *Job           // in a sequencer's parked list
+	// inHandler is true from the call of Handle until the handler gives the job
+	// away; then completion happens on the handler's own thread.
+	inHandler bool
+	silent    bool  // no answer is due
+	hangUp    error // close the connection instead of answering
+}
+
+var jobs = sync.Pool{New: func() any { return new(Job) }}
+
+// newJob takes a job for a frame of the connection; the caller owns it.
+func newJob(c *conn) *Job {
+	j := jobs.Get().(*Job)
+	j.conn = c
+	j.stamps = stage.Stamps{}
+	j.silent, j.hangUp = false, nil
+	j.cursor = cursor{}
+	j.response.reset()
+	c.retain()
+	return j
+}
+
+// free ends the job. Regions that were not sent are released.
+func (j *Job) free() {
+	j.response.release(j.cursor.region)
+	j.response.afterSent = nil
+	j.buffer.free()
+	j.frame, j.buffer = nil, nil
+	c := j.conn
+	j.conn = nil
+	jobs.Put(j)
+	c.release()
+}
+
+func (j *Job) stamp(b stage.Boundary) { j.stamps[b] = j.conn.env.now() }
+
+// Frame is the request without its length. The owner may change it in place; it
+// is valid until the job is given away.
+func (j *Job) Frame() []byte { return j.frame }
+
+// Class is what the service's Classify said of the frame.
+func (j *Job) Class() stage.Class { return j.class }
+
+// Response is the answer to fill.
+func (j *Job) Response() *Response { return &j.response }
+
+// Abandoned reports that the connection is gone, so that nobody will read the
+// answer. The owner still has to call one of the Respond methods.
+func (j *Job) Abandoned() bool { return j.conn.dead.Load() }
+
+// Respond completes the response and gives the job away. Any thread that owns
+// the job may call it; it may send the response on the calling thread.
+func (j *Job) Respond() {
+	j.response.seal()
+	j.complete()
+}
+
+// RespondNothing ends a request that has no answer, such as Produce with acks=0.
+func (j *Job) RespondNothing() {
+	j.silent = true
+	j.complete()
+}
+
+// HangUp closes the connection once all earlier requests are answered. The
+// reason goes to the server's log.
+func (j *Job) HangUp(reason error) {
+	j.hangUp = reason
+	j.complete()
+}
+
+// Delay says that Handle will return without an answer and that another thread
+// will give it: local processing is over. It must be called before another
+// thread can reach the job.
+func (j *Job) Delay() {
+	plant := &j.conn.env.plant
+	plant.In(stage.LocalTime)
+	j.stamp(stage.LocalDone)
+	j.inHandler = false
+}
+
+func (j *Job) complete() {
+	plant := &j.conn.env.plant
+	if j.stamps[stage.LocalDone] == 0 {
+		plant.In(stage.LocalTime)
+		j.stamp(stage.LocalDone)
+	}
+	j.stamps[stage.ResponseComplete] = j.stamps[stage.LocalDone]
+	if !j.inHandler || plant.Planted(stage.RemoteTime) {
+		plant.In(stage.RemoteTime)
+		j.stamp(stage.ResponseComplete)
+	}
+	j.conn.home.respond(j)
+}
+
+// handle runs the service on the calling thread, which took the job from a queue.
+func (e *env) handle(j *Job) {
+	e.plant.In(stage.RequestQueue)
+	j.stamp(stage.Dequeued)
+	j.inHandler = true
+	e.service.Handle(j)
+}
+
+// handleHere runs the service on the thread that received the request: there is
+// no queue, so the times of entering and leaving it are equal.
+func (e *env) handleHere(j *Job) {
+	e.plant.In(stage.Dispatch)
+	j.stamp(stage.EnqueueStart)
+	j.stamps[stage.Dequeued] = j.stamps[stage.EnqueueStart]
+	if e.plant.Planted(stage.RequestQueue) {
+		e.handle(j)
+		return
+	}
+	j.inHandler = true
+	e.service.Handle(j)
+}
+
+// finish accounts a job that was sent, or needed nothing sent, and frees it.
+// The caller is the job's owner; thread is the number of the calling thread.
+func (e *env) finish(j *Job, thread int) {
+	e.plant.In(stage.Reap)
+	j.stamp(stage.Reaped)
+	e.stages.Finished(thread, j.class, &j.stamps)
+	j.free()
+}
+
+// announce calls back who asked to know that the response was sent. The caller
+// still has the connection's turn, so callbacks come in request order.
+func (j *Job) announce() {
+	if call := j.response.afterSent; call != nil && !j.silent {
+		call()
+	}
+}
+
+// skipSending stamps a job that has no answer as if it had been sent at once.
+func (j *Job) skipSending() {
+	j.stamps[stage.FirstWrite] = j.stamps[stage.ResponseDequeued]
+	j.stamps[stage.LastByte] = j.stamps[stage.ResponseDequeued]
+}

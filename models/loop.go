@@ -1,0 +1,347 @@
+package models
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"c10klab/internal/clock"
+	"c10klab/internal/osthread"
+	"c10klab/internal/poll"
+
+	"golang.org/x/sys/unix"
+)
+
+const (
+	// eventsPerWait is how many ready descriptors one epoll_wait reports.
+	eventsPerWait = 256
+	// connectionsPerTurn is how many new connections a loop takes in one turn
+	// (Kafka: connectionQueueSize of Processor.configureNewConnections).
+	connectionsPerTurn = 20
+	// lingerFor bounds the wait for a peer to take the last bytes at a stop.
+	lingerFor = time.Second
+	// lingerPoll is how often that is looked at.
+	lingerPoll = 5 * time.Millisecond
+)
+
+// loop is one network thread: epoll, the connections it owns, and the queues by
+// which other threads reach it. A turn goes as in Kafka's Processor: new
+// connections, finished responses, poll, receives.
+//
+// Connections are registered once, edge-triggered in both directions; a muted
+// connection is simply not read, so no request costs an epoll_ctl.
+type loop struct {
+	env    *env
+	name   string
+	thread int
+	epoll  *poll.Epoll
+	wake   *poll.Eventfd
+	// process takes over a complete request: it handles it or queues it.
+	process func(j *Job)
+	// inline: requests are handled on this thread.
+	inline bool
+	// listener is set where the loop accepts for itself.
+	listener       *listener
+	newConnections *queue[accepted]
+	offload        offloader // nil: the loop sends file bytes itself
+
+	mail     mailbox
+	sleeping atomic.Bool
+	ending   atomic.Bool
+	draining chan struct{} // closed once the loop will adopt no more connections
+
+	conns     []*conn // by descriptor
+	count     atomic.Int64
+	ready     []*conn // to read, in order
+	spare     []*conn
+	lingering []*conn
+	receiver  *receiver
+	transmit  transmitter
+}
+
+// loopState is what a loop keeps with each connection. Fields without a comment
+// belong to the loop's thread.
+type loopState struct {
+	loop *loop
+	// readable: the socket or the input may hold something to read. Any thread
+	// reads it after it ended a request, to decide whether to tell the loop.
+	readable atomic.Bool
+	queued   bool // in loop.ready
+	writable bool // an edge came since the sending side was last given away
+	halfShut bool // the peer has shut down its sending side
+	waiting  *Job // response to go on with when the socket is writable
+	failure  error
+	lingerTo int64 // CLOCK_MONOTONIC nanoseconds; 0: not lingering
+}
+
+// awaitsEdge reports that epoll will tell when the socket has more, so that an
+// emptied one need not be asked. The end of the stream is told only once.
+func (s *loopState) awaitsEdge() bool { return s.loop != nil && !s.halfShut }
+
+func newLoop(e *env, name string, offload offloader) (*loop, error) {
+	counters := e.newThreadCounters()
+	l := &loop{
+		env: e, name: name, offload: offload,
+		newConnections: newQueue[accepted](e.config.ConnectionQueue),
+		draining:       make(chan struct{}),
+		receiver:       e.newReceiver(counters),
+		transmit:       transmitter{mover: e.send.mover(), counters: counters},
+	}
+	var err error
+	if l.epoll, err = poll.NewEpoll(eventsPerWait); err != nil {
+		return nil, err
+	}
+	if l.wake, err = poll.NewEventfd(); err != nil {
+		return nil, err
+	}
+	return l, l.epoll.Add(l.wake.FD(), poll.Readable)
+}
+
+// start runs the loop on its thread.
+func (l *loop) start() error {
+	return l.env.threads.Start(l.name, func(t *osthread.Thread) {
+		l.thread = t.Index
+		for !l.ending.Load() {
+			l.turn()
+		}
+		l.wake.Close()
+		l.epoll.Close()
+	})
+}
+
+func (l *loop) turn() {
+	if l.mail.waiting.Load() {
+		l.mail.waiting.Store(false)
+		l.takeConnections()
+		l.takeMail()
+	}
+	n, err := l.await()
+	if err != nil {
+		l.env.log("%s: %v", l.name, err)
+	}
+	for i := range n {
+		l.onEvent(l.epoll.Event(i))
+	}
+	l.readReady()
+	if l.env.stopping.Load() {
+		l.drainTurn()
+	}
+}
+
+// await returns ready descriptors; it sleeps only when nothing else is to do.
+func (l *loop) await() (int, error) {
+	n, err := l.epoll.Poll()
+	if n > 0 || err != nil || len(l.ready) > 0 {
+		return n, err
+	}
+	l.sleeping.Store(true)
+	defer l.sleeping.Store(false)
+	if l.mail.waiting.Load() {
+		return 0, nil
+	}
+	timeout := l.env.config.PollTimeout
+	if len(l.lingering) > 0 {
+		timeout = min(timeout, lingerPoll)
+	}
+	return l.epoll.Wait(timeout)
+}
+
+func (l *loop) onEvent(event poll.Event) {
+	switch {
+	case event.FD == l.wake.FD():
+		l.wake.Clear()
+		return
+	case l.listener != nil && event.FD == l.listener.fd:
+		l.acceptReady()
+		return
+	}
+	c := l.conns[event.FD]
+	if c == nil {
+		return
+	}
+	if event.Flags&(poll.Failed|poll.HungUp) != 0 {
+		l.kill(c, nil)
+		return
+	}
+	if event.Flags&poll.Writable != 0 {
+		c.writable = true
+		if j := c.waiting; j != nil {
+			c.waiting = nil
+			l.sendFrom(j)
+		}
+	}
+	if event.Flags&(poll.Readable|poll.HalfClosed) != 0 {
+		c.halfShut = c.halfShut || event.Flags&poll.HalfClosed != 0
+		c.readable.Store(true)
+		l.markReady(c)
+	}
+}
+
+// listenOn makes the loop accept connections itself. Call it before start.
+func (l *loop) listenOn(socket *listener) error {
+	if err := unix.SetNonblock(socket.fd, true); err != nil {
+		return fmt.Errorf("make the listening socket non-blocking: %w", err)
+	}
+	l.listener = socket
+	return l.epoll.Add(socket.fd, poll.Readable)
+}
+
+// stopListening refuses connections; the loop does not accept any more once it
+// has seen env.stopping.
+func (l *loop) stopListening() {
+	l.listener.stop()
+	if err := l.epoll.Remove(l.listener.fd); err != nil {
+		l.env.log("%s: %v", l.name, err)
+	}
+}
+
+// acceptReady accepts what waits on the loop's own listener.
+func (l *loop) acceptReady() {
+	for range connectionsPerTurn {
+		if l.env.stopping.Load() {
+			return
+		}
+		a, err := l.listener.accept(unix.SOCK_NONBLOCK, l.env)
+		if err == unix.EAGAIN {
+			return
+		}
+		if err != nil {
+			l.env.reportAccept(err)
+			return
+		}
+		l.adopt(a)
+	}
+}
+
+func (l *loop) takeConnections() {
+	for range connectionsPerTurn {
+		a, ok := l.newConnections.poll()
+		if !ok {
+			return
+		}
+		if l.env.stopping.Load() {
+			unix.Close(a.fd)
+			continue
+		}
+		l.adopt(a)
+	}
+	l.mail.waiting.Store(true) // there may be more
+}
+
+// assign puts a new connection into the loop's queue if there is room, or waits
+// for room. The acceptor's thread calls it.
+func (l *loop) assign(a accepted, wait bool) bool {
+	if !l.newConnections.offer(a) {
+		if !wait {
+			return false
+		}
+		l.newConnections.put(a)
+	}
+	l.mail.waiting.Store(true)
+	l.wakeUp()
+	return true
+}
+
+func (l *loop) wakeUp() {
+	if l.sleeping.Load() {
+		l.wake.Wake()
+	}
+}
+
+// adopt makes the loop the owner of a connection.
+func (l *loop) adopt(a accepted) {
+	c := l.env.open(nonBlockingSocket{descriptor{a.fd}}, a.fd, a.peer, l)
+	c.loop = l
+	for a.fd >= len(l.conns) {
+		l.conns = append(l.conns, make([]*conn, max(64, len(l.conns)))...)
+	}
+	l.conns[a.fd] = c
+	l.count.Add(1)
+	if err := l.epoll.Add(a.fd, poll.Readable|poll.Writable|poll.HalfClosed|poll.Edge); err != nil {
+		l.kill(c, err)
+	}
+}
+
+// kill closes a connection of the loop. A response that waited for writability
+// ends with it; those on other threads come back and are dropped then.
+func (l *loop) kill(c *conn, reason error) {
+	if c.dead.Load() {
+		return
+	}
+	if err := l.epoll.Remove(c.fd); err != nil && reason == nil {
+		reason = err
+	}
+	l.conns[c.fd] = nil
+	l.count.Add(-1)
+	waiting := c.waiting
+	c.waiting = nil
+	c.kill(reason)
+	if waiting != nil {
+		waiting.free()
+	}
+}
+
+// drainTurn answers what was taken, then closes, at a stop.
+func (l *loop) drainTurn() {
+	for _, c := range l.conns {
+		switch {
+		case c == nil:
+		case l.env.aborting.Load():
+			l.kill(c, nil)
+		default:
+			l.settle(c)
+		}
+	}
+	l.lingering = l.stillLingering()
+	select {
+	case <-l.draining:
+	default:
+		close(l.draining)
+	}
+}
+
+// settle closes a connection that owes no answer and will get no further
+// request. At a stop the peer gets time to take the last bytes.
+func (l *loop) settle(c *conn) {
+	if c.inFlight.Load() > 0 || c.lingerTo != 0 {
+		return
+	}
+	switch {
+	case c.failure != nil:
+		l.kill(c, c.failure)
+	case c.input.ended:
+		l.kill(c, nil)
+	case l.env.stopping.Load():
+		c.lingerTo = clock.Now() + int64(lingerFor)
+		c.socket.shutdownSending()
+		l.lingering = append(l.lingering, c)
+	}
+}
+
+func (l *loop) stillLingering() []*conn {
+	still := l.lingering[:0]
+	for _, c := range l.lingering {
+		switch {
+		case c.dead.Load():
+		case unsentBytes(c.fd) == 0 || clock.Now() > c.lingerTo:
+			l.kill(c, nil)
+		default:
+			still = append(still, c)
+		}
+	}
+	return still
+}
+
+// exit ends the loop's thread.
+func (l *loop) exit() {
+	l.ending.Store(true)
+	l.poke()
+}
+
+// poke makes the loop take a turn.
+func (l *loop) poke() {
+	l.mail.waiting.Store(true)
+	l.wake.Wake()
+}
+
+func loopName(i int) string { return fmt.Sprintf("net-%d", i) }

@@ -1,0 +1,19 @@
+package models
+
+// loopPerThread spreads connections over C1 network threads, each of which
+// handles its connections' requests itself.
+var loopPerThread = Model{
+	Name:    "loop-per-thread",
+	Accepts: "1 thread", NetworkIO: "C1 threads", Computes: "on the network thread",
+	threads: func(c Config, _ int) map[string]int {
+		return map[string]int{"acceptor": 1, "net": c.Loops}
+	},
+	fits: withoutHandlerThreads,
+	start: func(e *env, l *listener) (running, error) {
+		m, err := startLoops(e, e.config.Loops, false)
+		if err != nil {
+			return nil, err
+		}
+		return m.serve(l)
+	},
+}

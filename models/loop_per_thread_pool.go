@@ -1,0 +1,20 @@
+package models
+
+// loopPerThreadPool is Kafka's SocketServer: an acceptor, processors (C1 network
+// threads) with a queue of new connections each, one bounded request queue, C2
+// handler threads, and a response queue per processor.
+var loopPerThreadPool = Model{
+	Name:    "loop-per-thread-pool",
+	Accepts: "1 thread", NetworkIO: "C1 threads", Computes: "C2 threads",
+	threads: func(c Config, _ int) map[string]int {
+		return map[string]int{"acceptor": 1, "net": c.Loops, "io": c.Handlers}
+	},
+	fits: func(Config) error { return nil },
+	start: func(e *env, l *listener) (running, error) {
+		m, err := startLoops(e, e.config.Loops, true)
+		if err != nil {
+			return nil, err
+		}
+		return m.serve(l)
+	},
+}

@@ -1,0 +1,195 @@
+package models
+
+import (
+	"sync/atomic"
+
+	"c10klab/internal/poll"
+	"c10klab/internal/stage"
+)
+
+// mailbox is how other threads reach a loop: the response queue, jobs that come
+// back from threads that sent, and connections that may be read again.
+type mailbox struct {
+	waiting   atomic.Bool // there may be mail, or a new connection
+	mu        poll.Mutex
+	responses []*Job // complete, not yet offered to the sequencer
+	returned  []*Job // with an errand
+	unmuted   []*conn
+	// spares are the slices emptied by the last turn.
+	spareResponses, spareReturned []*Job
+	spareUnmuted                  []*conn
+}
+
+// errand is what the loop shall do with a job that comes back to it.
+type errand int
+
+const (
+	sendNow          errand = iota // it has the turn; send it
+	sendWhenWritable               // partly sent; the socket was full
+	reap                           // sent to the last byte
+	abandon                        // sending failed; Job.hangUp says why
+)
+
+// respond takes a complete response: on the loop's own thread, which is inside a
+// handler, it is sent at once; from other threads it goes to the response queue,
+// unless handlers write.
+func (l *loop) respond(j *Job) {
+	switch {
+	case !j.inHandler:
+		l.enqueueResponse(j)
+	case l.inline:
+		l.answer(j)
+	case l.env.config.HandlersWrite && !j.response.hasRegions():
+		l.answerOnHandler(j)
+	default:
+		l.enqueueResponse(j)
+	}
+}
+
+func (l *loop) enqueueResponse(j *Job) {
+	l.mail.mu.Lock()
+	l.mail.responses = append(l.mail.responses, j)
+	l.mail.mu.Unlock()
+	l.mailed()
+}
+
+// giveBack returns a job with its errand. Threads that send call it.
+func (l *loop) giveBack(j *Job) {
+	l.mail.mu.Lock()
+	l.mail.returned = append(l.mail.returned, j)
+	l.mail.mu.Unlock()
+	l.mailed()
+}
+
+// unmute tells the loop that a connection with something to read owes one answer
+// less. The caller still holds a reference to the connection.
+func (l *loop) unmute(c *conn) {
+	c.retain()
+	l.mail.mu.Lock()
+	l.mail.unmuted = append(l.mail.unmuted, c)
+	l.mail.mu.Unlock()
+	l.mailed()
+}
+
+func (l *loop) mailed() {
+	l.mail.waiting.Store(true)
+	l.wakeUp()
+}
+
+func (l *loop) takeMail() {
+	m := &l.mail
+	m.mu.Lock()
+	responses, returned, unmuted := m.responses, m.returned, m.unmuted
+	m.responses, m.returned, m.unmuted = m.spareResponses[:0], m.spareReturned[:0], m.spareUnmuted[:0]
+	m.mu.Unlock()
+	for i, j := range responses {
+		responses[i] = nil
+		l.answer(j)
+	}
+	for i, j := range returned {
+		returned[i] = nil
+		l.run(j)
+	}
+	for i, c := range unmuted {
+		unmuted[i] = nil
+		l.markReady(c)
+		c.release()
+	}
+	m.spareResponses, m.spareReturned, m.spareUnmuted = responses, returned, unmuted
+}
+
+// answer offers a complete response to its connection's order and sends it when
+// its turn has come. The loop's thread only.
+func (l *loop) answer(j *Job) {
+	switch j.conn.order.offer(j) {
+	case mySend:
+		l.sendFrom(j)
+	case dropped:
+		j.free()
+	}
+}
+
+// run does what a returned job asks for.
+func (l *loop) run(j *Job) {
+	c := j.conn
+	if c.dead.Load() {
+		j.free()
+		return
+	}
+	switch j.errand {
+	case sendNow:
+		l.sendFrom(j)
+	case reap:
+		if next := l.sent(j); next != nil {
+			l.sendFrom(next)
+		}
+	case abandon:
+		l.kill(c, j.hangUp)
+		j.free()
+	case sendWhenWritable:
+		if c.writable {
+			l.sendFrom(j)
+		} else {
+			c.waiting = j
+		}
+	}
+}
+
+// sendFrom sends a response that has the turn, and those behind it that are
+// complete, until one has to wait or goes to another thread.
+func (l *loop) sendFrom(j *Job) {
+	for j != nil && l.sendOne(j) {
+		j = l.sent(j)
+	}
+}
+
+// sendOne reports whether the response was sent to its last byte by now.
+func (l *loop) sendOne(j *Job) bool {
+	c := j.conn
+	l.dequeue(j)
+	if j.silent {
+		j.skipSending()
+		return true
+	}
+	if j.hangUp != nil {
+		l.kill(c, j.hangUp)
+		j.free()
+		return false
+	}
+	c.writable = false
+	if l.offload != nil && j.response.hasRegions() {
+		l.offload.submit(j)
+		return false
+	}
+	switch l.transmit.send(j) {
+	case sentAll:
+		return true
+	case sendAgain:
+		c.waiting = j
+	case sendFailed:
+		l.kill(c, j.hangUp)
+		j.free()
+	}
+	return false
+}
+
+// dequeue stamps the instant at which the thread that sends took the response.
+func (l *loop) dequeue(j *Job) {
+	if j.stamps[stage.ResponseDequeued] == 0 {
+		l.env.plant.In(stage.ResponseQueue)
+		j.stamp(stage.ResponseDequeued)
+	}
+}
+
+// sent ends a job and returns the connection's next response if it is complete.
+func (l *loop) sent(j *Job) *Job {
+	c := j.conn
+	j.announce()
+	next := c.order.advance()
+	c.inFlight.Add(-1)
+	l.env.finish(j, l.thread)
+	if c.readable.Load() || c.input.ended || c.failure != nil || l.env.stopping.Load() {
+		l.markReady(c)
+	}
+	return next
+}

@@ -1,0 +1,132 @@
+package models
+
+import (
+	"sync/atomic"
+
+	"c10klab/internal/poll"
+)
+
+// queue is a bounded first-in first-out hand-off between OS threads. Waiting
+// threads sleep on a futex, which hands over in under a microsecond where a
+// channel between locked goroutines takes four.
+type queue[T any] struct {
+	mu       poll.Mutex
+	ring     []T
+	head     int
+	count    int
+	closed   bool
+	takers   waiters
+	putters  waiters
+	blockeds atomic.Int64 // puts that had to wait
+}
+
+// waiters is an event count: a sequence to sleep on and the number of sleepers.
+type waiters struct {
+	sequence atomic.Uint32
+	sleeping int // guarded by the queue's lock
+}
+
+func newQueue[T any](bound int) *queue[T] { return &queue[T]{ring: make([]T, bound)} }
+
+// put appends an item, blocking while the queue is full. False: it is closed.
+func (q *queue[T]) put(item T) bool {
+	q.mu.Lock()
+	if q.count == len(q.ring) && !q.closed {
+		q.blockeds.Add(1)
+	}
+	for q.count == len(q.ring) && !q.closed {
+		q.sleep(&q.putters)
+	}
+	return q.append(item)
+}
+
+// offer appends an item if there is room.
+func (q *queue[T]) offer(item T) bool {
+	q.mu.Lock()
+	if q.count == len(q.ring) {
+		q.mu.Unlock()
+		return false
+	}
+	return q.append(item)
+}
+
+// append is called with the lock held and releases it.
+func (q *queue[T]) append(item T) bool {
+	if q.closed {
+		q.mu.Unlock()
+		return false
+	}
+	q.ring[(q.head+q.count)%len(q.ring)] = item
+	q.count++
+	q.unlockAndWake(&q.takers)
+	return true
+}
+
+// take removes the oldest item, blocking while the queue is empty. False: it is
+// closed and empty.
+func (q *queue[T]) take() (item T, ok bool) {
+	q.mu.Lock()
+	for q.count == 0 && !q.closed {
+		q.sleep(&q.takers)
+	}
+	return q.remove()
+}
+
+// poll removes the oldest item if there is one.
+func (q *queue[T]) poll() (item T, ok bool) {
+	q.mu.Lock()
+	return q.remove()
+}
+
+// remove is called with the lock held and releases it.
+func (q *queue[T]) remove() (item T, ok bool) {
+	if q.count == 0 {
+		q.mu.Unlock()
+		return item, false
+	}
+	var none T
+	item, q.ring[q.head] = q.ring[q.head], none
+	q.head = (q.head + 1) % len(q.ring)
+	q.count--
+	q.unlockAndWake(&q.putters)
+	return item, true
+}
+
+// close wakes everybody; takers still get what is there.
+func (q *queue[T]) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.takers.sequence.Add(1)
+	q.putters.sequence.Add(1)
+	q.mu.Unlock()
+	poll.FutexWake(&q.takers.sequence, 1<<30)
+	poll.FutexWake(&q.putters.sequence, 1<<30)
+}
+
+// length is the number of items now.
+func (q *queue[T]) length() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.count
+}
+
+// sleep releases the lock until another thread changes the queue.
+func (q *queue[T]) sleep(w *waiters) {
+	w.sleeping++
+	seen := w.sequence.Load()
+	q.mu.Unlock()
+	poll.FutexWait(&w.sequence, seen)
+	q.mu.Lock()
+	w.sleeping--
+}
+
+func (q *queue[T]) unlockAndWake(w *waiters) {
+	wake := w.sleeping > 0
+	if wake {
+		w.sequence.Add(1)
+	}
+	q.mu.Unlock()
+	if wake {
+		poll.FutexWake(&w.sequence, 1)
+	}
+}

@@ -1,0 +1,16 @@
+package models
+
+// reactor does everything on one thread.
+var reactor = Model{
+	Name:    "reactor",
+	Accepts: "1 thread", NetworkIO: "on the accepting thread", Computes: "on the accepting thread",
+	threads: func(Config, int) map[string]int { return map[string]int{"net": 1} },
+	fits:    withoutHandlerThreads,
+	start: func(e *env, l *listener) (running, error) {
+		m, err := startLoops(e, 1, false)
+		if err != nil {
+			return nil, err
+		}
+		return m.serveOnListener(l)
+	},
+}

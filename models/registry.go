@@ -1,0 +1,150 @@
+package models
+
+import (
+	"fmt"
+	"strings"
+
+	"c10klab/internal/knob"
+)
+
+// Model is one way to give connections and requests to threads.
+type Model struct {
+	Name      string
+	Accepts   string // which threads accept connections,
+	NetworkIO string // receive requests and send responses,
+	Computes  string // and handle requests
+	// threads is the number of OS threads by group, as a census must find them.
+	threads func(c Config, connections int) map[string]int
+	// fits returns why the model cannot work as configured, nil if it can.
+	fits  func(c Config) error
+	start func(e *env, l *listener) (running, error)
+}
+
+// registry shows every model on one screen, in the order of the documents' table.
+var registry = []Model{
+	threadPerConnection,
+	reactor,
+	reactorPool,
+	loopPerThread,
+	loopPerThreadPool,
+	goroutinePerConnection,
+}
+
+// Send is one way to send a response's file bytes.
+type Send struct {
+	Name    string
+	Meaning string
+	// mover makes what moves file bytes on one thread.
+	mover func() mover
+	// offload starts the threads that send; nil: the thread that has the
+	// connection does.
+	offload func(e *env) (offloader, error)
+}
+
+// offloader sends responses with file bytes on other threads than the loops'.
+type offloader interface {
+	// submit gives a job away; it comes back through its connection's loop.
+	submit(j *Job)
+	// close ends the threads once the work is done.
+	close()
+}
+
+var sends = []Send{
+	{Name: "inline", Meaning: "sendfile on the thread that owns the connection (Kafka)", mover: newSendfileMover},
+	{Name: "pool", Meaning: "sendfile on separate send threads, back to the loop when the socket is full (nginx)", mover: newSendfileMover, offload: startSendPool},
+	{Name: "copy", Meaning: "pread and write on the thread that owns the connection", mover: newCopyMover},
+}
+
+// Models lists the registry.
+func Models() []Model { return registry }
+
+// Sends lists the send strategies.
+func Sends() []Send { return sends }
+
+// Names lists the models' names.
+func Names() []string { return namesOf(registry, func(m Model) string { return m.Name }) }
+
+// SendNames lists the send strategies' names.
+func SendNames() []string { return namesOf(sends, func(s Send) string { return s.Name }) }
+
+func namesOf[T any](list []T, name func(T) string) []string {
+	names := make([]string, len(list))
+	for i, item := range list {
+		names[i] = name(item)
+	}
+	return names
+}
+
+func find[T any](kind, wanted string, list []T, name func(T) string) (T, error) {
+	for _, item := range list {
+		if name(item) == wanted {
+			return item, nil
+		}
+	}
+	var none T
+	names := namesOf(list, name)
+	return none, fmt.Errorf("no %s is named %q%s; there are %s",
+		kind, wanted, knob.DidYouMean(wanted, names), strings.Join(names, ", "))
+}
+
+// Threads returns the number of OS threads, by group, that a server of this
+// configuration has with a number of connections open.
+func Threads(c Config, connections int) (map[string]int, error) {
+	m, s, err := check(c)
+	if err != nil {
+		return nil, err
+	}
+	threads := m.threads(c, connections)
+	if s.offload != nil {
+		threads["send"] = c.SendThreads
+	}
+	return threads, nil
+}
+
+// RefusedError says why a combination makes no sense.
+type RefusedError struct{ Model, With, Reason string }
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("model %s with %s is refused: %s", e.Model, e.With, e.Reason)
+}
+
+// Check reports whether a server can be built so; a combination that makes no
+// sense gives a RefusedError.
+func Check(c Config) error {
+	_, _, err := check(c)
+	return err
+}
+
+func check(c Config) (Model, Send, error) {
+	m, err := find("model", c.Model, registry, func(m Model) string { return m.Name })
+	if err != nil {
+		return Model{}, Send{}, err
+	}
+	s, err := find("send strategy", c.Send, sends, func(s Send) string { return s.Name })
+	if err != nil {
+		return Model{}, Send{}, err
+	}
+	return m, s, m.fits(c)
+}
+
+// withoutHandlerThreads refuses what needs them.
+func withoutHandlerThreads(c Config) error {
+	if c.HandlersWrite {
+		return &RefusedError{c.Model, "response-writer=handler", "requests are handled on the thread that owns the connection, so it has no handler threads that could write"}
+	}
+	return nil
+}
+
+// onePerConnection refuses what a connection with an executor of its own cannot
+// or need not do.
+func onePerConnection(c Config) error {
+	switch send, err := find("send strategy", c.Send, sends, func(s Send) string { return s.Name }); {
+	case err != nil:
+		return err
+	case send.offload != nil:
+		return &RefusedError{c.Model, "send=" + c.Send, "each connection has a thread of its own already, which would only wait for the send thread"}
+	case c.InFlight > 1:
+		return &RefusedError{c.Model, fmt.Sprintf("in-flight=%d", c.InFlight), "a connection's thread serves one request at a time"}
+	}
+	return withoutHandlerThreads(c)
+}

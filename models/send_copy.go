@@ -1,0 +1,24 @@
+package models
+
+import (
+	"c10klab/internal/poll"
+
+	"golang.org/x/sys/unix"
+)
+
+// copyBytes is one turn of reading and sending.
+const copyBytes = 128 << 10
+
+// copyMover reads file bytes into memory and sends them from there. What the
+// socket does not take is read again on the next turn.
+type copyMover struct{ scratch []byte }
+
+func (m *copyMover) move(s socket, file int, offset int64, n int) (int, unix.Errno) {
+	got, errno := poll.Pread(file, m.scratch[:min(n, len(m.scratch))], offset)
+	if errno != 0 || got == 0 {
+		return 0, errno
+	}
+	return s.send(m.scratch[:got], got < n)
+}
+
+func newCopyMover() mover { return &copyMover{scratch: make([]byte, copyBytes)} }

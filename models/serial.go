@@ -1,0 +1,116 @@
+package models
+
+import (
+	"sync"
+	"time"
+
+	"c10klab/internal/stage"
+)
+
+// serial is a connection whose requests are received, handled and answered one
+// after the other by an executor of its own: a thread or a goroutine.
+type serial struct {
+	env    *env
+	conn   *conn
+	thread int // hint for recorders
+	// completed waits until respond was called for the request under way.
+	completed func()
+	// wake makes a receive in progress return, at a stop.
+	wake func()
+	// unsent is what the kernel still holds of the answers.
+	unsent   func() int
+	receiver *receiver
+	transmit transmitter
+}
+
+// serve runs until the connection ends or the server stops.
+func (s *serial) serve() {
+	c := s.conn
+	for !s.env.stopping.Load() && !c.dead.Load() {
+		j, err := c.input.next(c, s.receiver)
+		if err != nil {
+			c.kill(err)
+			return
+		}
+		if c.input.ended {
+			break
+		}
+		if j != nil {
+			s.serveOne(j)
+		}
+	}
+	s.linger()
+	c.kill(nil)
+}
+
+func (s *serial) serveOne(j *Job) {
+	c := s.conn
+	c.admit(j)
+	s.env.handleHere(j)
+	s.completed()
+	s.env.plant.In(stage.ResponseQueue)
+	j.stamp(stage.ResponseDequeued)
+	switch {
+	case j.hangUp != nil:
+		c.kill(j.hangUp)
+		j.free()
+		return
+	case j.silent:
+		j.skipSending()
+	case s.transmit.send(j) != sentAll:
+		c.kill(j.hangUp)
+		j.free()
+		return
+	}
+	j.announce()
+	c.inFlight.Add(-1)
+	s.env.finish(j, s.thread)
+}
+
+// linger lets the peer take the last answers before the descriptor closes.
+func (s *serial) linger() {
+	if s.conn.dead.Load() || s.conn.input.ended {
+		return
+	}
+	s.conn.socket.shutdownSending()
+	for deadline := time.Now().Add(lingerFor); s.unsent() > 0 && time.Now().Before(deadline) && !s.env.aborting.Load(); {
+		time.Sleep(lingerPoll)
+	}
+}
+
+// serials are the live serial connections of a model.
+type serials struct {
+	mu   sync.Mutex
+	live map[*serial]struct{}
+}
+
+func (s *serials) add(one *serial) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live == nil {
+		s.live = map[*serial]struct{}{}
+	}
+	s.live[one] = struct{}{}
+}
+
+func (s *serials) remove(one *serial) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.live, one)
+}
+
+// drain wakes those that wait for a request; when aborting, those that send, too.
+func (s *serials) drain(aborting bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for one := range s.live {
+		one.wake()
+		if aborting {
+			one.conn.socket.shutdown()
+		}
+	}
+}
+
+func (s *serials) connectionsByLoop() []int { return nil }
+func (s *serials) queueFullWaits() int64    { return 0 }
+func (s *serials) exit()                    {}

@@ -1,0 +1,134 @@
+package models
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"c10klab/internal/osthread"
+	"c10klab/internal/stage"
+)
+
+// running is a started model.
+type running interface {
+	// stopAccepting refuses connections and returns when no more will come.
+	stopAccepting()
+	// drain makes the threads that read connections look at env.stopping and
+	// env.aborting; when it returns they own all connections there will ever be.
+	drain()
+	// exit ends the model's threads; no connection lives any more.
+	exit()
+	// connectionsByLoop is how many connections each network thread owns.
+	connectionsByLoop() []int
+	// queueFullWaits counts puts into the request queue that waited for room.
+	queueFullWaits() int64
+}
+
+// Server is a model serving on a listener.
+type Server struct {
+	env      *env
+	model    Model
+	listener *listener
+	running  running
+	sampling chan struct{}
+}
+
+// offsetSamplingInterval keeps the conversion of kernel stamps within the drift
+// of CLOCK_REALTIME against CLOCK_MONOTONIC over it (below 50 µs at the 500 ppm
+// that adjtimex allows, usually far below 1 µs).
+const offsetSamplingInterval = 100 * time.Millisecond
+
+// Start builds the configured model around a service and serves on address. The
+// log function may be called from any thread. A nil recorder turns stages off.
+func Start(c Config, address string, service Service, stages *stage.Recorder, log func(format string, args ...any)) (*Server, error) {
+	m, s, err := check(c)
+	if err != nil {
+		return nil, err
+	}
+	l, err := listen(address, c)
+	if err != nil {
+		return nil, err
+	}
+	e := &env{config: c, send: s, service: service, stages: stages, plant: c.Plant,
+		threads: osthread.NewRegistry(c.PinThreads), log: log}
+	e.offset.Sample()
+	running, err := m.start(e, l)
+	if err != nil {
+		l.close()
+		return nil, fmt.Errorf("start %s: %w", m.Name, err)
+	}
+	server := &Server{env: e, model: m, listener: l, running: running, sampling: make(chan struct{})}
+	go server.sampleOffset()
+	return server, nil
+}
+
+func (s *Server) sampleOffset() {
+	ticker := time.NewTicker(offsetSamplingInterval)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-s.sampling:
+			return
+		case <-ticker.C:
+			s.env.offset.Sample()
+		}
+	}
+}
+
+// Addr is the address served on.
+func (s *Server) Addr() string { return s.listener.address }
+
+// Stop takes no further requests, answers those taken, closes the connections
+// and ends all threads. When the context ends first, connections are closed
+// unanswered; the error says how many.
+func (s *Server) Stop(ctx context.Context) error {
+	e := s.env
+	e.stopping.Store(true)
+	s.running.stopAccepting()
+	s.running.drain()
+	var err error
+	select {
+	case <-e.live.atZero():
+	case <-ctx.Done():
+		err = fmt.Errorf("stop: %d connections were closed before their requests were answered: %w", e.live.get(), ctx.Err())
+		e.aborting.Store(true)
+		s.running.drain()
+		<-e.live.atZero()
+	}
+	s.running.exit()
+	e.threads.Wait()
+	close(s.sampling)
+	s.listener.close()
+	return err
+}
+
+// Census lists the server's threads.
+func (s *Server) Census() (osthread.Census, error) { return s.env.threads.Census() }
+
+// Connections returns how many connections were ever accepted and how many are
+// open now.
+func (s *Server) Connections() (ever int64, open int) {
+	return s.env.connections.Load(), s.env.live.get()
+}
+
+// ConnectionsByLoop is how many connections each network thread owns now.
+func (s *Server) ConnectionsByLoop() []int { return s.running.connectionsByLoop() }
+
+// QueueFullWaits counts how often a network thread waited for room in the
+// request queue.
+func (s *Server) QueueFullWaits() int64 { return s.running.queueFullWaits() }
+
+// ClockSteps counts jumps of CLOCK_REALTIME, each of which spoils the
+// SocketQueue times around it.
+func (s *Server) ClockSteps() int64 { return s.env.offset.Steps() }
+
+// Calls returns the number of receive and send calls made so far.
+func (s *Server) Calls() (receives, sends int64) {
+	s.env.countersMu.Lock()
+	defer s.env.countersMu.Unlock()
+	for _, c := range s.env.counters {
+		receives += c.receiveCalls.Load()
+		sends += c.sendCalls.Load()
+	}
+	return receives, sends
+}

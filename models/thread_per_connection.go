@@ -1,0 +1,83 @@
+package models
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"c10klab/internal/osthread"
+	"c10klab/internal/poll"
+
+	"golang.org/x/sys/unix"
+)
+
+// threadPerConnection gives each connection a blocking thread that receives,
+// handles and answers.
+var threadPerConnection = Model{
+	Name:    "thread-per-connection",
+	Accepts: "1 thread", NetworkIO: "N threads, one a connection", Computes: "on the network thread",
+	threads: func(_ Config, connections int) map[string]int {
+		return map[string]int{"acceptor": 1, "conn": connections}
+	},
+	fits: onePerConnection,
+	start: func(e *env, l *listener) (running, error) {
+		m := &connectionThreads{env: e}
+		var err error
+		m.acceptor, err = startAcceptor(e, l, 0, m.open)
+		return m, err
+	},
+}
+
+type connectionThreads struct {
+	serials
+	env      *env
+	acceptor *acceptor
+	named    int
+}
+
+func (m *connectionThreads) stopAccepting() { m.acceptor.stop() }
+func (m *connectionThreads) drain()         { m.serials.drain(m.env.aborting.Load()) }
+
+// open starts the connection's thread; the acceptor calls it.
+func (m *connectionThreads) open(a accepted) {
+	waiting := new(completion)
+	c := m.env.open(blockingSocket{descriptor{a.fd}}, a.fd, a.peer, waiting)
+	counters := m.env.newThreadCounters()
+	one := &serial{
+		env: m.env, conn: c,
+		completed: waiting.wait,
+		wake:      func() { unix.Shutdown(a.fd, unix.SHUT_RD) },
+		unsent:    func() int { return unsentBytes(a.fd) },
+		receiver:  m.env.newReceiver(counters),
+		transmit:  transmitter{mover: m.env.send.mover(), counters: counters},
+	}
+	m.add(one)
+	err := m.env.threads.Start(fmt.Sprintf("conn-%d", m.named), func(t *osthread.Thread) {
+		defer m.remove(one)
+		one.thread = t.Index
+		one.serve()
+	})
+	m.named++
+	if err != nil {
+		m.remove(one)
+		c.kill(err)
+	}
+}
+
+// completion is where a connection's thread waits for a response that another
+// thread completes.
+type completion struct{ done atomic.Uint32 }
+
+func (w *completion) respond(j *Job) {
+	inHandler := j.inHandler // the job is the waiting thread's once done is set
+	w.done.Store(1)
+	if !inHandler {
+		poll.FutexWake(&w.done, 1)
+	}
+}
+
+func (w *completion) wait() {
+	for w.done.Load() == 0 {
+		poll.FutexWait(&w.done, 0)
+	}
+	w.done.Store(0)
+}

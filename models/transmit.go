@@ -1,0 +1,130 @@
+package models
+
+import (
+	"errors"
+	"fmt"
+
+	"c10klab/internal/stage"
+
+	"golang.org/x/sys/unix"
+)
+
+// mover puts file bytes into a socket. One thread uses it.
+type mover interface {
+	// move sends up to n bytes from offset on; 0 without error means that the
+	// file ended there.
+	move(s socket, file int, offset int64, n int) (int, unix.Errno)
+}
+
+// cursor is how far a response was sent: which piece, and bytes of it. Pieces
+// alternate: memory, region 0, memory, region 1, …, memory.
+type cursor struct {
+	region   int
+	inRegion bool
+	done     int64
+}
+
+type sendStatus int
+
+const (
+	sentAll    sendStatus = iota
+	sendAgain             // the socket is full; go on when it is writable
+	sendFailed            // the connection cannot be used any more; Job.hangUp says why
+)
+
+// transmitter sends responses on one thread.
+type transmitter struct {
+	mover    mover
+	counters *threadCounters
+}
+
+// send goes on with a response from its cursor until all is sent or the socket
+// is full. The caller owns the job and has its connection's turn.
+func (t *transmitter) send(j *Job) sendStatus {
+	if j.stamps[stage.FirstWrite] == 0 {
+		j.conn.env.plant.In(stage.SendWait)
+		j.stamp(stage.FirstWrite)
+	}
+	for {
+		status, err := t.sendPiece(j)
+		if status == sendFailed {
+			j.hangUp = err
+		}
+		if status != sentAll {
+			return status
+		}
+		if j.cursor.region == len(j.response.cuts) {
+			j.conn.env.plant.In(stage.Send)
+			j.stamp(stage.LastByte)
+			return sentAll
+		}
+		t.nextPiece(j)
+	}
+}
+
+// nextPiece moves the cursor on; a region just sent gives its file back.
+func (t *transmitter) nextPiece(j *Job) {
+	at := &j.cursor
+	if at.inRegion {
+		j.response.cuts[at.region].region.File.Release()
+		at.region++
+	}
+	at.inRegion = !at.inRegion
+	at.done = 0
+}
+
+// errSegmentEnded: the file is shorter than the region promised, so it was
+// truncated meanwhile; trying again would spin for ever.
+var errSegmentEnded = errors.New("the file ends inside the region to send")
+
+var errDead = errors.New("the connection was closed")
+
+func (t *transmitter) sendPiece(j *Job) (sendStatus, error) {
+	for {
+		if j.conn.dead.Load() {
+			return sendFailed, errDead
+		}
+		n, left, errno := t.sendSome(j)
+		j.cursor.done += int64(n)
+		switch {
+		case errno == unix.EINTR:
+		case errno == unix.EAGAIN:
+			return sendAgain, nil
+		case errno != 0:
+			return sendFailed, fmt.Errorf("send: %w", errno)
+		case n == left:
+			return sentAll, nil
+		case n == 0:
+			return sendFailed, errSegmentEnded
+		}
+	}
+}
+
+// sendSome makes one send call; left is what the piece still had before it.
+func (t *transmitter) sendSome(j *Job) (n, left int, errno unix.Errno) {
+	at, r, s := &j.cursor, &j.response, j.conn.socket
+	if at.inRegion {
+		region := r.cuts[at.region].region
+		left = int(region.LengthBytes - at.done)
+		t.counters.sendCalls.Add(1)
+		n, errno = t.mover.move(s, region.File.Fd(), region.OffsetBytes+at.done, left)
+		return n, left, errno
+	}
+	piece := r.bytesBefore(at.region)[at.done:]
+	if len(piece) == 0 {
+		return 0, 0, 0
+	}
+	t.counters.sendCalls.Add(1)
+	n, errno = s.send(piece, at.region < len(r.cuts))
+	return n, len(piece), errno
+}
+
+// unsentBytes is what the kernel still holds of what was sent on a descriptor
+// (SIOCOUTQ); closing while the peer sends would destroy it.
+func unsentBytes(fd int) int {
+	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
+	if err != nil {
+		return 0
+	}
+	return n
+}

@@ -1,0 +1,111 @@
+package plots
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+	"gonum.org/v1/plot/vg/vgsvg"
+)
+
+const (
+	margin     = vg.Length(14)
+	legendLine = vg.Length(20)
+	titleLine  = vg.Length(24)
+	noteLine   = vg.Length(17)
+	pngDPI     = 144
+)
+
+// figure is a titled grid of plots with one legend for all beneath, where it
+// covers no data.
+type figure struct {
+	width, height vg.Length
+	title         string
+	notes         []string // lines under the title
+	plots         [][]*plot.Plot
+	legend        []legendEntry
+}
+
+// legendEntry is a text behind a sample drawn into a box of sampleWidth.
+type legendEntry struct {
+	text   string
+	sample func(c *draw.Canvas, centre vg.Point)
+}
+
+const (
+	sampleWidth = vg.Length(34)
+	legendGap   = vg.Length(22)
+)
+
+func (f figure) draw(c draw.Canvas) {
+	c.SetColor(colorWhite)
+	c.Fill(c.Rectangle.Path())
+	c = draw.Crop(c, margin, -margin, margin, -margin)
+	c.FillText(bold(style(titleSize, black, draw.XLeft, draw.YTop)), vg.Point{X: c.Min.X, Y: c.Max.Y}, f.title)
+	c.Max.Y -= titleLine
+	for _, note := range f.notes {
+		c.FillText(style(labelSize, noteColour, draw.XLeft, draw.YTop), vg.Point{X: c.Min.X, Y: c.Max.Y}, note)
+		c.Max.Y -= noteLine
+	}
+	c.Max.Y -= 6
+	c.Min.Y += f.drawLegend(c)
+	tiles := draw.Tiles{Rows: len(f.plots), Cols: len(f.plots[0]), PadX: 16, PadY: 12}
+	canvases := plot.Align(f.plots, tiles, c)
+	for y, line := range f.plots {
+		for x, p := range line {
+			if p != nil {
+				p.Draw(canvases[y][x])
+			}
+		}
+	}
+}
+
+// drawLegend writes entries from left to right, breaking lines, and returns the
+// height it took.
+func (f figure) drawLegend(c draw.Canvas) vg.Length {
+	text := style(labelSize, black, draw.XLeft, draw.YCenter)
+	var lines [][]legendEntry
+	var used vg.Length
+	for _, entry := range f.legend {
+		width := sampleWidth + text.Width(entry.text) + legendGap
+		if len(lines) == 0 || used+width > c.Max.X-c.Min.X {
+			lines, used = append(lines, nil), 0
+		}
+		lines[len(lines)-1] = append(lines[len(lines)-1], entry)
+		used += width
+	}
+	for i, line := range lines {
+		at := vg.Point{X: c.Min.X, Y: c.Min.Y + legendLine*(vg.Length(len(lines)-1-i)+0.5)}
+		for _, entry := range line {
+			entry.sample(&c, vg.Point{X: at.X + sampleWidth/2, Y: at.Y})
+			c.FillText(text, vg.Point{X: at.X + sampleWidth + 4, Y: at.Y}, entry.text)
+			at.X += sampleWidth + text.Width(entry.text) + legendGap
+		}
+	}
+	return legendLine*vg.Length(len(lines)) + 8
+}
+
+// save writes the figure as base.png and base.svg and returns the two names.
+func (f figure) save(base string) ([]string, error) {
+	png := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(pngDPI))}
+	f.draw(draw.New(png))
+	svg := vgsvg.New(f.width, f.height)
+	f.draw(draw.New(svg))
+	var names []string
+	for suffix, content := range map[string]io.WriterTo{".png": png, ".svg": svg} {
+		var b bytes.Buffer
+		if _, err := content.WriteTo(&b); err != nil {
+			return nil, fmt.Errorf("draw %s%s: %w", base, suffix, err)
+		}
+		if err := os.WriteFile(base+suffix, b.Bytes(), 0o644); err != nil {
+			return nil, fmt.Errorf("store figure: %w", err)
+		}
+		names = append(names, base+suffix)
+	}
+	return names, nil
+}

@@ -1,0 +1,183 @@
+package plots
+
+import (
+	"slices"
+	"strings"
+
+	"c10klab/internal/hdr"
+	"c10klab/results"
+)
+
+// row is one cell in a figure of tails, in nanoseconds. An unsupported
+// percentile is absent: its value is −1.
+type row struct {
+	label   string
+	note    string // why the numbers do not stand, or that they are lower bounds
+	stands  bool
+	count   int64 // durations merged
+	trials  int
+	tail    [len(tailQuantiles)]float64
+	byTrial [len(tailQuantiles)][]float64 // at least two trials, or none
+}
+
+const absent = -1
+
+var tailQuantiles = [...]float64{0.99, 0.999}
+
+// panel is the rows of one consumers level.
+type panel struct {
+	consumers string
+	rows      []row
+}
+
+// curve is one cell's percentile curve.
+type curve struct {
+	label  string
+	stands bool
+	points []hdr.Bracket // quantiles that at least one sample lies beyond
+}
+
+// source gives figures their data from one experiment of a run.
+type source struct {
+	cells  []results.Cell
+	trials map[string][]trialTails // by cell
+}
+
+// trialTails are one trial's tails by histogram.
+type trialTails map[hdr.Key][len(tailQuantiles)]float64
+
+func newSource(run *results.Run, cells []results.Cell) (source, error) {
+	s := source{cells: cells, trials: map[string][]trialTails{}}
+	for _, cell := range cells {
+		for _, t := range run.Trials {
+			if t.Cell != cell.ID || t.Outcome != cell.Basis {
+				continue
+			}
+			bundle, err := run.Histograms(t)
+			if err != nil {
+				return source{}, err
+			}
+			tails := trialTails{}
+			for key, h := range bundle {
+				tails[key] = tailOf(h)
+			}
+			s.trials[cell.ID] = append(s.trials[cell.ID], tails)
+		}
+	}
+	return s, nil
+}
+
+func tailOf(h *hdr.Histogram) (tail [len(tailQuantiles)]float64) {
+	for i, q := range tailQuantiles {
+		tail[i] = absent
+		if ns, supported := h.Quantile(q); supported {
+			tail[i] = float64(ns)
+		}
+	}
+	return tail
+}
+
+// panels returns the tails of one span, a panel for each consumers level that
+// measured it.
+func (s source) panels(stage, api string) []panel {
+	var panels []panel
+	for _, level := range s.levels() {
+		p := panel{consumers: level}
+		for _, cell := range s.cells {
+			if h := cell.Metric(stage, api); cell.Knobs["consumers"] == level && h != nil {
+				p.rows = append(p.rows, s.row(cell, hdr.Key{Stage: stage, API: api}, h))
+			}
+		}
+		if len(p.rows) > 0 {
+			panels = append(panels, p)
+		}
+	}
+	return panels
+}
+
+func (s source) row(cell results.Cell, key hdr.Key, h *hdr.Histogram) row {
+	r := row{label: s.label(cell), note: note(cell), stands: cell.Stands(), count: h.Count(), tail: tailOf(h)}
+	for _, tails := range s.trials[cell.ID] {
+		tail, measured := tails[key]
+		if !measured {
+			continue
+		}
+		r.trials++
+		for i, ns := range tail {
+			if ns != absent {
+				r.byTrial[i] = append(r.byTrial[i], ns)
+			}
+		}
+	}
+	for i := range r.byTrial {
+		if len(r.byTrial[i]) < 2 {
+			r.byTrial[i] = nil
+		}
+	}
+	return r
+}
+
+func note(cell results.Cell) string {
+	if cell.LowerBounds() {
+		return "saturated: lower bounds"
+	}
+	if !cell.Stands() {
+		return string(cell.Basis)
+	}
+	return ""
+}
+
+// levels lists the consumers levels in the order of the cells.
+func (s source) levels() []string {
+	var levels []string
+	for _, cell := range s.cells {
+		if level := cell.Knobs["consumers"]; !slices.Contains(levels, level) {
+			levels = append(levels, level)
+		}
+	}
+	return levels
+}
+
+// label is the model and the values of other knobs that differ between cells.
+func (s source) label(cell results.Cell) string {
+	var parts []string
+	for _, name := range results.VaryingKnobs(s.cells) {
+		if name != "consumers" {
+			parts = append(parts, cell.Knobs[name])
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// labels lists the labels of all cells, each once.
+func (s source) labels() []string {
+	var labels []string
+	for _, cell := range s.cells {
+		if label := s.label(cell); !slices.Contains(labels, label) {
+			labels = append(labels, label)
+		}
+	}
+	return labels
+}
+
+// stepsPerHalving is the resolution of a curve.
+const stepsPerHalving = 20
+
+// curves returns the percentile curves of one span at a consumers level.
+func (s source) curves(stage, api, level string) []curve {
+	var curves []curve
+	for _, cell := range s.cells {
+		h := cell.Metric(stage, api)
+		if cell.Knobs["consumers"] != level || h == nil {
+			continue
+		}
+		c := curve{label: s.label(cell), stands: cell.Stands()}
+		for _, point := range h.Distribution(stepsPerHalving) {
+			if (1-point.Quantile)*float64(h.Count()) >= 1 && point.ValueNs > 0 {
+				c.points = append(c.points, point)
+			}
+		}
+		curves = append(curves, c)
+	}
+	return curves
+}

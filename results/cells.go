@@ -1,0 +1,155 @@
+package results
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"c10klab/internal/hdr"
+	"c10klab/internal/record"
+)
+
+// Cell is one combination of knobs with all its trials taken together.
+type Cell struct {
+	Experiment string
+	ID         string
+	Knobs      map[string]string
+	// Outcome is the trials' most frequent one, the worse of two equally frequent.
+	Outcome  record.Outcome
+	Trials   map[record.Outcome]int
+	Problems []string
+	// Basis is the outcome of the trials that the numbers are taken from: valid
+	// if any is; else saturated, and percentiles are lower bounds; else a limited
+	// one, and no number stands; failed if there is no number at all.
+	Basis       record.Outcome
+	RateMBps    float64 // acknowledged, 10⁶ bytes a second over all windows
+	OfferedMBps float64
+	Histograms  hdr.Bundle
+}
+
+// byWorth lists outcomes from the best to the worst.
+var byWorth = []record.Outcome{record.Valid, record.Saturated, record.EnvironmentLimited, record.GeneratorLimited, record.Failed}
+
+// Cells merges the trials of each planned cell; a cell without a trial is left
+// out. It reads one trial's histograms at a time.
+func (r *Run) Cells() ([]Cell, error) {
+	trials := map[string][]Trial{}
+	for _, t := range r.Trials {
+		trials[t.Cell] = append(trials[t.Cell], t)
+	}
+	var cells []Cell
+	for _, planned := range r.Info.Cells {
+		if len(trials[planned.ID]) == 0 {
+			continue
+		}
+		cell, err := r.mergeCell(planned, trials[planned.ID])
+		if err != nil {
+			return nil, err
+		}
+		cells = append(cells, cell)
+	}
+	return cells, nil
+}
+
+func (r *Run) mergeCell(planned PlannedCell, trials []Trial) (Cell, error) {
+	c := Cell{Experiment: planned.Experiment, ID: planned.ID, Knobs: planned.Knobs, Trials: map[record.Outcome]int{}, Histograms: hdr.Bundle{}}
+	for _, t := range trials {
+		c.Trials[t.Outcome]++
+		c.addProblems(t)
+	}
+	c.Outcome, c.Basis = mostFrequent(c.Trials), basis(c.Trials)
+	var windowNs, ackedBytes, offeredBytes float64
+	for _, t := range trials {
+		if t.Outcome != c.Basis || !t.measured() {
+			continue
+		}
+		bundle, err := r.Histograms(t)
+		if err != nil {
+			return Cell{}, err
+		}
+		c.Histograms.Merge(bundle)
+		ns := float64(t.Measurement.WindowNs)
+		windowNs += ns
+		ackedBytes += t.Measurement.AckedMBps * ns
+		offeredBytes += t.Measurement.OfferedMBps * ns
+	}
+	if windowNs > 0 {
+		c.RateMBps, c.OfferedMBps = ackedBytes/windowNs, offeredBytes/windowNs
+	}
+	return c, nil
+}
+
+// addProblems unites the trials' problems, each said once.
+func (c *Cell) addProblems(t Trial) {
+	var problems []string
+	if t.Error != "" {
+		problems = append(problems, t.Error)
+	}
+	if t.measured() {
+		problems = append(problems, t.Measurement.Problems...)
+	}
+	for _, key := range slices.Sorted(maps.Keys(t.OutOfRange)) {
+		problems = append(problems, fmt.Sprintf("durations of %s were outside the histogram's range", key))
+	}
+	for _, p := range problems {
+		if !slices.Contains(c.Problems, p) {
+			c.Problems = append(c.Problems, p)
+		}
+	}
+}
+
+func mostFrequent(trials map[record.Outcome]int) record.Outcome {
+	best := record.Valid
+	for _, outcome := range byWorth {
+		if trials[outcome] >= trials[best] {
+			best = outcome
+		}
+	}
+	return best
+}
+
+func basis(trials map[record.Outcome]int) record.Outcome {
+	for _, outcome := range byWorth {
+		if trials[outcome] > 0 {
+			return outcome
+		}
+	}
+	return record.Failed
+}
+
+// Metric returns one merged histogram, nil where nothing was measured.
+func (c *Cell) Metric(stage, api string) *hdr.Histogram {
+	return c.Histograms[hdr.Key{Stage: stage, API: api}]
+}
+
+// Stands reports whether the cell's numbers may be read as measurements or as
+// lower bounds.
+func (c *Cell) Stands() bool { return c.Basis == record.Valid || c.Basis == record.Saturated }
+
+// LowerBounds reports whether the cell's durations are lower bounds, because it
+// saturated.
+func (c *Cell) LowerBounds() bool { return c.Basis == record.Saturated }
+
+// RateHeld is the acknowledged share of the offered rate, 0 in closed-loop mode.
+func (c *Cell) RateHeld() float64 {
+	if c.OfferedMBps == 0 {
+		return 0
+	}
+	return c.RateMBps / c.OfferedMBps
+}
+
+// VaryingKnobs returns the names of the knobs that tell the cells apart: model
+// and consumers first, because every table and figure is read by them, then
+// those among the rest that differ between cells.
+func VaryingKnobs(cells []Cell) []string {
+	names := []string{"model", "consumers"}
+	different := map[string]bool{}
+	for _, c := range cells {
+		for name, value := range c.Knobs {
+			if value != cells[0].Knobs[name] && !slices.Contains(names, name) {
+				different[name] = true
+			}
+		}
+	}
+	return append(names, slices.Sorted(maps.Keys(different))...)
+}

@@ -1,0 +1,88 @@
+package results
+
+import (
+	"cmp"
+
+	"c10klab/internal/hdr"
+	"c10klab/internal/record"
+)
+
+// Document is what `run --json` prints: one element per cell, however many
+// experiments ran.
+type Document struct {
+	Out   string         `json:"out"`
+	Cells []DocumentCell `json:"cells"`
+}
+
+// DocumentCell is one cell. Its knobs always hold model, send and consumers.
+type DocumentCell struct {
+	Experiment string                 `json:"experiment"`
+	Knobs      map[string]string      `json:"knobs"`
+	RateMBps   float64                `json:"rate_mb_s"` // acknowledged record batches, 10⁶ bytes a second
+	Outcome    record.Outcome         `json:"outcome"`
+	Trials     map[record.Outcome]int `json:"trials"`
+	Problems   []string               `json:"problems"`
+	Metrics    []DocumentMetric       `json:"metrics"`
+}
+
+// DocumentMetric is one histogram. A percentile is null where the samples do
+// not support it.
+type DocumentMetric struct {
+	Stage  string `json:"stage"`
+	API    string `json:"api"`
+	Count  int64  `json:"count"`
+	P50Ns  *int64 `json:"p50_ns"`
+	P99Ns  *int64 `json:"p99_ns"`
+	P999Ns *int64 `json:"p999_ns"`
+	MaxNs  int64  `json:"max_ns"`
+}
+
+// NewDocument makes the document of a run stored at out.
+func NewDocument(out string, cells []Cell) Document {
+	d := Document{Out: out, Cells: make([]DocumentCell, len(cells))}
+	for i, c := range cells {
+		d.Cells[i] = DocumentCell{
+			Experiment: c.Experiment, Knobs: c.Knobs, RateMBps: c.RateMBps,
+			Outcome: c.Outcome, Trials: c.Trials,
+			Problems: append([]string{}, c.Problems...), Metrics: documentMetrics(c.Histograms),
+		}
+	}
+	return d
+}
+
+func documentMetrics(bundle hdr.Bundle) []DocumentMetric {
+	metrics := []DocumentMetric{}
+	for _, key := range bundle.Keys() {
+		h := bundle[key]
+		metrics = append(metrics, DocumentMetric{
+			Stage: key.Stage, API: key.API, Count: h.Count(),
+			P50Ns: supported(h, 0.5), P99Ns: supported(h, 0.99), P999Ns: supported(h, 0.999),
+			MaxNs: h.MaxNs(),
+		})
+	}
+	return metrics
+}
+
+func supported(h *hdr.Histogram, q float64) *int64 {
+	ns, ok := h.Quantile(q)
+	if !ok {
+		return nil
+	}
+	return &ns
+}
+
+// ExitCode is the exit status that a run deserves: 0 when every cell is valid
+// or saturated, 1 when one failed, 3 when all were measured but one is limited
+// by the generator or the environment. A cell with one failed trial failed.
+func ExitCode(cells []Cell) int {
+	code := 0
+	for _, c := range cells {
+		switch {
+		case c.Trials[record.Failed] > 0:
+			return 1
+		case c.Outcome == record.GeneratorLimited || c.Outcome == record.EnvironmentLimited:
+			code = cmp.Or(code, 3)
+		}
+	}
+	return code
+}

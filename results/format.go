@@ -1,0 +1,40 @@
+package results
+
+import (
+	"math"
+	"strconv"
+)
+
+// Significant prints three significant digits, never in exponent form, and at
+// most three decimals.
+func Significant(x float64) string {
+	decimals := 3
+	if magnitude := math.Abs(x); magnitude >= 1 {
+		decimals = max(0, 2-int(math.Log10(magnitude)))
+	}
+	return strconv.FormatFloat(x, 'f', decimals, 64)
+}
+
+// timeUnit is a unit that durations of a column are shown in.
+type timeUnit struct {
+	name string
+	ns   float64
+}
+
+var timeUnits = []timeUnit{{"s", 1e9}, {"ms", 1e6}, {"µs", 1e3}}
+
+// unitFor picks the unit in which a typical duration has digits before the point.
+func unitFor(ns float64) timeUnit {
+	for _, u := range timeUnits {
+		if ns >= u.ns {
+			return u
+		}
+	}
+	return timeUnits[len(timeUnits)-1]
+}
+
+// FormatDuration prints a duration with three significant digits and its unit.
+func FormatDuration(ns float64) string {
+	u := unitFor(ns)
+	return Significant(ns/u.ns) + " " + u.name
+}

@@ -1,0 +1,101 @@
+package results
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Host is what a reader needs to know of the machine. A fact that the machine
+// does not tell is empty or 0.
+type Host struct {
+	Kernel            string            `json:"kernel"`
+	Architecture      string            `json:"architecture"`
+	Cores             int               `json:"cores"`
+	CPUModel          string            `json:"cpu_model"`
+	Governor          string            `json:"governor"`
+	MemoryBytes       int64             `json:"memory_bytes"`
+	Virtualised       bool              `json:"virtualised"` // the processor shows a hypervisor
+	Machine           string            `json:"machine"`     // DMI product name
+	DataFileSystem    string            `json:"data_file_system"`
+	DataDevice        string            `json:"data_device"`
+	CongestionControl string            `json:"congestion_control"`
+	Limits            map[string]string `json:"limits"`
+	LoadBefore        string            `json:"load_before"` // /proc/loadavg
+}
+
+// ReadHost reads the facts of this machine; dataDir is where the logs will be.
+func ReadHost(dataDir string) Host {
+	cpuinfo := readText("/proc/cpuinfo")
+	h := Host{
+		Architecture:      runtime.GOARCH,
+		Cores:             runtime.NumCPU(),
+		CPUModel:          field(cpuinfo, "model name"),
+		Governor:          readText("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+		Virtualised:       strings.Contains(field(cpuinfo, "flags"), "hypervisor"),
+		Machine:           readText("/sys/class/dmi/id/product_name"),
+		CongestionControl: readText("/proc/sys/net/ipv4/tcp_congestion_control"),
+		Limits:            limits(),
+		LoadBefore:        readText("/proc/loadavg"),
+	}
+	var name unix.Utsname
+	if unix.Uname(&name) == nil {
+		h.Kernel = unix.ByteSliceToString(name.Release[:])
+	}
+	if kilobytes, _, _ := strings.Cut(field(readText("/proc/meminfo"), "MemTotal"), " "); kilobytes != "" {
+		n, _ := strconv.ParseInt(kilobytes, 10, 64)
+		h.MemoryBytes = n << 10
+	}
+	h.DataFileSystem, h.DataDevice = mountOf(dataDir)
+	return h
+}
+
+func readText(path string) string {
+	data, _ := os.ReadFile(path)
+	return strings.TrimSpace(string(data))
+}
+
+// field returns the value of the first "name : value" line.
+func field(text, name string) string {
+	for line := range strings.Lines(text) {
+		if key, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(key) == name {
+			return strings.TrimSpace(value)
+		}
+	}
+	return ""
+}
+
+func limits() map[string]string {
+	limits := map[string]string{
+		"somaxconn": readText("/proc/sys/net/core/somaxconn"),
+		"wmem":      readText("/proc/sys/net/ipv4/tcp_wmem"),
+		"rmem":      readText("/proc/sys/net/ipv4/tcp_rmem"),
+	}
+	var files unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &files) == nil {
+		limits["open_files"] = fmt.Sprint(files.Cur)
+	}
+	return limits
+}
+
+// mountOf finds the file system type and source of dir by its device number in
+// proc_pid_mountinfo(5).
+func mountOf(dir string) (fileSystem, source string) {
+	var st unix.Stat_t
+	if unix.Stat(dir, &st) != nil {
+		return "", ""
+	}
+	device := fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
+	for line := range strings.Lines(readText("/proc/self/mountinfo")) {
+		mount, tail, found := strings.Cut(line, " - ")
+		fields, after := strings.Fields(mount), strings.Fields(tail)
+		if found && len(fields) > 2 && fields[2] == device && len(after) >= 2 {
+			return after[0], after[1]
+		}
+	}
+	return "", ""
+}

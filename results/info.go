@@ -1,0 +1,68 @@
+package results
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// Info is run.json: everything that all trials of a run share.
+type Info struct {
+	Schema      int       `json:"schema"`
+	Specs       []Spec    `json:"specs"`
+	Full        bool      `json:"full"` // the full variant of the specs, not the quick one
+	CommandLine []string  `json:"command_line"`
+	Seed        uint64    `json:"seed"`
+	Started     time.Time `json:"started"`
+	Source      Source    `json:"source"`
+	// BinarySHA256 identifies the program that served and loaded.
+	BinarySHA256 string `json:"binary_sha256"`
+	DataDir      string `json:"data_dir"`
+	Host         Host   `json:"host"`
+	// Cells lists what was planned, in the order of tables and figures.
+	Cells []PlannedCell `json:"cells"`
+}
+
+// Spec is an experiment as it was when the run started.
+type Spec struct {
+	ID     string `json:"id"`
+	SHA256 string `json:"sha256"`
+	Text   string `json:"text"`
+	// Repeats is how many blocks were planned.
+	Repeats int `json:"repeats"`
+}
+
+// NewSpec hashes the text of a spec.
+func NewSpec(id, text string, repeats int) Spec {
+	sum := sha256.Sum256([]byte(text))
+	return Spec{ID: id, Text: text, SHA256: hex.EncodeToString(sum[:]), Repeats: repeats}
+}
+
+// PlannedCell is one combination of knobs that each block runs once.
+type PlannedCell struct {
+	Experiment string            `json:"experiment"`
+	ID         string            `json:"id"`
+	Knobs      map[string]string `json:"knobs"`
+}
+
+// UnknownRevision stands where git could not be asked.
+const UnknownRevision = "unknown"
+
+// Source is the state of the program's source when the run started.
+type Source struct {
+	Revision string `json:"revision"`
+	Clean    bool   `json:"clean"` // the working tree had no uncommitted change
+}
+
+// ReadSource asks git about the working tree around dir. Build stamps would not
+// do: they are absent under `go run`.
+func ReadSource(dir string) Source {
+	revision, err := exec.Command("git", "-C", dir, "rev-parse", "HEAD").Output()
+	if err != nil {
+		return Source{Revision: UnknownRevision}
+	}
+	changes, err := exec.Command("git", "-C", dir, "status", "--porcelain").Output()
+	return Source{Revision: strings.TrimSpace(string(revision)), Clean: err == nil && len(changes) == 0}
+}

@@ -1,0 +1,85 @@
+// Package results is what a run leaves behind: one directory of plain files.
+//
+//	run.json                     what was run, where, from which source
+//	trials/BLOCK-CELL.json       one trial: knobs, outcome, measurement or error
+//	trials/BLOCK-CELL.hlog       its histograms, tagged STAGE/API (HdrHistogram log 1.3)
+//	trials/BLOCK-CELL.log        stderr of its server and its load generator
+//	summary.json                 the Document of the whole run, derived from the rest
+//	plots/                       figures, derived from the rest
+//
+// A trial counts once its .json is there: every file is written under another
+// name, fsynced and renamed, the .json last. Histograms merge across trials;
+// percentiles never do.
+package results
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// SchemaVersion is the version of the files that this package writes.
+const SchemaVersion = 1
+
+const (
+	runFile     = "run.json"
+	summaryFile = "summary.json"
+	trialsDir   = "trials"
+	plotsDir    = "plots"
+)
+
+// PlotsDir is where a run's figures belong.
+func PlotsDir(runDir string) string { return filepath.Join(runDir, plotsDir) }
+
+// TailFigure is the file name of an experiment's main figure in PlotsDir.
+func TailFigure(experiment string) string { return experiment + "-tail.png" }
+
+// LogPath is the file that holds what the processes of a trial wrote to stderr.
+func (r *Run) LogPath(t Trial) string { return r.trialPath(t, ".log") }
+
+func (r *Run) trialPath(t Trial, suffix string) string {
+	return filepath.Join(r.Dir, trialsDir, fmt.Sprintf("%02d-%s%s", t.Block, t.Cell, suffix))
+}
+
+// writeAtomic makes path appear with all its content or not at all, also after
+// a crash of the machine.
+func writeAtomic(path string, write func(io.Writer) error) (err error) {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, ".partial-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			f.Close()
+			os.Remove(f.Name())
+			err = fmt.Errorf("write %s: %w", path, err)
+		}
+	}()
+	if err = write(f); err != nil {
+		return err
+	}
+	if err = f.Chmod(0o644); err != nil {
+		return err
+	}
+	if err = f.Sync(); err != nil {
+		return err
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	if err = os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(dir)
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

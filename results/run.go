@@ -1,0 +1,146 @@
+package results
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"c10klab/internal/hdr"
+)
+
+var (
+	// ErrNoRun says that a directory holds no run.
+	ErrNoRun = errors.New("no run is stored here")
+	// ErrNotEmpty says that a new run would mix with other files.
+	ErrNotEmpty = errors.New("the directory is not empty")
+	// ErrGarbled says that a file of a run is not what this package writes.
+	ErrGarbled = errors.New("the file is damaged or was edited")
+	// ErrNewerSchema says that a newer c10klab wrote the run.
+	ErrNewerSchema = errors.New("the run was written by a newer version")
+)
+
+// Run is a run directory. One goroutine at a time may use it.
+type Run struct {
+	Dir    string
+	Info   Info
+	Trials []Trial // in the order they started
+}
+
+// Create starts a run in dir, which must be absent or empty.
+func Create(dir string, info Info) (*Run, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("create run directory: %w", err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, fmt.Errorf("create run directory: %w", err)
+	}
+	if len(entries) > 0 {
+		return nil, fmt.Errorf("create run in %s: %w", dir, ErrNotEmpty)
+	}
+	if err := os.Mkdir(filepath.Join(dir, trialsDir), 0o755); err != nil {
+		return nil, fmt.Errorf("create run directory: %w", err)
+	}
+	info.Schema = SchemaVersion
+	r := &Run{Dir: dir, Info: info}
+	return r, writeJSON(filepath.Join(dir, runFile), info)
+}
+
+// Open reads a run, finished or not. Its errors wrap ErrNoRun, ErrGarbled or
+// ErrNewerSchema where they apply and name the file.
+func Open(dir string) (*Run, error) {
+	r := &Run{Dir: dir}
+	path := filepath.Join(dir, runFile)
+	if err := readJSON(path, &r.Info); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("open %s: %w (%s is missing)", dir, ErrNoRun, runFile)
+	} else if err != nil {
+		return nil, err
+	}
+	switch {
+	case r.Info.Schema > SchemaVersion:
+		return nil, fmt.Errorf("open %s: %w (schema %d, this program reads up to %d)", path, ErrNewerSchema, r.Info.Schema, SchemaVersion)
+	case r.Info.Schema < 1:
+		return nil, fmt.Errorf("open %s: schema %d: %w", path, r.Info.Schema, ErrGarbled)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, trialsDir, "*.json"))
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", dir, err)
+	}
+	r.Trials = make([]Trial, len(files))
+	for i, file := range files {
+		if err := readJSON(file, &r.Trials[i]); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortStableFunc(r.Trials, func(a, b Trial) int { return a.Started.Compare(b.Started) })
+	return r, nil
+}
+
+// Commit stores a trial for good and adds it to the run.
+func (r *Run) Commit(t Trial) error {
+	if bundle := t.detachHistograms(); t.measured() {
+		start := time.UnixMilli(t.Measurement.WindowStartUnixMs)
+		end := start.Add(time.Duration(t.Measurement.WindowNs))
+		err := writeAtomic(r.trialPath(t, ".hlog"), func(w io.Writer) error { return bundle.WriteLog(w, start, end) })
+		if err != nil {
+			return err
+		}
+	}
+	if err := writeJSON(r.trialPath(t, ".json"), t); err != nil {
+		return err
+	}
+	r.Trials = append(r.Trials, t)
+	return nil
+}
+
+// Histograms reads a trial's histograms; a failed trial has none.
+func (r *Run) Histograms(t Trial) (hdr.Bundle, error) {
+	if !t.measured() {
+		return hdr.Bundle{}, nil
+	}
+	path := r.trialPath(t, ".hlog")
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("histograms of a trial: %w", err)
+	}
+	defer f.Close()
+	bundle, err := hdr.ReadLog(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", path, ErrGarbled, err)
+	}
+	return bundle, nil
+}
+
+// WriteSummary stores the run's Document beside it.
+func (r *Run) WriteSummary() error {
+	cells, err := r.Cells()
+	if err != nil {
+		return err
+	}
+	return writeJSON(filepath.Join(r.Dir, summaryFile), NewDocument(r.Dir, cells))
+}
+
+func writeJSON(path string, value any) error {
+	return writeAtomic(path, func(w io.Writer) error {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", " ")
+		return encoder.Encode(value)
+	})
+}
+
+func readJSON(path string, into any) error {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read run: %w", err)
+	}
+	if err := json.Unmarshal(data, into); err != nil {
+		return fmt.Errorf("%s: %w: %w", path, ErrGarbled, err)
+	}
+	return nil
+}

@@ -1,0 +1,119 @@
+package results
+
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// MinBlocks is the least number of blocks that decides a prediction.
+const MinBlocks = 8
+
+// leastCoverage is the confidence that an interval must reach.
+const leastCoverage = 0.95
+
+// Estimate is a median over blocks with its exact interval: the k-th smallest
+// to the k-th largest value, with k the largest that keeps the coverage at or
+// above 95 %. With 8 blocks that is smallest to largest, 99.2 %. (benchmath's
+// interval is the shortest one, which may leave out one side's extreme.)
+type Estimate struct {
+	N              int
+	Median, Lo, Hi float64
+	Coverage       float64 // of [Lo, Hi]; 0 when so few blocks support no interval
+}
+
+// Bounded reports whether there are blocks enough for an interval.
+func (e Estimate) Bounded() bool { return e.Coverage > 0 }
+
+func (e Estimate) String() string {
+	switch {
+	case e.N == 0:
+		return "n/a"
+	case !e.Bounded():
+		return Significant(e.Median)
+	}
+	return fmt.Sprintf("%s [%s, %s]", Significant(e.Median), Significant(e.Lo), Significant(e.Hi))
+}
+
+// Ratio compares two cells block by block: the median of a[i]/b[i]. The slices
+// are parallel; a block where either side is no positive number is left out.
+func Ratio(a, b []float64) Estimate {
+	ratios := make([]float64, 0, len(a))
+	for i := range a {
+		if a[i] > 0 && b[i] > 0 {
+			ratios = append(ratios, a[i]/b[i])
+		}
+	}
+	return MedianOf(ratios)
+}
+
+// MedianOf estimates the median of one value per block.
+func MedianOf(values []float64) Estimate {
+	n := len(values)
+	if n == 0 {
+		return Estimate{}
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	e := Estimate{N: n, Median: (sorted[(n-1)/2] + sorted[n/2]) / 2}
+	for k := 1; k <= n/2; k++ {
+		coverage := orderCoverage(n, k)
+		if coverage < leastCoverage {
+			break
+		}
+		e.Lo, e.Hi, e.Coverage = sorted[k-1], sorted[n-k], coverage
+	}
+	return e
+}
+
+// orderCoverage is the probability that the k-th smallest and the k-th largest
+// of n independent values enclose their distribution's median: 1 − 2 P(X < k)
+// for X binomial with n trials of probability ½.
+func orderCoverage(n, k int) float64 {
+	below, term := 0.0, math.Exp2(-float64(n))
+	for i := range k {
+		below += term
+		term *= float64(n-i) / float64(i+1)
+	}
+	return 1 - 2*below
+}
+
+// Verdict is what the evidence says of a prediction.
+type Verdict string
+
+const (
+	Reproduced   Verdict = "reproduced"
+	Refuted      Verdict = "refuted"
+	Inconclusive Verdict = "inconclusive"
+	// Undecided: fewer than MinBlocks blocks were measured.
+	Undecided Verdict = "open"
+)
+
+// Relation compares an estimate with a threshold: one of Relations.
+type Relation string
+
+// Relations are those a prediction may use.
+var Relations = []Relation{">=", "<=", "="}
+
+// Decide says whether the whole interval lies on the predicted side of the
+// threshold, wholly on the other, or neither.
+func Decide(e Estimate, relation Relation, threshold float64) Verdict {
+	if e.N < MinBlocks || !e.Bounded() {
+		return Undecided
+	}
+	var holds, fails bool
+	switch relation {
+	case ">=":
+		holds, fails = e.Lo >= threshold, e.Hi < threshold
+	case "<=":
+		holds, fails = e.Hi <= threshold, e.Lo > threshold
+	case "=":
+		holds, fails = e.Lo == threshold && e.Hi == threshold, threshold < e.Lo || e.Hi < threshold
+	}
+	switch {
+	case holds:
+		return Reproduced
+	case fails:
+		return Refuted
+	}
+	return Inconclusive
+}

@@ -1,0 +1,209 @@
+package results
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"c10klab/internal/record"
+)
+
+// grid is a table before it is drawn as text or as Markdown.
+type grid struct {
+	title  string
+	labels []string // the columns that name a row
+	groups []group
+	rows   [][]string // labels, then each group's values in order
+}
+
+// group is a set of neighbouring columns under one heading; without columns of
+// its own it is one column.
+type group struct {
+	heading string
+	columns []string
+}
+
+func (g group) width() int { return max(1, len(g.columns)) }
+
+var shownQuantiles = []struct {
+	name string
+	q    float64
+}{{"p50", 0.5}, {"p99", 0.99}, {"p999", 0.999}}
+
+// brokerSpans are the columns of the broker's tables.
+var brokerSpans = []string{"SocketQueue+Dispatch", "RequestQueue", "LocalTime", "ResponseQueue", "ResponseSend", "Total"}
+
+const (
+	notSupported  = "n/a"
+	legend        = "p50, p99, p999 of all valid trials' merged histograms; n/a: too few samples for the percentile"
+	boundLegend   = "; ≥: a lower bound, the cell saturated"
+	limitedLegend = "; in parentheses: not valid, limited by generator or environment"
+)
+
+// Table writes the cells as text tables of at most about 160 columns: the
+// client's view, then the broker's stages for each API, then the problems.
+func Table(w io.Writer, cells []Cell) error { return writeTables(w, cells, grid.text) }
+
+// MarkdownTable writes the same tables as GitHub's Markdown.
+func MarkdownTable(w io.Writer, cells []Cell) error { return writeTables(w, cells, grid.markdown) }
+
+func writeTables(w io.Writer, cells []Cell, draw func(grid) string) error {
+	if len(cells) == 0 {
+		return nil
+	}
+	var parts []string
+	for _, g := range append([]grid{clientGrid(cells)}, brokerGrids(cells)...) {
+		parts = append(parts, draw(g))
+	}
+	_, err := io.WriteString(w, strings.Join(parts, "\n")+"\n"+notes(cells))
+	return err
+}
+
+func clientGrid(cells []Cell) grid {
+	g := newGrid("Client: rate held and latency as clients see it", cells)
+	g.addColumn("MB/s", func(c Cell) string { return figure(c, c.RateMBps > 0, c.RateMBps) })
+	g.addColumn("held", func(c Cell) string { return figure(c, c.OfferedMBps > 0, c.RateHeld()) })
+	g.addSpan(cells, "ResponseTime", "Produce")
+	g.addSpan(cells, "EndToEnd", "Fetch")
+	g.addColumn("outcome", outcomeText)
+	return g.fill(cells)
+}
+
+func brokerGrids(cells []Cell) []grid {
+	var grids []grid
+	for _, api := range []string{"Produce", "Fetch"} {
+		measured := slices.DeleteFunc(slices.Clone(cells), func(c Cell) bool { return c.Metric("Total", api) == nil })
+		if len(measured) == 0 {
+			continue
+		}
+		g := newGrid("Broker, "+api+": where requests spend their time", measured)
+		for _, span := range brokerSpans {
+			g.addSpan(measured, span, api)
+		}
+		grids = append(grids, g.fill(measured))
+	}
+	return grids
+}
+
+// builder collects columns as functions of a cell.
+type builder struct {
+	grid
+	values []func(Cell) string
+}
+
+func newGrid(title string, cells []Cell) *builder {
+	b := &builder{grid: grid{title: title}}
+	if slices.ContainsFunc(cells, func(c Cell) bool { return c.Experiment != cells[0].Experiment }) {
+		b.addLabel("experiment", func(c Cell) string { return c.Experiment })
+	}
+	for _, name := range VaryingKnobs(cells) {
+		b.addLabel(name, func(c Cell) string { return c.Knobs[name] })
+	}
+	return b
+}
+
+func (b *builder) addLabel(name string, value func(Cell) string) {
+	b.labels = append(b.labels, name)
+	b.values = append(b.values, value)
+}
+
+func (b *builder) addColumn(heading string, value func(Cell) string) {
+	b.groups = append(b.groups, group{heading: heading})
+	b.values = append(b.values, value)
+}
+
+// addSpan adds the percentiles of one span in the unit that suits it, or
+// nothing when no cell has it.
+func (b *builder) addSpan(cells []Cell, stage, api string) {
+	var p99s []float64
+	for _, c := range cells {
+		if h := c.Metric(stage, api); h != nil {
+			p99s = append(p99s, float64(h.ValueNs(0.99)))
+		}
+	}
+	if len(p99s) == 0 {
+		return
+	}
+	unit := unitFor(MedianOf(p99s).Median)
+	columns := group{heading: stage + " " + unit.name}
+	for _, shown := range shownQuantiles {
+		columns.columns = append(columns.columns, shown.name)
+		b.values = append(b.values, func(c Cell) string {
+			h := c.Metric(stage, api)
+			if h == nil {
+				return "–"
+			}
+			ns, ok := h.Quantile(shown.q)
+			text := figure(c, ok, float64(ns)/unit.ns)
+			if ok && c.LowerBounds() {
+				return "≥" + text
+			}
+			return text
+		})
+	}
+	b.groups = append(b.groups, columns)
+}
+
+func (b *builder) fill(cells []Cell) grid {
+	for _, c := range cells {
+		row := make([]string, len(b.values))
+		for i, value := range b.values {
+			row[i] = value(c)
+		}
+		b.rows = append(b.rows, row)
+	}
+	return b.grid
+}
+
+// figure prints a number so that one that does not stand is never read as one
+// that does.
+func figure(c Cell, supported bool, x float64) string {
+	switch {
+	case !supported:
+		return notSupported
+	case !c.Stands():
+		return "(" + Significant(x) + ")"
+	}
+	return Significant(x)
+}
+
+// outcomeText says the outcome and, where trials disagree, how many had which.
+func outcomeText(c Cell) string {
+	if len(c.Trials) == 1 {
+		return fmt.Sprintf("%s (n=%d)", c.Outcome, c.Trials[c.Outcome])
+	}
+	var parts []string
+	for _, outcome := range byWorth {
+		if n := c.Trials[outcome]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", outcome, n))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func notes(cells []Cell) string {
+	var b strings.Builder
+	b.WriteString("\n" + legend)
+	if slices.ContainsFunc(cells, func(c Cell) bool { return c.LowerBounds() }) {
+		b.WriteString(boundLegend)
+	}
+	if slices.ContainsFunc(cells, func(c Cell) bool { return !c.Stands() && c.Basis != record.Failed }) {
+		b.WriteString(limitedLegend)
+	}
+	b.WriteString(".\n")
+	where := map[string][]string{}
+	for _, c := range cells {
+		for _, problem := range c.Problems {
+			where[problem] = append(where[problem], c.ID)
+		}
+	}
+	for i, problem := range slices.Sorted(maps.Keys(where)) {
+		if i == 0 {
+			b.WriteString("\nProblems:\n\n")
+		}
+		fmt.Fprintf(&b, "- %s (%s)\n", problem, strings.Join(where[problem], ", "))
+	}
+	return b.String()
+}

@@ -1,0 +1,54 @@
+package results
+
+import (
+	"time"
+
+	"c10klab/internal/hdr"
+	"c10klab/internal/record"
+)
+
+// Trial is one measurement of one cell by fresh processes on a fresh directory,
+// or the reason why there is none.
+type Trial struct {
+	Experiment string            `json:"experiment"`
+	Block      int               `json:"block"` // from 1
+	Cell       string            `json:"cell"`
+	Knobs      map[string]string `json:"knobs"` // those given to the processes and the runner
+	// ConfigHash covers the knobs and the program, so that equal hashes mean
+	// interchangeable trials of a cell and block.
+	ConfigHash string         `json:"config_hash"`
+	Attempt    int            `json:"attempt"` // from 1
+	Outcome    record.Outcome `json:"outcome"`
+	Started    time.Time      `json:"started"`
+	ElapsedNs  int64          `json:"elapsed_ns"`
+	// Measurement is without its histograms, which are in the .hlog; nil if failed.
+	Measurement *record.Measurement `json:"measurement,omitempty"`
+	// OutOfRange counts durations that the histograms could not hold, by
+	// STAGE/API; the log format has no place for them.
+	OutOfRange map[string]int64 `json:"out_of_range,omitempty"`
+	Error      string           `json:"error,omitempty"`
+	LogTail    string           `json:"log_tail,omitempty"`
+}
+
+// measured reports whether the trial has histograms.
+func (t *Trial) measured() bool { return t.Measurement != nil }
+
+// detachHistograms moves the histograms out of the measurement.
+func (t *Trial) detachHistograms() hdr.Bundle {
+	if !t.measured() {
+		return nil
+	}
+	copied := *t.Measurement
+	bundle := copied.Histograms
+	copied.Histograms = nil
+	t.Measurement = &copied
+	for key, h := range bundle {
+		if n := h.OutOfRange(); n > 0 {
+			if t.OutOfRange == nil {
+				t.OutOfRange = map[string]int64{}
+			}
+			t.OutOfRange[key.String()] = n
+		}
+	}
+	return bundle
+}

@@ -1,0 +1,37 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Errors to test for with errors.Is; what is returned wraps them with the value
+// at fault. Damaged batches come as *batch.Error.
+var (
+	ErrInvalidTopic            = errors.New("invalid topic name")
+	ErrTopicExists             = errors.New("topic exists")
+	ErrInvalidPartitions       = errors.New("invalid number of partitions")
+	ErrUnknownTopicOrPartition = errors.New("unknown topic or partition")
+	ErrOffsetOutOfRange        = errors.New("offset out of range")
+	ErrBatchTooLarge           = errors.New("record batch too large")
+	ErrDirLocked               = errors.New("log dir is in use by another store")
+	ErrForeignDir              = errors.New("not a log dir of this layout")
+	ErrCorruptSegment          = errors.New("corrupt log segment")
+	ErrLogFailed               = errors.New("partition refuses writes after an I/O error")
+	ErrClosed                  = errors.New("store is closed")
+)
+
+// OffsetRangeError says which offset was asked for and which there are. It is
+// ErrOffsetOutOfRange.
+type OffsetRangeError struct {
+	Offset int64
+	Start  int64 // first offset of the log
+	End    int64 // the next offset to be written
+}
+
+func (e *OffsetRangeError) Error() string {
+	return fmt.Sprintf("%v: %d is not in [%d, %d]", ErrOffsetOutOfRange, e.Offset, e.Start, e.End)
+}
+
+// Unwrap returns ErrOffsetOutOfRange.
+func (e *OffsetRangeError) Unwrap() error { return ErrOffsetOutOfRange }

@@ -1,0 +1,82 @@
+package storage
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"c10klab/internal/batch"
+	"c10klab/internal/knob"
+)
+
+// FuzzIndexFile: whatever is in an index file, it is either refused or leads
+// into the log, in order.
+func FuzzIndexFile(f *testing.F) {
+	f.Add([]byte{0, 0, 0, 5, 0, 0, 1, 0, 0, 0, 0, 9, 0, 0, 2, 0}, int64(1000))
+	f.Add([]byte{0, 0, 0, 5, 0, 0, 1, 0}, int64(10))
+	f.Fuzz(func(t *testing.T, raw []byte, logBytes int64) {
+		path := filepath.Join(t.TempDir(), "fuzzed.index")
+		if err := os.WriteFile(path, raw, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		x, err := readOffsetIndex(path, 10, logBytes)
+		if err != nil {
+			return
+		}
+		for offset, last := int64(0), int64(0); offset < 1<<31; offset = offset*2 + 1 {
+			at := x.lookup(offset)
+			if at < last || at > 0 && at >= logBytes {
+				t.Fatalf("offset %d leads to %d after %d, in a log of %d", offset, at, last, logBytes)
+			}
+			last = at
+		}
+	})
+}
+
+// FuzzTail puts arbitrary bytes behind whole batches: recovery keeps those
+// batches, and all that is left is valid, in order and found by its offset.
+func FuzzTail(f *testing.F) {
+	const wholeBatches = 10
+	one := tenRecords(f)
+	var whole []byte
+	for i := range wholeBatches {
+		batch.AssignOffset(one, int64(10*i), 0)
+		whole = append(whole, one...)
+	}
+	f.Add(bytes.Clone(one))
+	batch.AssignOffset(one, 10*wholeBatches, 0)
+	f.Add(append(bytes.Clone(one), one[:50]...))
+	cfg := ConfigFrom(knob.NewTable(Knobs).Defaults())
+	f.Fuzz(func(t *testing.T, tail []byte) {
+		dir := t.TempDir()
+		if err := os.WriteFile(segmentPath(dir, 0), append(bytes.Clone(whole), tail...), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		seg, err := openSegment(dir, 0, 0, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer seg.release()
+		end, cut, err := seg.recover(cfg)
+		if err != nil || end < 10*wholeBatches {
+			t.Fatalf("the log ends at %d, cut %v, %v", end, cut, err)
+		}
+		content, err := os.ReadFile(seg.path)
+		if err != nil || int64(len(content)) != seg.sizeBytes || !bytes.HasPrefix(content, whole) {
+			t.Fatalf("%d bytes are left, want %d, %v", len(content), seg.sizeBytes, err)
+		}
+		seg.committedBytes.Store(seg.sizeBytes)
+		for offset := int64(0); offset < end; {
+			at, size, err := seg.locate(offset)
+			if err != nil {
+				t.Fatal(err)
+			}
+			h, err := batch.Check(content[at:])
+			if err != nil || h.LastOffset() < offset || h.SizeBytes() != size {
+				t.Fatalf("offset %d led to %d bytes at %d up to offset %d, %v", offset, size, at, h.LastOffset(), err)
+			}
+			offset = h.LastOffset() + 1
+		}
+	})
+}

@@ -1,0 +1,189 @@
+package storage
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"c10klab/internal/batch"
+)
+
+// Log is one topic-partition. All methods may be called from any thread.
+type Log struct {
+	dir      string
+	cfg      Config
+	observer Observer
+
+	// segments ascend by base offset; the last one is active. The slice is
+	// replaced, never changed, and before a segment in it is let go.
+	segments atomic.Pointer[[]*segment]
+
+	start, end, highWatermark atomic.Int64
+
+	mu     sync.Mutex // one writer at a time; readers never take it
+	closed bool
+	failed error // ErrLogFailed once set; stays
+
+	flushing syncState
+}
+
+// AppendInfo says where an append went.
+type AppendInfo struct {
+	BaseOffset     int64
+	LastOffset     int64
+	MaxTimestampMs int64
+	Batches        int
+}
+
+// StartOffset is the first offset that can be read.
+func (l *Log) StartOffset() int64 { return l.start.Load() }
+
+// EndOffset is the offset that the next record will get.
+func (l *Log) EndOffset() int64 { return l.end.Load() }
+
+// HighWatermark is the offset up to which reads see the log; with a single
+// replica it follows the end.
+func (l *Log) HighWatermark() int64 { return l.highWatermark.Load() }
+
+// Append adds one or more whole v2 batches, all or none, and writes their
+// offsets and leaderEpoch into records. Batches are checked before the
+// partition's lock is taken; a bad one fails with *batch.Error or
+// ErrBatchTooLarge and nothing is appended. One write(2) then takes place under
+// the lock and may wait for the disk. If it fails the log is as before, or, if
+// that cannot be had, refuses all further writes with ErrLogFailed. It keeps no
+// reference to records and does not allocate, rolling apart.
+func (l *Log) Append(records []byte, leaderEpoch int32) (AppendInfo, error) {
+	sum, err := inspect(records, l.cfg.MaxBatchBytes)
+	if err != nil {
+		return AppendInfo{}, fmt.Errorf("appending to %s: %w", l.dir, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.writable(); err != nil {
+		return AppendInfo{}, err
+	}
+	base := l.end.Load()
+	last := base + sum.records - 1
+	seg, err := l.segmentFor(int64(len(records)), last)
+	if err != nil {
+		return AppendInfo{}, err
+	}
+	assignOffsets(records, base, leaderEpoch)
+	if err := seg.write(records); err != nil {
+		return AppendInfo{}, l.note(err)
+	}
+	batch.Walk(records, func(h batch.Header, _ []byte) error {
+		seg.extend(h)
+		return nil
+	})
+	l.end.Store(last + 1)
+	l.advanceHighWatermark(last+1, seg)
+	return AppendInfo{BaseOffset: base, LastOffset: last, MaxTimestampMs: sum.maxTimestampMs, Batches: sum.batches}, nil
+}
+
+// appendSum is what an append needs to know of its batches beforehand.
+type appendSum struct {
+	records        int64
+	batches        int
+	maxTimestampMs int64
+}
+
+// inspect checks every batch of an append.
+func inspect(records []byte, maxBatchBytes int64) (appendSum, error) {
+	sum := appendSum{maxTimestampMs: math.MinInt64}
+	if len(records) > math.MaxInt32 {
+		return sum, fmt.Errorf("%w: %d bytes in one append, most is %d", ErrBatchTooLarge, len(records), math.MaxInt32)
+	}
+	tail, err := batch.Walk(records, func(h batch.Header, b []byte) error {
+		if maxBatchBytes > 0 && int64(len(b)) > maxBatchBytes {
+			return fmt.Errorf("%w: %d bytes, max-batch-bytes is %d", ErrBatchTooLarge, len(b), maxBatchBytes)
+		}
+		if _, err := batch.Check(b); err != nil {
+			return err
+		}
+		sum.records += int64(h.RecordCount)
+		sum.batches++
+		sum.maxTimestampMs = max(sum.maxTimestampMs, h.MaxTimestampMs)
+		return nil
+	})
+	if err == nil && (len(tail) > 0 || sum.batches == 0) {
+		_, err = batch.Check(tail) // names what is missing
+	}
+	if err == nil && sum.records > math.MaxInt32 {
+		err = fmt.Errorf("%w: %d records in one append, most is %d", ErrBatchTooLarge, sum.records, math.MaxInt32)
+	}
+	if err != nil {
+		return sum, fmt.Errorf("batch %d: %w", sum.batches, err)
+	}
+	return sum, nil
+}
+
+func assignOffsets(records []byte, next int64, leaderEpoch int32) {
+	batch.Walk(records, func(h batch.Header, b []byte) error {
+		batch.AssignOffset(b, next, leaderEpoch)
+		next += int64(h.RecordCount)
+		return nil
+	})
+}
+
+// writable fails when the log takes no more writes. Under mu.
+func (l *Log) writable() error {
+	if l.closed {
+		return fmt.Errorf("writing to %s: %w", l.dir, ErrClosed)
+	}
+	return l.failed
+}
+
+// advanceHighWatermark shows readers the log up to an offset. The bytes come
+// before the offset: a reader that sees the offset sees the bytes.
+func (l *Log) advanceHighWatermark(offset int64, seg *segment) {
+	seg.committedBytes.Store(seg.sizeBytes)
+	l.highWatermark.Store(offset)
+}
+
+// segmentFor returns the active segment, rolled if it cannot take bytes up to
+// lastOffset. Under mu.
+func (l *Log) segmentFor(bytes, lastOffset int64) (*segment, error) {
+	active := l.active()
+	if active.takes(bytes, lastOffset, l.cfg.SegmentBytes) {
+		return active, nil
+	}
+	return l.roll()
+}
+
+func (l *Log) active() *segment {
+	segments := *l.segments.Load()
+	return segments[len(segments)-1]
+}
+
+// roll closes the active segment for writing and starts the next. The index is
+// written first: whatever a crash leaves, only the last segment lacks one. Under mu.
+func (l *Log) roll() (*segment, error) {
+	began := time.Now()
+	if err := l.flushIndex(l.active()); err != nil {
+		return nil, fmt.Errorf("rolling %s: %w", l.dir, err)
+	}
+	base := l.end.Load()
+	seg, err := openSegment(l.dir, base, os.O_CREATE|os.O_EXCL, l.cfg)
+	if err != nil {
+		return nil, fmt.Errorf("rolling %s: %w", l.dir, err)
+	}
+	old := *l.segments.Load()
+	l.publish(append(old[:len(old):len(old)], seg))
+	l.observer.SegmentRolled(l.dir, base, time.Since(began))
+	return seg, nil
+}
+
+func (l *Log) publish(segments []*segment) { l.segments.Store(&segments) }
+
+func (l *Log) flushIndex(seg *segment) error {
+	began := time.Now()
+	if err := seg.index.writeFile(seg.indexPath()); err != nil {
+		return err
+	}
+	l.observer.IndexFlushed(seg.indexPath(), time.Since(began))
+	return nil
+}

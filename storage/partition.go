@@ -1,0 +1,170 @@
+package storage
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// place gives each new partition to the log dir with the fewest, ties in order.
+func (s *Store) place(name string, partitions int) []partitionDir {
+	holds := make(map[*logDir]int, len(s.dirs))
+	for _, dir := range s.dirs {
+		holds[dir] = len(dir.logs)
+	}
+	places := make([]partitionDir, partitions)
+	for i := range places {
+		dir := slices.MinFunc(s.dirs, func(a, b *logDir) int { return holds[a] - holds[b] })
+		holds[dir]++
+		places[i] = partitionDir{dir: dir, topic: name, partition: i}
+	}
+	return places
+}
+
+// createPartitions makes a topic's directories and logs at their places, the
+// highest partition first: the number of partitions can be read off what a
+// crash in between leaves. On failure it takes back what it made.
+func (s *Store) createPartitions(t *topic, places []partitionDir) error {
+	for i, place := range slices.Backward(places) {
+		log, err := s.createPartition(place, t.info.ID)
+		if err != nil {
+			for _, made := range places[i+1:] {
+				t.logs[made.partition].abandon()
+				os.RemoveAll(made.path())
+			}
+			return err
+		}
+		t.logs[place.partition] = log
+	}
+	for _, place := range places {
+		place.dir.logs = append(place.dir.logs, t.logs[place.partition])
+	}
+	return nil
+}
+
+// createPartition makes one partition; its directory appears under its name
+// only together with its metadata, by which Open knows it for one of ours.
+func (s *Store) createPartition(place partitionDir, id TopicID) (*Log, error) {
+	making, path := filepath.Join(place.dir.path, makingDir), place.path()
+	if err := os.RemoveAll(making); err != nil {
+		return nil, fmt.Errorf("removing what a crash left: %w", err)
+	}
+	if err := os.Mkdir(making, 0o755); err != nil {
+		return nil, fmt.Errorf("making partition: %w", err)
+	}
+	if err := writeMetadata(making, id); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(making, path); err != nil {
+		return nil, fmt.Errorf("making partition: %w", err)
+	}
+	log, _, err := openLog(path, s.cfg, s.observer, false)
+	if err != nil {
+		os.RemoveAll(path)
+		return nil, err
+	}
+	return log, nil
+}
+
+// load finds and opens all partitions. The store is not shared yet.
+func (s *Store) load() error {
+	found := map[string]map[int]partitionDir{}
+	for _, dir := range s.dirs {
+		places, err := dir.list()
+		if err != nil {
+			return err
+		}
+		for _, place := range places {
+			if found[place.topic] == nil {
+				found[place.topic] = map[int]partitionDir{}
+			}
+			if twin, twice := found[place.topic][place.partition]; twice {
+				return fmt.Errorf("partition is in two log dirs: %s and %s", twin.path(), place.path())
+			}
+			found[place.topic][place.partition] = place
+		}
+	}
+	topics := make(map[string]*topic, len(found))
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		t, err := s.loadTopic(name, found[name])
+		if err != nil {
+			return fmt.Errorf("loading topic %q: %w", name, err)
+		}
+		topics[name] = t
+	}
+	s.topics.Store(&topics)
+	return nil
+}
+
+func (s *Store) loadTopic(name string, places map[int]partitionDir) (*topic, error) {
+	partitions := slices.Max(slices.Collect(maps.Keys(places))) + 1
+	t := &topic{info: TopicInfo{Name: name, Partitions: partitions}, logs: make([]*Log, partitions)}
+	id, err := topicID(places)
+	if err != nil {
+		return nil, err
+	}
+	t.info.ID = id
+	empty := true
+	for _, i := range slices.Sorted(maps.Keys(places)) {
+		place := places[i]
+		log, cut, err := openLog(place.path(), s.cfg, s.observer, place.dir.clean)
+		if err != nil {
+			return nil, err
+		}
+		if cut != nil {
+			s.cuts = append(s.cuts, *cut)
+		}
+		t.logs[i] = log
+		place.dir.logs = append(place.dir.logs, log)
+		empty = empty && log.EndOffset() == 0
+	}
+	return t, s.complete(t, empty)
+}
+
+// complete makes the partitions that an interrupted CreateTopic did not get to.
+// Nothing can have been written to such a topic; in one with records, a missing
+// partition is a missing log dir.
+func (s *Store) complete(t *topic, empty bool) error {
+	var missing []partitionDir
+	for i, place := range s.place(t.info.Name, t.info.Partitions) {
+		if t.logs[i] == nil {
+			missing = append(missing, place)
+		}
+	}
+	if len(missing) > 0 && !empty {
+		return fmt.Errorf("partition %d is in none of the log dirs", missing[0].partition)
+	}
+	return s.createPartitions(t, missing)
+}
+
+// topicID reads the id that all of a topic's partitions share and gives it, or a
+// new one, to those that have none.
+func topicID(places map[int]partitionDir) (TopicID, error) {
+	var shared TopicID
+	var owner string
+	var without []partitionDir
+	for _, place := range places {
+		id, found, err := readMetadata(place.path())
+		switch {
+		case err != nil:
+			return shared, err
+		case !found:
+			without = append(without, place)
+		case owner != "" && id != shared:
+			return shared, fmt.Errorf("%s has topic id %v, %s has %v", owner, shared, place.path(), id)
+		default:
+			shared, owner = id, place.path()
+		}
+	}
+	if owner == "" {
+		shared = newTopicID()
+	}
+	for _, place := range without {
+		if err := writeMetadata(place.path(), shared); err != nil {
+			return shared, err
+		}
+	}
+	return shared, nil
+}

@@ -1,0 +1,139 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+
+	"c10klab/internal/batch"
+)
+
+const (
+	logSuffix   = ".log"
+	indexSuffix = ".index"
+)
+
+// segment is one log file and its index. Its writer is whoever holds the log's
+// append lock; readers see the bytes below committed.
+type segment struct {
+	base int64
+	path string
+	file *os.File
+	fd   int // file's, kept apart because readers pass it to system calls
+
+	index         *offsetIndex
+	intervalBytes int64
+
+	sizeBytes      int64 // written; the writer's
+	unindexedBytes int64 // written since the last index entry; the writer's
+
+	committedBytes atomic.Int64 // below the high watermark
+	references     atomic.Int32 // the log's own, and one per Slice or read under way
+}
+
+// segmentPath names a segment's log file as Kafka does.
+func segmentPath(dir string, base int64) string {
+	return filepath.Join(dir, fmt.Sprintf("%020d%s", base, logSuffix))
+}
+
+// segmentBase reads the base offset from a file name; false if it is not that
+// of a segment's log file.
+func segmentBase(name string) (base int64, ok bool) {
+	digits, found := strings.CutSuffix(name, logSuffix)
+	if !found || len(digits) != 20 {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, 10, 63)
+	return int64(n), err == nil
+}
+
+// openSegment opens a segment's log file without its index; flags are added to
+// O_RDWR. The caller owns the one reference.
+func openSegment(dir string, base int64, flags int, cfg Config) (*segment, error) {
+	path := segmentPath(dir, base)
+	file, err := os.OpenFile(path, os.O_RDWR|flags, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("opening segment: %w", err)
+	}
+	info, err := file.Stat()
+	if err == nil && info.Size() > math.MaxInt32 {
+		err = fmt.Errorf("%w: %s has %d bytes, most is %d", ErrCorruptSegment, path, info.Size(), math.MaxInt32)
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening segment: %w", err), file.Close())
+	}
+	s := &segment{
+		base: base, path: path, file: file, fd: int(file.Fd()),
+		index: newOffsetIndex(indexRoom(cfg)), intervalBytes: cfg.IndexIntervalBytes,
+		sizeBytes: info.Size(),
+	}
+	s.references.Store(1)
+	return s, nil
+}
+
+// indexRoom is how many index entries a segment of the configured size needs.
+func indexRoom(cfg Config) int64 { return cfg.SegmentBytes/cfg.IndexIntervalBytes + 1 }
+
+func (s *segment) indexPath() string { return strings.TrimSuffix(s.path, logSuffix) + indexSuffix }
+
+// acquire takes a reference; false if the segment has been let go.
+func (s *segment) acquire() bool {
+	for {
+		n := s.references.Load()
+		if n == 0 {
+			return false
+		}
+		if s.references.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+// release gives a reference back; the last one closes the file.
+func (s *segment) release() error {
+	switch n := s.references.Add(-1); {
+	case n < 0:
+		panic("storage: " + s.path + " was released more often than acquired")
+	case n == 0:
+		return s.file.Close()
+	}
+	return nil
+}
+
+// write puts whole batches at the segment's end. On failure the segment is as
+// long as before; if even that cannot be had, the error is ErrLogFailed.
+func (s *segment) write(records []byte) error {
+	_, err := s.file.WriteAt(records, s.sizeBytes)
+	if err == nil {
+		return nil
+	}
+	err = fmt.Errorf("appending %d bytes at position %d: %w", len(records), s.sizeBytes, err)
+	if undo := s.file.Truncate(s.sizeBytes); undo != nil {
+		return fmt.Errorf("%w: %w; taking it back: %w", ErrLogFailed, err, undo)
+	}
+	return err
+}
+
+// extend accounts for one batch that now lies at the segment's end.
+func (s *segment) extend(h batch.Header) {
+	if s.unindexedBytes > s.intervalBytes {
+		s.index.add(int32(h.LastOffset()-s.base), int32(s.sizeBytes))
+		s.unindexedBytes = 0
+	}
+	s.sizeBytes += int64(h.SizeBytes())
+	s.unindexedBytes += int64(h.SizeBytes())
+}
+
+// takes reports whether the segment has room for more bytes up to lastOffset:
+// in size, in index entries, and in an index entry's 31 bits.
+func (s *segment) takes(bytes int64, lastOffset int64, segmentBytes int64) bool {
+	if lastOffset-s.base > math.MaxInt32 {
+		return false
+	}
+	return s.sizeBytes == 0 || s.sizeBytes+bytes <= segmentBytes && !s.index.full()
+}

@@ -1,0 +1,172 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+)
+
+// Store is a set of topic-partitions over one or more log dirs. All methods may
+// be called from any thread.
+type Store struct {
+	cfg      Config
+	observer Observer
+	cuts     []Cut
+
+	topics atomic.Pointer[map[string]*topic] // replaced, never changed
+
+	mu     sync.Mutex // one change of topics, or Close, at a time
+	dirs   []*logDir
+	closed bool
+}
+
+type topic struct {
+	info TopicInfo
+	logs []*Log
+}
+
+// Open makes and locks the log dirs and loads what is in them. Where the last
+// stop was not clean it checks the last segment of each partition and cuts off a
+// damaged tail; Cuts and observer (which may be nil) say what. It fails with
+// ErrDirLocked if another store, here or in another process, has a directory
+// open, and with ErrForeignDir if one holds something else.
+func Open(dirs []string, cfg Config, observer Observer) (_ *Store, err error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	if len(dirs) == 0 {
+		return nil, errors.New("storage: no log dir was given")
+	}
+	if observer == nil {
+		observer = silent{}
+	}
+	s := &Store{cfg: cfg, observer: observer}
+	s.topics.Store(&map[string]*topic{})
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.Abandon())
+		}
+	}()
+	for _, path := range dirs {
+		dir, err := openDir(path)
+		if err != nil {
+			return nil, err
+		}
+		s.dirs = append(s.dirs, dir)
+	}
+	if err := s.load(); err != nil {
+		return nil, err
+	}
+	for _, dir := range s.dirs {
+		if err := dir.setClean(false); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Cuts are the damaged tails that Open removed.
+func (s *Store) Cuts() []Cut { return s.cuts }
+
+// Topics lists the topics by name.
+func (s *Store) Topics() []TopicInfo {
+	var infos []TopicInfo
+	for _, t := range *s.topics.Load() {
+		infos = append(infos, t.info)
+	}
+	slices.SortFunc(infos, func(a, b TopicInfo) int { return strings.Compare(a.Name, b.Name) })
+	return infos
+}
+
+// Topic describes one topic; false if there is none of that name.
+func (s *Store) Topic(name string) (TopicInfo, bool) {
+	if t, found := (*s.topics.Load())[name]; found {
+		return t.info, true
+	}
+	return TopicInfo{}, false
+}
+
+// Log returns a topic-partition's log, valid until Close, or
+// ErrUnknownTopicOrPartition. It takes no lock and does not allocate.
+func (s *Store) Log(topic string, partition int32) (*Log, error) {
+	if t, found := (*s.topics.Load())[topic]; found && partition >= 0 && int(partition) < len(t.logs) {
+		return t.logs[partition], nil
+	}
+	return nil, fmt.Errorf("%w: %q partition %d", ErrUnknownTopicOrPartition, topic, partition)
+}
+
+// CreateTopic makes a topic, its partitions spread over the log dirs. It fails
+// with ErrInvalidTopic, ErrTopicExists or ErrInvalidPartitions; on any failure
+// nothing of the topic is left.
+func (s *Store) CreateTopic(name string, partitions int) error {
+	if err := CheckTopicName(name); err != nil {
+		return err
+	}
+	if partitions < 1 || partitions > MaxPartitions {
+		return fmt.Errorf("%w: %d for topic %q, want 1 to %d", ErrInvalidPartitions, partitions, name, MaxPartitions)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return fmt.Errorf("creating topic %q: %w", name, ErrClosed)
+	}
+	if _, found := s.Topic(name); found {
+		return fmt.Errorf("%w: %q", ErrTopicExists, name)
+	}
+	t := &topic{info: TopicInfo{Name: name, ID: newTopicID(), Partitions: partitions}, logs: make([]*Log, partitions)}
+	if err := s.createPartitions(t, s.place(name, partitions)); err != nil {
+		return fmt.Errorf("creating topic %q: %w", name, err)
+	}
+	topics := maps.Clone(*s.topics.Load())
+	topics[name] = t
+	s.topics.Store(&topics)
+	return nil
+}
+
+// Close ends the store's life cleanly: appends are refused from now on, what was
+// appended is forced to the device, indexes are written, directories marked as
+// cleanly stopped and unlocked. A directory with a partition that failed is not
+// marked, so that the next Open checks it. Slices stay readable until released.
+func (s *Store) Close() error {
+	return s.end(func(dir *logDir) error {
+		var errs []error
+		for _, log := range dir.logs {
+			errs = append(errs, log.close())
+		}
+		if err := errors.Join(errs...); err != nil {
+			return fmt.Errorf("closing log dir %s: %w", dir.path, err)
+		}
+		return dir.setClean(true)
+	})
+}
+
+// Abandon ends the store's life as kill -9 would: descriptors are closed and
+// directories unlocked, nothing is flushed or marked. It is for data that nobody
+// will read again, where Close would wait for the disk, and for crash tests.
+func (s *Store) Abandon() error {
+	return s.end(func(dir *logDir) error {
+		for _, log := range dir.logs {
+			log.abandon()
+		}
+		return nil
+	})
+}
+
+// end stops each directory by the given means; the second end does nothing.
+func (s *Store) end(stop func(*logDir) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	var errs []error
+	for _, dir := range s.dirs {
+		errs = append(errs, stop(dir), dir.unlock())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,64 @@
+package storage
+
+import (
+	"fmt"
+	"io"
+
+	"golang.org/x/sys/unix"
+
+	"c10klab/internal/batch"
+)
+
+// windowBytes is how much of the log a header walk reads at a time: the batches
+// that lie between two index entries at the default interval.
+const windowBytes = 4096
+
+// headerWalk steps through batch headers without reading what lies between. It
+// lives on its user's stack.
+type headerWalk struct {
+	segment    *segment
+	next       int64 // position of the header to read
+	limitBytes int64
+	windowAt   int64
+	filled     int
+	window     [windowBytes]byte
+}
+
+// advance returns the next batch's header and position; io.EOF at the limit.
+func (w *headerWalk) advance() (h batch.Header, positionBytes int64, err error) {
+	if w.next >= w.limitBytes {
+		return batch.Header{}, 0, io.EOF
+	}
+	if w.next < w.windowAt || w.next+batch.HeaderBytes > w.windowAt+int64(w.filled) {
+		if err := w.fill(); err != nil {
+			return batch.Header{}, 0, err
+		}
+	}
+	h, err = batch.ReadHeader(w.window[w.next-w.windowAt : w.filled])
+	if err != nil {
+		return batch.Header{}, 0, fmt.Errorf("%w: %s at position %d: %w", ErrCorruptSegment, w.segment.path, w.next, err)
+	}
+	positionBytes = w.next
+	w.next += int64(h.SizeBytes())
+	return h, positionBytes, nil
+}
+
+func (w *headerWalk) fill() error {
+	want := min(windowBytes, w.limitBytes-w.next)
+	n, err := pread(w.segment.fd, w.window[:want], w.next)
+	if err != nil {
+		return fmt.Errorf("reading %s at position %d: %w", w.segment.path, w.next, err)
+	}
+	w.windowAt, w.filled = w.next, n
+	return nil
+}
+
+// pread is pread(2), retried when a signal interrupts it.
+func pread(fd int, b []byte, positionBytes int64) (int, error) {
+	for {
+		n, err := unix.Pread(fd, b, positionBytes)
+		if err != unix.EINTR {
+			return n, err
+		}
+	}
+}
