@@ -76,7 +76,7 @@ func (r *runner) measure(ctx context.Context, knobs map[string]string, dir strin
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the trial was still running after %v", limit))
 	defer cancel()
 	const anyPort = "127.0.0.1:0"
-	serve := []string{"serve", "--listen", anyPort, "--admin", anyPort, "--data", dir}
+	serve := []string{"serve", "--discard-data", "--listen", anyPort, "--admin", anyPort, "--data", dir}
 	s, err := startServer(ctx, r.cfg.Binary, append(serve, flags(r.cfg.ServerKnobs, knobs)...), log)
 	if err != nil {
 		return nil, err

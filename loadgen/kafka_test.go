@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -118,9 +119,22 @@ func TestTopicWithTooFewPartitionsIsRefused(t *testing.T) {
 	}
 }
 
-func TestBatchTooSmallForARecordIsRefused(t *testing.T) {
-	if text := runError(t, context.Background(), kafkaConfig(t, "127.0.0.1:1", "batch-bytes", "50")); !strings.Contains(text, "batch-bytes") {
-		t.Errorf("%q names no knob", text)
+func TestImpossibleBatchesAreRefused(t *testing.T) {
+	for _, size := range []string{"50", "100MiB"} {
+		if text := runError(t, context.Background(), kafkaConfig(t, "127.0.0.1:1", "batch-bytes", size)); !strings.Contains(text, "batch-bytes") {
+			t.Errorf("%s: %q names no knob", size, text)
+		}
+	}
+}
+
+func TestBrokerWithoutAnApiIsRefused(t *testing.T) {
+	s := startFake(t, func(conn net.Conn, frame []byte) bool {
+		resp := kmsg.NewPtrApiVersionsResponse()
+		_, err := conn.Write(framed(resp.AppendTo(frame[8:12:12])))
+		return err == nil
+	})
+	if text := runError(t, context.Background(), kafkaConfig(t, s.addr)); !strings.Contains(text, "does not speak") {
+		t.Errorf("%q does not say what is missing", text)
 	}
 }
 

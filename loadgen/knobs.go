@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"c10klab/internal/kafka"
 	"c10klab/internal/knob"
 	"c10klab/internal/osthread"
 )
@@ -33,7 +34,7 @@ var Knobs = []knob.Knob{
 	{Name: "schedule", Kind: knob.Choice, Choices: []string{Constant, Poisson}, Default: Poisson, Meaning: "when requests fall due: evenly spaced, or independent of each other"},
 	{Name: "seed", Kind: knob.Int, Default: "1", Meaning: "seed of the schedule; the same seed gives the same arrivals"},
 	{Name: "in-flight", Kind: knob.Int, Unit: "requests", Default: "1", Min: 1, Max: 1e5, Meaning: "unanswered requests that a producer connection may have"},
-	{Name: "batch-bytes", Kind: knob.Bytes, Default: "64KiB", Min: 1, Meaning: "record batch of one produce request, header included"},
+	{Name: "batch-bytes", Kind: knob.Bytes, Default: "64KiB", Min: 1, Max: kafka.MaxFrameBytes, Meaning: "record batch of one produce request, header included"},
 	{Name: "record-bytes", Kind: knob.Bytes, Default: "1KiB", Min: 1, Meaning: "value of one record"},
 	{Name: "acks", Kind: knob.Choice, Choices: []string{"0", "1", "-1"}, Default: "1", Meaning: "Kafka's acks; with 0 a request is done when its last byte is accepted and has no ResponseTime"},
 	{Name: "topic", Kind: knob.Text, Default: "c10klab", Meaning: "topic to write and read, created if missing"},
@@ -42,7 +43,7 @@ var Knobs = []knob.Knob{
 	{Name: "consumer-connections", Kind: knob.Int, Unit: "connections", Default: "10", Min: 1, Max: 1e5, Meaning: "connections of the consumers, each with partitions of its own and one fetch in flight"},
 	{Name: "fetch-max-bytes", Kind: knob.Bytes, Default: "1MiB", Min: 1, Max: 1 << 30, Meaning: "most record bytes asked for per partition and per fetch response"},
 	{Name: "fetch-min-bytes", Kind: knob.Bytes, Default: "1", Max: 1 << 30, Meaning: "record bytes that a fetch waits for"},
-	{Name: "fetch-max-wait", Kind: knob.Duration, Default: "500ms", Meaning: "how long a fetch waits for fetch-min-bytes"},
+	{Name: "fetch-max-wait", Kind: knob.Duration, Default: "500ms", Max: 3600, Meaning: "how long a fetch waits for fetch-min-bytes"},
 	{Name: "fetch-rate", Kind: knob.Float, Unit: "MB/s", Default: "0", Meaning: "cap on what lagging consumers read together, in 10⁶ bytes a second; 0: none"},
 	{Name: "echo-bytes", Kind: knob.Bytes, Default: "64", Min: correlationBytes, Max: 64 << 20, Meaning: "payload of an echo frame, without its 4-byte length"},
 	{Name: "warm-up", Kind: knob.Duration, Default: "2s", Meaning: "load before the measured window"},

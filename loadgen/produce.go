@@ -53,7 +53,11 @@ func newProduce(cfg Config, wall *clock.Offset) (*produce, error) {
 
 	p := &produce{request: request, template: template, partitions: cfg.Partitions, wall: wall}
 	const recordsLengthBytes, partitionBytes = 4, 4
-	p.recordsAt = len(p.newFrame()) - template.SizeBytes() // the records end the frame
+	frameBytes := len(p.newFrame())
+	if payload := frameBytes - kafka.PrefixBytes; payload > kafka.MaxFrameBytes {
+		return nil, fmt.Errorf("knob batch-bytes: a request of %d bytes is above Kafka's limit of %d", payload, kafka.MaxFrameBytes)
+	}
+	p.recordsAt = frameBytes - template.SizeBytes() // the records end the frame
 	p.partitionAt = p.recordsAt - recordsLengthBytes - partitionBytes
 	return p, nil
 }

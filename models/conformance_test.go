@@ -179,12 +179,12 @@ func TestSeveralInFlightAreAnsweredInOrder(t *testing.T) {
 		c.expect(1, nil)
 		c.expect(2, nil)
 		mix(b, c, 20)
-	}, "in-flight=8")
+	}, "max-in-flight=8")
 }
 
 func TestHandlersThatWriteKeepOrder(t *testing.T) {
 	everyCombination(t, func(t *testing.T, b *bench) { mix(b, b.dial(), 20) }, "response-writer=handler")
-	everyCombination(t, func(t *testing.T, b *bench) { mix(b, b.dial(), 20) }, "response-writer=handler", "in-flight=8")
+	everyCombination(t, func(t *testing.T, b *bench) { mix(b, b.dial(), 20) }, "response-writer=handler", "max-in-flight=8")
 }
 
 func TestFramesArriveByteByByte(t *testing.T) {
@@ -305,13 +305,14 @@ func TestImpossibleFrameLengthClosesOnlyItsConnection(t *testing.T) {
 }
 
 func TestCallbacksComeInRequestOrderAfterSending(t *testing.T) {
-	everyCombination(t, testCallbackOrder, "in-flight=4")
-	everyCombination(t, testCallbackOrder, "in-flight=4", "response-writer=handler")
+	everyCombination(t, testCallbackOrder, "max-in-flight=4")
+	everyCombination(t, testCallbackOrder, "max-in-flight=4", "response-writer=handler")
 }
 
 func testCallbackOrder(t *testing.T, b *bench) {
 	sent := make(chan uint32, 100)
-	b.service.answered = func(tag uint32) { sent <- tag }
+	send := func(tag uint32) { sent <- tag }
+	b.service.answered.Store(&send)
 	c := b.dial()
 	var all []byte
 	for tag := range uint32(40) {
@@ -364,7 +365,7 @@ func TestStopUnderLoadAnswersEveryAcceptedRequest(t *testing.T) {
 		if handled := int(b.service.handled.Load()); total != handled {
 			t.Errorf("%d requests were handled, %d answers arrived", handled, total)
 		}
-	}, "in-flight=1")
+	}, "max-in-flight=1")
 }
 
 // loadUntilClosed keeps one request under way and reports the answers it got.
@@ -496,7 +497,7 @@ func TestRefusedPairsSayWhy(t *testing.T) {
 	cases := []struct{ settings, want string }{
 		{"model=thread-per-connection,send=pool", "thread of its own"},
 		{"model=goroutine-per-connection,send=pool", "thread of its own"},
-		{"model=thread-per-connection,in-flight=2", "one request at a time"},
+		{"model=thread-per-connection,max-in-flight=2", "one request at a time"},
 		{"model=reactor,response-writer=handler", "no handler threads"},
 		{"model=loop-per-thread,response-writer=handler", "no handler threads"},
 	}

@@ -144,7 +144,7 @@ func onePerConnection(c Config) error {
 	case send.offload != nil:
 		return &RefusedError{c.Model, "send=" + c.Send, "each connection has a thread of its own already, which would only wait for the send thread"}
 	case c.InFlight > 1:
-		return &RefusedError{c.Model, fmt.Sprintf("in-flight=%d", c.InFlight), "a connection's thread serves one request at a time"}
+		return &RefusedError{c.Model, fmt.Sprintf("max-in-flight=%d", c.InFlight), "a connection's thread serves one request at a time"}
 	}
 	return withoutHandlerThreads(c)
 }

@@ -32,7 +32,7 @@ type testService struct {
 	file     *countedFile
 	gate     chan struct{}
 	handled  atomic.Int64
-	answered func(tag uint32) // called after a response was sent; may be nil
+	answered atomic.Pointer[func(tag uint32)] // called after a response was sent
 }
 
 func (s *testService) Classify(frame []byte) stage.Class {
@@ -54,9 +54,9 @@ func (s *testService) Handle(j *Job) {
 	op, tag, rest := frame[0], frame[1:tagBytes], frame[tagBytes:]
 	r := j.Response()
 	r.Buf = append(r.Buf, tag...)
-	if s.answered != nil {
+	if answered := s.answered.Load(); answered != nil {
 		number := binary.BigEndian.Uint32(tag)
-		r.AfterSent(func() { s.answered(number) })
+		r.AfterSent(func() { (*answered)(number) })
 	}
 	switch op {
 	case opEcho:

@@ -9,15 +9,14 @@ import (
 )
 
 // logAxis makes a logarithmic axis of durations in ns whose ends are round and
-// enclose [lowNs, highNs], both above 0.
-func logAxis(axis *plot.Axis, label string, lowNs, highNs float64) {
-	axis.Label.Text = label
+// enclose [lowNs, highNs], both above 0, with at most maxLabels labelled ticks.
+func logAxis(axis *plot.Axis, lowNs, highNs float64, maxLabels int) {
 	axis.Scale = plot.LogScale{}
 	axis.Min, axis.Max = roundDown(lowNs), roundUp(highNs)
 	if axis.Min == axis.Max {
 		axis.Max = roundUp(axis.Max * 1.01)
 	}
-	axis.Tick.Marker = plot.ConstantTicks(durationTicks(axis.Min, axis.Max))
+	axis.Tick.Marker = plot.ConstantTicks(durationTicks(axis.Min, axis.Max, maxLabels))
 }
 
 var roundSteps = []float64{1, 2, 5, 10}
@@ -43,27 +42,40 @@ func roundUp(ns float64) float64 {
 	return 10 * decade
 }
 
-// labelEveryStep is the widest range, as a ratio, that still has room for a
-// label at 1, 2 and 5 of each decade.
-const labelEveryStep = 60
+// labelDensities say, from the densest on, which ticks at step × 10^decade get a
+// label.
+var labelDensities = []func(step, decade int) bool{
+	func(step, _ int) bool { return step == 1 || step == 2 || step == 5 },
+	func(step, _ int) bool { return step == 1 },
+	func(step, decade int) bool { return step == 1 && decade%2 == 0 },
+	func(step, decade int) bool { return step == 1 && decade%3 == 0 },
+}
 
-func durationTicks(low, high float64) []plot.Tick {
-	var ticks []plot.Tick
-	for decade := roundDown(low) / 10; decade <= high; decade *= 10 {
-		decade = math.Pow(10, math.Floor(math.Log10(decade)+1e-9))
-		for step := 1.0; step < 10; step++ {
-			value := step * decade
-			labelled := step == 1 || (high/low <= labelEveryStep && (step == 2 || step == 5))
-			tick := plot.Tick{Value: value}
-			if labelled {
-				tick.Label = durationLabel(value)
-			}
-			if value >= low*0.999 && value <= high*1.001 {
+// durationTicks puts a tick at 1 to 9 of each decade and labels as many as
+// maxLabels allows.
+func durationTicks(low, high float64, maxLabels int) []plot.Tick {
+	const rounding = 1e-9
+	for _, labelled := range labelDensities {
+		var ticks []plot.Tick
+		labels := 0
+		for decade := int(math.Floor(math.Log10(low) + rounding)); math.Pow10(decade) <= high; decade++ {
+			for step := 1; step < 10; step++ {
+				tick := plot.Tick{Value: float64(step) * math.Pow10(decade)}
+				if tick.Value < low*(1-rounding) || tick.Value > high*(1+rounding) {
+					continue
+				}
+				if labelled(step, decade) {
+					tick.Label = durationLabel(tick.Value)
+					labels++
+				}
 				ticks = append(ticks, tick)
 			}
 		}
+		if labels <= maxLabels {
+			return ticks
+		}
 	}
-	return ticks
+	return nil
 }
 
 func durationLabel(ns float64) string {

@@ -3,6 +3,7 @@ package plots
 import (
 	"image/color"
 	"math"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -10,15 +11,12 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// verticalText turns a label of a Y axis, in radians.
-const verticalText = math.Pi / 2
-
 // hdrAxis is the position of a quantile on the HDR axis: how many times the
 // share beyond it fell to a tenth.
 func hdrAxis(quantile float64) float64 { return -math.Log10(1 - quantile) }
 
 var hdrTicks = []plot.Tick{
-	{Value: hdrAxis(0), Label: "0 %"}, {Value: hdrAxis(0.5), Label: "50 %"}, {Value: hdrAxis(0.9), Label: "90 %"},
+	{Value: hdrAxis(0.5), Label: "50 %"}, {Value: hdrAxis(0.9), Label: "90 %"},
 	{Value: hdrAxis(0.99), Label: "99 %"}, {Value: hdrAxis(0.999), Label: "99.9 %"},
 	{Value: hdrAxis(0.9999), Label: "99.99 %"}, {Value: hdrAxis(0.99999), Label: "99.999 %"},
 }
@@ -29,11 +27,11 @@ func curveFigure(experiment string, s source) (figure, bool) {
 	levels := s.levels()
 	all := make([][]curve, len(levels))
 	low, high, last := math.Inf(1), math.Inf(-1), 0.0
-	invalid := false
+	var outcomes []string
 	for i, level := range levels {
 		all[i] = s.curves("ResponseTime", "Produce", level)
 		for _, c := range all[i] {
-			invalid = invalid || !c.stands
+			outcomes = withOutcome(outcomes, c.stands, c.outcome)
 			for _, point := range c.points {
 				ns := float64(point.ValueNs)
 				low, high, last = min(low, ns), max(high, ns), max(last, hdrAxis(point.Quantile))
@@ -44,27 +42,38 @@ func curveFigure(experiment string, s source) (figure, bool) {
 		return figure{}, false
 	}
 	styles := s.lineStyles()
-	line := make([]*plot.Plot, len(levels))
+	line := make([]*panelPlot, len(levels))
 	for i, level := range levels {
-		line[i] = curvePlot("consumers: "+level, all[i], styles)
-		logAxis(&line[i].Y, "", low*0.97, high*1.03)
+		line[i] = &panelPlot{Plot: curvePlot(all[i], styles), title: "consumers: " + level + "  " + counts(all[i]), foot: "share of requests at most this slow"}
+		logAxis(&line[i].Y, low*0.97, high*1.03, 10)
 		line[i].X.Max = last * 1.03
 		if i == 0 {
-			line[i].Y.Label.Text = "response time, log scale"
+			line[i].side = "response time, log scale"
 		}
 	}
 	return figure{
 		width: vg.Length(len(levels))*6.2*vg.Inch + 0.4*vg.Inch, height: 6.2 * vg.Inch,
 		title:  experiment + ": response time of Produce by percentile",
 		notes:  []string{"from due until answered, all trials of a cell merged; each curve ends at its last sample but one"},
-		plots:  [][]*plot.Plot{line},
-		legend: curveLegend(s.labels(), styles, invalid),
+		panels: [][]*panelPlot{line},
+		legend: curveLegend(s.labels(), styles, outcomes),
 	}, true
 }
 
-func curvePlot(title string, curves []curve, styles map[string]draw.LineStyle) *plot.Plot {
-	p := newPlot(title)
-	p.X.Label.Text = "share of requests at most this slow"
+// counts says how many requests the curves of a panel have.
+func counts(curves []curve) string {
+	least, most := int64(math.MaxInt64), int64(0)
+	for _, c := range curves {
+		least, most = min(least, c.count), max(most, c.count)
+	}
+	if from, to := countLabel(least), countLabel(most); from != to {
+		return "(n = " + from + " to " + to + " per curve)"
+	}
+	return "(n = " + countLabel(most) + " per curve)"
+}
+
+func curvePlot(curves []curve, styles map[string]draw.LineStyle) *plot.Plot {
+	p := newPlot()
 	p.X.Min = 0
 	p.X.Tick.Marker = plot.ConstantTicks(hdrTicks)
 	p.Add(verticalGrid{}, horizontalGrid{})
@@ -94,17 +103,17 @@ func (s source) lineStyles() map[string]draw.LineStyle {
 // faint marks a line whose numbers do not stand.
 func faint(s draw.LineStyle) draw.LineStyle {
 	c := color.NRGBAModel.Convert(s.Color).(color.NRGBA)
-	c.A = 90
-	return draw.LineStyle{Color: c, Width: 0.8, Dashes: []vg.Length{1, 2}}
+	c.A = 170
+	return draw.LineStyle{Color: c, Width: 1.2, Dashes: []vg.Length{1, 2}}
 }
 
-func curveLegend(labels []string, styles map[string]draw.LineStyle, invalid bool) []legendEntry {
+func curveLegend(labels []string, styles map[string]draw.LineStyle, outcomes []string) []legendEntry {
 	var entries []legendEntry
 	for _, label := range labels {
 		entries = append(entries, lineEntry(label, styles[label]))
 	}
-	if invalid {
-		entries = append(entries, lineEntry("faint and dotted: not valid", faint(draw.LineStyle{Color: black})))
+	if len(outcomes) > 0 {
+		entries = append(entries, lineEntry("dotted: "+strings.Join(outcomes, ", "), faint(draw.LineStyle{Color: black})))
 	}
 	return entries
 }

@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
@@ -26,8 +25,8 @@ const (
 type figure struct {
 	width, height vg.Length
 	title         string
-	notes         []string // lines under the title
-	plots         [][]*plot.Plot
+	notes         []string       // lines under the title
+	panels        [][]*panelPlot // by row and column; nil leaves a gap
 	legend        []legendEntry
 }
 
@@ -36,6 +35,10 @@ type legendEntry struct {
 	text   string
 	sample func(c *draw.Canvas, centre vg.Point)
 }
+
+// fontFamily names, for viewers of an SVG without the font it was laid out in,
+// others with the same widths.
+const fontFamily = "font-family:Liberation Sans,Arial,Helvetica,sans-serif;"
 
 const (
 	sampleWidth = vg.Length(34)
@@ -54,14 +57,8 @@ func (f figure) draw(c draw.Canvas) {
 	}
 	c.Max.Y -= 6
 	c.Min.Y += f.drawLegend(c)
-	tiles := draw.Tiles{Rows: len(f.plots), Cols: len(f.plots[0]), PadX: 16, PadY: 12}
-	canvases := plot.Align(f.plots, tiles, c)
-	for y, line := range f.plots {
-		for x, p := range line {
-			if p != nil {
-				p.Draw(canvases[y][x])
-			}
-		}
+	for _, placed := range align(f.panels, c) {
+		placed.draw()
 	}
 }
 
@@ -82,7 +79,7 @@ func (f figure) drawLegend(c draw.Canvas) vg.Length {
 	for i, line := range lines {
 		at := vg.Point{X: c.Min.X, Y: c.Min.Y + legendLine*(vg.Length(len(lines)-1-i)+0.5)}
 		for _, entry := range line {
-			entry.sample(&c, vg.Point{X: at.X + sampleWidth/2, Y: at.Y})
+			entry.sample(&c, vg.Point{X: at.X + sampleWidth/2, Y: at.Y - 1.5})
 			c.FillText(text, vg.Point{X: at.X + sampleWidth + 4, Y: at.Y}, entry.text)
 			at.X += sampleWidth + text.Width(entry.text) + legendGap
 		}
@@ -97,12 +94,13 @@ func (f figure) save(base string) ([]string, error) {
 	svg := vgsvg.New(f.width, f.height)
 	f.draw(draw.New(svg))
 	var names []string
-	for suffix, content := range map[string]io.WriterTo{".png": png, ".svg": svg} {
+	for suffix, canvas := range map[string]io.WriterTo{".png": png, ".svg": svg} {
 		var b bytes.Buffer
-		if _, err := content.WriteTo(&b); err != nil {
+		if _, err := canvas.WriteTo(&b); err != nil {
 			return nil, fmt.Errorf("draw %s%s: %w", base, suffix, err)
 		}
-		if err := os.WriteFile(base+suffix, b.Bytes(), 0o644); err != nil {
+		content := bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans;"), []byte(fontFamily))
+		if err := os.WriteFile(base+suffix, content, 0o644); err != nil {
 			return nil, fmt.Errorf("store figure: %w", err)
 		}
 		names = append(names, base+suffix)

@@ -78,10 +78,11 @@ func (horizontalGrid) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
+// labelled lists the labelled ticks that the axis line does not cover.
 func labelled(axis plot.Axis) []float64 {
 	var values []float64
 	for _, tick := range axis.Tick.Marker.Ticks(axis.Min, axis.Max) {
-		if !tick.IsMinor() {
+		if !tick.IsMinor() && tick.Value > axis.Min {
 			values = append(values, tick.Value)
 		}
 	}

@@ -92,16 +92,16 @@ func sourceOf(t *testing.T, run *results.Run) source {
 func TestSeriesAreAsCommitted(t *testing.T) {
 	s := sourceOf(t, simulated(t, 2, 1000))
 	type golden struct {
-		Label, Note string
-		Stands      bool
-		Count       int64
-		Tail        [2]float64
-		ByTrial     [2][]float64
+		Label, Outcome string
+		Stands, Bounds bool
+		Count          int64
+		Tail           [2]float64
+		ByTrial        [2][]float64
 	}
 	series := map[string][]golden{}
 	for _, p := range s.panels("ResponseTime", "Produce") {
 		for _, r := range p.rows {
-			series[p.consumers] = append(series[p.consumers], golden{r.label, r.note, r.stands, r.count, r.tail, r.byTrial})
+			series[p.consumers] = append(series[p.consumers], golden{r.label, r.outcome, r.stands, r.bounds, r.count, r.tail, r.byTrial})
 		}
 	}
 	got, err := json.MarshalIndent(series, "", " ")
@@ -159,10 +159,11 @@ func TestDurationTicksAreRoundAndInside(t *testing.T) {
 	}{
 		{2e5, 5e6, "200 µs,500 µs,1 ms,2 ms,5 ms"},
 		{1e3, 1e9, "1 µs,10 µs,100 µs,1 ms,10 ms,100 ms,1 s"},
+		{1e2, 1e9, "100 ns,10 µs,1 ms,100 ms"},
 	}
 	for _, c := range cases {
 		var labels []string
-		for _, tick := range durationTicks(c.low, c.high) {
+		for _, tick := range durationTicks(c.low, c.high, 7) {
 			if !tick.IsMinor() {
 				labels = append(labels, tick.Label)
 			}

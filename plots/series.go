@@ -12,8 +12,9 @@ import (
 // percentile is absent: its value is −1.
 type row struct {
 	label   string
-	note    string // why the numbers do not stand, or that they are lower bounds
+	outcome string // of the trials that the numbers are from
 	stands  bool
+	bounds  bool  // the numbers are lower bounds
 	count   int64 // durations merged
 	trials  int
 	tail    [len(tailQuantiles)]float64
@@ -21,6 +22,12 @@ type row struct {
 }
 
 const absent = -1
+
+// values lists all durations of the row, merged and by trial.
+func (r row) values() []float64 {
+	values := slices.Concat(append(r.byTrial[:], r.tail[:])...)
+	return slices.DeleteFunc(values, func(ns float64) bool { return ns == absent })
+}
 
 var tailQuantiles = [...]float64{0.99, 0.999}
 
@@ -32,9 +39,11 @@ type panel struct {
 
 // curve is one cell's percentile curve.
 type curve struct {
-	label  string
-	stands bool
-	points []hdr.Bracket // quantiles that at least one sample lies beyond
+	label   string
+	outcome string
+	stands  bool
+	count   int64
+	points  []hdr.Bracket // quantiles that at least one sample lies beyond
 }
 
 // source gives figures their data from one experiment of a run.
@@ -96,7 +105,7 @@ func (s source) panels(stage, api string) []panel {
 }
 
 func (s source) row(cell results.Cell, key hdr.Key, h *hdr.Histogram) row {
-	r := row{label: s.label(cell), note: note(cell), stands: cell.Stands(), count: h.Count(), tail: tailOf(h)}
+	r := row{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), bounds: cell.LowerBounds(), count: h.Count(), tail: tailOf(h)}
 	for _, tails := range s.trials[cell.ID] {
 		tail, measured := tails[key]
 		if !measured {
@@ -115,16 +124,6 @@ func (s source) row(cell results.Cell, key hdr.Key, h *hdr.Histogram) row {
 		}
 	}
 	return r
-}
-
-func note(cell results.Cell) string {
-	if cell.LowerBounds() {
-		return "saturated: lower bounds"
-	}
-	if !cell.Stands() {
-		return string(cell.Basis)
-	}
-	return ""
 }
 
 // levels lists the consumers levels in the order of the cells.
@@ -171,7 +170,7 @@ func (s source) curves(stage, api, level string) []curve {
 		if cell.Knobs["consumers"] != level || h == nil {
 			continue
 		}
-		c := curve{label: s.label(cell), stands: cell.Stands()}
+		c := curve{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), count: h.Count()}
 		for _, point := range h.Distribution(stepsPerHalving) {
 			if (1-point.Quantile)*float64(h.Count()) >= 1 && point.ValueNs > 0 {
 				c.points = append(c.points, point)

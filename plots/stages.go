@@ -1,9 +1,7 @@
 package plots
 
 import (
-	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 )
 
 // brokerStages are the columns of the stage figure, in the order of a request's
@@ -31,37 +29,40 @@ func stageFigure(experiment string, s source) (figure, bool) {
 		notes:  []string{"one row per model, one column per stage, equal scales; percentiles of different stages do not add up"},
 		legend: append(tailLegend(all), glyphEntry("below the axis", noteColour, glyphRadius, leftArrow{})),
 	}
-	levels, rows := s.levels(), 0
-	for i, level := range levels {
-		line := make([]*plot.Plot, len(brokerStages))
-		most := 0
-		for j, panels := range byStage {
-			for _, p := range panels {
-				if p.consumers == level {
-					line[j] = stagePlot(p, brokerStages[j], low, high, j == 0, i == len(levels)-1)
-					most = max(most, len(p.rows))
-				}
-			}
-		}
+	rows := 0
+	for _, level := range s.levels() {
+		line, most := stageRow(byStage, level, low, high)
 		if most > 0 {
-			f.plots = append(f.plots, line)
+			f.panels = append(f.panels, line)
 			rows += most
 		}
 	}
-	f.height = 130 + vg.Length(len(f.plots))*62 + vg.Length(rows)*25
+	for j, stage := range brokerStages {
+		if top := f.panels[0][j]; top != nil {
+			top.title = stage
+		}
+		if bottom := f.panels[len(f.panels)-1][j]; bottom != nil {
+			bottom.foot = "log scale"
+		}
+	}
+	f.height = 130 + vg.Length(len(f.panels))*62 + vg.Length(rows)*25
 	return f, true
 }
 
-func stagePlot(p panel, stage string, low, high float64, first, last bool) *plot.Plot {
-	label := ""
-	if last {
-		label = "time, log scale"
+// stageRow makes the panels of one consumers level, and tells how many rows the
+// fullest has.
+func stageRow(byStage [][]panel, level string, low, high float64) (line []*panelPlot, most int) {
+	line = make([]*panelPlot, len(byStage))
+	for j, panels := range byStage {
+		for _, p := range panels {
+			if p.consumers == level {
+				line[j] = &panelPlot{Plot: tailPlot(p, low, high*1.03, 3, j == 0)}
+				most = max(most, len(p.rows))
+			}
+		}
 	}
-	pl := tailPlot(p, stage, label, low, high*1.03, first)
-	if first {
-		pl.Y.Label.Text = "consumers: " + p.consumers
-		pl.Y.Label.TextStyle = bold(style(panelSize, black, draw.XCenter, draw.YBottom))
-		pl.Y.Label.TextStyle.Rotation = verticalText
+	if line[0] != nil {
+		line[0].side = "consumers: " + level
 	}
-	return pl
+	return line, most
 }

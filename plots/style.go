@@ -8,7 +8,6 @@ import (
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 )
 
 // The palette of Okabe and Ito, which colour-blind readers can tell apart,
@@ -53,20 +52,14 @@ func bold(s text.Style) text.Style {
 }
 
 // newPlot returns an empty plot in house style.
-func newPlot(title string) *plot.Plot {
+func newPlot() *plot.Plot {
 	p := plot.New()
-	p.Title.Text = title
-	p.Title.TextStyle = bold(style(panelSize, black, draw.XCenter, draw.YTop))
-	p.Title.Padding = 6
 	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
-		axis.Label.TextStyle.Font = style(labelSize, black, 0, 0).Font
 		axis.Tick.Label.Font = style(labelSize, black, 0, 0).Font
 		axis.LineStyle.Width = 0.75
 		axis.Tick.LineStyle.Width = 0.75
 		axis.Tick.Length = 5
 		axis.Padding = 0
 	}
-	p.X.Label.Padding = 5
-	p.Y.Label.Padding = 5
 	return p
 }

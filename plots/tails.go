@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"math"
 	"slices"
+	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -47,7 +48,7 @@ func (t tails) Plot(c draw.Canvas, p *plot.Plot) {
 			}
 			t.drawMerged(&c, r, q, trX, y)
 		}
-		t.drawNote(&c, r, trX, y)
+		t.drawBound(&c, r, trX, y)
 	}
 }
 
@@ -77,27 +78,28 @@ func (t tails) drawMerged(c *draw.Canvas, r row, q int, trX func(float64) vg.Len
 	c.DrawGlyph(glyph, vg.Point{X: trX(ns), Y: y})
 }
 
-// drawNote writes the row's note beyond its last value, or before its first one
-// where there is no room.
-func (t tails) drawNote(c *draw.Canvas, r row, trX func(float64) vg.Length, y vg.Length) {
-	if r.note == "" {
+// atLeast stands before values that are lower bounds.
+const atLeast = "≥"
+
+// drawBound marks lower bounds, to the left of the values if there is room.
+func (t tails) drawBound(c *draw.Canvas, r row, trX func(float64) vg.Length, y vg.Length) {
+	values := r.values()
+	if !r.bounds || len(values) == 0 || slices.Max(values) < t.floorNs {
 		return
 	}
-	text := style(noteSize, noteColour, draw.XLeft, draw.YCenter)
-	const gap = 9
-	at := trX(max(slices.Max(r.tail[:]), t.floorNs)) + gap
-	if at+text.Width(r.note) > c.Max.X {
-		text.XAlign = draw.XRight
-		first := max(r.tail[0], t.floorNs)
-		at = trX(first) - gap
+	const gap, room = 8, 24
+	text := style(labelSize, noteColour, draw.XRight, draw.YCenter)
+	at := trX(max(slices.Min(values), t.floorNs)) - gap
+	if at < c.Min.X+room {
+		text.XAlign, at = draw.XLeft, trX(slices.Max(values))+gap
 	}
-	c.FillText(text, vg.Point{X: at, Y: y}, r.note)
+	c.FillText(text, vg.Point{X: at, Y: y}, atLeast)
 }
 
 // tailPlot makes the plot of one panel over a given range of durations.
-func tailPlot(p panel, title, axisLabel string, low, high float64, showLabels bool) *plot.Plot {
-	pl := newPlot(title)
-	logAxis(&pl.X, axisLabel, low, high)
+func tailPlot(p panel, low, high float64, maxLabels int, showLabels bool) *plot.Plot {
+	pl := newPlot()
+	logAxis(&pl.X, low, high, maxLabels)
 	ticks := make([]plot.Tick, len(p.rows))
 	for i, r := range p.rows {
 		ticks[i].Value = float64(len(p.rows) - 1 - i)
@@ -119,8 +121,7 @@ func tailRange(panels []panel, floorNs float64) (low, high float64, found bool) 
 	low, high = math.Inf(1), math.Inf(-1)
 	for _, p := range panels {
 		for _, r := range p.rows {
-			values := slices.Concat(append(r.byTrial[:], r.tail[:])...)
-			for _, ns := range values {
+			for _, ns := range r.values() {
 				if ns >= max(floorNs, 1) {
 					low, high = min(low, ns), max(high, ns)
 				}
@@ -144,11 +145,11 @@ func tailFigure(experiment string, s source) (figure, bool) {
 	}
 	rows := 0
 	for i, p := range panels {
-		label := ""
+		view := &panelPlot{Plot: tailPlot(p, low*0.97, high*1.03, 10, true), title: "consumers: " + p.consumers}
 		if i == len(panels)-1 {
-			label = "response time (due until answered), log scale"
+			view.foot = "response time (due until answered), log scale"
 		}
-		f.plots = append(f.plots, []*plot.Plot{tailPlot(p, "consumers: "+p.consumers, label, low*0.97, high*1.03, true)})
+		f.panels = append(f.panels, []*panelPlot{view})
 		rows += len(p.rows)
 	}
 	f.height = 130 + vg.Length(len(panels))*60 + vg.Length(rows)*25
@@ -163,7 +164,7 @@ func headline(panels []panel) string {
 	for _, p := range panels {
 		for i := range p.rows {
 			r := &p.rows[i]
-			if !r.stands || r.note != "" || r.tail[0] == absent {
+			if !r.stands || r.bounds || r.tail[0] == absent {
 				continue
 			}
 			if best == nil || r.tail[0] < best.tail[0] {
@@ -192,10 +193,29 @@ func tailLegend(panels []panel) []legendEntry {
 	if any(func(r row) bool { return len(r.byTrial[0]) > 0 }) {
 		entries = append(entries, glyphEntry("one trial each", noteColour, trialRadius, draw.CircleGlyph{}))
 	}
-	if any(func(r row) bool { return !r.stands }) {
-		entries = append(entries, glyphEntry("hollow: not valid", noteColour, glyphRadius, draw.RingGlyph{}))
+	if any(func(r row) bool { return r.bounds }) {
+		entries = append(entries, legendEntry{text: "a lower bound: saturated", sample: func(c *draw.Canvas, centre vg.Point) {
+			c.FillText(style(labelSize, noteColour, draw.XCenter, draw.YCenter), centre, atLeast)
+		}})
+	}
+	var outcomes []string
+	for _, p := range panels {
+		for _, r := range p.rows {
+			outcomes = withOutcome(outcomes, r.stands, r.outcome)
+		}
+	}
+	if len(outcomes) > 0 {
+		entries = append(entries, glyphEntry("hollow: "+strings.Join(outcomes, ", "), noteColour, glyphRadius, draw.RingGlyph{}))
 	}
 	return entries
+}
+
+// withOutcome adds the outcome of numbers that do not stand, once.
+func withOutcome(outcomes []string, stands bool, outcome string) []string {
+	if stands || slices.Contains(outcomes, outcome) {
+		return outcomes
+	}
+	return append(outcomes, outcome)
 }
 
 func glyphEntry(text string, colour color.Color, radius vg.Length, shape draw.GlyphDrawer) legendEntry {

@@ -13,7 +13,7 @@ var Knobs = []knob.Knob{
 		Meaning: "create an unknown topic when a client asks for its metadata and allows it (Kafka's auto.create.topics.enable)"},
 	{Name: "default-partitions", Kind: knob.Int, Unit: "partitions", Default: "1", Min: 1, Max: storage.MaxPartitions,
 		Meaning: "partitions of a topic that is created without a number (Kafka's num.partitions)"},
-	{Name: "fetch-max-bytes", Kind: knob.Bytes, Default: "55MiB", Min: 1, Max: 1 << 30,
+	{Name: "fetch-cap", Kind: knob.Bytes, Default: "55MiB", Min: 1, Max: 1 << 30,
 		Meaning: "cap on the records of one fetch response, whatever the client asks for (the broker's fetch.max.bytes)"},
 
 	{Name: "cost", Kind: knob.Duration, Default: "0s",
@@ -45,7 +45,7 @@ func LogConfigFrom(v *knob.Values) LogConfig {
 	return LogConfig{
 		AutoCreateTopics:  v.Bool("auto-create-topics"),
 		DefaultPartitions: v.Int("default-partitions"),
-		FetchMaxBytes:     int(v.Bytes("fetch-max-bytes")),
+		FetchMaxBytes:     int(v.Bytes("fetch-cap")),
 	}
 }
 

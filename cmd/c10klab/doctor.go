@@ -1,0 +1,56 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// capability is one thing a machine may offer to measurements.
+type capability struct {
+	Name  string `json:"name"`
+	There bool   `json:"there"`
+	Found string `json:"found"` // what was found
+	Get   string `json:"get"`   // how to get it, where it is missing
+	Lost  string `json:"lost"`  // what cannot be measured without it
+}
+
+func newDoctorCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Say what this machine can measure, and how to get what is missing",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			found := examine()
+			if asJSON {
+				return json.NewEncoder(os.Stdout).Encode(found)
+			}
+			return printCapabilities(os.Stdout, found)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func printCapabilities(w io.Writer, found []capability) error {
+	p := &printer{w: w}
+	missing := 0
+	for _, c := range found {
+		mark := "there  "
+		if !c.There {
+			mark = "MISSING"
+			missing++
+		}
+		p.line("%s  %-28s %s", mark, c.Name, c.Found)
+		if !c.There {
+			p.line("         to get it: %s", c.Get)
+			p.line("         without it: %s", c.Lost)
+		}
+	}
+	p.line("%s", fmt.Sprintf("\n%d of %d capabilities are there.", len(found)-missing, len(found)))
+	return p.err
+}

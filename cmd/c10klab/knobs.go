@@ -1,0 +1,95 @@
+package main
+
+import (
+	"fmt"
+
+	"c10klab/experiments"
+	"c10klab/internal/broker"
+	"c10klab/internal/knob"
+	"c10klab/loadgen"
+	"c10klab/models"
+	"c10klab/storage"
+
+	"github.com/spf13/cobra"
+)
+
+// The one table of knobs, by the process that obeys them; a name that two of
+// them claim panics.
+var (
+	serverKnobs = knob.NewTable(processKnobs, models.Knobs, broker.Knobs, storage.Knobs)
+	loadKnobs   = knob.NewTable(loadgen.Knobs)
+	allKnobs    = knob.NewTable(serverKnobs.Knobs(), loadKnobs.Knobs(), experiments.Knobs)
+)
+
+const (
+	serviceLog       = "log"
+	serviceEcho      = "echo"
+	serviceSynthetic = "synthetic"
+)
+
+// processKnobs are those of a serve process as a whole.
+var processKnobs = []knob.Knob{
+	{Name: "service", Kind: knob.Choice, Choices: []string{serviceLog, serviceEcho, serviceSynthetic}, Default: serviceLog,
+		Meaning: "what requests ask for: the Kafka-protocol log, an echo, or a synthetic cost"},
+	{Name: "cpus", Kind: knob.Text, Default: "",
+		Meaning: "CPUs that the server may run on, such as 0,2-3; empty: all"},
+	{Name: "gc", Kind: knob.Choice, Choices: []string{"off", "on"}, Default: "off",
+		Meaning: "garbage collection; off: only when memory-limit is reached"},
+	{Name: "memory-limit", Kind: knob.Bytes, Default: "4GiB", Min: 64 << 20,
+		Meaning: "soft limit of the server's Go memory"},
+}
+
+// knobFlags binds every knob of a table to a flag of the same name.
+type knobFlags struct {
+	table *knob.Table
+	texts map[string]*string
+}
+
+func bindKnobs(cmd *cobra.Command, table *knob.Table) *knobFlags {
+	f := &knobFlags{table: table, texts: map[string]*string{}}
+	for _, k := range table.Knobs() {
+		f.texts[k.Name] = cmd.Flags().String(k.Name, k.Default, usageText(k))
+		if k.Kind == knob.Choice {
+			complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+				return k.Choices, cobra.ShellCompDirectiveNoFileComp
+			}
+			if err := cmd.RegisterFlagCompletionFunc(k.Name, complete); err != nil {
+				panic(err)
+			}
+		}
+	}
+	return f
+}
+
+func usageText(k knob.Knob) string {
+	text := k.Meaning
+	switch {
+	case k.Kind == knob.Choice:
+		text += fmt.Sprintf(" %v", k.Choices)
+	case k.Unit != "":
+		text += " [" + k.Unit + "]"
+	}
+	return text
+}
+
+// values reads the flags; an error is the user's.
+func (f *knobFlags) values() (*knob.Values, error) {
+	v := f.table.Defaults()
+	for _, k := range f.table.Knobs() {
+		if err := v.Set(k.Name, *f.texts[k.Name]); err != nil {
+			return nil, usageError(err)
+		}
+	}
+	return v, nil
+}
+
+// owner says which process obeys a knob.
+func owner(name string) string {
+	switch {
+	case serverKnobs.Has(name):
+		return "serve"
+	case loadKnobs.Has(name):
+		return "load"
+	}
+	return "run"
+}

@@ -1,0 +1,93 @@
+// Command c10klab is an experimental benchmark for the threading models of
+// servers: it serves, loads, measures, compares and plots. See README.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Exit statuses, as README.md lists them.
+const (
+	exitOK      = 0
+	exitFailed  = 1
+	exitUsage   = 2
+	exitLimited = 3
+)
+
+// exitError carries an exit status up to main.
+type exitError struct {
+	status int
+	err    error // nil: nothing left to say
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit status %d", e.status)
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// usageError marks err as the user's to mend: exit status 2.
+func usageError(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &exitError{exitUsage, err}
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	os.Exit(run(ctx, os.Args[1:]))
+}
+
+// run carries out one command line and returns the exit status.
+func run(ctx context.Context, args []string) int {
+	root := newRoot()
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	status := exitFailed
+	var coded *exitError
+	if errors.As(err, &coded) {
+		status = coded.status
+	}
+	if coded == nil || coded.err != nil {
+		fmt.Fprintln(os.Stderr, "c10klab:", err)
+	}
+	return status
+}
+
+func newRoot() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "c10klab",
+		Short: "Who blocks whom inside a server's threads",
+		Long: `c10klab runs five C10K threading models, crossed with ways of sending file data,
+over one log store that speaks the Kafka protocol; loads them from an open-loop
+generator; and shows where each request's time went.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError(fmt.Errorf("there is no command %q; see c10klab --help", args[0]))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
+	root.AddCommand(newRunCommand(), newServeCommand(), newLoadCommand(), newListCommand(),
+		newDoctorCommand(), newPlotCommand(), newDocumentCommand())
+	return root
+}

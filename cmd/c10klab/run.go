@@ -1,0 +1,153 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"c10klab/experiments"
+	"c10klab/plots"
+	"c10klab/results"
+
+	"github.com/spf13/cobra"
+)
+
+// defaultExperiments are what `run` runs without arguments: the main job.
+var defaultExperiments = []string{"write-100mbs"}
+
+type runOptions struct {
+	full, dryRun, asJSON bool
+	out, data            string
+	repeats              int
+	seed                 uint64
+	set, only            []string
+}
+
+func newRunCommand() *cobra.Command {
+	var o runOptions
+	cmd := &cobra.Command{
+		Use:   "run [EXPERIMENT|CLAIM ...]",
+		Short: "Run experiments; print a table, draw plots",
+		Long: `Run experiments by their names or by the claims they decide. Without arguments:
+write-100mbs, the quick variant. Each trial has fresh server and load processes and
+a fresh data directory; cells are interleaved in random blocks.`,
+		Example: `  c10klab run
+  c10klab run N15 --full
+  c10klab run write-100mbs --only model=reactor --set rate=50 --dry-run`,
+		ValidArgsFunction: completeExperiments,
+		RunE: func(cmd *cobra.Command, names []string) error {
+			return runExperiments(cmd.Context(), o, names)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&o.full, "full", false, "the full variant: enough blocks for a verdict")
+	flags.StringVar(&o.out, "out", "", "run directory, absent or empty (default results/runs/TIME)")
+	flags.IntVar(&o.repeats, "repeats", 0, "blocks, instead of the spec's; each runs every cell once")
+	flags.Uint64Var(&o.seed, "seed", 0, "seed of order and arrivals, instead of the spec's")
+	flags.StringArrayVar(&o.set, "set", nil, "KNOB=VALUE for every cell; repeatable")
+	flags.StringArrayVar(&o.only, "only", nil, "KNOB=VALUE: only matching cells; repeatable, values of one knob are alternatives")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "print cells, order and minutes; run nothing")
+	flags.StringVar(&o.data, "data", "", "parent of the trials' data directories, on the disk to measure (default: the run directory)")
+	flags.BoolVar(&o.asJSON, "json", false, "print one JSON document instead of tables")
+	return cmd
+}
+
+func completeExperiments(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	specs, err := experiments.Specs()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var names []string
+	for _, s := range specs {
+		names = append(append(names, s.ID), s.Claims...)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+func runExperiments(ctx context.Context, o runOptions, names []string) error {
+	config, err := o.config(names)
+	if err != nil {
+		return usageError(err)
+	}
+	plan, err := experiments.NewPlan(config)
+	if err != nil {
+		return usageError(err)
+	}
+	if o.dryRun {
+		return plan.Print(os.Stdout)
+	}
+	run, runErr := experiments.Run(ctx, config)
+	if run == nil {
+		return runErr
+	}
+	return errors.Join(runErr, report(run, o.asJSON))
+}
+
+func (o runOptions) config(names []string) (experiments.Config, error) {
+	if len(names) == 0 {
+		names = defaultExperiments
+	}
+	all, err := experiments.Specs()
+	if err != nil {
+		return experiments.Config{}, err
+	}
+	specs, err := experiments.Select(all, names)
+	if err != nil {
+		return experiments.Config{}, err
+	}
+	settings := map[string]string{}
+	for _, s := range o.set {
+		name, value, found := strings.Cut(s, "=")
+		if !found {
+			return experiments.Config{}, fmt.Errorf("--set %q is not KNOB=VALUE", s)
+		}
+		settings[name] = value
+	}
+	return experiments.Config{
+		Specs: specs, Full: o.full, Repeats: o.repeats, Seed: o.seed, Set: settings, Only: o.only,
+		Out:     cmp.Or(o.out, filepath.Join("results", "runs", time.Now().Format("20060102-150405"))),
+		DataDir: o.data, ServerKnobs: serverKnobs, LoadKnobs: loadKnobs,
+		CommandLine: os.Args, Progress: os.Stderr,
+	}, nil
+}
+
+// report prints what was measured, draws it, and gives the exit status.
+func report(run *results.Run, asJSON bool) error {
+	cells, err := run.Cells()
+	if err != nil || len(cells) == 0 {
+		return err
+	}
+	files, err := plots.Draw(run, results.PlotsDir(run.Dir))
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		if err := json.NewEncoder(os.Stdout).Encode(results.NewDocument(run.Dir, cells)); err != nil {
+			return fmt.Errorf("print the document: %w", err)
+		}
+	} else if err := printTables(run, cells, files); err != nil {
+		return err
+	}
+	if status := results.ExitCode(cells); status != exitOK {
+		return &exitError{status: status}
+	}
+	return nil
+}
+
+func printTables(run *results.Run, cells []results.Cell, files []string) error {
+	if err := results.Table(os.Stdout, cells); err != nil {
+		return err
+	}
+	p := &printer{w: os.Stdout}
+	p.line("\nrun directory: %s", run.Dir)
+	for _, f := range files {
+		p.line("plot: %s", f)
+	}
+	return p.err
+}

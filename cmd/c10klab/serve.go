@@ -1,0 +1,273 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"c10klab/internal/broker"
+	"c10klab/internal/knob"
+	"c10klab/internal/osthread"
+	"c10klab/internal/record"
+	"c10klab/internal/stage"
+	"c10klab/models"
+	"c10klab/storage"
+
+	"github.com/spf13/cobra"
+)
+
+// stopWithin bounds how long requests under way may take at a stop.
+const stopWithin = 5 * time.Second
+
+type serveOptions struct {
+	listen, admin, advertise string
+	data                     []string
+	discard                  bool
+}
+
+func newServeCommand() *cobra.Command {
+	var o serveOptions
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve one threading model",
+		Long: `Serve one threading model until SIGINT or SIGTERM. When connections are accepted,
+one line of JSON on stdout tells the addresses in use; the log goes to stderr.`,
+		Example: `  c10klab serve --model reactor --data /var/tmp/log --listen 127.0.0.1:9092
+  c10klab serve --service echo --model loop-per-thread --loops 2`,
+		Args: noArguments,
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.listen, "listen", "127.0.0.1:9092", "address to serve on; port 0 picks a free one")
+	flags.StringVar(&o.admin, "admin", "127.0.0.1:0", "address of the admin port (stages, counters, pprof); empty: none")
+	flags.StringVar(&o.advertise, "advertise", "", "address that clients are told to connect to; empty: the one served on")
+	flags.StringSliceVar(&o.data, "data", nil, "log directories, the log service's only")
+	flags.BoolVar(&o.discard, "discard-data", false, "the data will be thrown away: stop without making it durable")
+	knobs := bindKnobs(cmd, serverKnobs)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		v, err := knobs.values()
+		if err != nil {
+			return err
+		}
+		return serve(cmd.Context(), o, v)
+	}
+	return cmd
+}
+
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError(fmt.Errorf("%s takes no argument %q", cmd.CommandPath(), args[0]))
+	}
+	return nil
+}
+
+// service is a models.Service with what its process has to do around it.
+type service interface {
+	models.Service
+	APIs() []string
+}
+
+func serve(ctx context.Context, o serveOptions, v *knob.Values) error {
+	config, err := models.ConfigFrom(v, v.Text("service") == serviceLog)
+	if err != nil {
+		return usageError(err)
+	}
+	if err := models.Check(config); err != nil {
+		return usageError(err)
+	}
+	if err := prepareProcess(config, v); err != nil {
+		return err
+	}
+	b, err := openBackend(o, v)
+	if err != nil {
+		return err
+	}
+	s, err := startServing(o, v, config, b)
+	if err != nil {
+		return firstError(err, b.close())
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(s.ready); err != nil {
+		return firstError(err, s.stop())
+	}
+	<-ctx.Done()
+	return s.stop()
+}
+
+// firstError returns the first that is not nil.
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepareProcess sets the process's CPUs, memory and Ps before any thread starts.
+func prepareProcess(config models.Config, v *knob.Values) error {
+	if text := v.Text("cpus"); text != "" {
+		cpus, err := osthread.ParseCPUs(text)
+		if err != nil {
+			return usageError(fmt.Errorf("knob cpus: %w", err))
+		}
+		if err := osthread.PinProcess(cpus); err != nil {
+			return err
+		}
+	}
+	if v.Text("gc") == "off" {
+		debug.SetGCPercent(-1)
+	}
+	debug.SetMemoryLimit(v.Bytes("memory-limit"))
+	threads, err := models.Threads(config, 0)
+	if err != nil {
+		return usageError(err)
+	}
+	total := 0
+	for _, n := range threads {
+		total += n
+	}
+	if total > 0 {
+		osthread.Reserve(total)
+	}
+	return nil
+}
+
+func logLine(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+
+// backend is the service and what it stands on.
+type backend struct {
+	service service
+	log     *broker.Log // nil unless the service is the log
+	store   *storage.Store
+	discard bool
+}
+
+func openBackend(o serveOptions, v *knob.Values) (*backend, error) {
+	switch v.Text("service") {
+	case serviceEcho:
+		return &backend{service: broker.Echo{}}, nil
+	case serviceSynthetic:
+		return &backend{service: broker.NewSynthetic(broker.SyntheticConfigFrom(v))}, nil
+	}
+	if len(o.data) == 0 {
+		return nil, usageError(fmt.Errorf("the log service needs a directory: --data DIR[,DIR…]"))
+	}
+	store, err := storage.Open(o.data, storage.ConfigFrom(v), nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, cut := range store.Cuts() {
+		logLine("recovery: cut %s at position %d, %d bytes: %v", cut.Path, cut.PositionBytes, cut.CutBytes, cut.Reason)
+	}
+	log := broker.NewLog(store, broker.LogConfigFrom(v))
+	return &backend{service: log, log: log, store: store, discard: o.discard}, nil
+}
+
+func (b *backend) answerDelayed() {
+	if b.log != nil {
+		b.log.Close()
+	}
+}
+
+func (b *backend) close() error {
+	switch {
+	case b.store == nil:
+		return nil
+	case b.discard:
+		return b.store.Abandon()
+	}
+	return b.store.Close()
+}
+
+// serving is a server with its admin port.
+type serving struct {
+	backend *backend
+	server  *models.Server
+	admin   *broker.AdminServer
+	ready   record.ServerReady
+}
+
+func startServing(o serveOptions, v *knob.Values, config models.Config, b *backend) (*serving, error) {
+	var stages *stage.Recorder
+	if v.Bool("stages") {
+		stages = stage.NewRecorder(b.service.APIs())
+	}
+	server, err := models.Start(config, o.listen, b.service, stages, logLine)
+	if err != nil {
+		return nil, err
+	}
+	s := &serving{backend: b, server: server, ready: record.ServerReady{Listen: server.Addr(), PID: os.Getpid()}}
+	if b.log != nil {
+		if err := b.advertise(cmp.Or(o.advertise, server.Addr())); err != nil {
+			return nil, firstError(err, s.stop())
+		}
+	}
+	if o.admin == "" {
+		return s, nil
+	}
+	listener, err := net.Listen("tcp", o.admin)
+	if err != nil {
+		return nil, firstError(fmt.Errorf("admin port: %w", err), s.stop())
+	}
+	s.ready.Admin = listener.Addr().String()
+	s.admin = broker.ServeAdmin(listener, s.snapshotSource(v, stages))
+	return s, nil
+}
+
+func (b *backend) advertise(address string) error {
+	host, portText, err := net.SplitHostPort(address)
+	if err != nil {
+		return usageError(fmt.Errorf("--advertise %q: %w", address, err))
+	}
+	port, err := strconv.ParseUint(portText, 10, 16)
+	if err != nil {
+		return usageError(fmt.Errorf("--advertise %q: %q is no port", address, portText))
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	b.log.Advertise(host, int32(port))
+	return nil
+}
+
+func (s *serving) snapshotSource(v *knob.Values, stages *stage.Recorder) broker.Source {
+	return func(snapshot *record.ServerSnapshot) {
+		snapshot.Knobs = v.Map()
+		snapshot.Histograms = stages.Snapshot()
+		snapshot.RecorderBytes = stages.MemoryBytes()
+		snapshot.ConnectionsByLoop = s.server.ConnectionsByLoop()
+		c := &snapshot.Counters
+		c.Connections, _ = s.server.Connections()
+		c.Requests, c.Responses = stages.Counts()
+		c.ReceiveCalls, c.SendCalls = s.server.Calls()
+		c.Blocked = s.server.QueueFullWaits()
+		if s.backend.log != nil {
+			c.AppendedBytes, c.FetchedBytes = s.backend.log.AppendedBytes(), s.backend.log.FetchedBytes()
+		}
+		census, err := s.server.Census()
+		if err != nil {
+			snapshot.Problems = append(snapshot.Problems, err.Error())
+		}
+		snapshot.Census = census
+		if steps := s.server.ClockSteps(); steps > 0 {
+			snapshot.Problems = append(snapshot.Problems, fmt.Sprintf("CLOCK_REALTIME stepped %d times; SocketQueue is wrong around each step", steps))
+		}
+	}
+}
+
+// stop answers what is under way and closes everything.
+func (s *serving) stop() error {
+	s.backend.answerDelayed()
+	ctx, cancel := context.WithTimeout(context.Background(), stopWithin)
+	defer cancel()
+	err := s.server.Stop(ctx)
+	if s.admin != nil {
+		err = firstError(err, s.admin.Close())
+	}
+	return firstError(err, s.backend.close())
+}
