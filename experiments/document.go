@@ -110,7 +110,7 @@ func contents(claims []Claim, specs []*Spec, all []evidence) string {
 			}
 			figure = e.figure()
 			if v, deciding, found := ClaimVerdict(e.findings, claim.ID); found {
-				verdict, ratio = v, deciding.Deciding().Estimate.String()
+				verdict, ratio = v, deciding.format(deciding.Deciding().Estimate)
 			}
 		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", claim.ID, claim.Question, verdict, ratio, figure, link)

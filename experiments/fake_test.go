@@ -107,7 +107,7 @@ func serverKnobs() *knob.Table {
 		{Name: "send", Kind: knob.Choice, Default: "inline", Choices: []string{"inline", "pool", "copy"}},
 		{Name: "cpus", Kind: knob.Text},
 		{Name: "loops", Kind: knob.Int, Default: "3", Min: 1},
-		{Name: "workers", Kind: knob.Int, Default: "8", Min: 1},
+		{Name: "handlers", Kind: knob.Int, Default: "8", Min: 1},
 	})
 }
 

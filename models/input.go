@@ -83,7 +83,8 @@ func (in *input) receive(c *conn, r *receiver) (bool, error) {
 		in.ended = true
 		return false, nil
 	}
-	in.arrivedNs, in.startNs, in.endNs = arrivedNs, start, c.env.now()
+	in.endNs = c.env.now()
+	in.arrivedNs, in.startNs = c.readInterval(arrivedNs, start, in.endNs)
 	in.drained = n < len(target)
 	if in.job != nil {
 		in.filled += n
@@ -91,6 +92,22 @@ func (in *input) receive(c *conn, r *receiver) (bool, error) {
 		in.pending = target[:n]
 	}
 	return true, nil
+}
+
+// readInterval corrects the stamps of a receive. A receive that waited began to
+// read when the thread ran again, not when it was called: the wait for the data
+// is nobody's, the wait for a CPU belongs to SocketQueue. The kernel's stamp is
+// that of the newest segment read; where even that came after the read began, the
+// first bytes came no later than the beginning, and SocketQueue is a lower bound.
+func (c *conn) readInterval(arrived, start, end int64) (arrivedNs, startNs int64) {
+	waits := c.loop == nil
+	switch {
+	case waits && (arrived == 0 || arrived > start):
+		return arrived, end
+	case arrived > start:
+		return start, start
+	}
+	return arrived, start
 }
 
 // room is where the frame under way goes on; the buffer doubles when full.

@@ -51,8 +51,9 @@ func curveFigure(experiment string, s source) (figure, bool) {
 			line[i].side = "response time, log scale"
 		}
 	}
+	const panelWidth, leastWidth = 6.2 * vg.Inch, 9.5 * vg.Inch
 	return figure{
-		width: vg.Length(len(levels))*6.2*vg.Inch + 0.4*vg.Inch, height: 6.2 * vg.Inch,
+		width: max(leastWidth, vg.Length(len(levels))*panelWidth+0.4*vg.Inch), height: 6.2 * vg.Inch,
 		title:  experiment + ": response time of Produce by percentile",
 		notes:  []string{"from due until answered, all trials of a cell merged; each curve ends at its last sample but one"},
 		panels: [][]*panelPlot{line},
@@ -103,8 +104,8 @@ func (s source) lineStyles() map[string]draw.LineStyle {
 // faint marks a line whose numbers do not stand.
 func faint(s draw.LineStyle) draw.LineStyle {
 	c := color.NRGBAModel.Convert(s.Color).(color.NRGBA)
-	c.A = 170
-	return draw.LineStyle{Color: c, Width: 1.2, Dashes: []vg.Length{1, 2}}
+	c.A = 190
+	return draw.LineStyle{Color: c, Width: 0.9, Dashes: s.Dashes}
 }
 
 func curveLegend(labels []string, styles map[string]draw.LineStyle, outcomes []string) []legendEntry {
@@ -113,7 +114,7 @@ func curveLegend(labels []string, styles map[string]draw.LineStyle, outcomes []s
 		entries = append(entries, lineEntry(label, styles[label]))
 	}
 	if len(outcomes) > 0 {
-		entries = append(entries, lineEntry("dotted: "+strings.Join(outcomes, ", "), faint(draw.LineStyle{Color: black})))
+		entries = append(entries, lineEntry("thin: "+strings.Join(outcomes, ", "), faint(draw.LineStyle{Color: black})))
 	}
 	return entries
 }

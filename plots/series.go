@@ -87,25 +87,32 @@ func tailOf(h *hdr.Histogram) (tail [len(tailQuantiles)]float64) {
 }
 
 // panels returns the tails of one span, a panel for each consumers level that
-// measured it.
+// measured it, a row for each cell of the level.
 func (s source) panels(stage, api string) []panel {
+	key := hdr.Key{Stage: stage, API: api}
 	var panels []panel
 	for _, level := range s.levels() {
-		p := panel{consumers: level}
+		p, measured := panel{consumers: level}, false
 		for _, cell := range s.cells {
-			if h := cell.Metric(stage, api); cell.Knobs["consumers"] == level && h != nil {
-				p.rows = append(p.rows, s.row(cell, hdr.Key{Stage: stage, API: api}, h))
+			if cell.Knobs["consumers"] == level {
+				p.rows = append(p.rows, s.row(cell, key))
+				measured = measured || cell.Histograms[key] != nil
 			}
 		}
-		if len(p.rows) > 0 {
+		if measured {
 			panels = append(panels, p)
 		}
 	}
 	return panels
 }
 
-func (s source) row(cell results.Cell, key hdr.Key, h *hdr.Histogram) row {
-	r := row{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), bounds: cell.LowerBounds(), count: h.Count(), tail: tailOf(h)}
+func (s source) row(cell results.Cell, key hdr.Key) row {
+	r := row{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), bounds: cell.LowerBounds()}
+	h := cell.Histograms[key]
+	if h == nil {
+		h = hdr.NewHistogram()
+	}
+	r.count, r.tail = h.Count(), tailOf(h)
 	for _, tails := range s.trials[cell.ID] {
 		tail, measured := tails[key]
 		if !measured {

@@ -29,6 +29,7 @@ func stageFigure(experiment string, s source) (figure, bool) {
 		notes:  []string{"one row per model, one column per stage, equal scales; percentiles of different stages do not add up"},
 		legend: append(tailLegend(all), glyphEntry("below the axis", noteColour, glyphRadius, leftArrow{})),
 	}
+	spreadCounts(byStage)
 	rows := 0
 	for _, level := range s.levels() {
 		line, most := stageRow(byStage, level, low, high)
@@ -47,6 +48,23 @@ func stageFigure(experiment string, s source) (figure, bool) {
 	}
 	f.height = 130 + vg.Length(len(f.panels))*62 + vg.Length(rows)*25
 	return f, true
+}
+
+// spreadCounts gives the rows of the first column, which carry the labels, the
+// counts of the stage that was measured most often.
+func spreadCounts(byStage [][]panel) {
+	for _, first := range byStage[0] {
+		for _, panels := range byStage[1:] {
+			for _, p := range panels {
+				if p.consumers != first.consumers {
+					continue
+				}
+				for i := range p.rows {
+					first.rows[i].count = max(first.rows[i].count, p.rows[i].count)
+				}
+			}
+		}
+	}
 }
 
 // stageRow makes the panels of one consumers level, and tells how many rows the

@@ -48,7 +48,7 @@ func (t tails) Plot(c draw.Canvas, p *plot.Plot) {
 			}
 			t.drawMerged(&c, r, q, trX, y)
 		}
-		t.drawBound(&c, r, trX, y)
+		t.drawRemark(&c, r, trX, y)
 	}
 }
 
@@ -81,10 +81,15 @@ func (t tails) drawMerged(c *draw.Canvas, r row, q int, trX func(float64) vg.Len
 // atLeast stands before values that are lower bounds.
 const atLeast = "≥"
 
-// drawBound marks lower bounds, to the left of the values if there is room.
-func (t tails) drawBound(c *draw.Canvas, r row, trX func(float64) vg.Length, y vg.Length) {
+// drawRemark says why a row is empty, and marks lower bounds, to the left of the
+// values if there is room.
+func (t tails) drawRemark(c *draw.Canvas, r row, trX func(float64) vg.Length, y vg.Length) {
 	values := r.values()
-	if !r.bounds || len(values) == 0 || slices.Max(values) < t.floorNs {
+	if len(values) == 0 {
+		c.FillText(style(noteSize, noteColour, draw.XLeft, draw.YCenter), vg.Point{X: c.Min.X + 6, Y: y}, r.missing())
+		return
+	}
+	if !r.bounds || slices.Max(values) < t.floorNs {
 		return
 	}
 	const gap, room = 8, 24
@@ -94,6 +99,17 @@ func (t tails) drawBound(c *draw.Canvas, r row, trX func(float64) vg.Length, y v
 		text.XAlign, at = draw.XLeft, trX(slices.Max(values))+gap
 	}
 	c.FillText(text, vg.Point{X: at, Y: y}, atLeast)
+}
+
+// missing says why a row shows no value.
+func (r row) missing() string {
+	switch {
+	case !r.stands:
+		return r.outcome
+	case r.count == 0:
+		return "not measured"
+	}
+	return "too few requests"
 }
 
 // tailPlot makes the plot of one panel over a given range of durations.

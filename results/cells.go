@@ -3,6 +3,7 @@ package results
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"c10klab/internal/hdr"
@@ -57,6 +58,7 @@ func (r *Run) mergeCell(planned PlannedCell, trials []Trial) (Cell, error) {
 		c.Trials[t.Outcome]++
 		c.addProblems(t)
 	}
+	c.addFailedChecks(trials)
 	c.Outcome, c.Basis = mostFrequent(c.Trials), basis(c.Trials)
 	var windowNs, ackedBytes, offeredBytes float64
 	for _, t := range trials {
@@ -81,20 +83,43 @@ func (r *Run) mergeCell(planned PlannedCell, trials []Trial) (Cell, error) {
 
 // addProblems unites the trials' problems, each said once.
 func (c *Cell) addProblems(t Trial) {
-	var problems []string
-	if t.Error != "" {
-		problems = append(problems, t.Error)
-	}
+	problems := []string{t.Error}
 	if t.measured() {
 		problems = append(problems, t.Measurement.Problems...)
 	}
-	for _, key := range slices.Sorted(maps.Keys(t.OutOfRange)) {
-		problems = append(problems, fmt.Sprintf("durations of %s were outside the histogram's range", key))
-	}
 	for _, p := range problems {
-		if !slices.Contains(c.Problems, p) {
+		if p != "" && !slices.Contains(c.Problems, p) {
 			c.Problems = append(c.Problems, p)
 		}
+	}
+}
+
+// addFailedChecks says for each rule of self-judgement that failed in how many
+// trials it did, and the value furthest from its limit.
+func (c *Cell) addFailedChecks(trials []Trial) {
+	failed := map[string]int{}
+	worst := map[string]record.Check{}
+	var names []string
+	for _, t := range trials {
+		if !t.measured() {
+			continue
+		}
+		for _, check := range t.Measurement.Checks {
+			if check.OK {
+				continue
+			}
+			if failed[check.Name]++; failed[check.Name] == 1 {
+				names = append(names, check.Name)
+			}
+			if w, seen := worst[check.Name]; !seen || math.Abs(check.Value-check.Limit) > math.Abs(w.Value-w.Limit) {
+				worst[check.Name] = check
+			}
+		}
+	}
+	for _, name := range names {
+		w := worst[name]
+		c.Problems = append(c.Problems, fmt.Sprintf("%s: %s %s, limit %s, in %d of %d trials (%s)",
+			name, Significant(w.Value), w.Unit, Significant(w.Limit), failed[name], len(trials), w.Else))
 	}
 }
 

@@ -6,8 +6,11 @@ import (
 )
 
 // Significant prints three significant digits, never in exponent form, and at
-// most three decimals.
+// most three decimals; zero is 0.
 func Significant(x float64) string {
+	if x == 0 {
+		return "0"
+	}
 	decimals := 3
 	if magnitude := math.Abs(x); magnitude >= 1 {
 		decimals = max(0, 2-int(math.Log10(magnitude)))

@@ -36,9 +36,11 @@ var shownQuantiles = []struct {
 var brokerSpans = []string{"SocketQueue+Dispatch", "RequestQueue", "LocalTime", "ResponseQueue", "ResponseSend", "Total"}
 
 const (
-	notSupported  = "n/a"
-	legend        = "p50, p99, p999 of all valid trials' merged histograms; n/a: too few samples for the percentile"
-	boundLegend   = "; ≥: a lower bound, the cell saturated"
+	notSupported = "n/a"
+	legend       = "p50, p99, p999 of all valid trials' merged histograms; n/a: too few samples for the percentile"
+	boundLegend  = "; ≥: a lower bound, the cell saturated"
+	// maxProblems is how many a table is followed by.
+	maxProblems   = 20
 	limitedLegend = "; in parentheses: not valid, limited by generator or environment"
 )
 
@@ -199,11 +201,16 @@ func notes(cells []Cell) string {
 			where[problem] = append(where[problem], c.ID)
 		}
 	}
-	for i, problem := range slices.Sorted(maps.Keys(where)) {
+	problems := slices.Sorted(maps.Keys(where))
+	for i, problem := range problems {
 		if i == 0 {
 			b.WriteString("\nProblems:\n\n")
 		}
-		fmt.Fprintf(&b, "- %s (%s)\n", problem, strings.Join(where[problem], ", "))
+		if i == maxProblems {
+			fmt.Fprintf(&b, "- and %d more, in the run's %s\n", len(problems)-i, summaryFile)
+			break
+		}
+		fmt.Fprintf(&b, "- %s: %s\n", strings.Join(where[problem], ", "), problem)
 	}
 	return b.String()
 }

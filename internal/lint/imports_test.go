@@ -1,0 +1,83 @@
+// Package lint checks rules of the whole repository that the compiler does not.
+package lint
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "c10klab/"
+
+// allowed is the whitelist of imports within the module, tests included. The
+// rules behind it: models never learn Kafka or what files mean, storage never
+// learns models, experiments start processes and link neither side.
+var allowed = map[string][]string{
+	"internal/knob":     {},
+	"internal/clock":    {},
+	"internal/need":     {},
+	"internal/lint":     {},
+	"internal/hdr":      {},
+	"internal/osthread": {},
+	"internal/batch":    {},
+	"internal/poll":     {"internal/clock"},
+	"internal/kafka":    {"internal/batch"},
+	"internal/record":   {"internal/hdr", "internal/osthread"},
+	"internal/stage":    {"internal/hdr", "internal/clock", "internal/knob"},
+	"storage":           {"internal/batch", "internal/knob"},
+	"models":            {"internal/stage", "internal/osthread", "internal/poll", "internal/knob", "internal/clock", "internal/need", "internal/hdr"},
+	"internal/broker":   {"models", "internal/stage", "internal/kafka", "storage", "internal/knob", "internal/batch", "internal/clock", "internal/record", "internal/need", "internal/hdr"},
+	"loadgen":           {"internal/kafka", "internal/hdr", "internal/osthread", "internal/poll", "internal/knob", "internal/batch", "internal/clock", "internal/record"},
+	"results":           {"internal/hdr", "internal/record"},
+	"plots":             {"results", "internal/hdr", "internal/record"},
+	"experiments":       {"results", "internal/knob", "internal/hdr", "internal/record"},
+}
+
+type listedPackage struct {
+	ImportPath                         string
+	Imports, TestImports, XTestImports []string
+}
+
+func listPackages(t *testing.T) []listedPackage {
+	t.Helper()
+	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "../../...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var packages []listedPackage
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listedPackage
+		switch err := d.Decode(&p); {
+		case errors.Is(err, io.EOF):
+			return packages
+		case err != nil:
+			t.Fatal(err)
+		}
+		packages = append(packages, p)
+	}
+}
+
+func TestImportsStayWithinTheHousePlan(t *testing.T) {
+	for _, p := range listPackages(t) {
+		name := strings.TrimPrefix(p.ImportPath, module)
+		if strings.HasPrefix(name, "cmd/") {
+			continue // may import all
+		}
+		may, listed := allowed[name]
+		if !listed {
+			t.Errorf("package %s is not in the house plan", name)
+			continue
+		}
+		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
+			ours, isOurs := strings.CutPrefix(imported, module)
+			if isOurs && ours != name && !slices.Contains(may, ours) {
+				t.Errorf("%s imports %s", name, ours)
+			}
+		}
+	}
+}
