@@ -19,8 +19,8 @@ const dataDirPrefix = "c10klab-data-"
 // concerns a disk can be measured.
 var ErrMemoryFileSystem = errors.New("this file system keeps files in memory, not on a disk")
 
-// prepareDataParent makes the directory that trials keep their data in, refuses
-// it if it is in memory, and removes what runners that no longer exist left.
+// prepareDataParent makes the directory that trials keep their data in, and
+// refuses it if it is in memory.
 func prepareDataParent(dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make data directory: %w", err)
@@ -35,9 +35,15 @@ func prepareDataParent(dir string) error {
 	case unix.RAMFS_MAGIC:
 		return fmt.Errorf("data directory %s is on ramfs: %w", dir, ErrMemoryFileSystem)
 	}
-	leftovers, err := filepath.Glob(filepath.Join(dir, dataDirPrefix+"*"))
+	return nil
+}
+
+// removeLeftovers removes the data of runners that no longer exist from the
+// directories that match a pattern (filepath.Match).
+func removeLeftovers(pattern string) error {
+	leftovers, err := filepath.Glob(filepath.Join(pattern, dataDirPrefix+"*"))
 	if err != nil {
-		return fmt.Errorf("look for leftovers in %s: %w", dir, err)
+		return fmt.Errorf("look for leftovers in %s: %w", pattern, err)
 	}
 	for _, leftover := range leftovers {
 		if !abandoned(filepath.Base(leftover)) {

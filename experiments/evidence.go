@@ -65,6 +65,18 @@ func judgeEvidence(run *results.Run, id string) (evidence, error) {
 	return evidence{spec: spec, run: run, cells: cells, findings: findings}, nil
 }
 
+// figures lists the file names of the experiment's figures.
+func (e evidence) figures() ([]string, error) {
+	files, err := filepath.Glob(filepath.Join(results.PlotsDir(e.run.Dir), e.spec.ID+"-*.png"))
+	if err != nil {
+		return nil, fmt.Errorf("look for figures: %w", err)
+	}
+	for i, file := range files {
+		files[i] = filepath.Base(file)
+	}
+	return files, nil
+}
+
 // figure links the experiment's main figure, "–" if it was not drawn.
 func (e evidence) figure() string {
 	name := results.TailFigure(e.spec.ID)

@@ -90,12 +90,15 @@ func (m Metric) String() string { return m.text }
 // value in a saturated trial is a lower bound.
 func (m Metric) IsDuration() bool { return m.key.Stage != "" }
 
+// IsCount reports whether the metric counts threads, which timing does not change.
+func (m Metric) IsCount() bool { return m.threads != "" }
+
 // Format prints a value of the metric with its unit.
 func (m Metric) Format(value float64) string {
 	switch {
 	case m.IsDuration():
 		return results.FormatDuration(value)
-	case m.threads != "":
+	case m.IsCount():
 		return strconv.FormatFloat(value, 'g', -1, 64)
 	}
 	return results.Significant(value)
@@ -112,7 +115,7 @@ func (m Metric) Of(run *results.Run, t results.Trial) (float64, bool, error) {
 	case m.text == metricRateHeld:
 		offered := t.Measurement.OfferedMBps
 		return t.Measurement.AckedMBps / offered, offered > 0, nil
-	case m.threads != "":
+	case m.IsCount():
 		after := t.Measurement.After
 		if after == nil {
 			return 0, false, nil

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"runtime"
 	"time"
 
@@ -90,6 +91,12 @@ func newRunner(cfg Config, plan *Plan) (*runner, error) {
 	}
 	if err := prepareDataParent(cfg.DataDir); err != nil {
 		return nil, err
+	}
+	// By default data is inside of run directories, of which others lie beside Out.
+	for _, pattern := range []string{cfg.DataDir, filepath.Join(filepath.Dir(cfg.Out), "*")} {
+		if err := removeLeftovers(pattern); err != nil {
+			return nil, err
+		}
 	}
 	info := results.Info{
 		Full: cfg.Full, CommandLine: cfg.CommandLine, Seed: plan.Seed, Started: time.Now(),

@@ -237,22 +237,28 @@ func TestDataInMemoryIsRefused(t *testing.T) {
 }
 
 func TestLeftoversOfDeadRunnersAreRemoved(t *testing.T) {
-	dir := diskDir(t)
-	const noSuchPID = 1 << 30
-	dead := filepath.Join(dir, dataDirPrefix+strconv.Itoa(noSuchPID)+"-1")
-	alive := filepath.Join(dir, dataDirPrefix+strconv.Itoa(os.Getpid())+"-1")
-	foreign := filepath.Join(dir, dataDirPrefix+"notes")
-	for _, d := range []string{dead, alive, foreign} {
-		if err := os.Mkdir(d, 0o700); err != nil {
+	cfg, _ := fakeRun(t, "ok")
+	cfg.Repeats, cfg.Only = 1, []string{"model=reactor", "consumers=none"}
+	cfg.DataDir = diskDir(t)
+	killedRun := filepath.Join(filepath.Dir(cfg.Out), "killed")
+	const noSuchPID = "1073741824"
+	want := map[string]bool{
+		filepath.Join(cfg.DataDir, dataDirPrefix+noSuchPID+"-1"):                 false,
+		filepath.Join(killedRun, dataDirPrefix+noSuchPID+"-1"):                   false,
+		filepath.Join(cfg.DataDir, dataDirPrefix+strconv.Itoa(os.Getpid())+"-1"): true,
+		filepath.Join(cfg.DataDir, dataDirPrefix+"notes"):                        true,
+	}
+	for dir := range want {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := prepareDataParent(dir); err != nil {
+	if _, err := Run(context.Background(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	for d, want := range map[string]bool{dead: false, alive: true, foreign: true} {
-		if _, err := os.Stat(d); (err == nil) != want {
-			t.Errorf("%s is there: %v, want %v", d, err == nil, want)
+	for dir, stays := range want {
+		if _, err := os.Stat(dir); (err == nil) != stays {
+			t.Errorf("%s is there: %v, want %v", dir, err == nil, stays)
 		}
 	}
 }

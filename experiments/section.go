@@ -3,6 +3,7 @@ package experiments
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"c10klab/results"
@@ -17,8 +18,12 @@ func (e evidence) section() (string, error) {
 		fmt.Fprintf(&b, "**Method.** %s\n\n", strings.TrimSpace(e.spec.Method))
 	}
 	e.writeFindings(&b)
-	if figure := e.figure(); figure != none {
-		fmt.Fprintf(&b, "!%s\n\n", figure)
+	figures, err := e.figures()
+	if err != nil {
+		return "", err
+	}
+	for _, figure := range figures {
+		fmt.Fprintf(&b, "![%s](%s)\n\n", figure, filepath.ToSlash(filepath.Join(results.PlotsDir(e.dir), figure)))
 	}
 	if err := results.MarkdownTable(&b, e.cells); err != nil {
 		return "", err
@@ -27,19 +32,23 @@ func (e evidence) section() (string, error) {
 	return b.String(), nil
 }
 
+// writeFindings is one table of all predictions, a row for each comparison.
 func (e evidence) writeFindings(b *bytes.Buffer) {
+	if len(e.findings) == 0 {
+		return
+	}
+	b.WriteString("**Predictions and what became of them.**\n\n| claim | prediction | cells | median [interval] | blocks | verdict |\n| --- | --- | --- | ---: | ---: | --- |\n")
 	for _, f := range e.findings {
-		fmt.Fprintf(b, "**Prediction (%s).** %s: **%s**\n\n", f.Prediction.Claim, f.Prediction, f.Verdict())
-		b.WriteString("| cells | median [interval] | blocks | verdict |\n| --- | ---: | ---: | --- |\n")
 		for _, c := range f.Comparisons {
 			verdict := string(c.Verdict)
 			if c.Reason != "" {
 				verdict += " (" + c.Reason + ")"
 			}
-			fmt.Fprintf(b, "| %s | %s | %d | %s |\n", c.Cells, f.format(c.Estimate), c.Estimate.N, verdict)
+			fmt.Fprintf(b, "| %s | %s | %s | %s | %d | %s |\n", f.Prediction.Claim, f.Prediction, c.Cells, f.format(c.Estimate), c.Estimate.N, verdict)
 		}
-		b.WriteString("\nThe interval is that of the median over blocks by order statistics, with at least 95 % coverage" + coverage(f) + ".\n\n")
 	}
+	fmt.Fprintf(b, "\nThe median is over blocks; its interval is exact, by order statistics, with at least %.0f %% coverage (%d blocks: smallest to largest, %.1f %%).\n\n",
+		100*results.LeastCoverage, results.MinBlocks, 100*results.OrderCoverage(results.MinBlocks, 1))
 }
 
 // format prints a metric's own values with their unit, and ratios plainly.
@@ -54,12 +63,9 @@ func (f Finding) format(e results.Estimate) string {
 	return fmt.Sprintf("%s [%s, %s]", metric.Format(e.Median), metric.Format(e.Lo), metric.Format(e.Hi))
 }
 
-func coverage(f Finding) string {
-	if len(f.Comparisons) == 0 || !f.Comparisons[0].Estimate.Bounded() {
-		return ""
-	}
-	e := f.Comparisons[0].Estimate
-	return fmt.Sprintf(" (%d blocks: %.1f %%)", e.N, 100*e.Coverage)
+// commandLine is the run's without the path of the program, which `go run` makes up.
+func commandLine(info results.Info) string {
+	return strings.Join(append([]string{"c10klab"}, info.CommandLine[min(1, len(info.CommandLine)):]...), " ")
 }
 
 func (e evidence) writeSetup(b *bytes.Buffer) {
@@ -74,7 +80,7 @@ func (e evidence) writeSetup(b *bytes.Buffer) {
 	}
 	const gib = 1 << 30
 	fmt.Fprintf(b, "\n**Measured** %s by `%s`, seed %d, revision `%s` (tree %s).\n\n",
-		info.Started.UTC().Format("2006-01-02 15:04 MST"), strings.Join(info.CommandLine, " "), info.Seed, info.Source.Revision, tree)
+		info.Started.UTC().Format("2006-01-02 15:04 MST"), commandLine(info), info.Seed, info.Source.Revision, tree)
 	fmt.Fprintf(b, "**Machine.** %d × %s (%s%s), %.0f GiB, Linux %s, data on %s, TCP %s; load average before: %s.\n\n",
 		host.Cores, host.CPUModel, host.Architecture, virtual, float64(host.MemoryBytes)/gib, host.Kernel,
 		host.DataFileSystem, host.CongestionControl, host.LoadBefore)

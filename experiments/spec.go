@@ -66,18 +66,18 @@ type Prediction struct {
 }
 
 func (p Prediction) String() string {
-	subject := fmt.Sprintf("%s of (%s) ÷ (%s)", p.Metric, settings(p.A), settings(p.B))
-	if p.Each {
-		subject = p.Metric.String() + " of each cell"
-		if len(p.Where) > 0 {
-			subject += " with " + settings(p.Where)
-		}
+	condition := fmt.Sprintf("%s %g", p.Relation, p.Threshold)
+	if !p.Each {
+		return fmt.Sprintf("%s of (%s) ÷ (%s) %s", p.Metric, settings(p.A), settings(p.B), condition)
 	}
-	condition := fmt.Sprintf("%s %s %g", subject, p.Relation, p.Threshold)
+	text := fmt.Sprintf("%s %s in each cell", p.Metric, condition)
+	if len(p.Where) > 0 {
+		text += " with " + settings(p.Where)
+	}
 	if p.Outcome != "" {
-		condition += ", outcome " + p.Outcome
+		text += ", outcome " + p.Outcome
 	}
-	return condition
+	return text
 }
 
 //go:embed specs/*.toml

@@ -194,3 +194,23 @@ func TestRegisterHoldsEveryClaimOnce(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParse(f *testing.F) {
+	specs, err := Specs()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(smallSpec)
+	for _, s := range specs {
+		f.Add(s.Text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		spec, err := Parse("fuzz.toml", text)
+		if err != nil {
+			return
+		}
+		if _, err := expand(spec, Config{}, newKnobTables(serverKnobs(), loadKnobs()), nil); err == nil && len(spec.Axes) == 0 {
+			t.Error("a spec without axes was expanded")
+		}
+	})
+}

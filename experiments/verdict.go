@@ -80,7 +80,7 @@ func ClaimVerdict(findings []Finding, claim string) (results.Verdict, Finding, b
 
 // Judge decides the predictions of a spec by the cells of its run. The trial is
 // the unit: one value per block and cell. A trial limited by the generator or
-// the environment has no value. A duration of a saturated trial is a lower
+// the environment has no value, but for counts of threads. A duration of a saturated trial is a lower
 // bound: it can support ">=" as the metric itself or as the numerator of a
 // ratio, and nothing else.
 func Judge(spec *Spec, run *results.Run) ([]Finding, error) {
@@ -205,7 +205,7 @@ func (j judge) series(m Metric, cell results.Cell, boundsHelp bool) (series, err
 	s := series{byBlock: map[int]float64{}}
 	for _, t := range j.run.Trials {
 		bound := t.Outcome == record.Saturated && m.IsDuration()
-		usable := t.Outcome == record.Valid || t.Outcome == record.Saturated && (!bound || boundsHelp)
+		usable := t.Outcome == record.Valid || m.IsCount() || t.Outcome == record.Saturated && (!bound || boundsHelp)
 		if t.Cell != cell.ID || !usable {
 			continue
 		}

@@ -193,9 +193,10 @@ func TestDocumentIsGeneratedBetweenItsMarkers(t *testing.T) {
 		"By hand.", "More by hand.",
 		"| N1 | Does a cold sendfile on a network thread hold up every other request of that thread? | open | – | – | – |",
 		"| reproduced | 0.990 [0.990, 0.990] | [p99, p999](results/reference/write-100mbs/plots/write-100mbs-tail.png) | [write-100mbs](experiments/specs/write-100mbs.toml) |",
-		"![p99, p999](results/reference/write-100mbs/plots/write-100mbs-tail.png)",
-		"rate_held of each cell >= 0.95, outcome valid: **reproduced**",
-		"(8 blocks: 99.2 %)", "`c10klab run write-100mbs --full`",
+		"![write-100mbs-tail.png](results/reference/write-100mbs/plots/write-100mbs-tail.png)",
+		"| N15 | rate_held >= 0.95 in each cell, outcome valid | consumers=tail model=reactor | 0.990 [0.990, 0.990] | 8 | reproduced |",
+		"| M1 | threads/net = 1 in each cell with model=reactor |",
+		"(8 blocks: smallest to largest, 99.2 %)", "`c10klab run write-100mbs --full`",
 	} {
 		if !strings.Contains(string(text), part) {
 			t.Errorf("the document lacks %q", part)

@@ -9,8 +9,8 @@ import (
 // MinBlocks is the least number of blocks that decides a prediction.
 const MinBlocks = 8
 
-// leastCoverage is the confidence that an interval must reach.
-const leastCoverage = 0.95
+// LeastCoverage is the confidence that an interval reaches.
+const LeastCoverage = 0.95
 
 // Estimate is a median over blocks with its exact interval: the k-th smallest
 // to the k-th largest value, with k the largest that keeps the coverage at or
@@ -56,8 +56,8 @@ func MedianOf(values []float64) Estimate {
 	sorted := slices.Sorted(slices.Values(values))
 	e := Estimate{N: n, Median: (sorted[(n-1)/2] + sorted[n/2]) / 2}
 	for k := 1; k <= n/2; k++ {
-		coverage := orderCoverage(n, k)
-		if coverage < leastCoverage {
+		coverage := OrderCoverage(n, k)
+		if coverage < LeastCoverage {
 			break
 		}
 		e.Lo, e.Hi, e.Coverage = sorted[k-1], sorted[n-k], coverage
@@ -65,10 +65,10 @@ func MedianOf(values []float64) Estimate {
 	return e
 }
 
-// orderCoverage is the probability that the k-th smallest and the k-th largest
+// OrderCoverage is the probability that the k-th smallest and the k-th largest
 // of n independent values enclose their distribution's median: 1 − 2 P(X < k)
 // for X binomial with n trials of probability ½.
-func orderCoverage(n, k int) float64 {
+func OrderCoverage(n, k int) float64 {
 	below, term := 0.0, math.Exp2(-float64(n))
 	for i := range k {
 		below += term

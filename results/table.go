@@ -3,7 +3,6 @@ package results
 import (
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 
@@ -59,7 +58,7 @@ func writeTables(w io.Writer, cells []Cell, draw func(grid) string) error {
 	for _, g := range append([]grid{clientGrid(cells)}, brokerGrids(cells)...) {
 		parts = append(parts, draw(g))
 	}
-	_, err := io.WriteString(w, strings.Join(parts, "\n")+"\n"+notes(cells))
+	_, err := io.WriteString(w, strings.Join(parts, "\n")+notes(cells))
 	return err
 }
 
@@ -195,22 +194,31 @@ func notes(cells []Cell) string {
 		b.WriteString(limitedLegend)
 	}
 	b.WriteString(".\n")
+	writeProblems(&b, cells)
+	return b.String()
+}
+
+// writeProblems lists each problem once with the cells that have it, in the
+// order of the cells.
+func writeProblems(b *strings.Builder, cells []Cell) {
 	where := map[string][]string{}
+	var problems []string
 	for _, c := range cells {
 		for _, problem := range c.Problems {
+			if where[problem] == nil {
+				problems = append(problems, problem)
+			}
 			where[problem] = append(where[problem], c.ID)
 		}
 	}
-	problems := slices.Sorted(maps.Keys(where))
 	for i, problem := range problems {
 		if i == 0 {
 			b.WriteString("\nProblems:\n\n")
 		}
 		if i == maxProblems {
-			fmt.Fprintf(&b, "- and %d more, in the run's %s\n", len(problems)-i, summaryFile)
+			fmt.Fprintf(b, "- and %d more, in the run's %s\n", len(problems)-i, summaryFile)
 			break
 		}
-		fmt.Fprintf(&b, "- %s: %s\n", strings.Join(where[problem], ", "), problem)
+		fmt.Fprintf(b, "- %s: %s\n", strings.Join(where[problem], ", "), problem)
 	}
-	return b.String()
 }

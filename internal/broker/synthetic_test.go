@@ -41,7 +41,8 @@ func TestSeedDecidesTheCosts(t *testing.T) {
 	cost := func(seed, n uint64) time.Duration {
 		return NewSynthetic(SyntheticConfig{Cost: time.Second, Exponential: true, Seed: seed}).cost(n)
 	}
-	if cost(1, 5) != cost(1, 5) || cost(1, 5) == cost(2, 5) || cost(1, 5) == cost(1, 6) {
+	first, again := cost(1, 5), cost(1, 5)
+	if first != again || first == cost(2, 5) || first == cost(1, 6) {
 		t.Error("costs do not follow from seed and order")
 	}
 }

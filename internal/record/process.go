@@ -4,6 +4,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/metrics"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,6 +21,9 @@ func ThisProcess() Process {
 	var gc debug.GCStats
 	debug.ReadGCStats(&gc)
 	p.GCCycles, p.GCPauseNs = gc.NumGC, int64(gc.PauseTotal)
+	heap := []metrics.Sample{{Name: "/gc/heap/allocs:objects"}, {Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(heap)
+	p.AllocatedObjects, p.AllocatedBytes = int64(heap[0].Value.Uint64()), int64(heap[1].Value.Uint64())
 	return p
 }
 
@@ -30,5 +34,7 @@ func (p Process) Since(earlier Process) Process {
 	p.InvoluntarySwitches -= earlier.InvoluntarySwitches
 	p.GCCycles -= earlier.GCCycles
 	p.GCPauseNs -= earlier.GCPauseNs
+	p.AllocatedObjects -= earlier.AllocatedObjects
+	p.AllocatedBytes -= earlier.AllocatedBytes
 	return p
 }

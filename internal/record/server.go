@@ -56,4 +56,7 @@ type Process struct {
 	GOMAXPROCS          int   `json:"gomaxprocs"`
 	GCCycles            int64 `json:"gc_cycles"`
 	GCPauseNs           int64 `json:"gc_pause_ns"`
+	// AllocatedObjects and AllocatedBytes count heap allocations.
+	AllocatedObjects int64 `json:"allocated_objects"`
+	AllocatedBytes   int64 `json:"allocated_bytes"`
 }

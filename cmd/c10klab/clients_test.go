@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+)
+
+// newClient is an unmodified franz-go client, closed at the end of the test.
+func newClient(t *testing.T, address string, options ...kgo.Opt) *kgo.Client {
+	t.Helper()
+	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(address), kgo.AllowAutoTopicCreation())...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+// consume reads a topic's partition 0 from its beginning until enough of its
+// records were seen.
+func consume(t *testing.T, client *kgo.Client, enough func(*kgo.Record) bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		fetches := client.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			t.Fatalf("consume: %v", err)
+		}
+		for _, r := range fetches.Records() {
+			if enough(r) {
+				return
+			}
+		}
+	}
+}
+
+func fromBeginning(topic string) kgo.Opt {
+	return kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}})
+}

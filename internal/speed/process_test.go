@@ -1,0 +1,125 @@
+package speed
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"c10klab/internal/need"
+	"c10klab/internal/record"
+)
+
+// Server and client have a CPU of their own each.
+const (
+	serverCPU = "0"
+	clientCPU = "1"
+)
+
+// build compiles a Go package of this module.
+func build(b *testing.B, pkg, name string) string {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), name)
+	run(b, "go", "build", "-o", path, pkg)
+	return path
+}
+
+func buildC10klab(b *testing.B) string { return build(b, "c10klab/cmd/c10klab", "c10klab") }
+
+// compile compiles a C program of testdata.
+func compile(b *testing.B, source string) string {
+	b.Helper()
+	cc := need.Program(b, "cc", "gcc")
+	path := filepath.Join(b.TempDir(), strings.TrimSuffix(source, ".c"))
+	run(b, cc, "-O2", "-o", path, filepath.Join("testdata", source))
+	return path
+}
+
+// run runs a program to its end and returns what it printed.
+func run(b *testing.B, name string, args ...string) string {
+	b.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		b.Fatalf("%s %s: %v", filepath.Base(name), strings.Join(args, " "), err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// start runs a server and returns the first line it prints.
+func start(b *testing.B, name string, args ...string) (line string, stop func()) {
+	b.Helper()
+	cmd := exec.Command(name, args...)
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	stop = func() {
+		cmd.Process.Signal(syscall.SIGTERM)
+		cmd.Wait()
+	}
+	line, err = bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		stop()
+		b.Fatalf("%s said nothing: %v", filepath.Base(name), err)
+	}
+	return strings.TrimSpace(line), stop
+}
+
+// serve starts c10klab serve on free ports.
+func serve(b *testing.B, binary string, args ...string) (record.ServerReady, func()) {
+	b.Helper()
+	fixed := []string{"serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--cpus", serverCPU, "--discard-data"}
+	line, stop := start(b, binary, append(fixed, args...)...)
+	var ready record.ServerReady
+	if err := json.Unmarshal([]byte(line), &ready); err != nil {
+		stop()
+		b.Fatalf("ready line %q: %v", line, err)
+	}
+	return ready, stop
+}
+
+// load runs c10klab load and returns what it measured.
+func load(b *testing.B, binary string, ready record.ServerReady, args ...string) record.Measurement {
+	b.Helper()
+	fixed := []string{"load", "--json", "--target", ready.Listen, "--admin", ready.Admin, "--load-cpus", clientCPU}
+	cmd := exec.Command(binary, append(fixed, args...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil && cmd.ProcessState.ExitCode() != 3 {
+		b.Fatalf("load: %v", err)
+	}
+	var m record.Measurement
+	if err := json.Unmarshal(out, &m); err != nil {
+		b.Fatalf("load printed %q: %v", out, err)
+	}
+	return m
+}
+
+// keep stores a benchmark's record where C10KLAB_RECORD says.
+func keep(b *testing.B, name string, what any) {
+	b.Helper()
+	dir := os.Getenv("C10KLAB_RECORD")
+	if dir == "" {
+		return
+	}
+	text, err := json.MarshalIndent(what, "", "  ")
+	if err == nil {
+		err = os.WriteFile(filepath.Join(dir, name+".json"), append(text, '\n'), 0o644)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	fmt.Fprintf(os.Stderr, "record: %s\n", filepath.Join(dir, name+".json"))
+}

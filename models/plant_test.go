@@ -1,0 +1,65 @@
+package models
+
+import (
+	"runtime"
+	"testing"
+	"time"
+
+	"c10klab/internal/hdr"
+	"c10klab/internal/stage"
+)
+
+// A delay planted in one place must show in that stage and in no other. The
+// least of several requests is looked at: a busy machine makes requests slower,
+// never all of them by as much as the plant.
+func TestPlantedDelayShowsInItsStageAlone(t *testing.T) {
+	const planted = 20 * time.Millisecond
+	for s := stage.SocketQueue; s <= stage.Reap; s++ {
+		t.Run(s.String(), func(t *testing.T) {
+			everyCombination(t, func(t *testing.T, b *bench) {
+				c := b.dial()
+				const requests = 3
+				for tag := range uint32(requests) {
+					c.send(request(opFile, tag, number(0), number(1000)))
+					c.expect(tag, b.fileAnswer(0, 1000))
+					b.awaitFinished(int64(tag) + 1)
+				}
+				b.stop()
+				checkPlant(t, b.stages.Snapshot(), s, planted)
+			}, "plant="+s.String()+"="+planted.String())
+		})
+	}
+}
+
+// awaitFinished waits until the server is done with n file requests: what it does
+// after the last byte would otherwise be the next request's wait.
+func (b *bench) awaitFinished(n int64) {
+	b.t.Helper()
+	for deadline := time.Now().Add(patience); ; runtime.Gosched() {
+		if _, finished := b.stages.Counts(); finished["file"] >= n {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatalf("request %d did not end", n)
+		}
+	}
+}
+
+func checkPlant(t *testing.T, bundle hdr.Bundle, planted stage.Stage, delay time.Duration) {
+	t.Helper()
+	for s := stage.SocketQueue; s <= stage.Reap; s++ {
+		h := bundle[hdr.Key{Stage: s.String(), API: "file"}]
+		if h == nil {
+			t.Errorf("%s was not recorded", s)
+			continue
+		}
+		least := time.Duration(h.MinNs())
+		const precision = 0.999 // of a histogram's bucket
+		if s == planted && float64(least) < precision*float64(delay) {
+			t.Errorf("%s took %v at least, %v were planted in it", s, least, delay)
+		}
+		if s != planted && least > delay/2 {
+			t.Errorf("%s took %v at least, with %v planted in %s", s, least, delay, planted)
+		}
+	}
+}
