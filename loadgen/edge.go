@@ -12,7 +12,7 @@ import (
 	"c10klab/internal/record"
 )
 
-// edge is what is known at one edge of the window. The server's snapshot stays
+// edge is what is known at one edge of the window. The server's answer stays
 // undecoded until the window is over.
 type edge struct {
 	atNs    int64
@@ -26,14 +26,16 @@ type edge struct {
 	outstandingArea int64
 }
 
-func (l *load) takeEdge(a *admin) (edge, error) {
+// takeEdge reads both sides, the server by mark at the beginning of the window and
+// by snapshot at its end.
+func (l *load) takeEdge(server func(context.Context) ([]byte, error)) (edge, error) {
 	e := edge{atNs: clock.Now(), process: record.ThisProcess(), answersBefore: l.answers.Load()}
 	e.outstandingArea = l.outstanding.integral(e.atNs)
 	var err error
 	if e.machine, err = readMachineTimes(); err != nil {
 		return e, err
 	}
-	e.server, err = a.snapshot(l.ctx)
+	e.server, err = server(l.ctx)
 	e.answersAfter = l.answers.Load()
 	return e, err
 }
@@ -64,13 +66,24 @@ func newAdmin(addr string) *admin {
 	return &admin{addr: addr, client: http.Client{Timeout: snapshotTimeout}}
 }
 
-// snapshot returns a record.ServerSnapshot as JSON, nil without an admin port.
+// mark begins a window and returns the server's counters as JSON, nil without an
+// admin port.
+func (a *admin) mark(ctx context.Context) ([]byte, error) {
+	return a.ask(ctx, http.MethodPost, record.MarkPath)
+}
+
+// snapshot returns the server's whole state as JSON, nil without an admin port.
 func (a *admin) snapshot(ctx context.Context) ([]byte, error) {
+	return a.ask(ctx, http.MethodGet, record.SnapshotPath)
+}
+
+// ask returns a record.ServerSnapshot as JSON.
+func (a *admin) ask(ctx context.Context, method, path string) ([]byte, error) {
 	if a.addr == "" {
 		return nil, nil
 	}
-	url := "http://" + a.addr + record.SnapshotPath
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	url := "http://" + a.addr + path
+	request, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
 		return nil, fmt.Errorf("admin address %q: %w", a.addr, err)
 	}

@@ -73,14 +73,14 @@ func (e *evidence) addServer(m *record.Measurement) (countGap, error) {
 	if err != nil || before == nil || after == nil {
 		return nil, err
 	}
-	stages, err := after.Histograms.Since(before.Histograms)
+	stages, err := after.Histograms.Since(after.AtMark)
 	if err != nil {
 		return nil, fmt.Errorf("the server's window: %w", err)
 	}
 	m.Histograms.Merge(stages)
 	use := after.Process.Since(before.Process)
 	m.Server, m.After = &use, after
-	after.Histograms = nil
+	after.Histograms, after.AtMark = nil, nil
 	for _, problem := range after.Problems {
 		m.Problems = append(m.Problems, "server: "+problem)
 	}

@@ -96,7 +96,7 @@ func (l *load) measure() (*evidence, error) {
 	if err := l.firstAnswers(e.counted); err != nil {
 		return nil, err
 	}
-	if _, err := admin.snapshot(l.ctx); err != nil { // opens its connection ahead of the window
+	if _, err := admin.mark(l.ctx); err != nil { // opens its connection ahead of the window
 		return nil, err
 	}
 	if err := l.begin(e.counted); err != nil {
@@ -107,13 +107,13 @@ func (l *load) measure() (*evidence, error) {
 		return nil, err
 	}
 	var err error
-	if e.before, err = l.takeEdge(admin); err != nil {
+	if e.before, err = l.takeEdge(admin.mark); err != nil {
 		return nil, err
 	}
 	if err := l.watchWallClock(endNs); err != nil {
 		return nil, err
 	}
-	if e.after, err = l.takeEdge(admin); err != nil {
+	if e.after, err = l.takeEdge(admin.snapshot); err != nil {
 		return nil, err
 	}
 	if err := l.drain(); err != nil {

@@ -19,18 +19,32 @@ import (
 func startAdmin(t *testing.T, answered *atomic.Int64) string {
 	t.Helper()
 	recorders := hdr.NewRecorders(1)
-	mux := http.NewServeMux()
-	mux.HandleFunc(record.SnapshotPath, func(w http.ResponseWriter, _ *http.Request) {
+	state := func() record.ServerSnapshot {
 		n := answered.Load()
+		return record.ServerSnapshot{
+			Counters: record.Counters{Responses: map[string]int64{"Echo": n}},
+			Process:  record.Process{PID: 42, CPUNs: n},
+			Problems: []string{"disk is late"},
+		}
+	}
+	count := func(n int64) {
 		r := recorders.Acquire(0)
-		r.RecordN(0, 1000, 10)
+		r.RecordN(0, 1000, n)
 		r.Release()
-		json.NewEncoder(w).Encode(record.ServerSnapshot{
-			Histograms: hdr.Bundle{{Stage: "LocalTime", API: "Echo"}: recorders.Snapshot()[0]},
-			Counters:   record.Counters{Responses: map[string]int64{"Echo": n}},
-			Process:    record.Process{PID: 42, CPUNs: n},
-			Problems:   []string{"disk is late"},
-		})
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+record.MarkPath, func(w http.ResponseWriter, _ *http.Request) {
+		count(5)
+		recorders.Mark()
+		json.NewEncoder(w).Encode(state())
+	})
+	mux.HandleFunc("GET "+record.SnapshotPath, func(w http.ResponseWriter, _ *http.Request) {
+		count(10)
+		now, atMark := recorders.Snapshot()
+		s := state()
+		key := hdr.Key{Stage: "LocalTime", API: "Echo"}
+		s.Histograms, s.AtMark = hdr.Bundle{key: now[0]}, hdr.Bundle{key: atMark[0]}
+		json.NewEncoder(w).Encode(s)
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)

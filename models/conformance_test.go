@@ -480,11 +480,12 @@ func TestEveryStageIsCountedOncePerRequest(t *testing.T) {
 		const rounds = 5
 		mix(b, c, rounds)
 		b.stop()
+		recorded, _ := b.stages.Snapshot()
 		for _, key := range []struct {
 			api  string
 			want int64
 		}{{"plain", 2 * rounds}, {"file", 2 * rounds}} {
-			for k, h := range b.stages.Snapshot() {
+			for k, h := range recorded {
 				if k.API == key.api && h.Count()+h.OutOfRange() != key.want {
 					t.Errorf("%s: %d counts for %d requests", k, h.Count()+h.OutOfRange(), key.want)
 				}

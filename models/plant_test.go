@@ -25,7 +25,8 @@ func TestPlantedDelayShowsInItsStageAlone(t *testing.T) {
 					b.awaitFinished(int64(tag) + 1)
 				}
 				b.stop()
-				checkPlant(t, b.stages.Snapshot(), s, planted)
+				recorded, _ := b.stages.Snapshot()
+				checkPlant(t, recorded, s, planted)
 			}, "plant="+s.String()+"="+planted.String())
 		})
 	}

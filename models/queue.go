@@ -103,13 +103,6 @@ func (q *queue[T]) close() {
 	poll.FutexWake(&q.putters.sequence, 1<<30)
 }
 
-// length is the number of items now.
-func (q *queue[T]) length() int {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return q.count
-}
-
 // sleep releases the lock until another thread changes the queue.
 func (q *queue[T]) sleep(w *waiters) {
 	w.sleeping++

@@ -10,7 +10,10 @@ import (
 	"os/signal"
 	"syscall"
 
+	"c10klab/internal/knob"
+
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Exit statuses, as README.md lists them.
@@ -78,16 +81,35 @@ over one log store that speaks the Kafka protocol; loads them from an open-loop
 generator; and shows where each request's time went.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError(fmt.Errorf("there is no command %q; see c10klab --help", args[0]))
+				return usageError(fmt.Errorf("there is no command %q%s; see c10klab --help", args[0], knob.DidYouMean(args[0], commandNames(cmd))))
 			}
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError(err) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(suggestFlag(cmd, err)) })
 	root.AddCommand(newRunCommand(), newServeCommand(), newLoadCommand(), newListCommand(),
 		newDoctorCommand(), newPlotCommand(), newDocumentCommand())
 	return root
+}
+
+func commandNames(parent *cobra.Command) []string {
+	var names []string
+	for _, c := range parent.Commands() {
+		names = append(names, c.Name())
+	}
+	return names
+}
+
+// suggestFlag adds the nearest flag to the report of an unknown one.
+func suggestFlag(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
+	return fmt.Errorf("%w%s", err, knob.DidYouMean(unknown.GetSpecifiedName(), names))
 }

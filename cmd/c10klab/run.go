@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"c10klab/experiments"
+	"c10klab/models"
 	"c10klab/plots"
 	"c10klab/results"
 
@@ -79,6 +79,9 @@ func runExperiments(ctx context.Context, o runOptions, names []string) error {
 	if err != nil {
 		return usageError(err)
 	}
+	if err := refuse(plan); err != nil {
+		return usageError(err)
+	}
 	if o.dryRun {
 		return plan.Print(os.Stdout)
 	}
@@ -86,7 +89,38 @@ func runExperiments(ctx context.Context, o runOptions, names []string) error {
 	if run == nil {
 		return runErr
 	}
-	return errors.Join(runErr, report(run, o.asJSON))
+	return firstError(runErr, report(run, o.asJSON))
+}
+
+// refuse reports the first cell whose server would refuse its knobs, before any
+// trial has run.
+func refuse(plan *experiments.Plan) error {
+	for _, e := range plan.Experiments {
+		for _, cell := range e.Cells {
+			if err := checkServer(cell.Knobs); err != nil {
+				return fmt.Errorf("cell %s: %w (leave it out with --only)", cell.ID, err)
+			}
+		}
+	}
+	return nil
+}
+
+// checkServer ignores the knobs of other processes.
+func checkServer(knobs map[string]string) error {
+	v := serverKnobs.Defaults()
+	for name, value := range knobs {
+		if !serverKnobs.Has(name) {
+			continue
+		}
+		if err := v.Set(name, value); err != nil {
+			return err
+		}
+	}
+	config, err := modelConfig(v)
+	if err != nil {
+		return err
+	}
+	return models.Check(config)
 }
 
 func (o runOptions) config(names []string) (experiments.Config, error) {

@@ -73,7 +73,7 @@ type service interface {
 }
 
 func serve(ctx context.Context, o serveOptions, v *knob.Values) error {
-	config, err := models.ConfigFrom(v, v.Text("service") == serviceLog)
+	config, err := modelConfig(v)
 	if err != nil {
 		return usageError(err)
 	}
@@ -96,6 +96,12 @@ func serve(ctx context.Context, o serveOptions, v *knob.Values) error {
 	}
 	<-ctx.Done()
 	return s.stop()
+}
+
+// modelConfig is how the server's threads are put together; kernel stamps are on
+// by default for the log alone.
+func modelConfig(v *knob.Values) (models.Config, error) {
+	return models.ConfigFrom(v, v.Text("service") == serviceLog)
 }
 
 // firstError returns the first that is not nil.
@@ -215,7 +221,7 @@ func startServing(o serveOptions, v *knob.Values, config models.Config, b *backe
 		return nil, firstError(fmt.Errorf("admin port: %w", err), s.stop())
 	}
 	s.ready.Admin = listener.Addr().String()
-	s.admin = broker.ServeAdmin(listener, s.snapshotSource(v, stages))
+	s.admin = broker.ServeAdmin(listener, s.markSource(stages), s.snapshotSource(v, stages))
 	return s, nil
 }
 
@@ -235,20 +241,32 @@ func (b *backend) advertise(address string) error {
 	return nil
 }
 
+// markSource begins a window.
+func (s *serving) markSource(stages *stage.Recorder) broker.Source {
+	return func(snapshot *record.ServerSnapshot) {
+		stages.Mark()
+		snapshot.Counters = s.counters(stages)
+	}
+}
+
+func (s *serving) counters(stages *stage.Recorder) (c record.Counters) {
+	c.Connections, _ = s.server.Connections()
+	c.Requests, c.Responses = stages.Counts()
+	c.ReceiveCalls, c.SendCalls = s.server.Calls()
+	c.Blocked = s.server.QueueFullWaits()
+	if s.backend.log != nil {
+		c.AppendedBytes, c.FetchedBytes = s.backend.log.AppendedBytes(), s.backend.log.FetchedBytes()
+	}
+	return c
+}
+
 func (s *serving) snapshotSource(v *knob.Values, stages *stage.Recorder) broker.Source {
 	return func(snapshot *record.ServerSnapshot) {
+		snapshot.Counters = s.counters(stages)
 		snapshot.Knobs = v.Map()
-		snapshot.Histograms = stages.Snapshot()
+		snapshot.Histograms, snapshot.AtMark = stages.Snapshot()
 		snapshot.RecorderBytes = stages.MemoryBytes()
 		snapshot.ConnectionsByLoop = s.server.ConnectionsByLoop()
-		c := &snapshot.Counters
-		c.Connections, _ = s.server.Connections()
-		c.Requests, c.Responses = stages.Counts()
-		c.ReceiveCalls, c.SendCalls = s.server.Calls()
-		c.Blocked = s.server.QueueFullWaits()
-		if s.backend.log != nil {
-			c.AppendedBytes, c.FetchedBytes = s.backend.log.AppendedBytes(), s.backend.log.FetchedBytes()
-		}
 		census, err := s.server.Census()
 		if err != nil {
 			snapshot.Problems = append(snapshot.Problems, err.Error())

@@ -14,22 +14,26 @@ import (
 	"c10klab/internal/record"
 )
 
-// Source adds what one part of the server knows to a snapshot. It is called from
-// any goroutine, one snapshot at a time.
+// Source adds what the server knows to a snapshot. It is called from any
+// goroutine, one call at a time over all sources.
 type Source func(*record.ServerSnapshot)
 
-// NewAdmin makes the handler of the admin port: record.SnapshotPath answers with
-// a record.ServerSnapshot that the sources fill in order, /debug/pprof/ is
+// NewAdmin makes the handler of the admin port: record.MarkPath and
+// record.SnapshotPath answer with what mark and snapshot fill in, /debug/pprof/ is
 // net/http/pprof. The instant and the process's own use come from here.
-func NewAdmin(sources ...Source) http.Handler {
+func NewAdmin(mark, snapshot Source) http.Handler {
 	var turn sync.Mutex
+	answer := func(source Source) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			turn.Lock()
+			s := takeSnapshot(source)
+			turn.Unlock()
+			writeSnapshot(w, s)
+		}
+	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+record.SnapshotPath, func(w http.ResponseWriter, _ *http.Request) {
-		turn.Lock()
-		snapshot := takeSnapshot(sources)
-		turn.Unlock()
-		writeSnapshot(w, snapshot)
-	})
+	mux.HandleFunc("POST "+record.MarkPath, answer(mark))
+	mux.HandleFunc("GET "+record.SnapshotPath, answer(snapshot))
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -38,11 +42,9 @@ func NewAdmin(sources ...Source) http.Handler {
 	return mux
 }
 
-func takeSnapshot(sources []Source) *record.ServerSnapshot {
+func takeSnapshot(fill Source) *record.ServerSnapshot {
 	s := &record.ServerSnapshot{MonotonicNs: clock.Now(), Process: record.ThisProcess()}
-	for _, add := range sources {
-		add(s)
-	}
+	fill(s)
 	return s
 }
 
@@ -67,9 +69,9 @@ type AdminServer struct {
 const headerTimeout = 10 * time.Second
 
 // ServeAdmin starts to serve on the listener, which it takes over.
-func ServeAdmin(listener net.Listener, sources ...Source) *AdminServer {
+func ServeAdmin(listener net.Listener, mark, snapshot Source) *AdminServer {
 	a := &AdminServer{done: make(chan error, 1)}
-	a.server = http.Server{Handler: NewAdmin(sources...), ReadHeaderTimeout: headerTimeout}
+	a.server = http.Server{Handler: NewAdmin(mark, snapshot), ReadHeaderTimeout: headerTimeout}
 	go func() { a.done <- a.server.Serve(listener) }()
 	return a
 }

@@ -16,22 +16,31 @@ func TestAdminAnswersWithWhatTheSourcesAdd(t *testing.T) {
 		t.Fatal(err)
 	}
 	admin := ServeAdmin(listener,
-		func(s *record.ServerSnapshot) { s.Counters.Connections = 3 },
-		func(s *record.ServerSnapshot) { s.Problems = append(s.Problems, "a") })
+		func(s *record.ServerSnapshot) { s.Counters.Connections = 2 },
+		func(s *record.ServerSnapshot) { s.Counters.Connections = 3 })
 	base := "http://" + listener.Addr().String()
 
-	resp, err := http.Get(base + record.SnapshotPath)
-	if err != nil {
-		t.Fatal(err)
+	ask := func(method, path string, want int64) {
+		t.Helper()
+		request, err := http.NewRequest(method, base+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var got record.ServerSnapshot
+		if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
+			t.Fatal(err)
+		}
+		if got.Counters.Connections != want || got.Process.PID != os.Getpid() || got.MonotonicNs == 0 {
+			t.Errorf("%s answers %+v", path, got)
+		}
 	}
-	var got record.ServerSnapshot
-	if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if got.Counters.Connections != 3 || len(got.Problems) != 1 || got.Process.PID != os.Getpid() || got.MonotonicNs == 0 {
-		t.Errorf("snapshot %+v", got)
-	}
+	ask(http.MethodPost, record.MarkPath, 2)
+	ask(http.MethodGet, record.SnapshotPath, 3)
 	for path, want := range map[string]int{"/debug/pprof/": 200, "/debug/pprof/goroutine?debug=1": 200, "/nothing": 404} {
 		resp, err := http.Get(base + path)
 		if err != nil {

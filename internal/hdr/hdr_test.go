@@ -51,7 +51,7 @@ func TestNoCountIsLostBetweenConcurrentSnapshots(t *testing.T) {
 	var windows int64
 	previous := []*Histogram{nil, nil}
 	take := func() {
-		now := r.Snapshot()
+		now, _ := r.Snapshot()
 		for i, h := range now {
 			if h == nil {
 				continue
@@ -75,6 +75,35 @@ func TestNoCountIsLostBetweenConcurrentSnapshots(t *testing.T) {
 	take()
 	if windows != writers*each {
 		t.Errorf("windows hold %d counts, %d were recorded", windows, writers*each)
+	}
+}
+
+func TestMarkDividesBeforeFromAfter(t *testing.T) {
+	r := NewRecorders(1)
+	record := func(n int) {
+		for range n {
+			rec := r.Acquire(0)
+			rec.Record(0, 100)
+			rec.Release()
+		}
+	}
+	for round, want := range []int64{5, 5 + 7, 5 + 7 + 5} {
+		record(5)
+		if round == 1 {
+			record(2)
+		}
+		r.Mark()
+		record(0)
+		if _, atMark := r.Snapshot(); atMark[0].Count() != want {
+			t.Errorf("round %d: %d counts before the mark, want %d", round, atMark[0].Count(), want)
+		}
+	}
+	r.Mark()
+	record(3)
+	r.Mark() // the first mark's counts may not be lost to the second
+	record(4)
+	if now, atMark := r.Snapshot(); now[0].Count() != 17+7 || atMark[0].Count() != 17+3 {
+		t.Errorf("%d counts, %d before the mark; want 24 and 20", now[0].Count(), atMark[0].Count())
 	}
 }
 

@@ -12,12 +12,18 @@ import (
 // recorder's lock and reads the retired one outside it, so a writer waits for
 // one pointer swap at most. Counts are cumulative; nothing is ever lost to a
 // snapshot.
+//
+// Reading takes milliseconds of CPU time, which a measured window should not
+// contain. Mark divides the counts at the window's beginning for the cost of the
+// swaps; what was before it is read with the next snapshot.
 type Recorders struct {
 	slots      []Recorder
 	histograms int
 
-	mu    sync.Mutex // held by the reader
-	total []*Histogram
+	mu      sync.Mutex // held by the reader
+	total   []*Histogram
+	marked  []*Histogram // total at the last mark; nil before the first
+	pending bool         // the idle buffers hold counts from before the last mark
 }
 
 // Recorder is one slot, held by one thread from Acquire to Release.
@@ -95,25 +101,63 @@ func (s *Recorder) retire() []*Histogram {
 	return s.idle
 }
 
-// Snapshot returns an independent copy of all counts since the start, nil for a
-// histogram never used. Any thread may call it; writers go on meanwhile.
-func (r *Recorders) Snapshot() []*Histogram {
+// Mark divides the counts into before and after now, for microseconds of CPU
+// time. Any thread may call it; writers go on meanwhile.
+func (r *Recorders) Mark() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.settle()
 	for i := range r.slots {
-		for j, h := range r.slots[i].retire() {
-			if h == nil {
-				continue
-			}
-			if r.total[j] == nil {
-				r.total[j] = NewHistogram()
-			}
-			r.total[j].Merge(h)
-			h.Reset()
-		}
+		r.slots[i].retire()
 	}
-	copies := make([]*Histogram, r.histograms)
-	for i, h := range r.total {
+	r.pending = true
+}
+
+// Snapshot returns independent copies of all counts since the start and of those
+// before the last mark, nil for a histogram never used. Any thread may call it;
+// writers go on meanwhile.
+func (r *Recorders) Snapshot() (now, atMark []*Histogram) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.settle()
+	for i := range r.slots {
+		r.gather(r.slots[i].retire())
+	}
+	if r.marked == nil {
+		r.marked = make([]*Histogram, r.histograms)
+	}
+	return clone(r.total), clone(r.marked)
+}
+
+// settle reads what the last mark left in the idle buffers.
+func (r *Recorders) settle() {
+	if !r.pending {
+		return
+	}
+	for i := range r.slots {
+		r.gather(r.slots[i].idle)
+	}
+	r.marked = clone(r.total)
+	r.pending = false
+}
+
+// gather moves a retired buffer's counts into the total.
+func (r *Recorders) gather(retired []*Histogram) {
+	for j, h := range retired {
+		if h == nil {
+			continue
+		}
+		if r.total[j] == nil {
+			r.total[j] = NewHistogram()
+		}
+		r.total[j].Merge(h)
+		h.Reset()
+	}
+}
+
+func clone(histograms []*Histogram) []*Histogram {
+	copies := make([]*Histogram, len(histograms))
+	for i, h := range histograms {
 		if h != nil {
 			copies[i] = h.Clone()
 		}
@@ -125,7 +169,7 @@ func (r *Recorders) Snapshot() []*Histogram {
 func (r *Recorders) MemoryBytes() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	bytes := sumBytes(r.total)
+	bytes := sumBytes(r.total) + sumBytes(r.marked)
 	for i := range r.slots {
 		r.slots[i].mu.Lock()
 		bytes += sumBytes(r.slots[i].active) + sumBytes(r.slots[i].idle)

@@ -16,8 +16,14 @@ type ServerReady struct {
 	PID    int    `json:"pid"`
 }
 
-// SnapshotPath is where the admin port answers with a ServerSnapshot.
-const SnapshotPath = "/snapshot"
+const (
+	// MarkPath is where the admin port, asked by POST, begins a window: it
+	// divides the histograms and answers with a ServerSnapshot that lacks them and
+	// the census, which takes next to no time of the server's.
+	MarkPath = "/mark"
+	// SnapshotPath is where it answers with a whole ServerSnapshot.
+	SnapshotPath = "/snapshot"
+)
 
 // ServerSnapshot is the server's cumulative state at one instant; a window is
 // the difference of two.
@@ -25,9 +31,11 @@ type ServerSnapshot struct {
 	MonotonicNs int64             `json:"monotonic_ns"` // when it was taken, CLOCK_MONOTONIC
 	Knobs       map[string]string `json:"knobs"`
 	Histograms  hdr.Bundle        `json:"histograms"` // stages since the start
-	Process     Process           `json:"process"`
-	Counters    Counters          `json:"counters"`
-	Census      osthread.Census   `json:"census"`
+	// AtMark are the histograms as they were when the last window began.
+	AtMark   hdr.Bundle      `json:"histograms_at_mark"`
+	Process  Process         `json:"process"`
+	Counters Counters        `json:"counters"`
+	Census   osthread.Census `json:"census"`
 	// ConnectionsByLoop shows how connections are spread over network threads.
 	ConnectionsByLoop []int    `json:"connections_by_loop,omitempty"`
 	RecorderBytes     int      `json:"recorder_bytes"`

@@ -58,13 +58,26 @@ func (r *Recorder) Finished(hint int, c Class, st *Stamps) {
 	rec.Release()
 }
 
-// Snapshot returns all histograms since the start, by stage and API.
-func (r *Recorder) Snapshot() hdr.Bundle {
-	b := hdr.Bundle{}
-	if r == nil {
-		return b
+// Mark divides what is recorded into before and after now, at next to no cost.
+func (r *Recorder) Mark() {
+	if r != nil {
+		r.recorders.Mark()
 	}
-	for i, h := range r.recorders.Snapshot() {
+}
+
+// Snapshot returns all histograms since the start, and as they were at the last
+// mark, by stage and API.
+func (r *Recorder) Snapshot() (now, atMark hdr.Bundle) {
+	if r == nil {
+		return hdr.Bundle{}, hdr.Bundle{}
+	}
+	all, marked := r.recorders.Snapshot()
+	return r.bundle(all), r.bundle(marked)
+}
+
+func (r *Recorder) bundle(histograms []*hdr.Histogram) hdr.Bundle {
+	b := hdr.Bundle{}
+	for i, h := range histograms {
 		if h != nil {
 			b[hdr.Key{Stage: names[i%int(spans)], API: r.apis[i/int(spans)]}] = h
 		}

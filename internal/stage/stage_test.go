@@ -33,7 +33,7 @@ func TestUnstampedArrivalLeavesSocketQueueUnrecorded(t *testing.T) {
 	r := NewRecorder([]string{"other", "Produce"})
 	st := Stamps{0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100}
 	r.Finished(0, 1, &st)
-	b := r.Snapshot()
+	b, _ := r.Snapshot()
 	for _, name := range []string{"SocketQueue", "SocketQueue+Dispatch"} {
 		if b[hdr.Key{Stage: name, API: "Produce"}] != nil {
 			t.Errorf("%s was recorded without an arrival stamp", name)

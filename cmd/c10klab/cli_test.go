@@ -1,0 +1,223 @@
+package main
+
+import (
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"c10klab/internal/need"
+	"c10klab/internal/record"
+)
+
+// wantRefused runs a command that must fail with a status and, on stderr, say all
+// of the wanted texts and print nothing on stdout.
+func wantRefused(t *testing.T, status int, wanted []string, args ...string) {
+	t.Helper()
+	stdout, stderr, exit := runCommand(t, args...)
+	if exit != status {
+		t.Errorf("%q ended with %d, want %d; stderr: %s", args, exit, status, stderr)
+	}
+	for _, text := range wanted {
+		if !strings.Contains(stderr, text) {
+			t.Errorf("%q says %q, want %q in it", args, stderr, text)
+		}
+	}
+	if stdout != "" {
+		t.Errorf("%q prints %q on stdout", args, stdout)
+	}
+	if lines := strings.Count(stderr, "\n"); lines != 1 {
+		t.Errorf("%q says its error in %d lines: %s", args, lines, stderr)
+	}
+}
+
+func TestUsageErrorsNameTheValueAndTheNearestRightOne(t *testing.T) {
+	for name, c := range map[string]struct {
+		args   string
+		wanted []string
+	}{
+		"unknown command":            {"serv", []string{`"serv"`, "did you mean serve?"}},
+		"command like none":          {"frobnicate", []string{`"frobnicate"`, "--help"}},
+		"unknown flag":               {"serve --lops 3", []string{"--lops", "did you mean loops?"}},
+		"unknown flag of run":        {"run --dryrun", []string{"--dryrun", "did you mean dry-run?"}},
+		"flag without value":         {"serve --loops", []string{"--loops"}},
+		"argument of serve":          {"serve now", []string{`"now"`, "serve"}},
+		"argument of load":           {"load now", []string{`"now"`, "load"}},
+		"unknown model":              {"serve --model reactr", []string{`"reactr"`, "did you mean reactor?", "model"}},
+		"knob not a number":          {"serve --loops three", []string{`"three"`, "loops"}},
+		"knob below its least value": {"serve --loops 0", []string{"loops", "0", "least value 1"}},
+		"unknown choice":             {"load --target a:1 --consumers lagg", []string{`"lagg"`, "lagging", "consumers"}},
+		"knobs that contradict":      {"load --target a:1 --producers 0", []string{"producers"}},
+		"bad CPU list":               {"serve --service echo --cpus x", []string{"cpus", `"x"`}},
+		"bad plant":                  {"serve --service echo --plant Nowhere=1ms", []string{"Nowhere"}},
+		"no data directory":          {"serve", []string{"--data"}},
+		"load without target":        {"load", []string{"--target"}},
+		"unknown experiment":         {"run write-100mb", []string{`"write-100mb"`, "did you mean write-100mbs?"}},
+		"unknown knob in --set":      {"run --set lops=3", []string{`"lops"`, "did you mean loops?"}},
+		"bad value in --set":         {"run --set loops=0", []string{"loops", "least value 1"}},
+		"--set without =":            {"run --set loops", []string{`"loops"`, "KNOB=VALUE"}},
+		"unknown knob in --only":     {"run --only modl=reactor", []string{`"modl"`, "did you mean model?"}},
+		"bad value in --only":        {"run --only model=reactr", []string{`"reactr"`, "did you mean reactor?"}},
+		"no cell left":               {"run --only consumers=lagging", []string{"consumers=lagging"}},
+		"unknown list":               {"list model", []string{`"model"`, "did you mean models?"}},
+		"list of what":               {"list", []string{"models", "knobs"}},
+		"plot of nothing":            {"plot", []string{"run directory"}},
+	} {
+		t.Run(name, func(t *testing.T) { wantRefused(t, exitUsage, c.wanted, strings.Fields(c.args)...) })
+	}
+}
+
+func TestPairsThatMakeNoSenseAreRefusedWithTheReason(t *testing.T) {
+	reason := refusal(t, "thread-per-connection", "pool").Reason
+	wanted := []string{"thread-per-connection", "send=pool", reason}
+	t.Run("serve", func(t *testing.T) {
+		wantRefused(t, exitUsage, wanted, "serve", "--data", t.TempDir(), "--model", "thread-per-connection", "--send", "pool")
+	})
+	t.Run("run", func(t *testing.T) {
+		out := filepath.Join(t.TempDir(), "run")
+		wantRefused(t, exitUsage, wanted, "run", "--set", "send=pool", "--only", "model=thread-per-connection", "--out", out)
+		if _, err := os.Stat(out); !os.IsNotExist(err) {
+			t.Errorf("a refused run left a run directory: %v", err)
+		}
+	})
+	t.Run("others of the run are named too late for nobody", func(t *testing.T) {
+		stdout, stderr, exit := runCommand(t, "run", "--set", "send=pool", "--only", "model=reactor", "--dry-run")
+		if exit != exitOK || !strings.Contains(stdout, "2 cells") {
+			t.Errorf("a pair that makes sense ended with %d: %s%s", exit, stdout, stderr)
+		}
+	})
+}
+
+func TestPortInUse(t *testing.T) {
+	taken := listen(t)
+	defer taken.Close()
+	address := taken.Addr().String()
+	wantRefused(t, exitFailed, []string{address, "in use"}, "serve", "--data", t.TempDir(), "--listen", address)
+	wantRefused(t, exitFailed, []string{address, "in use", "admin"}, "serve", "--data", t.TempDir(), "--listen", "127.0.0.1:0", "--admin", address)
+}
+
+func TestSecondServerOnADirectoryDisturbsNothing(t *testing.T) {
+	dir := t.TempDir()
+	first := startServer(t, "--data", dir)
+	wantRefused(t, exitFailed, []string{dir}, serveArgs("--data", dir)...)
+	if snapshot(t, first.Admin).Process.PID != first.PID {
+		t.Error("the first server no longer answers")
+	}
+}
+
+func TestLoadAgainstAClosedPort(t *testing.T) {
+	closed := listen(t)
+	address := closed.Addr().String()
+	closed.Close()
+	wantRefused(t, exitFailed, []string{address}, "load", "--target", address)
+	s := startServer(t, "--data", t.TempDir())
+	wantRefused(t, exitFailed, []string{address}, "load", "--target", s.Listen, "--admin", address)
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestDataInMemoryIsRefused(t *testing.T) {
+	const shm = "/dev/shm"
+	if !onTmpfs(t, shm) {
+		need.Lacking(t, "a tmpfs on "+shm)
+	}
+	dir, err := os.MkdirTemp(shm, "c10klab-test-")
+	if err != nil {
+		need.Lacking(t, "a tmpfs to write to: "+err.Error())
+	}
+	defer os.RemoveAll(dir)
+	out := filepath.Join(t.TempDir(), "run")
+	wantRefused(t, exitFailed, []string{dir, "tmpfs"}, "run", "--data", dir, "--out", out)
+	wantRefused(t, exitFailed, []string{dir, "tmpfs"}, "run", "--out", dir)
+}
+
+func onTmpfs(t *testing.T, dir string) bool {
+	t.Helper()
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return false
+	}
+	return int64(st.Type) == unix.TMPFS_MAGIC
+}
+
+func TestRunDirectoryMustBeEmpty(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "mine"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantRefused(t, exitFailed, []string{dir, "not empty"}, "run", "--out", dir, "--data", t.TempDir())
+}
+
+func TestPlotOfNoRunNamesTheDirectory(t *testing.T) {
+	dir := t.TempDir()
+	wantRefused(t, exitFailed, []string{dir}, "plot", dir)
+}
+
+func TestEveryCommandHasHelp(t *testing.T) {
+	var visit func(c *cobra.Command)
+	visit = func(c *cobra.Command) {
+		args := append(strings.Fields(c.CommandPath())[1:], "--help")
+		stdout, stderr, exit := runCommand(t, args...)
+		if exit != exitOK || stderr != "" || !strings.Contains(stdout, "Usage:") {
+			t.Errorf("%q ended with %d, stdout %q, stderr %q", args, exit, stdout, stderr)
+		}
+		for _, sub := range c.Commands() {
+			visit(sub)
+		}
+	}
+	visit(newRoot())
+}
+
+func TestShellCompletion(t *testing.T) {
+	stdout, _, exit := runCommand(t, "completion", "bash")
+	if exit != exitOK || !strings.Contains(stdout, "c10klab") {
+		t.Errorf("completion bash ended with %d and %d bytes", exit, len(stdout))
+	}
+	for _, c := range []struct{ typed, offered string }{
+		{"serve --model re", "reactor-pool"},
+		{"run write", "write-100mbs"},
+		{"list m", "metrics"},
+	} {
+		stdout, _, exit := runCommand(t, append([]string{cobra.ShellCompNoDescRequestCmd}, strings.Fields(c.typed)...)...)
+		if exit != exitOK || !strings.Contains(stdout, c.offered) {
+			t.Errorf("after %q the shell is offered %q, want %s among it", c.typed, stdout, c.offered)
+		}
+	}
+}
+
+func TestDoctorTellsWhatIsMissing(t *testing.T) {
+	stdout, stderr, exit := runCommand(t, "doctor", "--json")
+	var found []capability
+	decode(t, stdout, &found)
+	if exit != exitOK || len(found) == 0 {
+		t.Fatalf("doctor ended with %d, %d capabilities; stderr: %s", exit, len(found), stderr)
+	}
+	for _, c := range found {
+		if c.Name == "" || c.Get == "" || c.Lost == "" {
+			t.Errorf("capability %+v does not say what it is, how to get it and what is lost without it", c)
+		}
+	}
+	if stdout, _, exit = runCommand(t, "doctor"); exit != exitOK || strings.Count(stdout, "\n") < len(found) {
+		t.Errorf("doctor for people ended with %d: %s", exit, stdout)
+	}
+}
+
+func TestReadyLineIsWhatOthersParse(t *testing.T) {
+	s := startServer(t, "--service", "echo")
+	var ready record.ServerReady
+	decode(t, s.process.stdout.String(), &ready)
+	if ready.PID != s.process.cmd.Process.Pid || ready.Listen == "" || ready.Admin == "" {
+		t.Errorf("ready line %+v", ready)
+	}
+}

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+
+	"c10klab/experiments"
+	"c10klab/models"
+)
+
+// decode reads exactly one JSON document that has no unknown key.
+func decode(t *testing.T, text string, into any) {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(text))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		t.Fatalf("%v in %q", err, text)
+	}
+	if d.More() {
+		t.Fatalf("more than one document in %q", text)
+	}
+}
+
+// listed returns a list's rows.
+func listed(t *testing.T, list string) []map[string]string {
+	t.Helper()
+	stdout, stderr, exit := runCommand(t, "list", list, "--json")
+	if exit != exitOK || stderr != "" {
+		t.Fatalf("list %s ended with %d: %s", list, exit, stderr)
+	}
+	var rows []map[string]string
+	decode(t, stdout, &rows)
+	return rows
+}
+
+func TestListsAreComplete(t *testing.T) {
+	specs, err := experiments.Specs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]string{"models": models.Names(), "sends": models.SendNames()}
+	for _, s := range specs {
+		want["experiments"] = append(want["experiments"], s.ID)
+	}
+	for _, k := range allKnobs.Knobs() {
+		want["knobs"] = append(want["knobs"], k.Name)
+	}
+	for _, s := range experiments.Spans {
+		want["metrics"] = append(want["metrics"], s.Name)
+	}
+	for list := range listings {
+		var names []string
+		for _, row := range listed(t, list) {
+			names = append(names, row["name"])
+			for column, text := range row {
+				if text == "" && !(list == "knobs" && (column == "default" || column == "unit")) {
+					t.Errorf("list %s: %s has no %s", list, row["name"], column)
+				}
+			}
+		}
+		if !slices.Equal(names, want[list]) {
+			t.Errorf("list %s shows %v, want %v", list, names, want[list])
+		}
+		stdout, _, exit := runCommand(t, "list", list)
+		if exit != exitOK || strings.Count(stdout, "\n") != len(names)+1 {
+			t.Errorf("list %s for people ended with %d: %s", list, exit, stdout)
+		}
+	}
+}
+
+func TestListedDefaultsAreAccepted(t *testing.T) {
+	args := []string{"run", "--dry-run"}
+	for _, row := range listed(t, "knobs") {
+		args = append(args, "--set", row["name"]+"="+row["default"])
+	}
+	if _, stderr, exit := runCommand(t, args...); exit != exitOK {
+		t.Errorf("all knobs at their defaults: exit %d, %s", exit, stderr)
+	}
+}
+
+func TestDryRunShowsEveryCell(t *testing.T) {
+	stdout, stderr, exit := runCommand(t, "run", "--dry-run")
+	if exit != exitOK || stderr != "" {
+		t.Fatalf("ended with %d: %s", exit, stderr)
+	}
+	cells := 0
+	for _, model := range models.Names() {
+		for _, consumers := range []string{"none", "tail"} {
+			cells++
+			if id := "write-100mbs." + model + "." + consumers + " "; strings.Count(stdout, id) != 1 {
+				t.Errorf("cell %sis not shown once", id)
+			}
+		}
+	}
+	if cells != 12 || !strings.Contains(stdout, "12 cells") {
+		t.Errorf("%d cells in:\n%s", cells, stdout)
+	}
+}
