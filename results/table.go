@@ -32,7 +32,7 @@ var shownQuantiles = []struct {
 }{{"p50", 0.5}, {"p99", 0.99}, {"p999", 0.999}}
 
 // brokerSpans are the columns of the broker's tables.
-var brokerSpans = []string{"SocketQueue+Dispatch", "RequestQueue", "LocalTime", "ResponseQueue", "ResponseSend", "Total"}
+var brokerSpans = []string{"SocketQueue+Dispatch", "RequestQueue", "LocalTime", "RemoteTime", "ResponseQueue", "ResponseSend", "Total"}
 
 const (
 	notSupported = "n/a"
@@ -81,11 +81,21 @@ func brokerGrids(cells []Cell) []grid {
 		}
 		g := newGrid("Broker, "+api+": where requests spend their time", measured)
 		for _, span := range brokerSpans {
-			g.addSpan(measured, span, api)
+			if spent(measured, span, api) {
+				g.addSpan(measured, span, api)
+			}
 		}
 		grids = append(grids, g.fill(measured))
 	}
 	return grids
+}
+
+// spent reports whether any request of any cell spent time in the span.
+func spent(cells []Cell, stage, api string) bool {
+	return slices.ContainsFunc(cells, func(c Cell) bool {
+		h := c.Metric(stage, api)
+		return h != nil && h.MaxNs() > 0
+	})
 }
 
 // builder collects columns as functions of a cell.

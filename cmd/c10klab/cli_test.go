@@ -84,7 +84,7 @@ func TestPairsThatMakeNoSenseAreRefusedWithTheReason(t *testing.T) {
 			t.Errorf("a refused run left a run directory: %v", err)
 		}
 	})
-	t.Run("others of the run are named too late for nobody", func(t *testing.T) {
+	t.Run("run of a pair that makes sense", func(t *testing.T) {
 		stdout, stderr, exit := runCommand(t, "run", "--set", "send=pool", "--only", "model=reactor", "--dry-run")
 		if exit != exitOK || !strings.Contains(stdout, "2 cells") {
 			t.Errorf("a pair that makes sense ended with %d: %s%s", exit, stdout, stderr)
@@ -204,8 +204,8 @@ func TestDoctorTellsWhatIsMissing(t *testing.T) {
 		t.Fatalf("doctor ended with %d, %d capabilities; stderr: %s", exit, len(found), stderr)
 	}
 	for _, c := range found {
-		if c.Name == "" || c.Get == "" || c.Lost == "" {
-			t.Errorf("capability %+v does not say what it is, how to get it and what is lost without it", c)
+		if c.Name == "" || c.Found == "" || !c.There && (c.Get == "" || c.Lost == "") {
+			t.Errorf("capability %+v does not say what was found or, as it is missing, how to get it and what is lost without it", c)
 		}
 	}
 	if stdout, _, exit = runCommand(t, "doctor"); exit != exitOK || strings.Count(stdout, "\n") < len(found) {

@@ -151,16 +151,16 @@ func (s *server) stop(t *testing.T) {
 	if s.process.over() {
 		return
 	}
-	s.signal(t, syscall.SIGTERM)
+	sendSignal(t, s.PID, syscall.SIGTERM)
 	if status := s.process.wait(t); status != exitOK {
 		t.Errorf("the server ended with %d on SIGTERM", status)
 	}
 }
 
-func (s *server) signal(t *testing.T, sig syscall.Signal) {
+func sendSignal(t *testing.T, pid int, s syscall.Signal) {
 	t.Helper()
-	if err := syscall.Kill(s.PID, sig); err != nil {
-		t.Fatalf("send %v to the server: %v", sig, err)
+	if err := syscall.Kill(pid, s); err != nil {
+		t.Fatalf("send %v to process %d: %v", s, pid, err)
 	}
 }
 

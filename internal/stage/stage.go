@@ -56,10 +56,10 @@ const (
 	stages
 
 	// Derived spans.
-	ResponseSend     = stages     // SendWait + Send + Reap, as Kafka has it
-	Total            = stages + 1 // RequestQueue … Reap, as Kafka has it
+	ResponseSend      = stages     // SendWait + Send + Reap, as Kafka has it
+	Total             = stages + 1 // RequestQueue … Reap, as Kafka has it
 	SocketAndDispatch = stages + 2 // SocketQueue + Dispatch of one request: what Kafka cannot see
-	spans            = stages + 3
+	spans             = stages + 3
 )
 
 var names = [spans]string{"SocketQueue", "Receive", "Dispatch", "RequestQueue", "LocalTime", "RemoteTime",
