@@ -96,7 +96,9 @@ func (l *load) measure() (*evidence, error) {
 	if err := l.firstAnswers(e.counted); err != nil {
 		return nil, err
 	}
-	if _, err := admin.mark(l.ctx); err != nil { // opens its connection ahead of the window
+	// Ahead of the window this opens the connection and has the server gather what
+	// it recorded, so that the mark finds nothing to do but swap buffers.
+	if _, err := admin.snapshot(l.ctx); err != nil {
 		return nil, err
 	}
 	if err := l.begin(e.counted); err != nil {

@@ -43,7 +43,10 @@ func startAdmin(t *testing.T, answered *atomic.Int64) string {
 		now, atMark := recorders.Snapshot()
 		s := state()
 		key := hdr.Key{Stage: "LocalTime", API: "Echo"}
-		s.Histograms, s.AtMark = hdr.Bundle{key: now[0]}, hdr.Bundle{key: atMark[0]}
+		s.Histograms, s.AtMark = hdr.Bundle{key: now[0]}, hdr.Bundle{}
+		if atMark[0] != nil {
+			s.AtMark[key] = atMark[0]
+		}
 		json.NewEncoder(w).Encode(s)
 	})
 	server := httptest.NewServer(mux)

@@ -18,20 +18,45 @@ type Slice struct {
 // Empty reports whether there is nothing to send, and nothing to release.
 func (s Slice) Empty() bool { return s.segment == nil }
 
+// File is the file of a Slice that is not empty. It is a segment by itself and
+// not boxed, so that naming it in a response allocates nothing.
+type File interface {
+	// Fd is the open file's descriptor, valid until Release.
+	Fd() int
+	// Release lets the file go, once for each Slice.
+	Release()
+}
+
+// File returns the file that holds the region, nil when the Slice is empty.
+func (s Slice) File() File {
+	if s.segment == nil {
+		return nil
+	}
+	return s.segment
+}
+
 // Fd is the open file's descriptor, valid until Release; -1 when empty.
 func (s Slice) Fd() int {
 	if s.segment == nil {
 		return -1
 	}
-	return s.segment.fd
+	return s.segment.Fd()
 }
 
 // Release lets the file go. On an empty Slice it does nothing.
 func (s Slice) Release() {
 	if s.segment != nil {
-		// Nothing is written through this descriptor that close(2) could still lose.
-		_ = s.segment.release()
+		s.segment.Release()
 	}
+}
+
+// Fd implements File.
+func (s *segment) Fd() int { return s.fd }
+
+// Release implements File.
+func (s *segment) Release() {
+	// Nothing is written through this descriptor that close(2) could still lose.
+	_ = s.release()
 }
 
 // Read finds the batches from the one that contains offset on: at most maxBytes

@@ -59,7 +59,7 @@ func startProcess(t *testing.T, program string, args ...string) *process {
 	}
 	p := &process{cmd: exec.Command(program, args...), ended: make(chan struct{})}
 	p.cmd.Dir = t.TempDir() // relative paths of a command end here
-	p.cmd.Env = append(os.Environ(), asCommand+"=1", processMark(t))
+	p.cmd.Env = append(os.Environ(), asCommand+"=1", processMark(t), raceOptions())
 	p.cmd.Stdout, p.cmd.Stderr = &p.stdout, &p.stderr
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	p.cmd.WaitDelay = patience // a grandchild may hold the output open
@@ -83,6 +83,10 @@ func startProcess(t *testing.T, program string, args ...string) *process {
 	})
 	return p
 }
+
+// raceOptions spares each process the second that the race detector waits at the
+// end by default.
+func raceOptions() string { return "GORACE=atexit_sleep_ms=0 " + os.Getenv("GORACE") }
 
 // processMark is an environment entry by which a test's processes are found,
 // whoever their parent is.

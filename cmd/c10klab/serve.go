@@ -246,6 +246,7 @@ func (s *serving) markSource(stages *stage.Recorder) broker.Source {
 	return func(snapshot *record.ServerSnapshot) {
 		stages.Mark()
 		snapshot.Counters = s.counters(stages)
+		snapshot.Process = record.ThisProcess() // what reading costs is before the window,
 	}
 }
 
@@ -262,6 +263,7 @@ func (s *serving) counters(stages *stage.Recorder) (c record.Counters) {
 
 func (s *serving) snapshotSource(v *knob.Values, stages *stage.Recorder) broker.Source {
 	return func(snapshot *record.ServerSnapshot) {
+		snapshot.Process = record.ThisProcess() // and here after it
 		snapshot.Counters = s.counters(stages)
 		snapshot.Knobs = v.Map()
 		snapshot.Histograms, snapshot.AtMark = stages.Snapshot()

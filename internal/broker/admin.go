@@ -20,7 +20,7 @@ type Source func(*record.ServerSnapshot)
 
 // NewAdmin makes the handler of the admin port: record.MarkPath and
 // record.SnapshotPath answer with what mark and snapshot fill in, /debug/pprof/ is
-// net/http/pprof. The instant and the process's own use come from here.
+// net/http/pprof. The instant comes from here.
 func NewAdmin(mark, snapshot Source) http.Handler {
 	var turn sync.Mutex
 	answer := func(source Source) http.HandlerFunc {
@@ -43,7 +43,7 @@ func NewAdmin(mark, snapshot Source) http.Handler {
 }
 
 func takeSnapshot(fill Source) *record.ServerSnapshot {
-	s := &record.ServerSnapshot{MonotonicNs: clock.Now(), Process: record.ThisProcess()}
+	s := &record.ServerSnapshot{MonotonicNs: clock.Now()}
 	fill(s)
 	return s
 }

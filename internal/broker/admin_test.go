@@ -16,8 +16,8 @@ func TestAdminAnswersWithWhatTheSourcesAdd(t *testing.T) {
 		t.Fatal(err)
 	}
 	admin := ServeAdmin(listener,
-		func(s *record.ServerSnapshot) { s.Counters.Connections = 2 },
-		func(s *record.ServerSnapshot) { s.Counters.Connections = 3 })
+		func(s *record.ServerSnapshot) { s.Counters.Connections = 2; s.Process = record.ThisProcess() },
+		func(s *record.ServerSnapshot) { s.Counters.Connections = 3; s.Process = record.ThisProcess() })
 	base := "http://" + listener.Addr().String()
 
 	ask := func(method, path string, want int64) {

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -24,6 +25,18 @@ type fetch struct {
 	sessionID int32
 	refused   bool           // some partition has an error to tell at once
 	logs      []*storage.Log // of all partitions that have one
+
+	// Memory for the usual small request. A fetch that waited is not used again,
+	// since the purgatory may still know it, and should cost one allocation.
+	topicsInline     [1]topicSpan
+	partitionsInline [4]fetchPartition
+	logsInline       [4]*storage.Log
+}
+
+func newFetch() *fetch {
+	f := new(fetch)
+	f.topics, f.partitions, f.logs = f.topicsInline[:0], f.partitionsInline[:0], f.logsInline[:0]
+	return f
 }
 
 type fetchPartition struct {
@@ -93,6 +106,7 @@ func readFetchPartition(r *reader, p *fetchPartition) {
 // findLogs resolves names and finds the errors that need no wait.
 func (f *fetch) findLogs() {
 	f.refused = f.sessionID != 0
+	f.logs = slices.Grow(f.logs, len(f.partitions))
 	f.each(func(topic string, p *fetchPartition) {
 		log, err := f.log.store.Log(topic, p.index)
 		switch {
@@ -182,7 +196,7 @@ func (p *fetchPartition) read(maxBytes int, minOneBatch bool) {
 // addTo names the records in a response, which takes over the reference.
 func (p *fetchPartition) addTo(q *request) {
 	if !p.records.Empty() {
-		q.addRegion(models.Region{File: p.records, OffsetBytes: p.records.OffsetBytes, LengthBytes: int64(p.records.LengthBytes)})
+		q.addRegion(models.Region{File: p.records.File(), OffsetBytes: p.records.OffsetBytes, LengthBytes: int64(p.records.LengthBytes)})
 	}
 }
 
@@ -190,7 +204,8 @@ func (p *fetchPartition) addTo(q *request) {
 func (f *fetch) recycle() {
 	f.reset()
 	clear(f.logs)
-	l, logs := f.log, f.logs[:0]
-	*f = fetch{byTopic: f.byTopic, logs: logs}
+	l := f.log
+	f.log, f.request, f.logs = nil, nil, f.logs[:0]
+	f.wait, f.minBytes, f.maxBytes, f.sessionID, f.refused = 0, 0, 0, 0, false
 	l.fetches.Put(f)
 }

@@ -55,7 +55,7 @@ func newLog(store *storage.Store, config LogConfig, now func() int64) *Log {
 	l := &Log{store: store, config: config, delayed: newPurgatory(now), apis: servedAPIs()}
 	l.classes = classesByKey(l.apis)
 	l.produces.New = func() any { return new(produce) }
-	l.fetches.New = func() any { return new(fetch) }
+	l.fetches.New = func() any { return newFetch() }
 	l.Advertise("localhost", 0)
 	// Ids of earlier runs are in the log, so a run starts above them.
 	l.lastProducerID.Store(time.Now().UnixMilli() << 10)

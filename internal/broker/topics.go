@@ -1,5 +1,7 @@
 package broker
 
+import "slices"
+
 // byTopic holds what a request says per partition, flat so that its memory is
 // reused: Produce, Fetch and ListOffsets group partitions by topic in the same
 // way, in the request as in the response.
@@ -26,6 +28,7 @@ func (t *byTopic[P]) read(r *reader, leastBytes int, one func(r *reader, p *P)) 
 		name := r.text()
 		count := max(r.array(leastBytes), 0)
 		t.topics = append(t.topics, topicSpan{name, count})
+		t.partitions = slices.Grow(t.partitions, count)
 		for i := 0; i < count && !r.bad; i++ {
 			var none P
 			t.partitions = append(t.partitions, none)
