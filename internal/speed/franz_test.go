@@ -25,11 +25,13 @@ const (
 
 // agreement is one comparison of the generator with an independent client.
 type agreement struct {
-	Plant                string
-	GeneratorNs, FranzNs int64 // p50
-	Ratio                float64
-	FranzCount           int64
-	Measurement          record.Measurement
+	Plant          string
+	GeneratorNs    int64 // p50 of ResponseTime
+	FranzCallNs    int64 // p50 from the library's call to its promise
+	FranzWireNs    int64 // p50 from the library's first write to its last read
+	ToCall, ToWire float64
+	FranzCount     int64
+	Measurement    record.Measurement
 }
 
 // BenchmarkFranzGoAgreement has a franz-go producer stamp its own sends beside the
