@@ -10,6 +10,8 @@ import (
 const (
 	leastBufferBits = 9 // 512 bytes
 	mostBufferBits  = 27
+	// keptBufferBytes is the largest buffer that a job keeps between requests.
+	keptBufferBytes = 4 << 10
 )
 
 type buffer struct {

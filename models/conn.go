@@ -40,6 +40,7 @@ type conn struct {
 // open takes an accepted socket into the server's books.
 func (e *env) open(s socket, fd int, peer string, h home) *conn {
 	c := &conn{env: e, id: int(e.connections.Add(1)), fd: fd, socket: s, home: h, peer: peer}
+	c.order.single = e.config.InFlight == 1
 	c.references.Store(1)
 	e.live.add(1)
 	return c

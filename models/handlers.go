@@ -98,5 +98,6 @@ func (w *handlerWriter) sent(l *loop, j *Job) *Job {
 		l.unmute(c)
 	}
 	l.env.finish(j, w.thread)
+	j.free()
 	return next
 }

@@ -48,10 +48,30 @@ func (in *input) next(c *conn, r *receiver) (*Job, error) {
 		if received, err := in.receive(c, r); !received || err != nil {
 			return nil, err
 		}
+		if j := in.takeWhole(c); j != nil {
+			return j, nil
+		}
 		if in.drained && !in.complete() && len(in.pending) == 0 && c.awaitsEdge() {
 			return nil, nil
 		}
 	}
+}
+
+// takeWhole takes the short way of most small requests: what was received is one
+// frame and nothing else.
+func (in *input) takeWhole(c *conn) *Job {
+	p := in.pending
+	if in.prefixed > 0 || in.job != nil || len(p) <= lengthBytes || len(p) > keptBufferBytes ||
+		int(binary.BigEndian.Uint32(p)) != len(p)-lengthBytes {
+		return nil
+	}
+	j := newJob(c)
+	j.fit(len(p) - lengthBytes)
+	j.frame = j.buffer.bytes[:copy(j.buffer.bytes, p[lengthBytes:])]
+	j.stamps[stage.Arrived], j.stamps[stage.ReadStart] = in.arrivedNs, in.startNs
+	in.pending = nil
+	in.stampComplete(c, j)
+	return j
 }
 
 func (in *input) complete() bool { return in.job != nil && in.filled == in.length }
@@ -146,7 +166,7 @@ func (in *input) open(c *conn) error {
 		return fmt.Errorf("frame length %d is outside 1 … %d bytes", length, c.env.config.MaxFrameBytes)
 	}
 	j := newJob(c)
-	j.buffer = newBuffer(min(length, firstBufferBytes))
+	j.fit(min(length, firstBufferBytes))
 	j.stamps[stage.Arrived], j.stamps[stage.ReadStart] = in.firstArrivedNs, in.firstStartNs
 	in.job, in.length, in.filled = j, length, 0
 	return nil
@@ -156,14 +176,19 @@ func (in *input) open(c *conn) error {
 func (in *input) take(c *conn) *Job {
 	j := in.job
 	j.frame = j.buffer.bytes[:in.length]
-	c.env.plant.In(stage.Receive)
-	if c.env.plant.Planted(stage.Receive) {
-		in.endNs = c.env.now()
-	}
-	j.stamps[stage.FrameComplete] = in.endNs
+	in.stampComplete(c, j)
 	in.job, in.prefixed = nil, 0
 	in.keep()
 	return j
+}
+
+// stampComplete stamps the end of the receive that brought the last byte.
+func (in *input) stampComplete(c *conn, j *Job) {
+	if c.env.plant.Planted(stage.Receive) {
+		c.env.plant.In(stage.Receive)
+		in.endNs = c.env.now()
+	}
+	j.stamps[stage.FrameComplete] = in.endNs
 }
 
 // keep moves pending bytes out of the thread's scratch memory.

@@ -20,7 +20,7 @@ type Job struct {
 	cursor   cursor
 	writer   *handlerWriter // of the handler thread that has the job
 	errand   errand         // what the loop shall do with a job that comes back to it
-	next     *Job           // in a sequencer's parked list
+	next     *Job           // in a sequencer's parked list or a loop's spare list
 	// inHandler is true from the call of Handle until the handler gives the job
 	// away; then completion happens on the handler's own thread.
 	inHandler bool
@@ -30,9 +30,10 @@ type Job struct {
 
 var jobs = sync.Pool{New: func() any { return new(Job) }}
 
-// newJob takes a job for a frame of the connection; the caller owns it.
+// newJob takes a job for a frame of the connection; the caller owns it and runs
+// on the thread that reads the connection.
 func newJob(c *conn) *Job {
-	j := jobs.Get().(*Job)
+	j := c.spareJob()
 	j.conn = c
 	j.stamps = stage.Stamps{}
 	j.silent, j.hangUp = false, nil
@@ -42,16 +43,52 @@ func newJob(c *conn) *Job {
 	return j
 }
 
-// free ends the job. Regions that were not sent are released.
+// fit gives the job a buffer of at least n bytes.
+func (j *Job) fit(n int) {
+	if j.buffer == nil || len(j.buffer.bytes) < n {
+		j.buffer.free()
+		j.buffer = newBuffer(n)
+	}
+}
+
+// spareJob takes a used job from the loop's own list, or from all threads' pool.
+func (c *conn) spareJob() *Job {
+	if l := c.loop; l != nil && l.spareJobs != nil {
+		j := l.spareJobs
+		l.spareJobs, j.next = j.next, nil
+		return j
+	}
+	return jobs.Get().(*Job)
+}
+
+// free ends the job. Regions that were not sent are released. Any thread that
+// owns the job may call it.
 func (j *Job) free() {
-	j.response.release(j.cursor.region)
-	j.response.afterSent = nil
-	j.buffer.free()
-	j.frame, j.buffer = nil, nil
-	c := j.conn
-	j.conn = nil
+	c := j.clear()
 	jobs.Put(j)
 	c.release()
+}
+
+// freeOn is free on the loop's own thread.
+func (j *Job) freeOn(l *loop) {
+	c := j.clear()
+	j.next = l.spareJobs
+	l.spareJobs = j
+	c.release()
+}
+
+// clear empties the job and returns its connection, to which it still refers.
+func (j *Job) clear() *conn {
+	j.response.release(j.cursor.region)
+	j.response.afterSent = nil
+	if j.buffer != nil && len(j.buffer.bytes) > keptBufferBytes {
+		j.buffer.free()
+		j.buffer = nil
+	}
+	j.frame = nil
+	c := j.conn
+	j.conn = nil
+	return c
 }
 
 func (j *Job) stamp(b stage.Boundary) { j.stamps[b] = j.conn.env.now() }
@@ -136,13 +173,15 @@ func (e *env) handleHere(j *Job) {
 	e.service.Handle(j)
 }
 
-// finish accounts a job that was sent, or needed nothing sent, and frees it.
-// The caller is the job's owner; thread is the number of the calling thread.
+// finish accounts a job that was sent, or needed nothing sent. The caller is the
+// job's owner and frees it; thread is the number of the calling thread.
 func (e *env) finish(j *Job, thread int) {
+	if e.stages == nil {
+		return
+	}
 	e.plant.In(stage.Reap)
 	j.stamp(stage.Reaped)
 	e.stages.Finished(thread, j.class, &j.stamps)
-	j.free()
 }
 
 // announce calls back who asked to know that the response was sent. The caller

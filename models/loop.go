@@ -52,6 +52,7 @@ type loop struct {
 
 	conns     []*conn // by descriptor
 	count     atomic.Int64
+	spareJobs *Job    // freed on this thread, linked by next
 	ready     []*conn // to read, in order
 	spare     []*conn
 	lingering []*conn
@@ -173,7 +174,9 @@ func (l *loop) onEvent(event poll.Event) {
 	if event.Flags&(poll.Readable|poll.HalfClosed) != 0 {
 		c.halfShut = c.halfShut || event.Flags&poll.HalfClosed != 0
 		c.readable.Store(true)
-		l.markReady(c)
+		if !c.queued {
+			l.readOne(c)
+		}
 	}
 }
 

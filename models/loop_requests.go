@@ -1,6 +1,7 @@
 package models
 
-// markReady puts a connection on the list of those to read.
+// markReady puts a connection on the list of those to read in this turn or the
+// next, for what an event will not tell again.
 func (l *loop) markReady(c *conn) {
 	if !c.queued && !c.dead.Load() {
 		c.queued = true
@@ -43,7 +44,7 @@ func (l *loop) readOne(c *conn) {
 		c.readable.Store(false)
 	default:
 		c.admit(j)
-		if c.input.drained && !c.input.hasPending() && !c.halfShut {
+		if c.input.drained && !c.halfShut && !c.input.hasPending() {
 			c.readable.Store(false)
 		} else {
 			l.markReady(c)

@@ -38,6 +38,9 @@ func (l *loop) respond(j *Job) {
 	case !j.inHandler:
 		l.enqueueResponse(j)
 	case l.inline:
+		if !l.env.plant.Planted(stage.ResponseQueue) && l.env.config.InFlight == 1 {
+			j.stamps[stage.ResponseDequeued] = j.stamps[stage.ResponseComplete] // there is no queue
+		}
 		l.answer(j)
 	case l.env.config.HandlersWrite && !j.response.hasRegions():
 		l.answerOnHandler(j)
@@ -161,6 +164,9 @@ func (l *loop) sendOne(j *Job) bool {
 		l.offload.submit(j)
 		return false
 	}
+	if j.stamps[stage.FirstWrite] == 0 && !l.env.plant.Planted(stage.SendWait) {
+		j.stamps[stage.FirstWrite] = j.stamps[stage.ResponseDequeued] // nothing lies between
+	}
 	switch l.transmit.send(j) {
 	case sentAll:
 		return true
@@ -188,6 +194,7 @@ func (l *loop) sent(j *Job) *Job {
 	next := c.order.advance()
 	c.inFlight.Add(-1)
 	l.env.finish(j, l.thread)
+	j.freeOn(l)
 	if c.readable.Load() || c.input.ended || c.failure != nil || l.env.stopping.Load() {
 		l.markReady(c)
 	}

@@ -5,7 +5,11 @@ import "c10klab/internal/poll"
 // sequencer lets a connection's responses out in request order. A response that
 // is not the next is parked; whoever sends the next goes on with the parked ones
 // behind it. No thread ever waits for order. Any thread may call it.
+//
+// With one request in flight at most there is nothing to put in order, and it does
+// nothing.
 type sequencer struct {
+	single  bool // one request in flight at most
 	mu      poll.Mutex
 	head    uint64 // sequence of the response to send next
 	sending bool   // somebody has the turn
@@ -23,6 +27,12 @@ const (
 
 // offer hands in a complete response.
 func (s *sequencer) offer(j *Job) turn {
+	if s.single {
+		if j.conn.dead.Load() {
+			return dropped
+		}
+		return mySend
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
@@ -43,6 +53,9 @@ func (s *sequencer) offer(j *Job) turn {
 // advance ends the turn of the response just sent and returns the next one if
 // it is complete; then the caller has that one's turn.
 func (s *sequencer) advance() *Job {
+	if s.single {
+		return nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.head++

@@ -65,6 +65,7 @@ func (s *serial) serveOne(j *Job) {
 	j.announce()
 	c.inFlight.Add(-1)
 	s.env.finish(j, s.thread)
+	j.free()
 }
 
 // linger lets the peer take the last answers before the descriptor closes.

@@ -5,7 +5,6 @@ package main
 import (
 	"encoding/binary"
 	"fmt"
-	"io"
 	"net"
 	"os"
 )
@@ -34,10 +33,7 @@ func echo(conn net.Conn) {
 	for filled := 0; ; {
 		n, err := conn.Read(buffer[filled:])
 		if err != nil {
-			if err != io.EOF {
-				fmt.Fprintln(os.Stderr, err)
-			}
-			return
+			return // the client is gone
 		}
 		filled += n
 		for filled >= 4 {
