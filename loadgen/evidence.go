@@ -43,6 +43,7 @@ func (e *evidence) measurement() (*record.Measurement, error) {
 		AckedRecords:      t.ackedAll * int64(records),
 		LogEndRecords:     e.logEndRecords,
 		InFlightAtEnd:     e.unanswered,
+		Priority:          e.load.priority,
 		Histograms:        t.bundle(e.load.protocol.api()),
 		Generator:         e.after.process.Since(e.before.process),
 	}

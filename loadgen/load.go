@@ -30,6 +30,9 @@ type load struct {
 	tallies     []*tally // one per thread that counts
 	endsBefore  []int64  // log ends before the first request
 
+	priority string // of the threads, for the record
+	prompt   bool
+
 	outstanding gauge        // requests due and not answered
 	answers     atomic.Int64 // producers' answers since the first request
 	ackedDue    atomic.Int64 // acknowledged requests due in the window
@@ -157,7 +160,14 @@ func (l *load) newTally() *tally {
 // start runs body on a locked thread; its error ends the run.
 func (l *load) start(name string, body func() error) error {
 	return l.threads.Start(name, func(*osthread.Thread) {
-		if err := body(); err != nil {
+		var err error
+		if l.prompt {
+			err = osthread.SetPrompt()
+		}
+		if err == nil {
+			err = body()
+		}
+		if err != nil {
 			l.fail(err)
 		}
 	})

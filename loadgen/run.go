@@ -90,6 +90,9 @@ func withoutCollector() (restore func()) {
 func (l *load) measure() (*evidence, error) {
 	e := &evidence{load: l, counted: l.newTally()}
 	admin := newAdmin(l.cfg.Admin)
+	if err := l.decidePriority(); err != nil {
+		return nil, err
+	}
 	if err := l.startReceivers(); err != nil {
 		return nil, err
 	}

@@ -62,6 +62,9 @@ type Measurement struct {
 	// from the generator; stages from the target.
 	Histograms hdr.Bundle `json:"histograms"`
 
+	// Priority of the generator's threads: "prompt" (nice −20, short time slice), or "normal" with the reason.
+	Priority string `json:"generator_priority"`
+
 	Generator Process         `json:"generator"`
 	Server    *Process        `json:"server,omitempty"`        // its use within the window
 	After     *ServerSnapshot `json:"server_at_end,omitempty"` // without histograms
