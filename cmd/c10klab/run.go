@@ -147,7 +147,7 @@ func (o runOptions) config(names []string) (experiments.Config, error) {
 		Specs: specs, Full: o.full, Repeats: o.repeats, Seed: o.seed, Set: settings, Only: o.only,
 		Out:     cmp.Or(o.out, filepath.Join("results", "runs", time.Now().Format("20060102-150405"))),
 		DataDir: o.data, ServerKnobs: serverKnobs, LoadKnobs: loadKnobs,
-		CommandLine: os.Args, Progress: os.Stderr,
+		CommandLine: append([]string{"c10klab"}, os.Args[1:]...), Progress: os.Stderr,
 	}, nil
 }
 
