@@ -201,13 +201,14 @@ func (s *netSocket) close()           { s.tcp.Close() }
 
 // asErrno maps package net's errors to what the system call said.
 func asErrno(err error) unix.Errno {
-	var errno unix.Errno
-	switch {
-	case err == nil, err == io.EOF:
+	if err == nil || err == io.EOF {
 		return 0
-	case errors.Is(err, os.ErrDeadlineExceeded):
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return unix.EAGAIN
-	case errors.As(err, &errno):
+	}
+	var errno unix.Errno // escapes, so it is made only when there is an error
+	if errors.As(err, &errno) {
 		return errno
 	}
 	return unix.ECONNRESET
