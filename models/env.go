@@ -37,11 +37,17 @@ func (e *env) now() int64 {
 	return clock.Now()
 }
 
-// threadCounters are one thread's; alone on their cache line.
+// threadCounters are one thread's; alone on their cache line. The thread counts in
+// plain numbers and publishes them once a turn or request.
 type threadCounters struct {
-	receiveCalls atomic.Int64
-	sendCalls    atomic.Int64
-	_            [48]byte
+	receives, sends             int64
+	publicReceives, publicSends atomic.Int64
+	_                           [32]byte
+}
+
+func (c *threadCounters) publish() {
+	c.publicReceives.Store(c.receives)
+	c.publicSends.Store(c.sends)
 }
 
 func (e *env) newThreadCounters() *threadCounters {

@@ -41,6 +41,7 @@ func (p *handlerPool) run(t *osthread.Thread) {
 		}
 		j.writer = w
 		p.env.handle(j)
+		w.transmit.counters.publish()
 	}
 }
 

@@ -58,7 +58,7 @@ func (in *input) next(c *conn, r *receiver) (*Job, error) {
 }
 
 // takeWhole takes the short way of most small requests: what was received is one
-// frame and nothing else.
+// frame and nothing else. Where no queue follows, it goes to the service at once.
 func (in *input) takeWhole(c *conn) *Job {
 	p := in.pending
 	if in.prefixed > 0 || in.job != nil || len(p) <= lengthBytes || len(p) > keptBufferBytes ||
@@ -71,6 +71,7 @@ func (in *input) takeWhole(c *conn) *Job {
 	j.stamps[stage.Arrived], j.stamps[stage.ReadStart] = in.arrivedNs, in.startNs
 	in.pending = nil
 	in.stampComplete(c, j)
+	j.stamps[stage.EnqueueStart] = j.stamps[stage.FrameComplete]
 	return j
 }
 
@@ -91,7 +92,7 @@ func (in *input) receive(c *conn, r *receiver) (bool, error) {
 	}
 	start := c.env.now()
 	n, arrivedNs, errno := c.socket.receive(r, target)
-	r.counters.receiveCalls.Add(1)
+	r.counters.receives++
 	switch {
 	case errno == unix.EAGAIN:
 		return false, nil

@@ -162,8 +162,10 @@ func (e *env) handle(j *Job) {
 // handleHere runs the service on the thread that received the request: there is
 // no queue, so the times of entering and leaving it are equal.
 func (e *env) handleHere(j *Job) {
-	e.plant.In(stage.Dispatch)
-	j.stamp(stage.EnqueueStart)
+	if j.stamps[stage.EnqueueStart] == 0 || e.plant.Planted(stage.Dispatch) {
+		e.plant.In(stage.Dispatch)
+		j.stamp(stage.EnqueueStart)
+	}
 	j.stamps[stage.Dequeued] = j.stamps[stage.EnqueueStart]
 	if e.plant.Planted(stage.RequestQueue) {
 		e.handle(j)
@@ -179,8 +181,10 @@ func (e *env) finish(j *Job, thread int) {
 	if e.stages == nil {
 		return
 	}
-	e.plant.In(stage.Reap)
-	j.stamp(stage.Reaped)
+	if j.stamps[stage.Reaped] == 0 || e.plant.Planted(stage.Reap) {
+		e.plant.In(stage.Reap)
+		j.stamp(stage.Reaped)
+	}
 	e.stages.Finished(thread, j.class, &j.stamps)
 }
 

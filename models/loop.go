@@ -124,6 +124,7 @@ func (l *loop) turn() {
 		l.onEvent(l.epoll.Event(i))
 	}
 	l.readReady()
+	l.transmit.counters.publish()
 	if l.env.stopping.Load() {
 		l.drainTurn()
 	}
@@ -173,7 +174,6 @@ func (l *loop) onEvent(event poll.Event) {
 	}
 	if event.Flags&(poll.Readable|poll.HalfClosed) != 0 {
 		c.halfShut = c.halfShut || event.Flags&poll.HalfClosed != 0
-		c.readable.Store(true)
 		if !c.queued {
 			l.readOne(c)
 		}

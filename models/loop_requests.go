@@ -22,33 +22,61 @@ func (l *loop) readReady() {
 	l.spare = batch[:0]
 }
 
+// readOne takes a request from a connection if it has one and may have another in
+// flight. It leaves readable set whenever there is more to do than it did, before it
+// looks at what is in flight: the thread that ends a request looks the other way
+// round, so one of the two sees the other.
 func (l *loop) readOne(c *conn) {
 	if c.dead.Load() {
 		return
 	}
 	if c.failure != nil || c.input.ended || l.env.stopping.Load() {
+		c.readable.Store(true)
 		l.settle(c)
 		return
 	}
-	if int(c.inFlight.Load()) >= l.env.config.InFlight {
-		return // muted; readable stays set, and who ends a request looks at it
+	if l.muted(c) {
+		return
 	}
 	j, err := c.input.next(c, l.receiver)
 	switch {
-	case err != nil:
-		c.failure = err
-		l.settle(c)
-	case j == nil && c.input.ended:
-		l.settle(c)
-	case j == nil:
-		c.readable.Store(false)
-	default:
+	case j != nil:
 		c.admit(j)
-		if c.input.drained && !c.halfShut && !c.input.hasPending() {
-			c.readable.Store(false)
-		} else {
-			l.markReady(c)
-		}
+		l.noteRest(c)
 		l.process(j)
+	case err == nil && !c.input.ended:
+		c.drained()
+	default:
+		c.failure = err
+		c.readable.Store(true)
+		l.settle(c)
+	}
+}
+
+// muted reports whether the connection has all requests in flight that it may.
+func (l *loop) muted(c *conn) bool {
+	limit := int32(l.env.config.InFlight)
+	if c.inFlight.Load() < limit {
+		return false
+	}
+	c.readable.Store(true)
+	return c.inFlight.Load() >= limit
+}
+
+// noteRest notes whether there may be more to read after the request just taken.
+func (l *loop) noteRest(c *conn) {
+	if c.input.drained && !c.halfShut && !c.input.hasPending() {
+		c.drained()
+		return
+	}
+	c.readable.Store(true)
+	l.markReady(c)
+}
+
+// drained notes that there is nothing to read until the next edge. Mostly that is
+// noted already, and an atomic load is cheaper than a store.
+func (s *loopState) drained() {
+	if s.readable.Load() {
+		s.readable.Store(false)
 	}
 }

@@ -142,6 +142,9 @@ func (l *loop) run(j *Job) {
 // complete, until one has to wait or goes to another thread.
 func (l *loop) sendFrom(j *Job) {
 	for j != nil && l.sendOne(j) {
+		if j.response.afterSent == nil {
+			j.stamps[stage.Reaped] = j.stamps[stage.LastByte] // nothing lies between
+		}
 		j = l.sent(j)
 	}
 }

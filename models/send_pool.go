@@ -44,6 +44,7 @@ func (p *sendPool) run(e *env) {
 		case sendFailed:
 			j.errand = abandon
 		}
+		t.counters.publish()
 		j.conn.loop.giveBack(j)
 	}
 }

@@ -62,6 +62,7 @@ func (s *serial) serveOne(j *Job) {
 		j.free()
 		return
 	}
+	s.transmit.counters.publish()
 	j.announce()
 	c.inFlight.Add(-1)
 	s.env.finish(j, s.thread)

@@ -127,8 +127,8 @@ func (s *Server) Calls() (receives, sends int64) {
 	s.env.countersMu.Lock()
 	defer s.env.countersMu.Unlock()
 	for _, c := range s.env.counters {
-		receives += c.receiveCalls.Load()
-		sends += c.sendCalls.Load()
+		receives += c.publicReceives.Load()
+		sends += c.publicSends.Load()
 	}
 	return receives, sends
 }

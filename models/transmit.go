@@ -72,7 +72,7 @@ func (t *transmitter) sentAtOnce(j *Job) bool {
 	if len(r.cuts) > 0 || j.cursor.done > 0 || c.dead.Load() {
 		return false
 	}
-	t.counters.sendCalls.Add(1)
+	t.counters.sends++
 	n, errno := c.socket.send(r.Buf, false)
 	j.cursor.done = int64(n)
 	if errno != 0 || n < len(r.Buf) {
@@ -127,7 +127,7 @@ func (t *transmitter) sendSome(j *Job) (n, left int, errno unix.Errno) {
 	if at.inRegion {
 		region := r.cuts[at.region].region
 		left = int(region.LengthBytes - at.done)
-		t.counters.sendCalls.Add(1)
+		t.counters.sends++
 		n, errno = t.mover.move(s, region.File.Fd(), region.OffsetBytes+at.done, left)
 		return n, left, errno
 	}
@@ -135,7 +135,7 @@ func (t *transmitter) sendSome(j *Job) (n, left int, errno unix.Errno) {
 	if len(piece) == 0 {
 		return 0, 0, 0
 	}
-	t.counters.sendCalls.Add(1)
+	t.counters.sends++
 	n, errno = s.send(piece, at.region < len(r.cuts))
 	return n, len(piece), errno
 }

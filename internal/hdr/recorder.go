@@ -29,8 +29,19 @@ type Recorders struct {
 // Recorder is one slot, held by one thread from Acquire to Release.
 type Recorder struct {
 	mu           sync.Mutex
-	active, idle []*Histogram
+	active, idle buffer
 	_            [64]byte // keeps two slots off one cache line
+}
+
+// buffer is one set of histograms. Zeros are counted apart: a stage that a model
+// does not have costs a counter and no histogram.
+type buffer struct {
+	histograms []*Histogram
+	zeros      []int64
+}
+
+func newBuffer(histograms int) buffer {
+	return buffer{make([]*Histogram, histograms), make([]int64, histograms)}
 }
 
 // NewRecorders makes recorders for a given number of histograms, each made when
@@ -42,8 +53,7 @@ func NewRecorders(histograms int) *Recorders {
 		total:      make([]*Histogram, histograms),
 	}
 	for i := range r.slots {
-		r.slots[i].active = make([]*Histogram, histograms)
-		r.slots[i].idle = make([]*Histogram, histograms)
+		r.slots[i].active, r.slots[i].idle = newBuffer(histograms), newBuffer(histograms)
 	}
 	return r
 }
@@ -63,21 +73,20 @@ func (r *Recorders) Acquire(hint int) *Recorder {
 }
 
 // Record counts one duration in histogram i.
-func (s *Recorder) Record(i int, ns int64) {
-	h := s.active[i]
-	if h == nil {
-		h = NewHistogram()
-		s.active[i] = h
-	}
-	h.Record(ns)
-}
+func (s *Recorder) Record(i int, ns int64) { s.RecordN(i, ns, 1) }
 
 // RecordN counts n equal durations in histogram i.
 func (s *Recorder) RecordN(i int, ns, n int64) {
-	if s.active[i] == nil {
-		s.active[i] = NewHistogram()
+	if ns == 0 {
+		s.active.zeros[i] += n
+		return
 	}
-	s.active[i].RecordN(ns, n)
+	h := s.active.histograms[i]
+	if h == nil {
+		h = NewHistogram()
+		s.active.histograms[i] = h
+	}
+	h.RecordN(ns, n)
 }
 
 // Release gives the recorder back.
@@ -86,13 +95,13 @@ func (s *Recorder) Release() { s.mu.Unlock() }
 // retire makes the idle buffer active and returns the other, which no writer
 // touches until the next retire. Histograms in use get their twin beforehand so
 // that a writer does not have to make one inside a measured window.
-func (s *Recorder) retire() []*Histogram {
-	for i := range s.idle {
+func (s *Recorder) retire() buffer {
+	for i := range s.idle.histograms {
 		s.mu.Lock()
-		used := s.active[i] != nil
+		used := s.active.histograms[i] != nil
 		s.mu.Unlock()
-		if used && s.idle[i] == nil {
-			s.idle[i] = NewHistogram()
+		if used && s.idle.histograms[i] == nil {
+			s.idle.histograms[i] = NewHistogram()
 		}
 	}
 	s.mu.Lock()
@@ -142,16 +151,19 @@ func (r *Recorders) settle() {
 }
 
 // gather moves a retired buffer's counts into the total.
-func (r *Recorders) gather(retired []*Histogram) {
-	for j, h := range retired {
-		if h == nil {
-			continue
-		}
-		if r.total[j] == nil {
+func (r *Recorders) gather(retired buffer) {
+	for j, h := range retired.histograms {
+		if r.total[j] == nil && (h != nil || retired.zeros[j] > 0) {
 			r.total[j] = NewHistogram()
 		}
-		r.total[j].Merge(h)
-		h.Reset()
+		if retired.zeros[j] > 0 {
+			r.total[j].RecordN(0, retired.zeros[j])
+			retired.zeros[j] = 0
+		}
+		if h != nil {
+			r.total[j].Merge(h)
+			h.Reset()
+		}
 	}
 }
 
@@ -172,7 +184,7 @@ func (r *Recorders) MemoryBytes() int {
 	bytes := sumBytes(r.total) + sumBytes(r.marked)
 	for i := range r.slots {
 		r.slots[i].mu.Lock()
-		bytes += sumBytes(r.slots[i].active) + sumBytes(r.slots[i].idle)
+		bytes += sumBytes(r.slots[i].active.histograms) + sumBytes(r.slots[i].idle.histograms)
 		r.slots[i].mu.Unlock()
 	}
 	return bytes

@@ -13,42 +13,62 @@ import (
 const (
 	echoConnections  = "64"
 	echoPayloadBytes = "64"
-	echoWarmUpMs     = "200"
-	echoWindowMs     = "1000"
-	echoRounds       = 9
+	echoWindowMs     = "250"
+	echoRounds       = 31
 )
 
-// contestant is one echo server; start returns its port.
+// contestant is one echo server.
 type contestant struct {
-	name  string
-	start func(b *testing.B) (port string, stop func())
+	name string
+	port string
+	// Answers per second, one number a round.
+	rates []float64
 }
 
 // BenchmarkEcho measures echo servers in interleaved rounds, server and client on
-// a CPU each, and prints each one's ratio to a plain C epoll loop in the same
-// round: median, least and greatest of the rounds.
+// a CPU each, and prints each one's ratio to a plain C epoll loop, and to a bare
+// server on package net, in the same round: median and quartiles of the rounds.
 func BenchmarkEcho(b *testing.B) {
-	c, client := compile(b, "echo_server.c"), compile(b, "echo_client.c")
-	bare, binary := build(b, "./testdata/netecho", "netecho"), buildC10klab(b)
-	contestants := []contestant{
-		{"c-epoll", func(b *testing.B) (string, func()) { return start(b, c, serverCPU) }},
-		{"bare-net", func(b *testing.B) (string, func()) { return start(b, "taskset", "-c", serverCPU, bare) }},
+	client := compile(b, "echo_client.c")
+	all := startContestants(b)
+	random := rand.New(rand.NewPCG(1, 2))
+	for range echoRounds {
+		for _, i := range random.Perm(len(all)) {
+			c := all[i]
+			line := run(b, client, clientCPU, c.port, echoConnections, echoPayloadBytes, echoWindowMs)
+			c.rates = append(c.rates, answersPerSecond(b, line))
+		}
 	}
-	for _, variant := range echoVariants() {
-		contestants = append(contestants, contestant{variant, func(b *testing.B) (string, func()) {
-			args := append([]string{"--service", "echo"}, strings.Fields(variant)...)
-			ready, stop := serve(b, binary, args...)
-			_, port, err := net.SplitHostPort(ready.Listen)
-			if err != nil {
-				b.Fatal(err)
-			}
-			return port, stop
-		}})
+	reportRatios(b, all, all[0])
+	reportRatios(b, all, all[1])
+	rates := map[string][]float64{}
+	for _, c := range all {
+		rates[c.name] = c.rates
 	}
-	rates := echoRoundsOf(b, contestants, client)
-	reportRatios(b, contestants, rates, "c-epoll")
-	reportRatios(b, contestants, rates, "bare-net")
 	keep(b, "echo", rates)
+}
+
+// startContestants starts the yardsticks and every model that is compared; they
+// end with the benchmark.
+func startContestants(b *testing.B) []*contestant {
+	add := func(all []*contestant, name, port string, stop func()) []*contestant {
+		b.Cleanup(stop)
+		return append(all, &contestant{name: name, port: port})
+	}
+	port, stop := start(b, compile(b, "echo_server.c"), serverCPU)
+	all := add(nil, "C epoll loop", port, stop)
+	port, stop = start(b, "taskset", "-c", serverCPU, build(b, "./testdata/netecho", "netecho"))
+	all = add(all, "bare package net", port, stop)
+	binary := buildC10klab(b)
+	for _, variant := range echoVariants() {
+		ready, stop := serve(b, binary, append([]string{"--service", "echo"}, strings.Fields(variant)...)...)
+		_, port, err := net.SplitHostPort(ready.Listen)
+		if err != nil {
+			b.Fatal(err)
+		}
+		all = add(all, strings.ReplaceAll(variant, "--", ""), port, stop)
+	}
+	return all
 }
 
 func echoVariants() (variants []string) {
@@ -63,22 +83,6 @@ func echoVariants() (variants []string) {
 	return variants
 }
 
-// echoRoundsOf returns answers per second by contestant, one number a round.
-func echoRoundsOf(b *testing.B, contestants []contestant, client string) map[string][]float64 {
-	rates := map[string][]float64{}
-	random := rand.New(rand.NewPCG(1, 2))
-	for range echoRounds {
-		for _, i := range random.Perm(len(contestants)) {
-			one := contestants[i]
-			port, stop := one.start(b)
-			run(b, client, clientCPU, port, echoConnections, echoPayloadBytes, echoWarmUpMs)
-			rates[one.name] = append(rates[one.name], answersPerSecond(b, run(b, client, clientCPU, port, echoConnections, echoPayloadBytes, echoWindowMs)))
-			stop()
-		}
-	}
-	return rates
-}
-
 func answersPerSecond(b *testing.B, line string) float64 {
 	b.Helper()
 	answers, ns, _ := strings.Cut(line, " ")
@@ -90,15 +94,16 @@ func answersPerSecond(b *testing.B, line string) float64 {
 	return a / t * 1e9
 }
 
-func reportRatios(b *testing.B, contestants []contestant, rates map[string][]float64, base string) {
-	fmt.Printf("\n%-75s %10s  ratio to %s: median [least, greatest] of %d rounds\n", "server", "answers/s", base, echoRounds)
-	for _, c := range contestants {
+func reportRatios(b *testing.B, all []*contestant, base *contestant) {
+	fmt.Printf("\n%-66s %9s  ratio to %s: median [quartiles] of %d rounds\n", "server", "answers/s", base.name, echoRounds)
+	for _, c := range all {
 		ratios := make([]float64, echoRounds)
-		for i, rate := range rates[c.name] {
-			ratios[i] = rate / rates[base][i]
+		for i, rate := range c.rates {
+			ratios[i] = rate / base.rates[i]
 		}
-		fmt.Printf("%-75s %10.0f  %.3f [%.3f, %.3f]\n", c.name, median(rates[c.name]), median(ratios), slices.Min(ratios), slices.Max(ratios))
-		b.ReportMetric(median(ratios), strings.ReplaceAll(strings.ReplaceAll(c.name, "--", ""), " ", ",")+"/"+base)
+		slices.Sort(ratios)
+		fmt.Printf("%-66s %9.0f  %.3f [%.3f, %.3f]\n", c.name, median(c.rates), median(ratios), ratios[echoRounds/4], ratios[3*echoRounds/4])
+		b.ReportMetric(median(ratios), strings.ReplaceAll(c.name+"/"+base.name, " ", ","))
 	}
 }
 

@@ -114,7 +114,7 @@ func keep(b *testing.B, name string, what any) {
 	if dir == "" {
 		return
 	}
-	text, err := json.MarshalIndent(what, "", "  ")
+	text, err := json.Marshal(what)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, name+".json"), append(text, '\n'), 0o644)
 	}
