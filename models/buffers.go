@@ -12,6 +12,8 @@ const (
 	mostBufferBits  = 27
 	// keptBufferBytes is the largest buffer that a job keeps between requests.
 	keptBufferBytes = 4 << 10
+	// keptResponseBytes is the same for the memory of a response.
+	keptResponseBytes = 64 << 10
 )
 
 type buffer struct {

@@ -23,23 +23,28 @@ type conn struct {
 	socket   socket
 	home     home
 	peer     string
+	spares   *spares // of the thread that reads the connection
 	input    input
 	sequence uint64 // of the next request; the reading thread's
 	order    sequencer
-	// inFlight counts requests read and not yet answered to the last byte.
-	inFlight atomic.Int32
+	// Requests read, and those ended (answered to the last byte) by the reading
+	// thread and by others: plain numbers where one thread counts, since an atomic
+	// addition a request is what an echo can tell.
+	started, endedHere int32
+	endedElsewhere     atomic.Int32
 	// dead: the connection broke or was closed; nothing more is read or sent.
 	dead atomic.Bool
-	// references: one for being open, one a job. The last closes the descriptor,
-	// so no thread can ever send into a descriptor used again.
+	// references: one for being open, one for each job that another thread than the
+	// reading one may have. The last closes the descriptor, so no thread can ever
+	// send into a descriptor used again.
 	references atomic.Int32
 
 	loopState // used by models with loops only
 }
 
 // open takes an accepted socket into the server's books.
-func (e *env) open(s socket, fd int, peer string, h home) *conn {
-	c := &conn{env: e, id: int(e.connections.Add(1)), fd: fd, socket: s, home: h, peer: peer}
+func (e *env) open(s socket, fd int, peer string, h home, jobs *spares) *conn {
+	c := &conn{env: e, id: int(e.connections.Add(1)), fd: fd, socket: s, home: h, peer: peer, spares: jobs}
 	c.order.single = e.config.InFlight == 1
 	c.references.Store(1)
 	e.live.add(1)
@@ -76,11 +81,15 @@ func (c *conn) kill(reason error) {
 	c.release()
 }
 
+// inFlight is the number of requests read and not yet answered to the last byte.
+// The reading thread only.
+func (c *conn) inFlight() int32 { return c.started - c.endedHere - c.endedElsewhere.Load() }
+
 // admit gives a complete frame its place among the connection's requests.
 func (c *conn) admit(j *Job) {
 	j.sequence = c.sequence
 	c.sequence++
-	c.inFlight.Add(1)
+	c.started++
 	j.class = c.env.service.Classify(j.frame)
 	c.env.stages.Received(j.class)
 }

@@ -92,7 +92,7 @@ func (m *connectionGoroutines) open(tcp *net.TCPConn, l *listener) error {
 	counters := m.env.newThreadCounters()
 	one := &serial{
 		env: m.env, thread: m.opened,
-		conn:      m.env.open(s, fd, tcp.RemoteAddr().String(), waiting),
+		conn:      m.env.open(s, fd, tcp.RemoteAddr().String(), waiting, new(spares)),
 		completed: func() { <-waiting },
 		wake:      func() { tcp.SetReadDeadline(time.Unix(1, 0)) },
 		unsent:    s.unsent,

@@ -29,6 +29,7 @@ func startHandlers(e *env) (*handlerPool, error) {
 func (p *handlerPool) enqueue(j *Job) {
 	p.env.plant.In(stage.Dispatch)
 	j.stamp(stage.EnqueueStart)
+	j.leave()
 	p.queue.put(j)
 }
 
@@ -94,7 +95,7 @@ func (w *handlerWriter) sent(l *loop, j *Job) *Job {
 	c := j.conn
 	j.announce()
 	next := c.order.advance()
-	c.inFlight.Add(-1)
+	c.endedElsewhere.Add(1)
 	if c.readable.Load() || l.env.stopping.Load() {
 		l.unmute(c)
 	}

@@ -72,7 +72,7 @@ func FuzzInput(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0}, []byte{})
 	f.Fuzz(func(t *testing.T, stream, sizes []byte) {
 		e := &env{config: Config{InFlight: 1, MaxFrameBytes: fuzzMaxFrame}, log: t.Logf}
-		c := e.open(&scripted{stream: stream, sizes: sizes}, -1, "fuzz", nil)
+		c := e.open(&scripted{stream: stream, sizes: sizes}, -1, "fuzz", nil, new(spares))
 		r := e.newReceiver(e.newThreadCounters())
 		want, bad := framesOf(stream)
 		got := 0

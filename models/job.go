@@ -1,10 +1,6 @@
 package models
 
-import (
-	"sync"
-
-	"c10klab/internal/stage"
-)
+import "c10klab/internal/stage"
 
 // Job is one request's life, from its first byte read to its last byte sent. It
 // has one owner at a time, and ownership moves only through a queue or a call
@@ -25,21 +21,22 @@ type Job struct {
 	// away; then completion happens on the handler's own thread.
 	inHandler bool
 	silent    bool  // no answer is due
+	away      bool  // other threads than the reading one may have it
 	hangUp    error // close the connection instead of answering
 }
-
-var jobs = sync.Pool{New: func() any { return new(Job) }}
 
 // newJob takes a job for a frame of the connection; the caller owns it and runs
 // on the thread that reads the connection.
 func newJob(c *conn) *Job {
-	j := c.spareJob()
+	j := c.spares.pop()
+	if j == nil {
+		j = new(Job)
+	}
 	j.conn = c
 	j.stamps = stage.Stamps{}
 	j.silent, j.hangUp = false, nil
 	j.cursor = cursor{}
 	j.response.reset()
-	c.retain()
 	return j
 }
 
@@ -51,44 +48,49 @@ func (j *Job) fit(n int) {
 	}
 }
 
-// spareJob takes a used job from the loop's own list, or from all threads' pool.
-func (c *conn) spareJob() *Job {
-	if l := c.loop; l != nil && l.spareJobs != nil {
-		j := l.spareJobs
-		l.spareJobs, j.next = j.next, nil
-		return j
-	}
-	return jobs.Get().(*Job)
-}
-
 // free ends the job. Regions that were not sent are released. Any thread that
 // owns the job may call it.
 func (j *Job) free() {
-	c := j.clear()
-	jobs.Put(j)
-	c.release()
+	c, away := j.clear()
+	c.spares.give(j)
+	if away {
+		c.release()
+	}
 }
 
-// freeOn is free on the loop's own thread.
-func (j *Job) freeOn(l *loop) {
-	c := j.clear()
-	j.next = l.spareJobs
-	l.spareJobs = j
-	c.release()
+// freeHere is free on the thread that reads the connection.
+func (j *Job) freeHere() {
+	c, away := j.clear()
+	c.spares.push(j)
+	if away {
+		c.release()
+	}
 }
 
-// clear empties the job and returns its connection, to which it still refers.
-func (j *Job) clear() *conn {
+// leave must be called before another thread than the reading one can have the
+// job: it keeps the connection's descriptor open until the job is freed.
+func (j *Job) leave() {
+	if !j.away {
+		j.away = true
+		j.conn.retain()
+	}
+}
+
+// clear empties the job and returns its connection, and whether it still holds a
+// reference to it.
+func (j *Job) clear() (c *conn, away bool) {
 	j.response.release(j.cursor.region)
 	j.response.afterSent = nil
 	if j.buffer != nil && len(j.buffer.bytes) > keptBufferBytes {
 		j.buffer.free()
 		j.buffer = nil
 	}
-	j.frame = nil
-	c := j.conn
-	j.conn = nil
-	return c
+	if cap(j.response.Buf) > keptResponseBytes {
+		j.response.Buf = nil
+	}
+	c, away = j.conn, j.away
+	j.frame, j.conn, j.away = nil, nil, false
+	return c, away
 }
 
 func (j *Job) stamp(b stage.Boundary) { j.stamps[b] = j.conn.env.now() }
@@ -131,6 +133,7 @@ func (j *Job) HangUp(reason error) {
 // will give it: local processing is over. It must be called before another
 // thread can reach the job.
 func (j *Job) Delay() {
+	j.leave()
 	plant := &j.conn.env.plant
 	plant.In(stage.LocalTime)
 	j.stamp(stage.LocalDone)

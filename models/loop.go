@@ -52,9 +52,9 @@ type loop struct {
 
 	conns     []*conn // by descriptor
 	count     atomic.Int64
-	spareJobs *Job    // freed on this thread, linked by next
+	spares    spares
 	ready     []*conn // to read, in order
-	spare     []*conn
+	wasReady  []*conn // its memory in the turn before
 	lingering []*conn
 	receiver  *receiver
 	transmit  transmitter
@@ -253,7 +253,7 @@ func (l *loop) wakeUp() {
 
 // adopt makes the loop the owner of a connection.
 func (l *loop) adopt(a accepted) {
-	c := l.env.open(nonBlockingSocket{descriptor{a.fd}}, a.fd, a.peer, l)
+	c := l.env.open(nonBlockingSocket{descriptor{a.fd}}, a.fd, a.peer, l, &l.spares)
 	c.loop = l
 	for a.fd >= len(l.conns) {
 		l.conns = append(l.conns, make([]*conn, max(64, len(l.conns)))...)
@@ -306,7 +306,7 @@ func (l *loop) drainTurn() {
 // settle closes a connection that owes no answer and will get no further
 // request. At a stop the peer gets time to take the last bytes.
 func (l *loop) settle(c *conn) {
-	if c.inFlight.Load() > 0 || c.lingerTo != 0 {
+	if c.inFlight() > 0 || c.lingerTo != 0 {
 		return
 	}
 	switch {

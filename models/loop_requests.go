@@ -13,13 +13,13 @@ func (l *loop) markReady(c *conn) {
 // none can starve the others.
 func (l *loop) readReady() {
 	batch := l.ready
-	l.ready = l.spare[:0]
+	l.ready = l.wasReady[:0]
 	for i, c := range batch {
 		batch[i] = nil
 		c.queued = false
 		l.readOne(c)
 	}
-	l.spare = batch[:0]
+	l.wasReady = batch[:0]
 }
 
 // readOne takes a request from a connection if it has one and may have another in
@@ -56,11 +56,11 @@ func (l *loop) readOne(c *conn) {
 // muted reports whether the connection has all requests in flight that it may.
 func (l *loop) muted(c *conn) bool {
 	limit := int32(l.env.config.InFlight)
-	if c.inFlight.Load() < limit {
+	if c.inFlight() < limit {
 		return false
 	}
 	c.readable.Store(true)
-	return c.inFlight.Load() >= limit
+	return c.inFlight() >= limit
 }
 
 // noteRest notes whether there may be more to read after the request just taken.

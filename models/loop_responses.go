@@ -164,6 +164,7 @@ func (l *loop) sendOne(j *Job) bool {
 	}
 	c.writable = false
 	if l.offload != nil && j.response.hasRegions() {
+		j.leave()
 		l.offload.submit(j)
 		return false
 	}
@@ -195,9 +196,9 @@ func (l *loop) sent(j *Job) *Job {
 	c := j.conn
 	j.announce()
 	next := c.order.advance()
-	c.inFlight.Add(-1)
+	c.endedHere++
 	l.env.finish(j, l.thread)
-	j.freeOn(l)
+	j.freeHere()
 	if c.readable.Load() || c.input.ended || c.failure != nil || l.env.stopping.Load() {
 		l.markReady(c)
 	}

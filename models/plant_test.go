@@ -18,7 +18,7 @@ func TestPlantedDelayShowsInItsStageAlone(t *testing.T) {
 		t.Run(s.String(), func(t *testing.T) {
 			everyCombination(t, func(t *testing.T, b *bench) {
 				c := b.dial()
-				const requests = 3
+				const requests = 4
 				for tag := range uint32(requests) {
 					c.send(request(opFile, tag, number(0), number(1000)))
 					c.expect(tag, b.fileAnswer(0, 1000))

@@ -20,10 +20,12 @@ type queue[T any] struct {
 	blockeds atomic.Int64 // puts that had to wait
 }
 
-// waiters is an event count: a sequence to sleep on and the number of sleepers.
+// waiters is an event count: a sequence to sleep on, the number of sleepers, and
+// how many of them have been woken and do not run yet, so that a burst of items
+// costs one system call a sleeper.
 type waiters struct {
-	sequence atomic.Uint32
-	sleeping int // guarded by the queue's lock
+	sequence        atomic.Uint32
+	sleeping, woken int // guarded by the queue's lock
 }
 
 func newQueue[T any](bound int) *queue[T] { return &queue[T]{ring: make([]T, bound)} }
@@ -111,11 +113,13 @@ func (q *queue[T]) sleep(w *waiters) {
 	poll.FutexWait(&w.sequence, seen)
 	q.mu.Lock()
 	w.sleeping--
+	w.woken = max(0, w.woken-1)
 }
 
 func (q *queue[T]) unlockAndWake(w *waiters) {
-	wake := w.sleeping > 0
+	wake := w.sleeping > w.woken
 	if wake {
+		w.woken++
 		w.sequence.Add(1)
 	}
 	q.mu.Unlock()

@@ -64,9 +64,9 @@ func (s *serial) serveOne(j *Job) {
 	}
 	s.transmit.counters.publish()
 	j.announce()
-	c.inFlight.Add(-1)
+	c.endedHere++
 	s.env.finish(j, s.thread)
-	j.free()
+	j.freeHere()
 }
 
 // linger lets the peer take the last answers before the descriptor closes.

@@ -40,7 +40,7 @@ func (m *connectionThreads) drain()         { m.serials.drain(m.env.aborting.Loa
 // open starts the connection's thread; the acceptor calls it.
 func (m *connectionThreads) open(a accepted) {
 	waiting := new(completion)
-	c := m.env.open(blockingSocket{descriptor{a.fd}}, a.fd, a.peer, waiting)
+	c := m.env.open(blockingSocket{descriptor{a.fd}}, a.fd, a.peer, waiting, new(spares))
 	counters := m.env.newThreadCounters()
 	one := &serial{
 		env: m.env, conn: c,
