@@ -8,13 +8,14 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"c10klab/internal/knob"
+	"c10klab/internal/osthread"
 )
 
 // needs are the capabilities of a machine that a spec may ask for; the function
 // says what is missing.
 var needs = map[string]func() error{
 	"two-cpus": func() error {
-		cpus, err := usableCPUs()
+		cpus, err := osthread.ProcessCPUs()
 		if err == nil && len(cpus) < 2 {
 			err = fmt.Errorf("server and load generator need a CPU each, this process may use %d", len(cpus))
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"c10klab/internal/knob"
+	"c10klab/internal/osthread"
 	"c10klab/results"
 )
 
@@ -85,7 +86,7 @@ func newRunner(cfg Config, plan *Plan) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	cpus, err := usableCPUs()
+	cpus, err := osthread.ProcessCPUs()
 	if err != nil {
 		return nil, err
 	}

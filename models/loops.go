@@ -125,5 +125,5 @@ func (m *loops) queueFullWaits() int64 {
 	if m.handlers == nil {
 		return 0
 	}
-	return m.handlers.queue.blockeds.Load()
+	return m.handlers.queue.fullWaits.Load()
 }

@@ -10,14 +10,14 @@ import (
 // threads sleep on a futex, which hands over in under a microsecond where a
 // channel between locked goroutines takes four.
 type queue[T any] struct {
-	mu       poll.Mutex
-	ring     []T
-	head     int
-	count    int
-	closed   bool
-	takers   waiters
-	putters  waiters
-	blockeds atomic.Int64 // puts that had to wait
+	mu        poll.Mutex
+	ring      []T
+	head      int
+	count     int
+	closed    bool
+	takers    waiters
+	putters   waiters
+	fullWaits atomic.Int64 // puts that had to wait
 }
 
 // waiters is an event count: a sequence to sleep on, the number of sleepers, and
@@ -34,7 +34,7 @@ func newQueue[T any](bound int) *queue[T] { return &queue[T]{ring: make([]T, bou
 func (q *queue[T]) put(item T) bool {
 	q.mu.Lock()
 	if q.count == len(q.ring) && !q.closed {
-		q.blockeds.Add(1)
+		q.fullWaits.Add(1)
 	}
 	for q.count == len(q.ring) && !q.closed {
 		q.sleep(&q.putters)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"c10klab/experiments"
+	"c10klab/internal/stage"
 	"c10klab/models"
 )
 
@@ -96,5 +97,15 @@ func TestDryRunShowsEveryCell(t *testing.T) {
 	}
 	if cells != 12 || !strings.Contains(stdout, "12 cells") {
 		t.Errorf("%d cells in:\n%s", cells, stdout)
+	}
+}
+
+// The list of metrics explains stages that another package names.
+func TestEveryStageIsListed(t *testing.T) {
+	for _, name := range stage.Names() {
+		listed := slices.ContainsFunc(experiments.Spans, func(s experiments.Span) bool { return s.Name == name })
+		if !listed {
+			t.Errorf("stage %s is not among the listed metrics", name)
+		}
 	}
 }

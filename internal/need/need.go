@@ -28,11 +28,3 @@ func Lacking(t testing.TB, what string) {
 	}
 	t.Skipf("not there: %s", what)
 }
-
-// Long ends a test that takes minutes unless C10KLAB_LONG=1 asks for it.
-func Long(t testing.TB, duration string) {
-	t.Helper()
-	if os.Getenv("C10KLAB_LONG") != "1" {
-		t.Skipf("takes %s; set C10KLAB_LONG=1 to run it", duration)
-	}
-}
