@@ -45,7 +45,7 @@ func open(ctx context.Context, cfg Config) (*load, error) {
 	if err := checkDescriptors(cfg.Producers + cfg.consumerCount()); err != nil {
 		return nil, err
 	}
-	l := &load{cfg: cfg, window: newWindow(), threads: osthread.NewRegistry(false)}
+	l := &load{cfg: cfg, window: newWindow(), threads: osthread.NewRegistry(osthread.Options{})}
 	l.ctx, l.fail = context.WithCancelCause(ctx)
 	l.wall.Sample()
 	if err := l.connect(); err != nil {

@@ -39,6 +39,8 @@ var Knobs = []knob.Knob{
 		Meaning: "stamp and record the stages of each request"},
 	{Name: "pin-threads", Kind: knob.Bool, Default: "false",
 		Meaning: "pin each thread to one CPU of the process, round robin"},
+	{Name: "scheduling", Kind: knob.Choice, Choices: []string{"normal", "batch"}, Default: "normal",
+		Meaning: "the kernel's policy for the server's threads; batch: a thread that wakes does not preempt the one that runs (SCHED_BATCH)"},
 	{Name: "socket-buffer", Kind: knob.Bytes, Default: "100KiB",
 		Meaning: "SO_SNDBUF and SO_RCVBUF of connections, 0: the kernel's own tuning (Kafka: 100 KiB)"},
 	{Name: "backlog", Kind: knob.Int, Unit: "connections", Default: "1024", Min: 1, Max: 1 << 16,
@@ -63,6 +65,7 @@ type Config struct {
 	PollTimeout       time.Duration
 	KernelStamps      bool
 	PinThreads        bool
+	Batch             bool // scheduling = batch
 	SocketBufferBytes int
 	Backlog           int
 	MaxFrameBytes     int
@@ -85,7 +88,8 @@ func ConfigFrom(v *knob.Values, kernelStamps bool) (Config, error) {
 		HandlersWrite: v.Text("response-writer") == "handler", InFlight: v.Int("max-in-flight"),
 		SendThreads: v.Int("send-threads"), SendQueueBound: v.Int("send-queue"),
 		PollTimeout: v.Duration("poll-timeout"), KernelStamps: kernelStamps,
-		PinThreads: v.Bool("pin-threads"), SocketBufferBytes: int(v.Bytes("socket-buffer")),
-		Backlog: v.Int("backlog"), MaxFrameBytes: int(v.Bytes("max-frame")), Plant: plant,
+		PinThreads: v.Bool("pin-threads"), Batch: v.Text("scheduling") == "batch",
+		SocketBufferBytes: int(v.Bytes("socket-buffer")),
+		Backlog:           v.Int("backlog"), MaxFrameBytes: int(v.Bytes("max-frame")), Plant: plant,
 	}, nil
 }

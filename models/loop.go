@@ -58,6 +58,7 @@ type loop struct {
 	lingering []*conn
 	receiver  *receiver
 	transmit  transmitter
+	outbox    outbox
 }
 
 // loopState is what a loop keeps with each connection. Fields without a comment
@@ -120,10 +121,12 @@ func (l *loop) turn() {
 	if err != nil {
 		l.env.log("%s: %v", l.name, err)
 	}
+	l.gather(n + len(l.ready))
 	for i := range n {
 		l.onEvent(l.epoll.Event(i))
 	}
 	l.readReady()
+	l.flush()
 	l.transmit.counters.publish()
 	if l.env.stopping.Load() {
 		l.drainTurn()

@@ -31,17 +31,14 @@ const (
 )
 
 // respond takes a complete response: on the loop's own thread, which is inside a
-// handler, it is sent at once; from other threads it goes to the response queue,
+// handler, it is sent in this turn; from other threads it goes to the response queue,
 // unless handlers write.
 func (l *loop) respond(j *Job) {
 	switch {
 	case !j.inHandler:
 		l.enqueueResponse(j)
 	case l.inline:
-		if !l.env.plant.Planted(stage.ResponseQueue) && l.env.config.InFlight == 1 {
-			j.stamps[stage.ResponseDequeued] = j.stamps[stage.ResponseComplete] // there is no queue
-		}
-		l.answer(j)
+		l.answerInTurn(j)
 	case l.env.config.HandlersWrite && !j.response.hasRegions():
 		l.answerOnHandler(j)
 	default:

@@ -50,7 +50,7 @@ func Start(c Config, address string, service Service, stages *stage.Recorder, lo
 		return nil, err
 	}
 	e := &env{config: c, send: s, service: service, stages: stages, plant: c.Plant,
-		threads: osthread.NewRegistry(c.PinThreads), log: log}
+		threads: osthread.NewRegistry(osthread.Options{Pin: c.PinThreads, Batch: c.Batch}), log: log}
 	e.offset.Sample()
 	running, err := m.start(e, l)
 	if err != nil {

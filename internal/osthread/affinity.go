@@ -42,6 +42,14 @@ func SetPrompt() error {
 	return nil
 }
 
+func setBatch() error {
+	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_BATCH}
+	if err := unix.SchedSetAttr(0, &attr, 0); err != nil {
+		return fmt.Errorf("sched_setattr to SCHED_BATCH: %w", err)
+	}
+	return nil
+}
+
 // maxCPU is the highest CPU number that a mask of x/sys/unix holds.
 const maxCPU = 1023
 

@@ -44,7 +44,7 @@ func (t *Thread) Group() string {
 // Registry starts threads and knows those that live. Its methods may be called
 // from any goroutine.
 type Registry struct {
-	pin bool
+	options Options
 
 	mu      sync.Mutex
 	live    map[*Thread]struct{}
@@ -52,10 +52,19 @@ type Registry struct {
 	group   sync.WaitGroup
 }
 
-// NewRegistry returns an empty registry. With pin, thread number i runs on the
-// i-th CPU of the process's affinity mask only, round robin.
-func NewRegistry(pin bool) *Registry {
-	return &Registry{pin: pin, live: map[*Thread]struct{}{}}
+// Options are how the kernel schedules a registry's threads.
+type Options struct {
+	// Pin: thread number i runs on the i-th CPU of the process's affinity mask
+	// only, round robin.
+	Pin bool
+	// Batch: policy SCHED_BATCH (sched(7)); a thread that wakes does not preempt the
+	// one that runs.
+	Batch bool
+}
+
+// NewRegistry returns an empty registry.
+func NewRegistry(o Options) *Registry {
+	return &Registry{options: o, live: map[*Thread]struct{}{}}
 }
 
 // Start runs body on a new locked OS thread and returns once the thread has its
@@ -105,7 +114,12 @@ func (r *Registry) settle(t *Thread) error {
 	if err := prctlName(name); err != nil {
 		return fmt.Errorf("prctl(PR_SET_NAME): %w", err)
 	}
-	if !r.pin {
+	if r.options.Batch {
+		if err := setBatch(); err != nil {
+			return err
+		}
+	}
+	if !r.options.Pin {
 		return nil
 	}
 	cpus, err := ProcessCPUs()

@@ -22,7 +22,7 @@ func start(t *testing.T, r *Registry, group string, n int) (end func()) {
 }
 
 func TestCensusFindsNamedThreadsApartFromTheRuntimes(t *testing.T) {
-	r := NewRegistry(false)
+	r := NewRegistry(Options{})
 	endNet := start(t, r, "net", 3)
 	census, err := r.Census()
 	if err != nil {
@@ -38,7 +38,7 @@ func TestCensusFindsNamedThreadsApartFromTheRuntimes(t *testing.T) {
 }
 
 func TestEndedThreadIsGoneFromTheKernel(t *testing.T) {
-	r := NewRegistry(false)
+	r := NewRegistry(Options{})
 	var tid int
 	if err := r.Start("io-0", func(th *Thread) { tid = th.TID }); err != nil {
 		t.Fatal(err)
@@ -50,7 +50,7 @@ func TestEndedThreadIsGoneFromTheKernel(t *testing.T) {
 }
 
 func TestGomaxprocsExceedsLockedThreads(t *testing.T) {
-	r := NewRegistry(false)
+	r := NewRegistry(Options{})
 	end := start(t, r, "conn", 9)
 	defer end()
 	if procs := runtime.GOMAXPROCS(0); procs < 9+spareProcs {
@@ -59,7 +59,7 @@ func TestGomaxprocsExceedsLockedThreads(t *testing.T) {
 }
 
 func TestPinnedThreadRunsOnOneCPU(t *testing.T) {
-	r := NewRegistry(true)
+	r := NewRegistry(Options{Pin: true})
 	var cpus int
 	err := r.Start("net-0", func(*Thread) {
 		var set unix.CPUSet
@@ -77,7 +77,7 @@ func TestPinnedThreadRunsOnOneCPU(t *testing.T) {
 }
 
 func TestTooLongNameIsRefused(t *testing.T) {
-	err := NewRegistry(false).Start("a-very-long-thread-name", func(*Thread) {})
+	err := NewRegistry(Options{}).Start("a-very-long-thread-name", func(*Thread) {})
 	if err == nil || !strings.Contains(err.Error(), "a-very-long-thread-name") {
 		t.Errorf("error %v does not name the thread", err)
 	}
@@ -91,5 +91,27 @@ func TestParseCPUs(t *testing.T) {
 		if _, err := ParseCPUs(bad); err == nil {
 			t.Errorf("%q was accepted", bad)
 		}
+	}
+}
+
+func TestBatchThreadsHaveThePolicyAndOthersDoNot(t *testing.T) {
+	for _, batch := range []bool{false, true} {
+		r := NewRegistry(Options{Batch: batch})
+		policy := make(chan uint32, 1)
+		err := r.Start("test", func(*Thread) {
+			attr, err := unix.SchedGetAttr(0, 0)
+			if err != nil {
+				t.Error(err)
+				attr = new(unix.SchedAttr)
+			}
+			policy <- attr.Policy
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := <-policy == unix.SCHED_BATCH; got != batch {
+			t.Errorf("batch asked for: %v, got: %v", batch, got)
+		}
+		r.Wait()
 	}
 }

@@ -75,6 +75,7 @@ func echoVariants() (variants []string) {
 	models := []string{
 		"--model reactor", "--model loop-per-thread --loops 1",
 		"--model reactor-pool --handlers 1 --response-writer loop", "--model reactor-pool --handlers 1 --response-writer handler",
+		"--model reactor-pool --handlers 1 --response-writer handler --scheduling batch",
 		"--model goroutine-per-connection", "--model thread-per-connection",
 	}
 	for _, m := range models {
