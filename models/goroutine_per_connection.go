@@ -88,12 +88,12 @@ func (m *connectionGoroutines) open(tcp *net.TCPConn, l *listener) error {
 	if prepareErr != nil {
 		return prepareErr
 	}
-	waiting := make(goroutineCompletion, 1)
+	waiting := &goroutineCompletion{elsewhere: make(chan struct{}, 1)}
 	counters := m.env.newThreadCounters()
 	one := &serial{
 		env: m.env, thread: m.opened,
 		conn:      m.env.open(s, fd, tcp.RemoteAddr().String(), waiting, new(spares)),
-		completed: func() { <-waiting },
+		completed: waiting.wait,
 		wake:      func() { tcp.SetReadDeadline(time.Unix(1, 0)) },
 		unsent:    s.unsent,
 		receiver:  m.env.newReceiver(counters),
@@ -109,9 +109,25 @@ func (m *connectionGoroutines) open(tcp *net.TCPConn, l *listener) error {
 }
 
 // goroutineCompletion is where a connection's goroutine waits for its response.
-type goroutineCompletion chan struct{}
+type goroutineCompletion struct {
+	here      bool          // completed inside the handler, on this goroutine
+	elsewhere chan struct{} // completed on another one
+}
 
-func (w goroutineCompletion) respond(*Job) { w <- struct{}{} }
+func (w *goroutineCompletion) respond(j *Job) {
+	if j.inHandler {
+		w.here = true
+		return
+	}
+	w.elsewhere <- struct{}{}
+}
+
+func (w *goroutineCompletion) wait() {
+	if !w.here {
+		<-w.elsewhere
+	}
+	w.here = false
+}
 
 // netSocket uses a connection through package net. Its closures are made once,
 // so that a call allocates nothing.

@@ -36,7 +36,7 @@ func (p *handlerPool) enqueue(j *Job) {
 func (p *handlerPool) run(t *osthread.Thread) {
 	w := &handlerWriter{thread: t.Index, transmit: transmitter{counters: p.env.newThreadCounters()}}
 	for {
-		j, ok := p.queue.take()
+		j, ok := p.queue.take(t)
 		if !ok {
 			return
 		}

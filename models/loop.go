@@ -33,7 +33,7 @@ const (
 type loop struct {
 	env    *env
 	name   string
-	thread int
+	thread *osthread.Thread
 	epoll  *poll.Epoll
 	wake   *poll.Eventfd
 	// process takes over a complete request: it handles it or queues it.
@@ -102,7 +102,7 @@ func newLoop(e *env, name string, offload offloader) (*loop, error) {
 // start runs the loop on its thread.
 func (l *loop) start() error {
 	return l.env.threads.Start(l.name, func(t *osthread.Thread) {
-		l.thread = t.Index
+		l.thread = t
 		for !l.ending.Load() {
 			l.turn()
 		}
@@ -148,6 +148,7 @@ func (l *loop) await() (int, error) {
 	if len(l.lingering) > 0 {
 		timeout = min(timeout, lingerPoll)
 	}
+	l.thread.AboutToBlock()
 	return l.epoll.Wait(timeout)
 }
 

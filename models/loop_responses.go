@@ -194,7 +194,7 @@ func (l *loop) sent(j *Job) *Job {
 	j.announce()
 	next := c.order.advance()
 	c.endedHere++
-	l.env.finish(j, l.thread)
+	l.env.finish(j, l.thread.Index)
 	j.freeHere()
 	if c.readable.Load() || c.input.ended || c.failure != nil || l.env.stopping.Load() {
 		l.markReady(c)

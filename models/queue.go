@@ -3,6 +3,7 @@ package models
 import (
 	"sync/atomic"
 
+	"c10klab/internal/osthread"
 	"c10klab/internal/poll"
 )
 
@@ -37,7 +38,7 @@ func (q *queue[T]) put(item T) bool {
 		q.fullWaits.Add(1)
 	}
 	for q.count == len(q.ring) && !q.closed {
-		q.sleep(&q.putters)
+		q.sleep(&q.putters, nil)
 	}
 	return q.append(item)
 }
@@ -64,12 +65,12 @@ func (q *queue[T]) append(item T) bool {
 	return true
 }
 
-// take removes the oldest item, blocking while the queue is empty. False: it is
-// closed and empty.
-func (q *queue[T]) take() (item T, ok bool) {
+// take removes the oldest item, blocking the calling thread while the queue is
+// empty. False: it is closed and empty.
+func (q *queue[T]) take(t *osthread.Thread) (item T, ok bool) {
 	q.mu.Lock()
 	for q.count == 0 && !q.closed {
-		q.sleep(&q.takers)
+		q.sleep(&q.takers, t)
 	}
 	return q.remove()
 }
@@ -105,11 +106,15 @@ func (q *queue[T]) close() {
 	poll.FutexWake(&q.putters.sequence, 1<<30)
 }
 
-// sleep releases the lock until another thread changes the queue.
-func (q *queue[T]) sleep(w *waiters) {
+// sleep releases the lock until another thread changes the queue. The calling
+// thread is nil where it seldom sleeps.
+func (q *queue[T]) sleep(w *waiters, t *osthread.Thread) {
 	w.sleeping++
 	seen := w.sequence.Load()
 	q.mu.Unlock()
+	if t != nil {
+		t.AboutToBlock()
+	}
 	poll.FutexWait(&w.sequence, seen)
 	q.mu.Lock()
 	w.sleeping--

@@ -17,7 +17,7 @@ type sendPool struct {
 func startSendPool(e *env) (offloader, error) {
 	p := &sendPool{work: newQueue[*Job](e.config.SendQueueBound)}
 	for i := range e.config.SendThreads {
-		err := e.threads.Start(fmt.Sprintf("send-%d", i), func(t *osthread.Thread) { p.run(e) })
+		err := e.threads.Start(fmt.Sprintf("send-%d", i), func(t *osthread.Thread) { p.run(e, t) })
 		if err != nil {
 			return nil, err
 		}
@@ -29,10 +29,10 @@ func (p *sendPool) submit(j *Job) { p.work.put(j) }
 
 func (p *sendPool) close() { p.work.close() }
 
-func (p *sendPool) run(e *env) {
+func (p *sendPool) run(e *env, thread *osthread.Thread) {
 	t := transmitter{mover: newSendfileMover(), counters: e.newThreadCounters()}
 	for {
-		j, ok := p.work.take()
+		j, ok := p.work.take(thread)
 		if !ok {
 			return
 		}

@@ -22,7 +22,7 @@ var allowed = map[string][]string{
 	"internal/need":     {},
 	"internal/lint":     {},
 	"internal/hdr":      {},
-	"internal/osthread": {},
+	"internal/osthread": {"internal/clock"},
 	"internal/batch":    {},
 	"internal/poll":     {"internal/clock"},
 	"internal/kafka":    {"internal/batch"},

@@ -33,6 +33,8 @@ type Thread struct {
 	// Index is unique among the threads of a Registry while it lives and is
 	// never used again; recorders hash on it.
 	Index int
+
+	passedNs int64 // when it last passed the Go scheduler
 }
 
 // Group is the thread's name up to its number: "net" for "net-3".
