@@ -100,20 +100,40 @@ func contents(claims []Claim, specs []*Spec, all []evidence) string {
 	var b strings.Builder
 	b.WriteString("| claim | question | verdict | ratio [interval] | figure | spec |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, claim := range claims {
-		verdict, ratio, figure, link := results.Undecided, none, none, none
-		if i := slices.IndexFunc(specs, func(s *Spec) bool { return slices.Contains(s.Claims, claim.ID) }); i >= 0 {
-			link = fmt.Sprintf("[%s](%s)", specs[i].ID, filepath.ToSlash(specs[i].File))
-		}
-		for _, e := range all {
-			if !slices.Contains(e.spec.Claims, claim.ID) {
-				continue
-			}
-			figure = e.figure()
-			if v, deciding, found := ClaimVerdict(e.findings, claim.ID); found {
-				verdict, ratio = v, deciding.format(deciding.Deciding().Estimate)
-			}
-		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", claim.ID, claim.Question, verdict, ratio, figure, link)
+		verdict, ratio, figure := claimResult(claim.ID, all)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", claim.ID, claim.Question, verdict, ratio, figure, specLinks(claim.ID, specs))
 	}
 	return b.String()
+}
+
+// claimResult takes the findings of all reference runs together that concern a
+// claim, and returns the deciding one's ratio and figure.
+func claimResult(claim string, all []evidence) (verdict results.Verdict, ratio, figure string) {
+	var findings []Finding
+	for _, e := range all {
+		findings = append(findings, e.findings...)
+	}
+	verdict, deciding, found := ClaimVerdict(findings, claim)
+	if !found {
+		return results.Undecided, none, none
+	}
+	for _, e := range all {
+		if _, own, here := ClaimVerdict(e.findings, claim); here && slices.Equal(own.Comparisons, deciding.Comparisons) {
+			return verdict, deciding.format(deciding.Deciding().Estimate), e.figure()
+		}
+	}
+	return verdict, deciding.format(deciding.Deciding().Estimate), none
+}
+
+func specLinks(claim string, specs []*Spec) string {
+	var links []string
+	for _, s := range specs {
+		if slices.Contains(s.Claims, claim) {
+			links = append(links, fmt.Sprintf("[%s](%s)", s.ID, filepath.ToSlash(s.File)))
+		}
+	}
+	if len(links) == 0 {
+		return none
+	}
+	return strings.Join(links, ", ")
 }

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -38,8 +40,13 @@ func fake(mode, command string, args []string) int {
 	}
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
-	if command == "serve" {
+	switch command {
+	case "serve":
 		return fakeServe(ctx, mode, args)
+	case "disk":
+		return fakeDisk(ctx, mode, args)
+	case "prepare":
+		return fakePrepare(args)
 	}
 	return fakeLoad(ctx, mode, args)
 }
@@ -49,10 +56,19 @@ func fakeServe(ctx context.Context, mode string, args []string) int {
 		fmt.Fprintln(os.Stderr, "model reactor does not go with send pool")
 		return 2
 	}
-	if err := os.WriteFile(filepath.Join(argument(args, "--data"), "00.log"), []byte("data"), 0o600); err != nil {
+	dir, _, _ := strings.Cut(argument(args, "--data"), ",")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return 1
 	}
-	line, _ := json.Marshal(record.ServerReady{Listen: "127.0.0.1:1", Admin: "127.0.0.1:2", PID: os.Getpid()})
+	if err := os.WriteFile(filepath.Join(dir, "00.log"), []byte("data"), 0o600); err != nil {
+		return 1
+	}
+	admin, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 1
+	}
+	go http.Serve(admin, fakeAdmin(mode))
+	line, _ := json.Marshal(record.ServerReady{Listen: "127.0.0.1:1", Admin: admin.Addr().String(), PID: os.Getpid()})
 	fmt.Println(string(line))
 	<-ctx.Done()
 	if mode == "server-crashes" {
@@ -95,6 +111,9 @@ func argument(args []string, name string) string {
 		if arg == name {
 			return args[i+1]
 		}
+		if value, found := strings.CutPrefix(arg, name+"="); found {
+			return value
+		}
 	}
 	return ""
 }
@@ -122,6 +141,13 @@ func loadKnobs() *knob.Table {
 		{Name: "seed", Kind: knob.Int, Default: "1"},
 		{Name: "warm-up", Kind: knob.Duration, Default: "2s"},
 		{Name: "window", Kind: knob.Duration, Default: "8s"},
+	})
+}
+
+func diskKnobs() *knob.Table {
+	return knob.NewTable([]knob.Knob{
+		{Name: "disk-model", Kind: knob.Choice, Default: "hdd", Choices: []string{"hdd", "none"}},
+		{Name: "disk-fs", Kind: knob.Choice, Default: "ext4", Choices: []string{"ext4", "xfs"}},
 	})
 }
 
@@ -177,5 +203,5 @@ func parsed(t *testing.T, text string) *Spec {
 
 func smallConfig(t *testing.T) Config {
 	t.Helper()
-	return Config{Specs: []*Spec{parsed(t, smallSpec)}, ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs()}
+	return Config{Specs: []*Spec{parsed(t, smallSpec)}, ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs(), DiskKnobs: diskKnobs()}
 }

@@ -19,27 +19,51 @@ const (
 	seedKnob       = "seed"
 	warmUpKnob     = "warm-up"
 	windowKnob     = "window"
+
+	disksKnob             = "disks"
+	backlogBytesKnob      = "backlog-bytes"
+	backlogPartitionsKnob = "backlog-partitions"
+	backlogBatchKnob      = "backlog-batch-bytes"
+	backlogDisksKnob      = "backlog-disks"
+	backlogPagesKnob      = "backlog-pages"
+	pagesCold             = "cold"
+	pagesHot              = "hot"
+	stallKnob             = "stall"
 )
 
 // Knobs are those that the runner itself obeys.
-var Knobs = []knob.Knob{{
-	Name: placementKnob, Kind: knob.Choice, Choices: []string{placementApart, placementShared}, Default: placementApart,
-	Meaning: "CPUs of server and load generator: the first and the second half, or all for both",
-}}
+var Knobs = []knob.Knob{
+	{Name: placementKnob, Kind: knob.Choice, Choices: []string{placementApart, placementShared}, Default: placementApart,
+		Meaning: "CPUs of server and load generator: the first and the second half, or all for both"},
+	{Name: disksKnob, Kind: knob.Text, Default: "",
+		Meaning: "the server's log dirs: a list of disk models, such as none,hdd,hdd, each an emulated disk; empty: one directory on the run's own disk"},
+	{Name: backlogBytesKnob, Kind: knob.Bytes, Default: "0",
+		Meaning: "record batches that topic " + backlogTopic + " holds before the load starts; 0: no such topic"},
+	{Name: backlogPartitionsKnob, Kind: knob.Int, Unit: "partitions", Default: "12", Min: 1, Max: 1e5,
+		Meaning: "partitions of topic " + backlogTopic},
+	{Name: backlogBatchKnob, Kind: knob.Bytes, Default: "64KiB", Min: 256,
+		Meaning: "one record batch of topic " + backlogTopic},
+	{Name: backlogDisksKnob, Kind: knob.Text, Default: "all",
+		Meaning: "which disks hold topic " + backlogTopic + ", as positions in " + disksKnob + " from 0"},
+	{Name: backlogPagesKnob, Kind: knob.Choice, Choices: []string{pagesCold, pagesHot}, Default: pagesCold,
+		Meaning: "topic " + backlogTopic + " in the page cache before the load starts: none of it, or all"},
+	{Name: stallKnob, Kind: knob.Duration, Default: "0s", Max: 60,
+		Meaning: "every emulated disk stops once for so long, in the middle of the window"},
+}
 
 // labels are the knobs that every cell tells, set by the spec or not.
 var labels = []string{"model", "send", "consumers", placementKnob}
 
 // knobTables knows which process a knob belongs to. A knob of both goes to both.
 type knobTables struct {
-	server, load, runner *knob.Table
+	server, load, disk, runner *knob.Table
 }
 
-func newKnobTables(server, load *knob.Table) knobTables {
-	return knobTables{server: server, load: load, runner: knob.NewTable(Knobs)}
+func (c *Config) tables() knobTables {
+	return knobTables{server: c.ServerKnobs, load: c.LoadKnobs, disk: c.DiskKnobs, runner: knob.NewTable(Knobs)}
 }
 
-func (k knobTables) all() []*knob.Table { return []*knob.Table{k.server, k.load, k.runner} }
+func (k knobTables) all() []*knob.Table { return []*knob.Table{k.server, k.load, k.disk, k.runner} }
 
 // check reports whether a knob of any process accepts the value.
 func (k knobTables) check(name, value string) error {

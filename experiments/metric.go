@@ -40,42 +40,43 @@ var Spans = []Span{
 	{"EndToEnd", "a record's due time until its bytes are at a consumer"},
 }
 
-// Metric is one number of a trial: "rate_mb_s", "rate_held" (acknowledged share
-// of the offered rate), "threads/GROUP" (threads of the server whose names begin
-// with GROUP), or a histogram's "STAGE/API p50", "p99", "p999" or "max" in ns.
+// Metric is one number of a trial: a named number (see Numbers), "threads/GROUP"
+// (threads of the server whose names begin with GROUP), or a histogram's "STAGE/API
+// p50", "p99", "p999" or "max" in ns.
 type Metric struct {
 	text     string
+	number   func(results.Trial) (float64, bool)
 	key      hdr.Key
 	quantile float64
 	threads  string
 }
 
-const (
-	metricRate     = "rate_mb_s"
-	metricRateHeld = "rate_held"
-	metricThreads  = "threads/"
-)
+const metricThreads = "threads/"
 
 var quantiles = map[string]float64{"p50": 0.5, "p99": 0.99, "p999": 0.999, "max": 1}
 
 // ParseMetric reads a metric's name.
 func ParseMetric(text string) (Metric, error) {
-	if text == metricRate || text == metricRateHeld {
-		return Metric{text: text}, nil
+	if i := slices.IndexFunc(Numbers, func(n Number) bool { return n.Name == text }); i >= 0 {
+		return Metric{text: text, number: Numbers[i].of}, nil
 	}
 	if group, found := strings.CutPrefix(text, metricThreads); found && group != "" {
 		return Metric{text: text, threads: group}, nil
 	}
 	name, percentile, _ := strings.Cut(text, " ")
 	span, api, _ := strings.Cut(name, "/")
-	known := make([]string, len(Spans))
-	for i, s := range Spans {
-		known[i] = s.Name
+	known := make([]string, 0, len(Spans)+len(Numbers))
+	for _, s := range Spans {
+		known = append(known, s.Name)
+	}
+	spans := slices.Clone(known)
+	for _, n := range Numbers {
+		known = append(known, n.Name)
 	}
 	quantile, found := quantiles[percentile]
 	switch {
-	case !slices.Contains(known, span):
-		return Metric{}, fmt.Errorf("metric %q: nothing measured is named %q%s", text, span, knob.DidYouMean(span, append(known, metricRate, metricRateHeld)))
+	case !slices.Contains(spans, span):
+		return Metric{}, fmt.Errorf("metric %q: nothing measured is named %q%s", text, span, knob.DidYouMean(span, known))
 	case api == "":
 		return Metric{}, fmt.Errorf("metric %q: an API is missing, as in %s/Produce", text, span)
 	case !found:
@@ -110,11 +111,9 @@ func (m Metric) Of(run *results.Run, t results.Trial) (float64, bool, error) {
 		return 0, false, nil
 	}
 	switch {
-	case m.text == metricRate:
-		return t.Measurement.AckedMBps, true, nil
-	case m.text == metricRateHeld:
-		offered := t.Measurement.OfferedMBps
-		return t.Measurement.AckedMBps / offered, offered > 0, nil
+	case m.number != nil:
+		value, supported := m.number(t)
+		return value, supported, nil
 	case m.IsCount():
 		after := t.Measurement.After
 		if after == nil {

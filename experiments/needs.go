@@ -3,6 +3,7 @@ package experiments
 import (
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 
 	"github.com/BurntSushi/toml"
@@ -41,4 +42,17 @@ func (s *Spec) missing() error {
 		}
 	}
 	return nil
+}
+
+// emulationMissing says why this machine cannot emulate disks; empty: it can.
+func emulationMissing() string {
+	if os.Geteuid() != 0 {
+		return "emulating one needs root"
+	}
+	for _, device := range []string{"/dev/fuse", "/dev/loop-control"} {
+		if _, err := os.Stat(device); err != nil {
+			return "emulating one needs " + device
+		}
+	}
+	return ""
 }

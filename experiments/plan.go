@@ -16,6 +16,9 @@ import (
 // starts, first answers, drain, and giving the disk back.
 const trialOverhead = 1500 * time.Millisecond
 
+// disksOverhead is what emulated disks add: mounting them, and taking them down.
+const disksOverhead = 3 * time.Second
+
 // Plan is what a run will do.
 type Plan struct {
 	Experiments []Planned
@@ -33,7 +36,7 @@ type Planned struct {
 
 // NewPlan checks every spec against the knob tables and expands it into cells.
 func NewPlan(cfg Config) (*Plan, error) {
-	tables := newKnobTables(cfg.ServerKnobs, cfg.LoadKnobs)
+	tables := cfg.tables()
 	if _, err := tables.checkAll(cfg.Set); err != nil {
 		return nil, err
 	}
@@ -77,6 +80,9 @@ func expand(spec *Spec, cfg Config, tables knobTables, only map[string][]string)
 		}
 		if spec.excludes(knobs) || !selected(knobs, only) {
 			continue
+		}
+		if _, err := newLayout(tables, knobs); err != nil {
+			return Planned{}, fmt.Errorf("experiment %s: %w", spec.ID, err)
 		}
 		planned.Cells = append(planned.Cells, results.PlannedCell{Experiment: spec.ID, ID: cellID(spec.ID, axes, knobs), Knobs: knobs})
 		planned.TrialTimes = append(planned.TrialTimes, trialTime(knobs, tables))
@@ -168,6 +174,9 @@ func fileNamePart(text string) string {
 
 func trialTime(knobs map[string]string, tables knobTables) time.Duration {
 	total := trialOverhead
+	if knobs[disksKnob] != "" {
+		total += disksOverhead
+	}
 	for _, name := range []string{warmUpKnob, windowKnob} {
 		text, set := knobs[name]
 		if !set {

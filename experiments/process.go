@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// readyTimeout is how long a server may take until it accepts connections.
+	// readyTimeout is how long a process may take until it is ready.
 	readyTimeout = 30 * time.Second
 	// stopTimeout is how long a process may take to end after SIGTERM.
 	stopTimeout = 10 * time.Second
@@ -28,74 +28,86 @@ const (
 
 // command prepares a child that cannot outlive the runner: its own process
 // group, so that a terminal's Ctrl-C reaches it only through the runner; SIGTERM
-// and after stopTimeout SIGKILL when ctx is done; SIGKILL by the kernel when the
+// and after stopTimeout SIGKILL when ctx is done; a signal by the kernel when the
 // thread that starts it ends (PR_SET_PDEATHSIG), to which the caller must
 // therefore be locked.
-func command(ctx context.Context, binary string, args []string, log *os.File) *exec.Cmd {
+func command(ctx context.Context, binary string, args []string, orphaned syscall.Signal, log *os.File) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Stderr = log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: orphaned}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopTimeout
 	return cmd
 }
 
-// server is a running serve process.
-type server struct {
-	ready  record.ServerReady
+// child is a process that says on one line of JSON when it is ready, and then runs
+// until it is stopped.
+type child struct {
+	what   string // for errors
 	cancel context.CancelFunc
 	ended  chan struct{}
 	cmd    *exec.Cmd
 }
 
-// startServer returns when the server accepts connections.
-func startServer(ctx context.Context, binary string, args []string, log *os.File) (*server, error) {
+// startChild returns when the process has told its ready line, decoded into ready.
+// It ends when ctx does; orphaned is the signal that it gets if the runner dies.
+func startChild(ctx context.Context, what, binary string, args []string, ready any, orphaned syscall.Signal, log *os.File) (*child, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	s := &server{cancel: cancel, ended: make(chan struct{}), cmd: command(ctx, binary, args, log)}
-	stdout, err := s.cmd.StdoutPipe()
+	c := &child{what: what, cancel: cancel, ended: make(chan struct{}), cmd: command(ctx, binary, args, orphaned, log)}
+	stdout, err := c.cmd.StdoutPipe()
 	if err == nil {
-		err = s.cmd.Start()
+		err = c.cmd.Start()
 	}
 	if err != nil {
 		cancel()
-		return nil, fmt.Errorf("start server: %w", err)
+		return nil, fmt.Errorf("start %s: %w", what, err)
 	}
-	ready := make(chan error, 1)
-	go s.follow(stdout, log, ready)
+	told := make(chan error, 1)
+	go c.follow(stdout, ready, log, told)
 	select {
-	case err = <-ready:
+	case err = <-told:
 	case <-time.After(readyTimeout):
-		err = fmt.Errorf("server accepted no connection within %v", readyTimeout)
+		err = fmt.Errorf("%s was not ready within %v", what, readyTimeout)
 	}
 	if err != nil {
-		return nil, oneLine(err, s.stop())
+		return nil, oneLine(err, c.stop())
 	}
-	return s, nil
+	return c, nil
 }
 
 // follow reads the ready line, keeps later output in the log, and reaps the
 // process.
-func (s *server) follow(stdout io.Reader, log io.Writer, ready chan<- error) {
-	defer close(s.ended)
+func (c *child) follow(stdout io.Reader, ready any, log io.Writer, told chan<- error) {
+	defer close(c.ended)
 	lines := bufio.NewReader(stdout)
 	line, err := lines.ReadBytes('\n')
 	if err == nil {
-		err = json.Unmarshal(line, &s.ready)
+		err = json.Unmarshal(line, ready)
 	}
 	if err != nil {
-		err = fmt.Errorf("server printed no ready line but %q: %w", line, err)
+		err = fmt.Errorf("%s printed no ready line but %q: %w", c.what, line, err)
 	}
-	ready <- err
-	_, _ = io.Copy(log, lines) // what is lost of a dying server's chatter changes no result
-	_ = s.cmd.Wait()           // stop judges the process state
+	told <- err
+	_, _ = io.Copy(log, lines) // what is lost of a dying process's chatter changes no result
+	_ = c.cmd.Wait()           // stop judges the process state
 }
 
-// stop ends the server and reports one that did not end cleanly.
-func (s *server) stop() error {
-	s.cancel()
-	<-s.ended
-	if state := s.cmd.ProcessState; !state.Success() {
-		return fmt.Errorf("server ended with %s", state)
+// stop ends the process and reports one that did not end cleanly.
+func (c *child) stop() error {
+	c.cancel()
+	<-c.ended
+	if state := c.cmd.ProcessState; !state.Success() {
+		return fmt.Errorf("%s ended with %s", c.what, state)
+	}
+	return nil
+}
+
+// runToEnd runs a command of this program to its end.
+func runToEnd(ctx context.Context, binary string, args []string, log *os.File) error {
+	cmd := command(ctx, binary, args, syscall.SIGKILL, log)
+	cmd.Stdout = log
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("%s: %w", args[0], err)
 	}
 	return nil
 }
@@ -119,7 +131,7 @@ func oneLine(errs ...error) error {
 // load runs a load generator to its end and returns what it measured.
 func load(ctx context.Context, binary string, args []string, log *os.File) (*record.Measurement, error) {
 	var stdout bytes.Buffer
-	cmd := command(ctx, binary, args, log)
+	cmd := command(ctx, binary, args, syscall.SIGKILL, log)
 	cmd.Stdout = &stdout
 	err := cmd.Run()
 	if cmd.ProcessState == nil {

@@ -26,13 +26,14 @@ type Config struct {
 	Only    []string          // KNOB=VALUE: run only matching cells; values of one knob are alternatives
 
 	Out     string // the run directory, absent or empty
-	DataDir string // parent of the trials' data directories; empty: Out
+	DataDir string // parent of the trials' data directories, and no disk is emulated; empty: Out
 
-	// Binary has the commands serve and load; empty: this program.
-	Binary                 string
-	ServerKnobs, LoadKnobs *knob.Table
-	CommandLine            []string
-	Progress               io.Writer // one line per trial
+	// Binary has the commands serve, load, prepare and disk; empty: this program.
+	Binary string
+	// The knobs of the commands serve, load and disk up.
+	ServerKnobs, LoadKnobs, DiskKnobs *knob.Table
+	CommandLine                       []string
+	Progress                          io.Writer // one line per trial
 }
 
 // Run carries out the plan of cfg. It returns the run also when it was
@@ -50,9 +51,6 @@ func Run(ctx context.Context, cfg Config) (*results.Run, error) {
 			return nil, err
 		}
 	}
-	if cfg.DataDir == "" {
-		cfg.DataDir = cfg.Out
-	}
 	r, err := newRunner(cfg, plan)
 	if err != nil {
 		return nil, err
@@ -60,6 +58,9 @@ func Run(ctx context.Context, cfg Config) (*results.Run, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err = r.runAll(ctx, plan)
+	if baseErr := r.discardBases(); err == nil {
+		err = baseErr
+	}
 	if summaryErr := r.run.WriteSummary(); err == nil {
 		err = summaryErr
 	}
@@ -72,6 +73,8 @@ type runner struct {
 	run      *results.Run
 	cpus     []int
 	progress *progress
+	bases    bases
+	realDisk string // why disks are not emulated; empty: they are
 }
 
 func newRunner(cfg Config, plan *Plan) (*runner, error) {
@@ -81,6 +84,10 @@ func newRunner(cfg Config, plan *Plan) (*runner, error) {
 			return nil, fmt.Errorf("find this program: %w", err)
 		}
 		cfg.Binary = self
+	}
+	realDisk := "--data names one"
+	if cfg.DataDir == "" {
+		cfg.DataDir, realDisk = cfg.Out, emulationMissing()
 	}
 	binaryHash, err := hashFile(cfg.Binary)
 	if err != nil {
@@ -111,7 +118,7 @@ func newRunner(cfg Config, plan *Plan) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &runner{cfg: cfg, run: run, cpus: cpus, progress: newProgress(cfg.Progress, plan)}, nil
+	return &runner{cfg: cfg, run: run, cpus: cpus, progress: newProgress(cfg.Progress, plan), realDisk: realDisk}, nil
 }
 
 func hashFile(path string) (string, error) {

@@ -8,46 +8,6 @@ import (
 	"testing"
 )
 
-func TestEverySpecLoadsAndExpands(t *testing.T) {
-	specs, err := Specs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(specs) == 0 {
-		t.Fatal("no spec is embedded")
-	}
-	for _, spec := range specs {
-		for _, full := range []bool{false, true} {
-			plan, err := NewPlan(Config{Specs: []*Spec{spec}, Full: full, ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs()})
-			if err != nil {
-				t.Errorf("%s: %v", spec.ID, err)
-				continue
-			}
-			t.Logf("%s, full %v: %d cells, %d trials, %.1f minutes", spec.ID, full, len(plan.Experiments[0].Cells), plan.Trials(), plan.Estimate().Minutes())
-		}
-	}
-}
-
-func TestTheDefaultExperimentKeepsItsTimes(t *testing.T) {
-	specs, err := Specs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	specs, err = Select(specs, []string{"N15", "write-100mbs", "M1"})
-	if err != nil || len(specs) != 1 {
-		t.Fatalf("Select = %d specs, %v; want one", len(specs), err)
-	}
-	for full, limit := range map[bool]float64{false: 3, true: 45} {
-		plan, err := NewPlan(Config{Specs: specs, Full: full, ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs()})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if minutes := plan.Estimate().Minutes(); minutes > limit || len(plan.Experiments[0].Cells) != 12 {
-			t.Errorf("full %v: %d cells in %.1f minutes, limit %g", full, len(plan.Experiments[0].Cells), minutes, limit)
-		}
-	}
-}
-
 func TestSpecMistakesNameLineAndNearestName(t *testing.T) {
 	cases := []struct{ name, old, new, want string }{
 		{"unknown key", `title = "a small experiment"`, "titel = \"x\"", `small.toml:3: unknown key "titel" (did you mean title?)`},
@@ -75,7 +35,7 @@ func TestSpecMistakesNameLineAndNearestName(t *testing.T) {
 	for _, c := range cases {
 		spec, err := Parse("small.toml", strings.Replace(smallSpec, c.old, c.new, 1))
 		if err == nil {
-			_, err = NewPlan(Config{Specs: []*Spec{spec}, ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs()})
+			_, err = NewPlan(Config{Specs: []*Spec{spec}, ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs(), DiskKnobs: diskKnobs()})
 		}
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v\nwant one that says %s", c.name, err, c.want)
@@ -127,11 +87,7 @@ func TestCellsAreTheProductWithoutExclusions(t *testing.T) {
 }
 
 func TestEachBlockRunsEveryCellOnceInItsOwnOrder(t *testing.T) {
-	spec, err := Specs()
-	if err != nil {
-		t.Fatal(err)
-	}
-	plan, err := NewPlan(Config{Specs: spec[:1], ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs()})
+	plan, err := NewPlan(smallConfig(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -201,6 +157,7 @@ func FuzzParse(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(smallSpec)
+	cfg := Config{ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs(), DiskKnobs: diskKnobs()}
 	for _, s := range specs {
 		f.Add(s.Text)
 	}
@@ -209,7 +166,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := expand(spec, Config{}, newKnobTables(serverKnobs(), loadKnobs()), nil); err == nil && len(spec.Axes) == 0 {
+		if _, err := expand(spec, cfg, cfg.tables(), nil); err == nil && len(spec.Axes) == 0 {
 			t.Error("a spec without axes was expanded")
 		}
 	})

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"c10klab/internal/record"
@@ -41,7 +42,7 @@ func (r *runner) runTrial(ctx context.Context, cell results.PlannedCell, block i
 	if err != nil {
 		return t, err
 	}
-	t.Measurement, err = r.measure(ctx, t.Knobs, dir, log)
+	t.Measurement, err = r.measure(ctx, &t, dir, log)
 	t.Outcome = record.Failed
 	if err == nil {
 		t.Outcome = t.Measurement.Outcome
@@ -70,27 +71,85 @@ func configHash(knobs map[string]string, binary string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// measure runs a server and a load generator against it, both gone on return.
-func (r *runner) measure(ctx context.Context, knobs map[string]string, dir string, log *os.File) (*record.Measurement, error) {
-	limit := trialTime(knobs, newKnobTables(r.cfg.ServerKnobs, r.cfg.LoadKnobs)) + trialGrace
+// measure runs a server and a load generator against it, on disks of their own
+// where the cell asks for it; all are gone on return.
+func (r *runner) measure(ctx context.Context, t *results.Trial, dir string, log *os.File) (*record.Measurement, error) {
+	limit := trialTime(t.Knobs, r.cfg.tables()) + trialGrace
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the trial was still running after %v", limit))
 	defer cancel()
-	const anyPort = "127.0.0.1:0"
-	serve := []string{"serve", "--discard-data", "--listen", anyPort, "--admin", anyPort, "--data", dir}
-	s, err := startServer(ctx, r.cfg.Binary, append(serve, flags(r.cfg.ServerKnobs, knobs)...), log)
+	l, err := newLayout(r.cfg.tables(), t.Knobs)
 	if err != nil {
 		return nil, err
 	}
-	generate := []string{"load", "--json", "--target", s.ready.Listen, "--admin", s.ready.Admin}
-	m, loadErr := load(ctx, r.cfg.Binary, append(generate, flags(r.cfg.LoadKnobs, knobs)...), log)
+	s, err := r.openSite(ctx, l, dir, t.Knobs, log)
+	if err != nil {
+		return nil, err
+	}
+	m, err := r.measureOn(ctx, l, s, t, log)
+	closeErr := oneLine(s.discard(), s.close())
+	switch {
+	case err != nil:
+		return nil, oneLine(err, closeErr)
+	case closeErr != nil:
+		m.Problems = append(m.Problems, closeErr.Error())
+	}
+	if len(l.models) > 0 && r.realDisk != "" {
+		m.Problems = append(m.Problems, "real disk instead of "+t.Knobs[disksKnob]+": "+r.realDisk)
+	}
+	return m, nil
+}
+
+// measureOn runs server and generator on a site.
+func (r *runner) measureOn(ctx context.Context, l layout, s *site, t *results.Trial, log *os.File) (*record.Measurement, error) {
+	const anyPort = "127.0.0.1:0"
+	serve := []string{"serve", "--discard-data", "--listen", anyPort, "--admin", anyPort, "--data", strings.Join(s.dirs, ",")}
+	var ready record.ServerReady
+	server, err := startChild(ctx, "server", r.cfg.Binary, append(serve, flags(r.cfg.ServerKnobs, t.Knobs)...), &ready, syscall.SIGKILL, log)
+	if err != nil {
+		return nil, err
+	}
+	m, loadErr := r.loadOn(ctx, l, s, ready, t, log)
 	hung := context.Cause(ctx)
-	stopErr := s.stop()
-	if loadErr != nil {
-		return nil, oneLine(hung, loadErr, stopErr)
+	rescueErr := s.rescue()
+	stopErr := server.stop()
+	if loadErr != nil || rescueErr != nil {
+		return nil, oneLine(hung, loadErr, rescueErr, stopErr)
 	}
 	if stopErr != nil {
 		m.Problems = append(m.Problems, "on stop: "+stopErr.Error())
 	}
+	return m, nil
+}
+
+// loadOn runs the generator against a server on a site whose delays begin with the
+// load, and enters what the disks and the page cache did.
+func (r *runner) loadOn(ctx context.Context, l layout, s *site, ready record.ServerReady, t *results.Trial, log *os.File) (*record.Measurement, error) {
+	var err error
+	if t.PagesBefore, err = setPages(l, s, ready.Admin); err != nil {
+		return nil, err
+	}
+	if err := s.begin(); err != nil {
+		return nil, err
+	}
+	stalled := s.stallLater(stallOf(r.cfg.tables(), t.Knobs))
+	generate := []string{"load", "--json", "--target", ready.Listen, "--admin", ready.Admin}
+	m, err := load(ctx, r.cfg.Binary, append(generate, flags(r.cfg.LoadKnobs, t.Knobs)...), log)
+	if stallErr := stalled(); err == nil {
+		err = stallErr
+	}
+	if err != nil {
+		return nil, err
+	}
+	if t.PagesAfter, err = residency(l, ready.Admin); err != nil {
+		return nil, err
+	}
+	if l.backlog.bytes > 0 {
+		addCheck(m, pagesCheck(l, t.PagesBefore))
+	}
+	if t.Disks, err = s.status(); err != nil {
+		return nil, err
+	}
+	judgeDisks(m, t.Disks)
 	return m, nil
 }
 

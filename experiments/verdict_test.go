@@ -20,7 +20,7 @@ type outcomeAt func(cell results.PlannedCell, block int) (outcome record.Outcome
 // simulated stores a run of the spec with made-up measurements.
 func simulated(t *testing.T, dir string, spec *Spec, blocks int, measure outcomeAt) *results.Run {
 	t.Helper()
-	plan, err := NewPlan(Config{Specs: []*Spec{spec}, ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs()})
+	plan, err := NewPlan(Config{Specs: []*Spec{spec}, ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs(), DiskKnobs: diskKnobs()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestDocumentIsGeneratedBetweenItsMarkers(t *testing.T) {
 	}
 	for _, part := range []string{
 		"By hand.", "More by hand.",
-		"| N1 | Does a cold sendfile on a network thread hold up every other request of that thread? | open | – | – | – |",
+		"| N24 | Can one command name the stage and cause that dominate a slow time window? | open | – | – | – |",
 		"| reproduced | 0.990 [0.990, 0.990] | [p99, p999](results/reference/write-100mbs/plots/write-100mbs-tail.png) | [write-100mbs](experiments/specs/write-100mbs.toml) |",
 		"![write-100mbs-tail.png](results/reference/write-100mbs/plots/write-100mbs-tail.png)",
 		"| N15 | rate_held >= 0.95 in each cell, outcome valid | consumers=tail model=reactor | 0.990 [0.990, 0.990] | 8 | reproduced |",

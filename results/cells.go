@@ -25,6 +25,7 @@ type Cell struct {
 	Basis       record.Outcome
 	RateMBps    float64 // acknowledged, 10⁶ bytes a second over all windows
 	OfferedMBps float64
+	FetchedMBps float64 // by all consumers
 	Histograms  hdr.Bundle
 }
 
@@ -60,7 +61,7 @@ func (r *Run) mergeCell(planned PlannedCell, trials []Trial) (Cell, error) {
 	}
 	c.addFailedChecks(trials)
 	c.Outcome, c.Basis = mostFrequent(c.Trials), basis(c.Trials)
-	var windowNs, ackedBytes, offeredBytes float64
+	var windowNs, ackedBytes, offeredBytes, fetchedBytes float64
 	for _, t := range trials {
 		if t.Outcome != c.Basis || !t.measured() {
 			continue
@@ -74,9 +75,10 @@ func (r *Run) mergeCell(planned PlannedCell, trials []Trial) (Cell, error) {
 		windowNs += ns
 		ackedBytes += t.Measurement.AckedMBps * ns
 		offeredBytes += t.Measurement.OfferedMBps * ns
+		fetchedBytes += t.Measurement.FetchedMBps * ns
 	}
 	if windowNs > 0 {
-		c.RateMBps, c.OfferedMBps = ackedBytes/windowNs, offeredBytes/windowNs
+		c.RateMBps, c.OfferedMBps, c.FetchedMBps = ackedBytes/windowNs, offeredBytes/windowNs, fetchedBytes/windowNs
 	}
 	return c, nil
 }
@@ -165,13 +167,17 @@ func (c *Cell) RateHeld() float64 {
 
 // VaryingKnobs returns the names of the knobs that tell the cells apart: model
 // and consumers first, because every table and figure is read by them, then
-// those among the rest that differ between cells.
+// those among the rest that differ between cells of one experiment.
 func VaryingKnobs(cells []Cell) []string {
 	names := []string{"model", "consumers"}
 	different := map[string]bool{}
+	first := map[string]map[string]string{} // by experiment
 	for _, c := range cells {
+		if first[c.Experiment] == nil {
+			first[c.Experiment] = c.Knobs
+		}
 		for name, value := range c.Knobs {
-			if value != cells[0].Knobs[name] && !slices.Contains(names, name) {
+			if value != first[c.Experiment][name] && !slices.Contains(names, name) {
 				different[name] = true
 			}
 		}

@@ -26,8 +26,14 @@ type Trial struct {
 	// OutOfRange counts durations that the histograms could not hold, by
 	// STAGE/API; the log format has no place for them.
 	OutOfRange map[string]int64 `json:"out_of_range,omitempty"`
-	Error      string           `json:"error,omitempty"`
-	LogTail    string           `json:"log_tail,omitempty"`
+	// Disks are the emulated disks in the order of the server's log dirs.
+	Disks []record.DiskStatus `json:"disks,omitempty"`
+	// PagesBefore and PagesAfter are what the page cache held of the backlog before
+	// the load and after it.
+	PagesBefore []record.Residency `json:"pages_before,omitempty"`
+	PagesAfter  []record.Residency `json:"pages_after,omitempty"`
+	Error       string             `json:"error,omitempty"`
+	LogTail     string             `json:"log_tail,omitempty"`
 }
 
 // measured reports whether the trial has histograms.

@@ -96,6 +96,9 @@ func listSends() (listing, error) {
 	for _, s := range models.Sends() {
 		l.rows = append(l.rows, []string{s.Name, s.Meaning})
 	}
+	for _, n := range experiments.Numbers {
+		l.rows = append(l.rows, []string{n.Name, n.Meaning})
+	}
 	return l, nil
 }
 
@@ -122,7 +125,7 @@ func listExperiments() (listing, error) {
 // cost expands one variant of a spec.
 func cost(s *experiments.Spec, full bool) (cells int, minutes string, err error) {
 	plan, err := experiments.NewPlan(experiments.Config{
-		Specs: []*experiments.Spec{s}, Full: full, ServerKnobs: serverKnobs, LoadKnobs: loadKnobs,
+		Specs: []*experiments.Spec{s}, Full: full, ServerKnobs: serverKnobs, LoadKnobs: loadKnobs, DiskKnobs: diskKnobs,
 	})
 	if err != nil {
 		return 0, "", err
@@ -146,6 +149,9 @@ func listMetrics() (listing, error) {
 	l := listing{head: []string{"name", "meaning"}}
 	for _, s := range experiments.Spans {
 		l.rows = append(l.rows, []string{s.Name, s.Meaning})
+	}
+	for _, n := range experiments.Numbers {
+		l.rows = append(l.rows, []string{n.Name, n.Meaning})
 	}
 	return l, nil
 }

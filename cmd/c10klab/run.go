@@ -107,14 +107,9 @@ func refuse(plan *experiments.Plan) error {
 
 // checkServer ignores the knobs of other processes.
 func checkServer(knobs map[string]string) error {
-	v := serverKnobs.Defaults()
-	for name, value := range knobs {
-		if !serverKnobs.Has(name) {
-			continue
-		}
-		if err := v.Set(name, value); err != nil {
-			return err
-		}
+	v, err := serverKnobs.Values(knobs)
+	if err != nil {
+		return err
 	}
 	config, err := modelConfig(v)
 	if err != nil {
@@ -146,7 +141,7 @@ func (o runOptions) config(names []string) (experiments.Config, error) {
 	return experiments.Config{
 		Specs: specs, Full: o.full, Repeats: o.repeats, Seed: o.seed, Set: settings, Only: o.only,
 		Out:     cmp.Or(o.out, filepath.Join("results", "runs", time.Now().Format("20060102-150405"))),
-		DataDir: o.data, ServerKnobs: serverKnobs, LoadKnobs: loadKnobs,
+		DataDir: o.data, ServerKnobs: serverKnobs, LoadKnobs: loadKnobs, DiskKnobs: diskKnobs,
 		CommandLine: append([]string{"c10klab"}, os.Args[1:]...), Progress: os.Stderr,
 	}, nil
 }

@@ -68,6 +68,21 @@ func (t *Table) Defaults() *Values {
 	return v
 }
 
+// Values returns the defaults overridden by those of the settings that the table
+// has a knob for; it ignores the others.
+func (t *Table) Values(settings map[string]string) (*Values, error) {
+	v := t.Defaults()
+	for name, text := range settings {
+		if !t.Has(name) {
+			continue
+		}
+		if err := v.Set(name, text); err != nil {
+			return nil, err
+		}
+	}
+	return v, nil
+}
+
 // Set changes one value after checking it.
 func (v *Values) Set(name, text string) error {
 	k, err := v.table.Lookup(name)

@@ -24,18 +24,18 @@ var allowed = map[string][]string{
 	"internal/hdr":      {},
 	"internal/osthread": {"internal/clock"},
 	"internal/batch":    {},
-	"internal/poll":     {"internal/clock"},
+	"internal/poll":     {"internal/clock", "internal/need"},
 	"internal/kafka":    {"internal/batch"},
 	"internal/record":   {"internal/hdr", "internal/osthread"},
 	"internal/stage":    {"internal/hdr", "internal/clock", "internal/knob"},
-	"internal/speed":    {"internal/need", "internal/record", "internal/hdr", "internal/clock"},
+	"internal/speed":    {"internal/kafka", "internal/need", "internal/record", "internal/hdr", "internal/clock"},
 	"storage":           {"internal/batch", "internal/knob"},
 	"models":            {"internal/stage", "internal/osthread", "internal/poll", "internal/knob", "internal/clock", "internal/need", "internal/hdr"},
 	"internal/broker":   {"models", "internal/stage", "internal/kafka", "storage", "internal/knob", "internal/batch", "internal/clock", "internal/record", "internal/need", "internal/hdr"},
 	"loadgen":           {"internal/kafka", "internal/hdr", "internal/osthread", "internal/poll", "internal/knob", "internal/batch", "internal/clock", "internal/record"},
 	"results":           {"internal/hdr", "internal/record"},
 	"plots":             {"results", "internal/hdr", "internal/record"},
-	"experiments":       {"results", "internal/knob", "internal/hdr", "internal/record", "internal/osthread"},
+	"experiments":       {"results", "internal/need", "internal/knob", "internal/hdr", "internal/record", "internal/osthread"},
 }
 
 type listedPackage struct {

@@ -96,14 +96,15 @@ func answersPerSecond(b *testing.B, line string) float64 {
 }
 
 func reportRatios(b *testing.B, all []*contestant, base *contestant) {
-	fmt.Printf("\n%-66s %9s  ratio to %s: median [quartiles] of %d rounds\n", "server", "answers/s", base.name, echoRounds)
+	rounds := len(base.rates)
+	fmt.Printf("\n%-66s %9s  ratio to %s: median [quartiles] of %d rounds\n", "server", "answers/s", base.name, rounds)
 	for _, c := range all {
-		ratios := make([]float64, echoRounds)
+		ratios := make([]float64, rounds)
 		for i, rate := range c.rates {
 			ratios[i] = rate / base.rates[i]
 		}
 		slices.Sort(ratios)
-		fmt.Printf("%-66s %9.0f  %.3f [%.3f, %.3f]\n", c.name, median(c.rates), median(ratios), ratios[echoRounds/4], ratios[3*echoRounds/4])
+		fmt.Printf("%-66s %9.0f  %.3f [%.3f, %.3f]\n", c.name, median(c.rates), median(ratios), ratios[rounds/4], ratios[3*rounds/4])
 		b.ReportMetric(median(ratios), strings.ReplaceAll(c.name+"/"+base.name, " ", ","))
 	}
 }

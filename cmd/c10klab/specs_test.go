@@ -1,0 +1,53 @@
+package main
+
+import (
+	"testing"
+
+	"c10klab/experiments"
+)
+
+func planOf(t *testing.T, full bool, names ...string) *experiments.Plan {
+	t.Helper()
+	config, err := runOptions{full: full}.config(names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := experiments.NewPlan(config)
+	if err == nil {
+		err = refuse(plan)
+	}
+	if err != nil {
+		t.Fatalf("%v, full %v: %v", names, full, err)
+	}
+	return plan
+}
+
+// fullMinutes bounds what one full experiment may take.
+const fullMinutes = 25
+
+func TestEverySpecExpandsIntoCellsThatAServerAccepts(t *testing.T) {
+	specs, err := experiments.Specs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, spec := range specs {
+		for _, full := range []bool{false, true} {
+			plan := planOf(t, full, spec.ID)
+			minutes := plan.Estimate().Minutes()
+			t.Logf("%s, full %v: %d cells, %d trials, %.1f minutes", spec.ID, full, len(plan.Experiments[0].Cells), plan.Trials(), minutes)
+			if full && minutes > fullMinutes && spec.ID != "write-100mbs" {
+				t.Errorf("%s takes %.1f minutes, more than %d", spec.ID, minutes, fullMinutes)
+			}
+		}
+	}
+}
+
+func TestTheMainJobKeepsItsCellsAndTime(t *testing.T) {
+	plan := planOf(t, false)
+	if minutes := plan.Estimate().Minutes(); minutes > 4 {
+		t.Errorf("the main job takes %.1f minutes, more than 4", minutes)
+	}
+	if first := plan.Experiments[0]; first.Spec.ID != "write-100mbs" || len(first.Cells) != 12 {
+		t.Errorf("it begins with %d cells of %s", len(first.Cells), first.Spec.ID)
+	}
+}

@@ -1,0 +1,170 @@
+package experiments
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// bases holds what trials start from: an image for each emulated disk, or the log
+// dirs themselves on a real disk. Cells of the same layout share theirs.
+type bases struct {
+	dir   string            // of all of them; empty: none made yet
+	ready map[string]string // by layout, the directory
+}
+
+// base returns the directory with what trials of the layout start from; it is made
+// on first use.
+func (r *runner) base(ctx context.Context, l layout, knobs map[string]string, log *os.File) (string, error) {
+	key := r.baseKey(l, knobs)
+	if dir, found := r.bases.ready[key]; found {
+		return dir, nil
+	}
+	if r.bases.dir == "" {
+		dir, err := newDataDir(r.cfg.DataDir)
+		if err != nil {
+			return "", err
+		}
+		r.bases = bases{dir: dir, ready: map[string]string{}}
+	}
+	dir := filepath.Join(r.bases.dir, key)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("make directory of bases: %w", err)
+	}
+	if err := r.makeBase(ctx, l, dir, knobs, log); err != nil {
+		return "", fmt.Errorf("prepare the backlog: %w", err)
+	}
+	r.bases.ready[key] = dir
+	return dir, nil
+}
+
+// baseKey covers what a base depends on.
+func (r *runner) baseKey(l layout, knobs map[string]string) string {
+	text := fmt.Sprintf("%d %v %d %d %d %v", len(l.models), r.emulates(l), l.backlog.bytes, l.backlog.batchBytes, l.backlog.partitions, l.backlog.dirs)
+	sum := sha256.Sum256([]byte(text + strings.Join(flags(r.cfg.DiskKnobs, knobs), " ")))
+	return hex.EncodeToString(sum[:8])
+}
+
+// makeBase writes the backlog with the disks' delays off.
+func (r *runner) makeBase(ctx context.Context, l layout, dir string, knobs map[string]string, log *os.File) error {
+	s := r.realSite(l, dir)
+	if r.emulates(l) {
+		image := func(i int) []string { return []string{"--image", baseImage(dir, i)} }
+		var err error
+		if s, err = r.mount(ctx, l, dir, knobs, image, log); err != nil {
+			return err
+		}
+	}
+	err := r.prepare(ctx, l, s, log)
+	if closeErr := s.close(); closeErr != nil {
+		err = errors.Join(err, closeErr)
+	}
+	return err
+}
+
+func baseImage(dir string, i int) string { return filepath.Join(dir, fmt.Sprintf("base-%d.img", i)) }
+
+// prepare fills the backlog's log dirs; an empty backlog needs nothing.
+func (r *runner) prepare(ctx context.Context, l layout, s *site, log *os.File) error {
+	if l.backlog.bytes == 0 {
+		return nil
+	}
+	dirs := make([]string, len(l.backlog.dirs))
+	for i, position := range l.backlog.dirs {
+		dirs[i] = s.dirs[position]
+	}
+	return runToEnd(ctx, r.cfg.Binary, []string{
+		"prepare", "--topic", backlogTopic, "--data", strings.Join(dirs, ","),
+		"--partitions", strconv.Itoa(l.backlog.partitions), "--bytes", strconv.FormatInt(l.backlog.bytes, 10),
+		"--batch-bytes", strconv.FormatInt(l.backlog.batchBytes, 10),
+	}, log)
+}
+
+// emulates reports whether the layout's disks are emulated here.
+func (r *runner) emulates(l layout) bool { return len(l.models) > 0 && r.realDisk == "" }
+
+// realSite has the layout's log dirs as directories on the run's own disk.
+func (r *runner) realSite(l layout, dir string) *site {
+	if len(l.models) == 0 {
+		return &site{dirs: []string{dir}}
+	}
+	s := new(site)
+	for i := range l.models {
+		s.dirs = append(s.dirs, filepath.Join(dir, fmt.Sprintf("log-%d", i)))
+	}
+	return s
+}
+
+// openSite makes a trial's site in dir, from the layout's base where it needs one.
+func (r *runner) openSite(ctx context.Context, l layout, dir string, knobs map[string]string, log *os.File) (*site, error) {
+	emulated := r.emulates(l)
+	if !emulated && l.backlog.bytes == 0 {
+		return r.realSite(l, dir), nil
+	}
+	base, err := r.base(ctx, l, knobs, log)
+	if err != nil {
+		return nil, err
+	}
+	if emulated {
+		return r.mount(ctx, l, dir, knobs, func(i int) []string { return []string{"--base", baseImage(base, i)} }, log)
+	}
+	s := r.realSite(l, dir)
+	for i, from := range r.realSite(l, base).dirs {
+		if err := cloneLogDir(from, s.dirs[i]); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// cloneLogDir copies a log dir that no server uses. Segments are linked instead:
+// the backlog's are never written again.
+func cloneLogDir(from, to string) error {
+	err := filepath.WalkDir(from, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, strings.TrimPrefix(path, from))
+		switch {
+		case entry.IsDir():
+			return os.MkdirAll(target, 0o755)
+		case filepath.Ext(path) == ".log":
+			return os.Link(path, target)
+		}
+		return copyFile(path, target)
+	})
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("clone the backlog: %w", err)
+	}
+	return nil
+}
+
+func copyFile(from, to string) error {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	target, err := os.Create(to)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(target, source)
+	return errors.Join(err, target.Close())
+}
+
+// discardBases removes what trials started from.
+func (r *runner) discardBases() error {
+	if r.bases.dir == "" {
+		return nil
+	}
+	return discard(r.bases.dir)
+}

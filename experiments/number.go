@@ -1,0 +1,96 @@
+package experiments
+
+import (
+	"c10klab/internal/record"
+	"c10klab/results"
+)
+
+// Number is a number of a trial that comes from no histogram.
+type Number struct {
+	Name    string
+	Meaning string
+	// of reads it from a trial with a measurement; false: the trial has none.
+	of func(results.Trial) (float64, bool)
+}
+
+// Numbers lists them.
+var Numbers = []Number{
+	{"rate_mb_s", "acknowledged record batches, 10⁶ bytes a second", func(t results.Trial) (float64, bool) {
+		return t.Measurement.AckedMBps, true
+	}},
+	{"rate_held", "acknowledged share of the offered rate", func(t results.Trial) (float64, bool) {
+		return over(t.Measurement.AckedMBps, t.Measurement.OfferedMBps)
+	}},
+	{"fetched_mb_s", "record batches fetched by all consumers, 10⁶ bytes a second", func(t results.Trial) (float64, bool) {
+		return t.Measurement.FetchedMBps, true
+	}},
+	{"requests_per_s", "answered requests of all kinds", func(t results.Trial) (float64, bool) {
+		return t.Measurement.RequestsPerSec, true
+	}},
+	{"server_cpu_us_per_request", "processor time of the server for each answered request", func(t results.Trial) (float64, bool) {
+		m := t.Measurement
+		if m.Server == nil {
+			return 0, false
+		}
+		return over(float64(m.Server.CPUNs)/1e3, m.RequestsPerSec*float64(m.WindowNs)/1e9)
+	}},
+	{"server_cpu_ns_per_byte", "processor time of the server for each byte acknowledged or fetched", func(t results.Trial) (float64, bool) {
+		m := t.Measurement
+		if m.Server == nil {
+			return 0, false
+		}
+		return over(float64(m.Server.CPUNs), (m.AckedMBps+m.FetchedMBps)*float64(m.WindowNs)/1e3)
+	}},
+	{"server_switches_per_s", "voluntary context switches of the server", func(t results.Trial) (float64, bool) {
+		m := t.Measurement
+		if m.Server == nil {
+			return 0, false
+		}
+		return over(float64(m.Server.VoluntarySwitches), float64(m.WindowNs)/1e9)
+	}},
+	{"disk_util", "share of the window with a request under way, of the busiest emulated disk", func(t results.Trial) (float64, bool) {
+		return ofDisks(t, func(s record.DiskSample) (float64, bool) { return s.Util, true })
+	}},
+	{"disk_in_flight", "requests that the busiest emulated disk has in flight, mean", func(t results.Trial) (float64, bool) {
+		return ofDisks(t, func(s record.DiskSample) (float64, bool) { return float64(s.InFlight), true })
+	}},
+	{"disk_read_await_ms", "time that a read waits for the slowest emulated disk, mean", func(t results.Trial) (float64, bool) {
+		return ofDisks(t, func(s record.DiskSample) (float64, bool) { return s.ReadAwaitMs, s.ReadMBps > 0 })
+	}},
+	{"disk_write_await_ms", "time that a write waits for the slowest emulated disk, mean", func(t results.Trial) (float64, bool) {
+		return ofDisks(t, func(s record.DiskSample) (float64, bool) { return s.WriteAwaitMs, s.WriteMBps > 0 })
+	}},
+}
+
+// ofDisks is the highest of the disks' means over the samples of the window for
+// which the value exists.
+func ofDisks(t results.Trial, value func(record.DiskSample) (float64, bool)) (highest float64, found bool) {
+	if t.Measurement.After == nil {
+		return 0, false
+	}
+	end := t.Measurement.After.MonotonicNs
+	begin := end - t.Measurement.WindowNs
+	for _, d := range t.Disks {
+		var sum float64
+		n := 0
+		for _, s := range d.Samples {
+			v, exists := value(s)
+			if exists && begin <= s.AtNs && s.AtNs <= end {
+				sum += v
+				n++
+			}
+		}
+		if n > 0 && (!found || sum/float64(n) > highest) {
+			highest, found = sum/float64(n), true
+		}
+	}
+	return highest, found
+}
+
+// over is a ratio, unless there is nothing to divide by.
+func over(value, by float64) (float64, bool) {
+	if by == 0 {
+		return 0, false
+	}
+	return value / by, true
+}

@@ -1,0 +1,112 @@
+package experiments
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"c10klab/internal/record"
+)
+
+// setPages brings the backlog's pages into the state that the layout asks for, and
+// returns what the page cache then holds of it.
+func setPages(l layout, s *site, admin string) ([]record.Residency, error) {
+	if l.backlog.bytes == 0 {
+		return nil, nil
+	}
+	var err error
+	if l.backlog.hot {
+		err = readAll(s)
+	} else {
+		err = exchange(adminClient, http.MethodPost, "http://"+admin+"/evict?topic="+backlogTopic, nil)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make the backlog %s: %w", map[bool]string{true: pagesHot, false: pagesCold}[l.backlog.hot], err)
+	}
+	return residency(l, admin)
+}
+
+var adminClient = &http.Client{Timeout: controlTimeout}
+
+// residency asks the server what the page cache holds of the backlog.
+func residency(l layout, admin string) (pages []record.Residency, err error) {
+	if l.backlog.bytes > 0 {
+		err = exchange(adminClient, http.MethodGet, "http://"+admin+"/residency?topic="+backlogTopic, &pages)
+	}
+	return pages, err
+}
+
+// readAll reads the backlog's segments once.
+func readAll(s *site) error {
+	for _, dir := range s.dirs {
+		segments, err := filepath.Glob(filepath.Join(dir, backlogTopic+"-*", "*.log"))
+		if err != nil {
+			return err
+		}
+		for _, segment := range segments {
+			if err := readFile(segment); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func readFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(discarding{}, f)
+	return err
+}
+
+// discarding reads in large pieces, where io.Discard asks for small ones.
+type discarding struct{}
+
+func (discarding) Write(p []byte) (int, error) { return len(p), nil }
+
+func (discarding) ReadFrom(r io.Reader) (n int64, err error) {
+	buffer := make([]byte, 1<<20)
+	for {
+		got, err := r.Read(buffer)
+		n += int64(got)
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+}
+
+// wrongPagesShare is how much of the backlog may be cached though it should be
+// cold, or missing though it should be hot, when the load starts.
+const wrongPagesShare = 0.01
+
+// pagesCheck says whether the backlog began as the layout asks for.
+func pagesCheck(l layout, before []record.Residency) record.Check {
+	var pages, cached int64
+	for _, r := range before {
+		pages, cached = pages+r.Pages, cached+r.CachedPages
+	}
+	name, wrong := "backlog in the page cache before the load", cached
+	if l.backlog.hot {
+		name, wrong = "backlog missing in the page cache before the load", pages-cached
+	}
+	value := 100 * float64(wrong) / float64(max(1, pages))
+	return record.Check{Name: name, Value: value, Limit: 100 * wrongPagesShare, Unit: "%",
+		OK: value <= 100*wrongPagesShare && pages > 0, Else: record.EnvironmentLimited}
+}
+
+// addCheck adds a rule that the generator could not judge.
+func addCheck(m *record.Measurement, c record.Check) {
+	m.Checks = append(m.Checks, c)
+	if !c.OK && slices.Contains([]record.Outcome{record.Valid, record.Saturated}, m.Outcome) && c.Else != record.Valid {
+		m.Outcome = c.Else
+	}
+}
