@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -34,8 +35,8 @@ const backlogRunBytes = 1 << 20
 // would be read without the disk. It goes round robin over the partitions, with a
 // goroutine for each log dir, and forces everything to the device. A topic that
 // holds just this is left alone; any other of that name is ErrBacklogDiffers, also
-// one whose preparation was cut short.
-func (s *Store) Prepare(b Backlog) (Prepared, error) {
+// one whose preparation was cut short, as the end of ctx does.
+func (s *Store) Prepare(ctx context.Context, b Backlog) (Prepared, error) {
 	template, err := batch.TemplateForBytes(b.BatchBytes, b.RecordBytes, 1)
 	if err != nil {
 		return Prepared{}, fmt.Errorf("preparing topic %q: %w", b.Topic, err)
@@ -50,7 +51,7 @@ func (s *Store) Prepare(b Backlog) (Prepared, error) {
 	if err := s.CreateTopic(b.Topic, b.Partitions); err != nil {
 		return Prepared{}, err
 	}
-	if err := s.writeBacklog(b.Topic, template, batches); err != nil {
+	if err := s.writeBacklog(ctx, b.Topic, template, batches); err != nil {
 		return Prepared{}, fmt.Errorf("preparing topic %q: %w", b.Topic, err)
 	}
 	return b.holding(batches, template.Records(), true), nil
@@ -93,7 +94,7 @@ func (l *Log) committedBytes() (sum int64) {
 }
 
 // writeBacklog fills the logs of each log dir side by side.
-func (s *Store) writeBacklog(topic string, template *batch.Template, batches int64) error {
+func (s *Store) writeBacklog(ctx context.Context, topic string, template *batch.Template, batches int64) error {
 	byDir := map[string][]*Log{}
 	if err := s.eachLog(topic, func(_ string, log *Log) error {
 		dir := filepath.Dir(log.dir)
@@ -109,7 +110,7 @@ func (s *Store) writeBacklog(topic string, template *batch.Template, batches int
 	)
 	for _, logs := range byDir {
 		done.Go(func() {
-			err := fillInTurn(logs, template, batches)
+			err := fillInTurn(ctx, logs, template, batches)
 			mu.Lock()
 			defer mu.Unlock()
 			errs = append(errs, err)
@@ -120,7 +121,7 @@ func (s *Store) writeBacklog(topic string, template *batch.Template, batches int
 }
 
 // fillInTurn gives each log its batches, a run at a time, and flushes them all.
-func fillInTurn(logs []*Log, template *batch.Template, batches int64) error {
+func fillInTurn(ctx context.Context, logs []*Log, template *batch.Template, batches int64) error {
 	one := template.AppendTo(nil)
 	template.Stamp(one, 0, time.Now().UnixMilli())
 	perRun := min(batches, max(1, int64(backlogRunBytes/len(one))))
@@ -131,6 +132,9 @@ func fillInTurn(logs []*Log, template *batch.Template, batches int64) error {
 	for left := batches; left > 0; left -= perRun {
 		part := run[:min(left, perRun)*int64(len(one))]
 		for _, log := range logs {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
 			if _, err := log.Append(part, 0); err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -16,7 +17,7 @@ var smallBacklog = storage.Backlog{Topic: "backlog", Partitions: 3, Bytes: 9 << 
 
 func mustPrepare(t *testing.T, s *storage.Store, b storage.Backlog) storage.Prepared {
 	t.Helper()
-	done, err := s.Prepare(b)
+	done, err := s.Prepare(t.Context(), b)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +118,7 @@ func TestOtherBacklogOfTheSameNameIsRefused(t *testing.T) {
 	} {
 		b := smallBacklog
 		c.change(&b)
-		_, err := s.Prepare(b)
+		_, err := s.Prepare(t.Context(), b)
 		if err == nil || !strings.Contains(err.Error(), c.part) || !strings.Contains(err.Error(), "backlog") {
 			t.Errorf("%s: %v, want %q and the topic named", name, err, c.part)
 		}
@@ -128,10 +129,19 @@ func TestOtherBacklogOfTheSameNameIsRefused(t *testing.T) {
 	}
 	torn := smallBacklog
 	torn.Topic = "torn"
-	if _, err := s.Prepare(torn); !errors.Is(err, storage.ErrBacklogDiffers) {
+	if _, err := s.Prepare(t.Context(), torn); !errors.Is(err, storage.ErrBacklogDiffers) {
 		t.Errorf("half a backlog: %v", err)
 	}
-	if _, err := s.Prepare(storage.Backlog{Topic: "x/y", Partitions: 1, Bytes: 1, BatchBytes: 1 << 10, RecordBytes: 100}); !errors.Is(err, storage.ErrInvalidTopic) {
+	ended, end := context.WithCancel(t.Context())
+	end()
+	torn.Topic = "interrupted"
+	if _, err := s.Prepare(ended, torn); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
+	}
+	if _, err := s.Prepare(t.Context(), torn); !errors.Is(err, storage.ErrBacklogDiffers) {
+		t.Errorf("after an interrupted preparation: %v", err)
+	}
+	if _, err := s.Prepare(t.Context(), storage.Backlog{Topic: "x/y", Partitions: 1, Bytes: 1, BatchBytes: 1 << 10, RecordBytes: 100}); !errors.Is(err, storage.ErrInvalidTopic) {
 		t.Errorf("bad name: %v", err)
 	}
 }
