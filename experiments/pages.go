@@ -21,7 +21,7 @@ func setPages(l layout, s *site, admin string) ([]record.Residency, error) {
 	if l.backlog.hot {
 		err = readAll(s)
 	} else {
-		err = exchange(adminClient, http.MethodPost, "http://"+admin+"/evict?topic="+backlogTopic, nil)
+		err = exchange(adminClient, http.MethodPost, "http://"+admin+record.EvictPath+"?topic="+backlogTopic, nil)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("make the backlog %s: %w", map[bool]string{true: pagesHot, false: pagesCold}[l.backlog.hot], err)
@@ -34,7 +34,7 @@ var adminClient = &http.Client{Timeout: controlTimeout}
 // residency asks the server what the page cache holds of the backlog.
 func residency(l layout, admin string) (pages []record.Residency, err error) {
 	if l.backlog.bytes > 0 {
-		err = exchange(adminClient, http.MethodGet, "http://"+admin+"/residency?topic="+backlogTopic, &pages)
+		err = exchange(adminClient, http.MethodGet, "http://"+admin+record.ResidencyPath+"?topic="+backlogTopic, &pages)
 	}
 	return pages, err
 }

@@ -29,9 +29,7 @@ type consumer struct {
 	stream
 	load  *load
 	tally *tally
-	tail  bool
-	// bytesPerSecond caps what is read; 0: no cap.
-	bytesPerSecond float64
+	of    *readers
 
 	request kmsg.FetchRequest
 	frame   []byte
@@ -46,24 +44,24 @@ type consumer struct {
 	takeBatch   func(batch.Header, []byte) error // c.batch, bound once
 
 	fetches atomic.Int64
-	// caughtUp counts answers that reached the log's end.
+	// caughtUp counts partitions of answers that reached the log's end before the
+	// window's.
 	caughtUp atomic.Int64
 }
 
-// newConsumer makes a consumer of the given partitions that begins at the given
-// offsets.
-func newConsumer(l *load, own *tally, fd, index int, partitions []int32, offsets []int64) *consumer {
-	c := &consumer{load: l, tally: own, tail: l.cfg.Consumers == ConsumersTail}
-	c.bytesPerSecond = l.cfg.FetchBytesPerSecond / float64(l.cfg.consumerCount())
-	c.stream = stream{fd: fd, name: fmt.Sprintf("consumer %d", index), maxAnswerBytes: kafka.MaxFrameBytes, deliver: c.answered}
+// newConsumer makes the consumer with that index among its kind.
+func newConsumer(l *load, of *readers, own *tally, fd, index int) *consumer {
+	c := &consumer{load: l, of: of, tally: own}
+	c.stream = stream{fd: fd, name: fmt.Sprintf("%s consumer %d", of.kind, index), maxAnswerBytes: kafka.MaxFrameBytes, deliver: c.answered}
 	c.takeBatch = c.batch
-	c.request = newFetchRequest(l.cfg, partitions, offsets)
+	partitions, offsets := of.share(index)
+	c.request = newFetchRequest(l.cfg, of.topic.name, partitions, offsets)
 	return c
 }
 
-func newFetchRequest(cfg Config, partitions []int32, offsets []int64) kmsg.FetchRequest {
+func newFetchRequest(cfg Config, topicName string, partitions []int32, offsets []int64) kmsg.FetchRequest {
 	topic := kmsg.NewFetchRequestTopic()
-	topic.Topic = cfg.Topic
+	topic.Topic = topicName
 	for i, number := range partitions {
 		p := kmsg.NewFetchRequestTopicPartition()
 		p.Partition = number
@@ -117,18 +115,17 @@ func (c *consumer) answered(payload []byte, nowNs int64) error {
 		return fmt.Errorf("fetch response of %d bytes: %w", len(payload), err)
 	}
 	if c.load.window.contains(c.attemptedNs) {
-		c.tally.histograms[fetchServiceTime].Record(nowNs - c.attemptedNs)
+		c.tally.histograms[c.of.service].Record(nowNs - c.attemptedNs)
 	}
 	if c.load.window.contains(nowNs) {
-		c.tally.fetches++
-		c.tally.fetchedBytes += int64(recordBytes)
+		c.tally.fetched(c.of, recordBytes)
 	}
 	c.fetches.Add(1)
 	c.rotate()
-	if c.bytesPerSecond == 0 {
+	if c.of.bytesPerSecond == 0 {
 		return c.fetch()
 	}
-	c.resumeNs = c.attemptedNs + int64(float64(recordBytes)/c.bytesPerSecond*float64(time.Second))
+	c.resumeNs = c.attemptedNs + int64(float64(recordBytes)/c.of.bytesPerSecond*float64(time.Second))
 	_, err = c.resume(nowNs)
 	return err
 }
@@ -206,7 +203,7 @@ func (c *consumer) walkPartition(f *fields) (recordBytes int, err error) {
 	if _, err := batch.Walk(records, c.takeBatch); err != nil {
 		return 0, fmt.Errorf("partition %d at offset %d: %w", number, c.partition.FetchOffset, err)
 	}
-	if c.partition.FetchOffset >= highWatermark {
+	if c.partition.FetchOffset >= highWatermark && !c.load.window.over(c.nowNs) {
 		c.caughtUp.Add(1)
 	}
 	return len(records), nil
@@ -221,7 +218,7 @@ func (c *consumer) batch(h batch.Header, b []byte) error {
 		return fmt.Errorf("%w: it ends with %d", errBackwards, h.LastOffset())
 	}
 	c.partition.FetchOffset = h.LastOffset() + 1
-	if !c.tail || h.Compression() != batch.Uncompressed {
+	if !c.of.tail || h.Compression() != batch.Uncompressed {
 		return nil
 	}
 	records := batch.Records(b)

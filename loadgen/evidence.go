@@ -38,7 +38,11 @@ func (e *evidence) measurement() (*record.Measurement, error) {
 		Errors:            t.errors,
 		OfferedMBps:       mbps(t.offered * int64(batchBytes)),
 		AckedMBps:         mbps(t.acked * int64(batchBytes)),
-		FetchedMBps:       mbps(t.fetchedBytes),
+		FetchedMBps:       mbps(t.tailBytes + t.laggingBytes),
+		TailMBps:          mbps(t.tailBytes),
+		LaggingMBps:       mbps(t.laggingBytes),
+		LaggingCaughtUp:   e.load.caughtUp(),
+		BadAnswers:        e.load.bad.answers.Load(),
 		RequestsPerSec:    float64(t.answered+t.fetches) / seconds,
 		AckedRecords:      t.ackedAll * int64(records),
 		LogEndRecords:     e.logEndRecords,
@@ -116,8 +120,9 @@ func (e *evidence) problems(m *record.Measurement) (lines []string) {
 	add(m.Errors == 0 && e.unanswered == 0 && m.LogEndRecords >= 0 && m.LogEndRecords != m.AckedRecords, "the log grew by %d records while %d were acknowledged", m.LogEndRecords, m.AckedRecords)
 	for _, c := range e.load.consumers {
 		times := c.caughtUp.Load()
-		add(!c.tail && times > 0, "lagging %s read to the end of the log %d times and did not lag", c.name, times)
+		add(!c.of.tail && times > 0, "%s read to the end of the log %d times and did not lag", c.name, times)
 	}
+	add(e.load.cfg.misbehaves() && m.BadAnswers == 0, "no bad consumer got an answer that it could treat badly")
 	for _, key := range m.Histograms.Keys() {
 		n := m.Histograms[key].OutOfRange()
 		add(n > 0, "%d durations of %s are outside what a histogram holds", n, key)
@@ -127,10 +132,20 @@ func (e *evidence) problems(m *record.Measurement) (lines []string) {
 
 // unconsumed is how many batches tail consumers still owe.
 func (e *evidence) unconsumed() int64 {
-	if e.load.cfg.Consumers != ConsumersTail {
+	if !e.load.cfg.tails() {
 		return 0
 	}
 	return max(0, e.load.ackedDue.Load()-e.load.consumed.Load())
+}
+
+// caughtUp is how many lagging consumers reached the end of a partition.
+func (l *load) caughtUp() (n int) {
+	for _, c := range l.consumers {
+		if !c.of.tail && c.caughtUp.Load() > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // facts are what judgement rests on.

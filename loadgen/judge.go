@@ -67,6 +67,9 @@ var rules = []rule{
 	{"wall clock steps", "steps", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
 		return float64(f.clockSteps), 0, true
 	}},
+	{"lagging consumers caught up", "consumers", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
+		return float64(f.m.LaggingCaughtUp), 0, f.cfg.lags()
+	}},
 	{"acknowledged below offered requests", "%", record.Saturated, func(f *facts) (float64, float64, bool) {
 		offered := float64(f.m.OfferedRequests)
 		return missing(f.acked, offered), 100 * missingShare, offered > 0
@@ -75,7 +78,7 @@ var rules = []rule{
 		return float64(f.m.InFlightAtEnd), 0, f.cfg.Producers > 0
 	}},
 	{"batches that reached no tail consumer", "batches", record.Saturated, func(f *facts) (float64, float64, bool) {
-		return float64(f.unconsumed), 0, f.cfg.Consumers == ConsumersTail
+		return float64(f.unconsumed), 0, f.cfg.tails()
 	}},
 	{"Little's law: in flight against rate × time", "%", record.Valid, littlesLaw},
 	{"starvation: fewest answers below the median connection's", "%", record.Valid, func(f *facts) (float64, float64, bool) {

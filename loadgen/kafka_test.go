@@ -205,17 +205,18 @@ func FuzzFetchResponse(f *testing.F) {
 	}
 	resp := kmsg.NewPtrFetchResponse()
 	resp.SetVersion(fetchVersion)
-	topic := kmsg.NewFetchResponseTopic()
+	answered := kmsg.NewFetchResponseTopic()
 	p := kmsg.NewFetchResponseTopicPartition()
 	p.HighWatermark = 3
 	p.RecordBatches = template.AppendTo(nil)
-	topic.Partitions = append(topic.Partitions, p)
-	resp.Topics = append(resp.Topics, topic)
+	answered.Partitions = append(answered.Partitions, p)
+	resp.Topics = append(resp.Topics, answered)
 	f.Add(resp.AppendTo(kafka.AppendResponseHeader(nil, 1, fetchVersion, 0)))
 	cfg := kafkaConfig(f, "", "consumers", "tail")
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		l := &load{cfg: cfg, window: newWindow()}
-		c := newConsumer(l, newTally(), 0, 0, []int32{0}, []int64{0})
+		of := &readers{tail: true, topic: &topic{name: cfg.Topic}, count: 1, starts: []int64{0}}
+		c := newConsumer(l, of, newTally(), 0, 0)
 		if _, err := c.walk(payload); err == nil && c.request.Topics[0].Partitions[0].FetchOffset < 0 {
 			t.Error("the offset went backwards")
 		}

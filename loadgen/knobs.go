@@ -1,8 +1,8 @@
 package loadgen
 
 import (
+	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -18,10 +18,6 @@ const (
 
 	ModeOpen   = "open"
 	ModeClosed = "closed"
-
-	ConsumersNone    = "none"
-	ConsumersTail    = "tail"
-	ConsumersLagging = "lagging"
 )
 
 // Knobs are the generator's tunables.
@@ -39,12 +35,17 @@ var Knobs = []knob.Knob{
 	{Name: "acks", Kind: knob.Choice, Choices: []string{"0", "1", "-1"}, Default: "1", Meaning: "Kafka's acks; with 0 a request is done when its last byte is accepted and has no ResponseTime"},
 	{Name: "topic", Kind: knob.Text, Default: "c10klab", Meaning: "topic to write and read, created if missing"},
 	{Name: "partitions", Kind: knob.Int, Unit: "partitions", Default: "30", Min: 1, Max: 1e5, Meaning: "partitions of the topic that are used"},
-	{Name: "consumers", Kind: knob.Choice, Choices: []string{ConsumersNone, ConsumersTail, ConsumersLagging}, Default: ConsumersNone, Meaning: "readers beside the producers: at the log's end, or from its beginning"},
-	{Name: "consumer-connections", Kind: knob.Int, Unit: "connections", Default: "10", Min: 1, Max: 1e5, Meaning: "connections of the consumers, each with partitions of its own and one fetch in flight"},
+	{Name: "consumers", Kind: knob.Choice, Choices: []string{ConsumersNone, ConsumersTail, ConsumersLagging, ConsumersBoth}, Default: ConsumersNone, Meaning: "readers beside the producers: at the end of the producers' topic, from the beginning of lagging-topic, or both kinds"},
+	{Name: "consumer-connections", Kind: knob.Int, Unit: "connections", Default: "10", Min: 1, Max: 1e5, Meaning: "connections of the consumers, each with partitions of its own and one fetch in flight; with consumers=both, of the tail ones"},
+	{Name: "lagging-connections", Kind: knob.Int, Unit: "connections", Default: "10", Min: 1, Max: 1e5, Meaning: "with consumers=both, connections of the lagging consumers"},
+	{Name: "lagging-topic", Kind: knob.Text, Default: "", Meaning: "topic that lagging and bad consumers read from its beginning, as made by c10klab prepare; empty: the producers'"},
+	{Name: "lagging-partitions", Kind: knob.Int, Unit: "partitions", Default: "0", Max: 1e5, Meaning: "partitions of the lagging topic that are read; 0: all"},
 	{Name: "fetch-max-bytes", Kind: knob.Bytes, Default: "1MiB", Min: 1, Max: 1 << 30, Meaning: "most record bytes asked for per partition and per fetch response"},
 	{Name: "fetch-min-bytes", Kind: knob.Bytes, Default: "1", Max: 1 << 30, Meaning: "record bytes that a fetch waits for"},
 	{Name: "fetch-max-wait", Kind: knob.Duration, Default: "500ms", Max: 3600, Meaning: "how long a fetch waits for fetch-min-bytes"},
 	{Name: "fetch-rate", Kind: knob.Float, Unit: "MB/s", Default: "0", Meaning: "cap on what lagging consumers read together, in 10⁶ bytes a second; 0: none"},
+	{Name: "bad-consumers", Kind: knob.Choice, Choices: []string{BadNone, BadDies, BadTrickle, BadStuck}, Default: BadNone, Meaning: "consumers that fetch from the lagging topic while load runs and then hang up within the answer, read a byte a second, or read nothing; in no statistics of the generator"},
+	{Name: "bad-connections", Kind: knob.Int, Unit: "connections", Default: "10", Min: 1, Max: 1e4, Meaning: "connections of the bad consumers"},
 	{Name: "echo-bytes", Kind: knob.Bytes, Default: "64", Min: correlationBytes, Max: 64 << 20, Meaning: "payload of an echo frame, without its 4-byte length"},
 	{Name: "warm-up", Kind: knob.Duration, Default: "2s", Meaning: "load before the measured window"},
 	{Name: "window", Kind: knob.Duration, Default: "8s", Meaning: "measured window"},
@@ -75,6 +76,11 @@ type Config struct {
 
 	Consumers           string
 	ConsumerConnections int
+	LaggingConnections  int    // with ConsumersBoth
+	LaggingTopic        string // empty: Topic
+	LaggingPartitions   int    // 0: all of the topic's
+	BadConsumers        string
+	BadConnections      int
 	FetchMaxBytes       int
 	FetchMinBytes       int
 	FetchMaxWait        time.Duration
@@ -104,6 +110,11 @@ func ConfigFrom(v *knob.Values) (Config, error) {
 		Partitions:          v.Int("partitions"),
 		Consumers:           v.Text("consumers"),
 		ConsumerConnections: v.Int("consumer-connections"),
+		LaggingConnections:  v.Int("lagging-connections"),
+		LaggingTopic:        v.Text("lagging-topic"),
+		LaggingPartitions:   v.Int("lagging-partitions"),
+		BadConsumers:        v.Text("bad-consumers"),
+		BadConnections:      v.Int("bad-connections"),
 		FetchMaxBytes:       int(v.Bytes("fetch-max-bytes")),
 		FetchMinBytes:       int(v.Bytes("fetch-min-bytes")),
 		FetchMaxWait:        v.Duration("fetch-max-wait"),
@@ -140,23 +151,29 @@ const highestPerSecond = 1e8
 
 // check refuses what cannot be measured; each error names the knob at fault.
 func (c Config) check() error {
-	consumes := c.Consumers != ConsumersNone
-	for _, rule := range []struct {
-		broken bool
-		why    string
-	}{
+	if err := c.checkConsumers(); err != nil {
+		return err
+	}
+	return firstBroken([]constraint{
 		{c.Window <= 0, fmt.Sprintf("knob window: %v measures nothing", c.Window)},
-		{c.Producers == 0 && !consumes, "knob producers: 0 without consumers is no load"},
-		{consumes && c.Protocol == ProtocolEcho, "knob consumers: " + c.Consumers + " needs protocol kafka"},
-		{consumes && c.ConsumerConnections > c.Partitions, fmt.Sprintf("knob consumer-connections: %d consumers cannot share %d partitions", c.ConsumerConnections, c.Partitions)},
-		{c.FetchBytesPerSecond > 0 && c.Consumers != ConsumersLagging, "knob fetch-rate: only lagging consumers have a cap"},
+		{c.Producers == 0 && !c.reads(), "knob producers: 0 without consumers is no load"},
 		{c.Closed && c.Acks == 0 && c.Protocol == ProtocolKafka, "knob mode: closed waits for answers, and acks 0 has none"},
 		{c.opensLoop() && c.Schedule.PerSecond == 0 && c.Protocol == ProtocolEcho, "knob rate-requests: the echo protocol's rate is in requests, and 0 is no load"},
 		{c.opensLoop() && c.Schedule.PerSecond == 0 && c.Protocol == ProtocolKafka, "knob rate: 0 is no load"},
 		{c.opensLoop() && c.Schedule.PerSecond > highestPerSecond, fmt.Sprintf("knobs rate and rate-requests: %g requests/s are above the highest possible, %g", c.Schedule.PerSecond, highestPerSecond)},
-	} {
-		if rule.broken {
-			return fmt.Errorf("%s", rule.why)
+	})
+}
+
+// constraint is something that a Config must not be, and why.
+type constraint struct {
+	broken bool
+	why    string
+}
+
+func firstBroken(constraints []constraint) error {
+	for _, c := range constraints {
+		if c.broken {
+			return errors.New(c.why)
 		}
 	}
 	return nil
@@ -167,14 +184,6 @@ func (c Config) opensLoop() bool { return !c.Closed && c.Producers > 0 }
 
 // pairs is the number of sender and receiver pairs with at least one connection.
 func (c Config) pairs() int { return min(c.Threads, c.Producers) }
-
-// consumerCount is the number of consumer connections.
-func (c Config) consumerCount() int {
-	if slices.Contains([]string{ConsumersTail, ConsumersLagging}, c.Consumers) {
-		return c.ConsumerConnections
-	}
-	return 0
-}
 
 // bytesPerMB is the MB of all rates.
 const bytesPerMB = 1e6

@@ -17,7 +17,8 @@ type load struct {
 	protocol protocol
 	window   *window
 	wall     clock.Offset
-	topic    *topic // nil: the protocol has none
+	topic    *topic // the producers'; nil: nobody uses it
+	backlog  *topic // lagging and bad consumers'; may be topic
 
 	ctx  context.Context // ends with the first error, which is its cause
 	fail context.CancelCauseFunc
@@ -26,6 +27,7 @@ type load struct {
 	descriptors []int
 	connections []*connection
 	consumers   []*consumer
+	bad         badConsumers
 	receivers   []*receiver
 	tallies     []*tally // one per thread that counts
 	endsBefore  []int64  // log ends before the first request
@@ -42,7 +44,7 @@ type load struct {
 
 // open connects everything; no thread runs and no request is sent yet.
 func open(ctx context.Context, cfg Config) (*load, error) {
-	if err := checkDescriptors(cfg.Producers + cfg.consumerCount()); err != nil {
+	if err := checkDescriptors(cfg.connectionCount()); err != nil {
 		return nil, err
 	}
 	l := &load{cfg: cfg, window: newWindow(), threads: osthread.NewRegistry(osthread.Options{})}
@@ -78,10 +80,28 @@ func (l *load) speak() (err error) {
 	if l.protocol, err = newProduce(l.cfg, &l.wall); err != nil {
 		return err
 	}
-	if l.topic, err = openTopic(l.ctx, l.cfg); err != nil {
-		return err
+	if l.cfg.usesTopic() {
+		if l.topic, err = openTopic(l.ctx, l.cfg.Target, l.cfg.Topic, l.cfg.Partitions); err != nil {
+			return err
+		}
+		if l.endsBefore, err = l.topic.offsets(l.ctx, logEnd); err != nil {
+			return err
+		}
 	}
-	l.endsBefore, err = l.topic.offsets(l.ctx, logEnd)
+	return l.openBacklog()
+}
+
+// openBacklog finds the topic that lagging and bad consumers read.
+func (l *load) openBacklog() (err error) {
+	switch {
+	case !l.cfg.readsBacklog():
+	case l.cfg.backlogIsOwn():
+		own := *l.topic
+		own.partitions = l.cfg.laggingPartitions()
+		l.backlog = &own
+	default:
+		l.backlog, err = openPrepared(l.ctx, l.cfg.Target, l.cfg.LaggingTopic, l.cfg.LaggingPartitions)
+	}
 	return err
 }
 
@@ -89,7 +109,7 @@ func (l *load) connectProducers(d *dialer) error {
 	pools := make([]*framePool, l.cfg.pairs())
 	receivers := make([]*receiver, l.cfg.pairs())
 	for i := range receivers {
-		r, err := l.addReceiver()
+		r, err := l.addReceiver(fmt.Sprintf("recv-%d", i))
 		if err != nil {
 			return err
 		}
@@ -105,44 +125,9 @@ func (l *load) connectProducers(d *dialer) error {
 	})
 }
 
-// connectConsumers gives consumers a receiver of their own: taking large
-// responses off a socket must not delay the producers' stamps.
-func (l *load) connectConsumers(d *dialer) error {
-	count := l.cfg.consumerCount()
-	if count == 0 {
-		return nil
-	}
-	starts := l.endsBefore
-	if l.cfg.Consumers == ConsumersLagging {
-		var err error
-		if starts, err = l.topic.offsets(l.ctx, logStart); err != nil {
-			return err
-		}
-	}
-	r, err := l.addReceiver()
-	if err != nil {
-		return err
-	}
-	return d.dialAll(l.ctx, count, func(fd int) error {
-		l.descriptors = append(l.descriptors, fd)
-		index := len(l.consumers)
-		var partitions []int32
-		var offsets []int64
-		for p := index; p < l.cfg.Partitions; p += count {
-			partitions = append(partitions, int32(p))
-			offsets = append(offsets, starts[p])
-		}
-		c := newConsumer(l, r.tally, fd, index, partitions, offsets)
-		l.consumers = append(l.consumers, c)
-		if c.bytesPerSecond > 0 {
-			r.timed = append(r.timed, c)
-		}
-		return r.add(fd, c)
-	})
-}
-
-func (l *load) addReceiver() (*receiver, error) {
-	r, err := newReceiver(l)
+// addReceiver makes a receiver whose thread will have that name.
+func (l *load) addReceiver(name string) (*receiver, error) {
+	r, err := newReceiver(l, name)
 	if err != nil {
 		return nil, err
 	}
@@ -180,12 +165,8 @@ func (l *load) startReceivers() error {
 			return err
 		}
 	}
-	for i, r := range l.receivers {
-		name := fmt.Sprintf("recv-%d", i)
-		if i >= l.cfg.pairs() {
-			name = "fetch-0"
-		}
-		if err := l.start(name, r.run); err != nil {
+	for _, r := range l.receivers {
+		if err := l.start(r.name, r.run); err != nil {
 			return err
 		}
 	}
@@ -205,6 +186,7 @@ func (l *load) startSenders(beginNs int64) error {
 
 // stop ends all threads; tallies and connections are the caller's afterwards.
 func (l *load) stop() {
+	l.bad.stop()
 	l.stopped.Store(true)
 	for _, r := range l.receivers {
 		r.wake.Wake()
@@ -224,5 +206,8 @@ func (l *load) close() {
 	}
 	if l.topic != nil {
 		l.topic.close()
+	}
+	if l.backlog != nil && !l.cfg.backlogIsOwn() {
+		l.backlog.close()
 	}
 }

@@ -22,6 +22,7 @@ type peer interface {
 // goes on with what they could not take.
 type receiver struct {
 	load    *load
+	name    string // of its thread
 	epoll   *poll.Epoll
 	wake    *poll.Eventfd
 	peers   []peer // by descriptor
@@ -31,7 +32,7 @@ type receiver struct {
 	timed []*consumer
 }
 
-func newReceiver(l *load) (*receiver, error) {
+func newReceiver(l *load, name string) (*receiver, error) {
 	epoll, err := poll.NewEpoll(eventsPerPoll)
 	if err != nil {
 		return nil, err
@@ -41,7 +42,7 @@ func newReceiver(l *load) (*receiver, error) {
 		epoll.Close()
 		return nil, err
 	}
-	r := &receiver{load: l, epoll: epoll, wake: wake, scratch: make([]byte, scratchBytes), tally: newTally()}
+	r := &receiver{load: l, name: name, epoll: epoll, wake: wake, scratch: make([]byte, scratchBytes), tally: newTally()}
 	if err := epoll.Add(wake.FD(), poll.Readable); err != nil {
 		r.close()
 		return nil, err

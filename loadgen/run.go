@@ -164,6 +164,9 @@ func (l *load) begin(t *tally) error {
 	beginNs := clock.Now() + leadNs
 	startNs := beginNs + int64(l.cfg.WarmUp)
 	l.window.set(startNs, startNs+int64(l.cfg.Window))
+	if err := l.startBadConsumers(); err != nil {
+		return err
+	}
 	if !l.cfg.Closed {
 		return l.startSenders(beginNs)
 	}
@@ -182,7 +185,7 @@ func (l *load) begin(t *tally) error {
 // is not an error: what is missing is evidence.
 func (l *load) drain() error {
 	err := l.waitFor(l.cfg.Drain, func() bool { return l.outstanding.count() == 0 })
-	if err == nil && l.cfg.Consumers == ConsumersTail {
+	if err == nil && l.cfg.tails() {
 		err = l.waitFor(l.cfg.Drain, func() bool { return l.consumed.Load() >= l.ackedDue.Load() })
 	}
 	if errors.Is(err, errTimeout) {

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/record"
 )
 
 // window is the measured time. It is set once, when all connections have had an
@@ -41,6 +42,7 @@ const (
 	lateness
 	backPressure
 	fetchServiceTime
+	laggingServiceTime // of lagging consumers beside tail ones
 	endToEnd
 	spans
 )
@@ -59,7 +61,8 @@ type tally struct {
 	firstError int16
 
 	fetches      int64 // fetch answers in the window
-	fetchedBytes int64 // record bytes of those
+	tailBytes    int64 // record bytes of tail consumers' answers in the window
+	laggingBytes int64 // … of lagging consumers'
 }
 
 // newTally makes all histograms at once: making one costs a page fault per page,
@@ -70,6 +73,16 @@ func newTally() *tally {
 		t.histograms[i] = hdr.NewHistogram()
 	}
 	return t
+}
+
+// fetched counts a fetch answer that came in the window.
+func (t *tally) fetched(of *readers, recordBytes int) {
+	t.fetches++
+	if of.tail {
+		t.tailBytes += int64(recordBytes)
+	} else {
+		t.laggingBytes += int64(recordBytes)
+	}
 }
 
 // complete counts a request that was answered, or with acks 0 sent, at doneNs.
@@ -127,19 +140,21 @@ func (t *tally) merge(other *tally) {
 		t.firstError = other.firstError
 	}
 	t.fetches += other.fetches
-	t.fetchedBytes += other.fetchedBytes
+	t.tailBytes += other.tailBytes
+	t.laggingBytes += other.laggingBytes
 }
 
 // bundle names the histograms that counted anything.
 func (t *tally) bundle(api string) hdr.Bundle {
 	b := hdr.Bundle{}
 	for i, key := range [spans]hdr.Key{
-		responseTime:     {Stage: "ResponseTime", API: api},
-		serviceTime:      {Stage: "ServiceTime", API: api},
-		lateness:         {Stage: "Lateness", API: api},
-		backPressure:     {Stage: "BackPressure", API: api},
-		fetchServiceTime: {Stage: "ServiceTime", API: fetchAPI},
-		endToEnd:         {Stage: "EndToEnd", API: fetchAPI},
+		responseTime:       {Stage: "ResponseTime", API: api},
+		serviceTime:        {Stage: "ServiceTime", API: api},
+		lateness:           {Stage: "Lateness", API: api},
+		backPressure:       {Stage: "BackPressure", API: api},
+		fetchServiceTime:   {Stage: "ServiceTime", API: fetchAPI},
+		laggingServiceTime: {Stage: "ServiceTime", API: record.LaggingFetch},
+		endToEnd:           {Stage: "EndToEnd", API: fetchAPI},
 	} {
 		if h := t.histograms[i]; h.Count()+h.OutOfRange() > 0 {
 			b[key] = h

@@ -31,30 +31,46 @@ const (
 	topicPause   = 20 * time.Millisecond
 )
 
-// topic is the topic under load, seen over a control connection.
+// topic is one topic at the target, seen over a control connection.
 type topic struct {
 	client     *kafka.Client
 	name       string
-	partitions int
+	partitions int // that are used
 }
 
-// openTopic connects, checks that the broker speaks the versions used, and
-// creates the topic if it is missing. It returns when all partitions have a
-// leader.
-func openTopic(ctx context.Context, cfg Config) (*topic, error) {
-	client, err := kafka.Dial(ctx, cfg.Target)
+// openTopic finds a topic, or creates it if it is missing. It returns when all
+// partitions have a leader.
+func openTopic(ctx context.Context, target, name string, partitions int) (*topic, error) {
+	return dialTopic(ctx, target, &topic{name: name, partitions: partitions}, (*topic).ensure)
+}
+
+// openPrepared finds a topic that must be there; 0 partitions are all it has.
+func openPrepared(ctx context.Context, target, name string, partitions int) (*topic, error) {
+	return dialTopic(ctx, target, &topic{name: name, partitions: partitions}, func(t *topic, ctx context.Context) error {
+		err := t.ready(ctx)
+		if errors.Is(err, kerr.UnknownTopicOrPartition) {
+			return fmt.Errorf("knob lagging-topic: the target has none of that name; c10klab prepare makes one")
+		}
+		return err
+	})
+}
+
+// dialTopic connects, checks that the broker speaks the versions used, and finds
+// the topic.
+func dialTopic(ctx context.Context, target string, t *topic, find func(*topic, context.Context) error) (*topic, error) {
+	client, err := kafka.Dial(ctx, target)
 	if err != nil {
 		return nil, err
 	}
 	client.ID = clientID
-	t := &topic{client, cfg.Topic, cfg.Partitions}
+	t.client = client
 	ctx, cancel := context.WithTimeout(ctx, topicTimeout)
 	defer cancel()
 	if err := t.checkVersions(ctx); err != nil {
 		t.close()
 		return nil, err
 	}
-	if err := t.ensure(ctx); err != nil {
+	if err := find(t, ctx); err != nil {
 		t.close()
 		return nil, fmt.Errorf("topic %q: %w", t.name, err)
 	}
@@ -133,7 +149,10 @@ func (t *topic) ready(ctx context.Context) error {
 		return err
 	}
 	if len(found.Partitions) < t.partitions {
-		return fmt.Errorf("it has %d partitions, fewer than knob partitions: %d", len(found.Partitions), t.partitions)
+		return fmt.Errorf("it has %d partitions, fewer than the %d to be used", len(found.Partitions), t.partitions)
+	}
+	if t.partitions == 0 {
+		t.partitions = len(found.Partitions)
 	}
 	for _, p := range found.Partitions {
 		if err := kerr.ErrorForCode(p.ErrorCode); err != nil {

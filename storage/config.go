@@ -15,6 +15,8 @@ var Knobs = []knob.Knob{
 		Meaning: "bytes of log per entry of the sparse offset index (Kafka's index.interval.bytes)"},
 	{Name: "max-batch-bytes", Kind: knob.Bytes, Default: "0", Max: math.MaxInt32,
 		Meaning: "largest record batch accepted (Kafka's max.message.bytes); 0: whatever fits a request"},
+	{Name: "log-dirs-for-new", Kind: knob.Text, Default: allDirs,
+		Meaning: "log dirs that new partitions are created in, the one with the fewest first: all, or positions in the list of log dirs, such as 0,2; what is there stays where it is"},
 }
 
 // Config is the checked form of Knobs.
@@ -22,6 +24,8 @@ type Config struct {
 	SegmentBytes       int64
 	IndexIntervalBytes int64
 	MaxBatchBytes      int64 // 0: no limit
+	// LogDirsForNew is the knob log-dirs-for-new as given; empty is all.
+	LogDirsForNew string
 }
 
 // ConfigFrom reads the knobs' values.
@@ -30,6 +34,7 @@ func ConfigFrom(v *knob.Values) Config {
 		SegmentBytes:       v.Bytes("segment-bytes"),
 		IndexIntervalBytes: v.Bytes("index-interval-bytes"),
 		MaxBatchBytes:      v.Bytes("max-batch-bytes"),
+		LogDirsForNew:      v.Text("log-dirs-for-new"),
 	}
 }
 

@@ -15,10 +15,13 @@ var (
 	ErrOffsetOutOfRange        = errors.New("offset out of range")
 	ErrBatchTooLarge           = errors.New("record batch too large")
 	ErrDirLocked               = errors.New("log dir is in use by another store")
+	ErrInvalidPlacement        = errors.New("log-dirs-for-new names no log dirs")
 	ErrForeignDir              = errors.New("not a log dir of this layout")
 	ErrCorruptSegment          = errors.New("corrupt log segment")
 	ErrLogFailed               = errors.New("partition refuses writes after an I/O error")
 	ErrClosed                  = errors.New("store is closed")
+	ErrNoCachestat             = errors.New("the kernel lacks cachestat(2), which Linux has since 6.5")
+	ErrBacklogDiffers          = errors.New("topic exists and is not this backlog")
 )
 
 // OffsetRangeError says which offset was asked for and which there are. It is

@@ -8,21 +8,6 @@ import (
 	"slices"
 )
 
-// place gives each new partition to the log dir with the fewest, ties in order.
-func (s *Store) place(name string, partitions int) []partitionDir {
-	holds := make(map[*logDir]int, len(s.dirs))
-	for _, dir := range s.dirs {
-		holds[dir] = len(dir.logs)
-	}
-	places := make([]partitionDir, partitions)
-	for i := range places {
-		dir := slices.MinFunc(s.dirs, func(a, b *logDir) int { return holds[a] - holds[b] })
-		holds[dir]++
-		places[i] = partitionDir{dir: dir, topic: name, partition: i}
-	}
-	return places
-}
-
 // createPartitions makes a topic's directories and logs at their places, the
 // highest partition first: the number of partitions can be read off what a
 // crash in between leaves. On failure it takes back what it made.

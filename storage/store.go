@@ -21,6 +21,7 @@ type Store struct {
 
 	mu     sync.Mutex // one change of topics, or Close, at a time
 	dirs   []*logDir
+	forNew []*logDir // those of dirs that new partitions go to
 	closed bool
 }
 
@@ -34,12 +35,17 @@ type topic struct {
 // damaged tail; Cuts and observer (which may be nil) say what. It fails with
 // ErrDirLocked if another store, here or in another process, has a directory
 // open, and with ErrForeignDir if one holds something else.
+// An index in Config.LogDirsForNew that no dir has is ErrInvalidPlacement.
 func Open(dirs []string, cfg Config, observer Observer) (_ *Store, err error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
 	if len(dirs) == 0 {
 		return nil, errors.New("storage: no log dir was given")
+	}
+	places, err := parsePlaces(cfg.LogDirsForNew, len(dirs))
+	if err != nil {
+		return nil, err
 	}
 	if observer == nil {
 		observer = silent{}
@@ -57,6 +63,9 @@ func Open(dirs []string, cfg Config, observer Observer) (_ *Store, err error) {
 			return nil, err
 		}
 		s.dirs = append(s.dirs, dir)
+	}
+	for _, i := range places {
+		s.forNew = append(s.forNew, s.dirs[i])
 	}
 	if err := s.load(); err != nil {
 		return nil, err

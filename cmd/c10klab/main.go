@@ -90,7 +90,7 @@ generator; and shows where each request's time went.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(suggestFlag(cmd, err)) })
-	root.AddCommand(newRunCommand(), newServeCommand(), newLoadCommand(), newListCommand(),
+	root.AddCommand(newRunCommand(), newServeCommand(), newPrepareCommand(), newLoadCommand(), newListCommand(),
 		newDoctorCommand(), newPlotCommand(), newDocumentCommand())
 	return root
 }

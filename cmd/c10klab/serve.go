@@ -44,7 +44,7 @@ one line of JSON on stdout tells the addresses in use; the log goes to stderr.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:9092", "address to serve on; port 0 picks a free one")
-	flags.StringVar(&o.admin, "admin", "127.0.0.1:0", "address of the admin port (stages, counters, pprof); empty: none")
+	flags.StringVar(&o.admin, "admin", "127.0.0.1:0", "address of the admin port (stages, counters, residency, pprof); empty: none")
 	flags.StringVar(&o.advertise, "advertise", "", "address that clients are told to connect to; empty: the one served on")
 	flags.StringSliceVar(&o.data, "data", nil, "log directories, the log service's only")
 	flags.BoolVar(&o.discard, "discard-data", false, "the data will be thrown away: stop without making it durable")
@@ -163,12 +163,9 @@ func openBackend(o serveOptions, v *knob.Values) (*backend, error) {
 	if len(o.data) == 0 {
 		return nil, usageError(fmt.Errorf("the log service needs a directory: --data DIR[,DIR…]"))
 	}
-	store, err := storage.Open(o.data, storage.ConfigFrom(v), nil)
+	store, err := openStore(o.data, v)
 	if err != nil {
 		return nil, err
-	}
-	for _, cut := range store.Cuts() {
-		logLine("recovery: cut %s at position %d, %d bytes: %v", cut.Path, cut.PositionBytes, cut.CutBytes, cut.Reason)
 	}
 	log := broker.NewLog(store, broker.LogConfigFrom(v))
 	return &backend{service: log, log: log, store: store, discard: o.discard}, nil
@@ -221,7 +218,7 @@ func startServing(o serveOptions, v *knob.Values, config models.Config, b *backe
 		return nil, firstError(fmt.Errorf("admin port: %w", err), s.stop())
 	}
 	s.ready.Admin = listener.Addr().String()
-	s.admin = broker.ServeAdmin(listener, s.markSource(stages), s.snapshotSource(v, stages))
+	s.admin = broker.ServeAdmin(listener, s.markSource(stages), s.snapshotSource(v, stages), b.store)
 	return s, nil
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"c10klab/internal/clock"
 	"c10klab/internal/record"
+	"c10klab/storage"
 )
 
 // Source adds what the server knows to a snapshot. It is called from any
@@ -20,8 +21,9 @@ type Source func(*record.ServerSnapshot)
 
 // NewAdmin makes the handler of the admin port: record.MarkPath and
 // record.SnapshotPath answer with what mark and snapshot fill in, /debug/pprof/ is
-// net/http/pprof. The instant comes from here.
-func NewAdmin(mark, snapshot Source) http.Handler {
+// net/http/pprof. The instant comes from here. With a store, which may be nil,
+// there are record.ResidencyPath and record.EvictPath too.
+func NewAdmin(mark, snapshot Source, store *storage.Store) http.Handler {
 	var turn sync.Mutex
 	answer := func(source Source) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -34,6 +36,9 @@ func NewAdmin(mark, snapshot Source) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+record.MarkPath, answer(mark))
 	mux.HandleFunc("GET "+record.SnapshotPath, answer(snapshot))
+	if store != nil {
+		handleResidency(mux, store)
+	}
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
@@ -68,10 +73,10 @@ type AdminServer struct {
 // headerTimeout bounds how long a silent connection is held.
 const headerTimeout = 10 * time.Second
 
-// ServeAdmin starts to serve on the listener, which it takes over.
-func ServeAdmin(listener net.Listener, mark, snapshot Source) *AdminServer {
+// ServeAdmin starts to serve NewAdmin's handler on the listener, which it takes over.
+func ServeAdmin(listener net.Listener, mark, snapshot Source, store *storage.Store) *AdminServer {
 	a := &AdminServer{done: make(chan error, 1)}
-	a.server = http.Server{Handler: NewAdmin(mark, snapshot), ReadHeaderTimeout: headerTimeout}
+	a.server = http.Server{Handler: NewAdmin(mark, snapshot, store), ReadHeaderTimeout: headerTimeout}
 	go func() { a.done <- a.server.Serve(listener) }()
 	return a
 }

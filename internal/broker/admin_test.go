@@ -17,7 +17,7 @@ func TestAdminAnswersWithWhatTheSourcesAdd(t *testing.T) {
 	}
 	admin := ServeAdmin(listener,
 		func(s *record.ServerSnapshot) { s.Counters.Connections = 2; s.Process = record.ThisProcess() },
-		func(s *record.ServerSnapshot) { s.Counters.Connections = 3; s.Process = record.ThisProcess() })
+		func(s *record.ServerSnapshot) { s.Counters.Connections = 3; s.Process = record.ThisProcess() }, nil)
 	base := "http://" + listener.Addr().String()
 
 	ask := func(method, path string, want int64) {
@@ -41,7 +41,7 @@ func TestAdminAnswersWithWhatTheSourcesAdd(t *testing.T) {
 	}
 	ask(http.MethodPost, record.MarkPath, 2)
 	ask(http.MethodGet, record.SnapshotPath, 3)
-	for path, want := range map[string]int{"/debug/pprof/": 200, "/debug/pprof/goroutine?debug=1": 200, "/nothing": 404} {
+	for path, want := range map[string]int{"/debug/pprof/": 200, "/debug/pprof/goroutine?debug=1": 200, "/nothing": 404, record.ResidencyPath: 404} {
 		resp, err := http.Get(base + path)
 		if err != nil {
 			t.Fatal(err)

@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"internal/record":   {"internal/hdr", "internal/osthread"},
 	"internal/stage":    {"internal/hdr", "internal/clock", "internal/knob"},
 	"internal/speed":    {"internal/kafka", "internal/need", "internal/record", "internal/hdr", "internal/clock"},
-	"storage":           {"internal/batch", "internal/knob"},
+	"storage":           {"internal/batch", "internal/knob", "internal/need"},
 	"models":            {"internal/stage", "internal/osthread", "internal/poll", "internal/knob", "internal/clock", "internal/need", "internal/hdr"},
 	"internal/broker":   {"models", "internal/stage", "internal/kafka", "storage", "internal/knob", "internal/batch", "internal/clock", "internal/record", "internal/need", "internal/hdr"},
 	"loadgen":           {"internal/kafka", "internal/hdr", "internal/osthread", "internal/poll", "internal/knob", "internal/batch", "internal/clock", "internal/record"},

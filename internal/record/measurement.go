@@ -31,6 +31,11 @@ type Check struct {
 	Else Outcome `json:"else"`
 }
 
+// LaggingFetch is the API that the generator names fetches of lagging consumers
+// by when there are tail consumers too, whose fetches are "Fetch". It is never
+// the server's.
+const LaggingFetch = "LaggingFetch"
+
 // Measurement is what one load generator run measured, with the target's stages
 // where the target gives them. It is the document that `c10klab load` prints.
 type Measurement struct {
@@ -50,9 +55,17 @@ type Measurement struct {
 	Errors          int64   `json:"error_responses"`
 	OfferedMBps     float64 `json:"offered_mb_s"` // 10⁶ bytes of record batches a second
 	AckedMBps       float64 `json:"rate_mb_s"`    // acknowledged record batches
-	FetchedMBps     float64 `json:"fetched_mb_s"`
-	RequestsPerSec  float64 `json:"requests_per_s"` // all answered requests
-	AckedRecords    int64   `json:"acked_records"`  // since the first request, not only in the window
+	FetchedMBps     float64 `json:"fetched_mb_s"` // record batches that consumers got, the two kinds together
+	TailMBps        float64 `json:"tail_mb_s"`
+	LaggingMBps     float64 `json:"lagging_mb_s"`
+	// LaggingCaughtUp is how many lagging consumers reached the end of a partition
+	// before the window's end, and so did not lag.
+	LaggingCaughtUp int `json:"lagging_caught_up"`
+	// BadAnswers is how many answers bad consumers began to get; they are in no
+	// other number.
+	BadAnswers     int64   `json:"bad_answers"`
+	RequestsPerSec float64 `json:"requests_per_s"` // all answered requests
+	AckedRecords   int64   `json:"acked_records"`  // since the first request, not only in the window
 	// LogEndRecords is the growth of all log-end offsets over the same time; it
 	// equals AckedRecords unless something was lost or written twice. −1: not asked.
 	LogEndRecords int64 `json:"log_end_records"`

@@ -1,0 +1,67 @@
+package broker
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"c10klab/internal/need"
+	"c10klab/internal/record"
+	"c10klab/storage"
+)
+
+// askResidency asks the admin port of the fixture's store; a status other than
+// 200 comes with the words of the answer.
+func (f *fixture) askResidency(method, path string) (found []record.Residency, status int, text string) {
+	f.t.Helper()
+	nothing := func(*record.ServerSnapshot) {}
+	answer := httptest.NewRecorder()
+	NewAdmin(nothing, nothing, f.store).ServeHTTP(answer, httptest.NewRequest(method, path, nil))
+	if answer.Code == http.StatusNotImplemented {
+		need.Lacking(f.t, "cachestat(2), Linux 6.5")
+	}
+	if answer.Code != http.StatusOK {
+		return nil, answer.Code, answer.Body.String()
+	}
+	if err := json.Unmarshal(answer.Body.Bytes(), &found); err != nil {
+		f.t.Fatal(err)
+	}
+	return found, answer.Code, ""
+}
+
+func TestAdminTellsAndEndsResidency(t *testing.T) {
+	f := newFixture(t)
+	f.create("t", 2)
+	f.create("empty", 1)
+	f.produced("t", 1, testBatch(t, 10, 1000, 1))
+	all, _, _ := f.askResidency(http.MethodGet, record.ResidencyPath)
+	if len(all) != 2 || all[0].Topic != "empty" || all[0].Pages != 0 || all[1].Topic != "t" || all[1].CachedPages != all[1].Pages {
+		t.Errorf("all topics: %+v", all)
+	}
+	hot, _, _ := f.askResidency(http.MethodGet, record.ResidencyPath+"?topic=t")
+	if len(hot) != 1 || hot[0] != all[1] || hot[0].Pages*hot[0].PageBytes < 10_000 {
+		t.Errorf("one topic: %+v, of all %+v", hot, all)
+	}
+	stayed, _, _ := f.askResidency(http.MethodPost, record.EvictPath+"?topic=t")
+	if len(stayed) != 1 || stayed[0].Pages != hot[0].Pages || stayed[0].CachedPages > hot[0].CachedPages {
+		t.Errorf("evicted: %+v, before %+v", stayed, hot)
+	}
+}
+
+func TestResidencyOfNoTopicIsRefused(t *testing.T) {
+	f := newFixture(t)
+	for method, path := range map[string]string{http.MethodGet: record.ResidencyPath, http.MethodPost: record.EvictPath} {
+		_, status, text := f.askResidency(method, path+"?topic=none")
+		if status != http.StatusNotFound || !strings.Contains(text, `"none"`) {
+			t.Errorf("%s: %d %q", path, status, text)
+		}
+	}
+	if _, status, _ := f.askResidency(http.MethodGet, record.EvictPath); status != http.StatusMethodNotAllowed {
+		t.Errorf("GET %s: %d", record.EvictPath, status)
+	}
+	if residencyStatus(storage.ErrNoCachestat) != http.StatusNotImplemented || residencyStatus(storage.ErrLogFailed) != http.StatusInternalServerError {
+		t.Error("what the kernel lacks is not told from a failure")
+	}
+}

@@ -1,0 +1,82 @@
+package loadgen
+
+import "fmt"
+
+// readers are the consumers of one kind and what they have in common.
+type readers struct {
+	kind   string // for names and threads
+	tail   bool
+	topic  *topic
+	count  int
+	starts []int64 // the offsets that they begin at, by partition
+	// service is the span of their fetches' ServiceTime.
+	service span
+	// bytesPerSecond caps what each of them reads; 0: no cap.
+	bytesPerSecond float64
+}
+
+// connectConsumers connects the tail consumers and the lagging ones, each kind
+// with a receiver of its own: taking large responses off a socket must delay
+// neither the producers' stamps nor those of the tail.
+func (l *load) connectConsumers(d *dialer) error {
+	if l.cfg.tails() {
+		tail := &readers{kind: "tail", tail: true, topic: l.topic, count: l.cfg.tailCount(), starts: l.endsBefore, service: fetchServiceTime}
+		if err := l.connectReaders(d, tail); err != nil {
+			return err
+		}
+	}
+	if !l.cfg.lags() {
+		return nil
+	}
+	lagging, err := l.laggingReaders()
+	if err != nil {
+		return err
+	}
+	return l.connectReaders(d, lagging)
+}
+
+// laggingReaders begin with the first offset of each partition.
+func (l *load) laggingReaders() (*readers, error) {
+	count := l.cfg.laggingCount()
+	if err := l.cfg.checkLaggingCount(l.backlog.partitions); err != nil {
+		return nil, fmt.Errorf("%w of topic %q", err, l.backlog.name)
+	}
+	starts, err := l.backlog.offsets(l.ctx, logStart)
+	if err != nil {
+		return nil, err
+	}
+	lagging := &readers{kind: "lagging", topic: l.backlog, count: count, starts: starts, service: fetchServiceTime}
+	lagging.bytesPerSecond = l.cfg.FetchBytesPerSecond / float64(count)
+	if l.cfg.tails() {
+		lagging.service = laggingServiceTime
+	}
+	return lagging, nil
+}
+
+func (l *load) connectReaders(d *dialer, of *readers) error {
+	r, err := l.addReceiver("fetch-" + of.kind)
+	if err != nil {
+		return err
+	}
+	index := 0
+	return d.dialAll(l.ctx, of.count, func(fd int) error {
+		l.descriptors = append(l.descriptors, fd)
+		c := newConsumer(l, of, r.tally, fd, index)
+		index++
+		l.consumers = append(l.consumers, c)
+		if of.bytesPerSecond > 0 {
+			r.timed = append(r.timed, c)
+		}
+		return r.add(fd, c)
+	})
+}
+
+// share returns the partitions of the consumer with that index and where it
+// begins in each; consumers of a kind have disjoint ones.
+func (of *readers) share(index int) (partitions []int32, offsets []int64) {
+	for p := index; p < len(of.starts); p += of.count {
+		partitions = append(partitions, int32(p))
+		offsets = append(offsets, of.starts[p])
+	}
+	return partitions, offsets
+}

@@ -1,0 +1,102 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Residency is how much of a topic's segment files in one log dir the page cache
+// holds.
+type Residency struct {
+	Topic       string
+	LogDir      string
+	Pages       int64 // that the files have
+	CachedPages int64 // of those, in the page cache; one that is still being read counts
+	PageBytes   int64
+}
+
+// Residency asks the kernel (cachestat(2)) about the segments of one topic, or of
+// all if topic is empty, and sums per topic and log dir, in order of both. It
+// takes no lock, reads no data and may be called while the store serves. It fails
+// with ErrUnknownTopicOrPartition and, before Linux 6.5, with ErrNoCachestat.
+func (s *Store) Residency(topic string) ([]Residency, error) {
+	sums := map[[2]string]*Residency{}
+	err := s.eachLog(topic, func(name string, log *Log) error {
+		dir := filepath.Dir(log.dir)
+		sum := sums[[2]string{name, dir}]
+		if sum == nil {
+			sum = &Residency{Topic: name, LogDir: dir, PageBytes: int64(os.Getpagesize())}
+			sums[[2]string{name, dir}] = sum
+		}
+		return log.eachSegment(sum.add)
+	})
+	if err != nil {
+		return nil, err
+	}
+	found := make([]Residency, 0, len(sums))
+	for _, sum := range sums {
+		found = append(found, *sum)
+	}
+	slices.SortFunc(found, func(a, b Residency) int {
+		return strings.Compare(a.Topic+"\x00"+a.LogDir, b.Topic+"\x00"+b.LogDir)
+	})
+	return found, nil
+}
+
+// add counts one segment's pages.
+func (r *Residency) add(seg *segment) error {
+	var file unix.Stat_t
+	if err := unix.Fstat(seg.fd, &file); err != nil {
+		return fmt.Errorf("asking for the size of %s: %w", seg.path, err)
+	}
+	var cache unix.Cachestat_t
+	wholeFile := unix.CachestatRange{} // length 0: to the end
+	err := unix.Cachestat(uint(seg.fd), &wholeFile, &cache, 0)
+	if errors.Is(err, unix.ENOSYS) {
+		return ErrNoCachestat
+	}
+	if err != nil {
+		return fmt.Errorf("asking what is cached of %s: %w", seg.path, err)
+	}
+	r.Pages += (file.Size + r.PageBytes - 1) / r.PageBytes
+	r.CachedPages += int64(cache.Cache)
+	return nil
+}
+
+// eachLog visits the logs of one topic, or of all if topic is empty.
+func (s *Store) eachLog(topic string, visit func(topic string, log *Log) error) error {
+	topics := *s.topics.Load()
+	if _, found := topics[topic]; topic != "" && !found {
+		return fmt.Errorf("%w: %q", ErrUnknownTopicOrPartition, topic)
+	}
+	for name, t := range topics {
+		if topic != "" && name != topic {
+			continue
+		}
+		for _, log := range t.logs {
+			if err := visit(name, log); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// eachSegment visits the segments that the log has now, holding each meanwhile.
+func (l *Log) eachSegment(visit func(*segment) error) error {
+	for _, seg := range *l.segments.Load() {
+		if !seg.acquire() {
+			continue
+		}
+		if err := errors.Join(visit(seg), seg.release()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
