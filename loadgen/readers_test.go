@@ -12,13 +12,13 @@ import (
 
 func TestLaggingConsumersReadFromTheBeginning(t *testing.T) {
 	b := startFakeBroker(t)
-	first := run(t, kafkaConfig(t, b.addr, "rate-requests", "2000", "in-flight", "100"))
-	m := run(t, kafkaConfig(t, b.addr, "consumers", "lagging", "producers", "0", "warm-up", "0s"))
-	if m.FetchedMBps == 0 || m.Answered != 0 {
-		t.Errorf("%f MB/s fetched, %d produce answers; the log had %d records", m.FetchedMBps, m.Answered, first.LogEndRecords)
+	b.create(t, "c10klab", 5, 400)
+	m := run(t, kafkaConfig(t, b.addr, "consumers", "lagging", "producers", "0", "fetch-rate", "1"))
+	if m.LaggingMBps == 0 || m.TailMBps != 0 || m.Answered != 0 {
+		t.Errorf("%g MB/s of the backlog, %g at the tail, %d produce answers", m.LaggingMBps, m.TailMBps, m.Answered)
 	}
-	if !hasProblem(m, "read to the end of the log") {
-		t.Errorf("consumers that caught up are no problem: %q", m.Problems)
+	if hasProblem(m, "read to the end of the log") {
+		t.Errorf("nobody can have read 8 MB at 1 MB/s: %q", m.Problems)
 	}
 	if m.Histograms[hdr.Key{Stage: "EndToEnd", API: "Fetch"}] != nil {
 		t.Error("lagging consumers report EndToEnd")
@@ -27,7 +27,7 @@ func TestLaggingConsumersReadFromTheBeginning(t *testing.T) {
 
 func TestFetchRateIsACap(t *testing.T) {
 	b := startFakeBroker(t)
-	run(t, kafkaConfig(t, b.addr, "rate-requests", "2000", "in-flight", "100"))
+	b.create(t, "c10klab", 5, 400)
 	m := run(t, kafkaConfig(t, b.addr, "consumers", "lagging", "producers", "0", "fetch-rate", "0.2", "warm-up", "200ms", "window", "500ms"))
 	// The least step is one answer: two consumers, up to six batches of 4 KiB each.
 	if m.FetchedMBps == 0 || m.FetchedMBps > 0.2+2*6*4096/1e6/0.5 {
