@@ -2,14 +2,12 @@ package experiments
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 
 	"c10klab/internal/hdr"
 	"c10klab/internal/knob"
-	"c10klab/internal/record"
 	"c10klab/results"
 )
 
@@ -36,15 +34,14 @@ var Spans = []Span{
 	{"Total", "Kafka's TotalTime: RequestQueue to Reap"},
 	{"SocketQueue+Dispatch", "the waits before the queue that Kafka's clock cannot see"},
 	{"ResponseTime", "client: due until answered"},
-	{"ServiceTime", "client: attempted until answered; with consumers=both, API Fetch is the tail consumers' and " + record.LaggingFetch + " the lagging ones'"},
+	{"ServiceTime", "client: attempted until answered; with consumers=both, API Fetch is the tail consumers' and LaggingFetch the lagging ones'"},
 	{"Lateness", "client: due until attempted, the generator's own delay"},
 	{"BackPressure", "client: attempted until the last byte was accepted"},
 	{"EndToEnd", "a record's due time until its bytes are at a consumer"},
 }
 
 // Metric is one number of a trial: "rate_mb_s", "rate_held" (acknowledged share
-// of the offered rate), "tail_mb_s", "lagging_mb_s", "fetched_mb_s" (what tail
-// consumers, lagging ones, both read), "threads/GROUP" (threads of the server whose names begin
+// of the offered rate), "threads/GROUP" (threads of the server whose names begin
 // with GROUP), or a histogram's "STAGE/API p50", "p99", "p999" or "max" in ns.
 type Metric struct {
 	text     string
@@ -59,19 +56,11 @@ const (
 	metricThreads  = "threads/"
 )
 
-// rates are the metrics that a measurement holds as one number.
-var rates = map[string]func(*record.Measurement) float64{
-	metricRate:     func(m *record.Measurement) float64 { return m.AckedMBps },
-	"tail_mb_s":    func(m *record.Measurement) float64 { return m.TailMBps },
-	"lagging_mb_s": func(m *record.Measurement) float64 { return m.LaggingMBps },
-	"fetched_mb_s": func(m *record.Measurement) float64 { return m.FetchedMBps },
-}
-
 var quantiles = map[string]float64{"p50": 0.5, "p99": 0.99, "p999": 0.999, "max": 1}
 
 // ParseMetric reads a metric's name.
 func ParseMetric(text string) (Metric, error) {
-	if rates[text] != nil || text == metricRateHeld {
+	if text == metricRate || text == metricRateHeld {
 		return Metric{text: text}, nil
 	}
 	if group, found := strings.CutPrefix(text, metricThreads); found && group != "" {
@@ -83,11 +72,10 @@ func ParseMetric(text string) (Metric, error) {
 	for i, s := range Spans {
 		known[i] = s.Name
 	}
-	named := append(slices.Sorted(maps.Keys(rates)), metricRateHeld)
 	quantile, found := quantiles[percentile]
 	switch {
 	case !slices.Contains(known, span):
-		return Metric{}, fmt.Errorf("metric %q: nothing measured is named %q%s", text, span, knob.DidYouMean(span, append(named, known...)))
+		return Metric{}, fmt.Errorf("metric %q: nothing measured is named %q%s", text, span, knob.DidYouMean(span, append(known, metricRate, metricRateHeld)))
 	case api == "":
 		return Metric{}, fmt.Errorf("metric %q: an API is missing, as in %s/Produce", text, span)
 	case !found:
@@ -122,8 +110,8 @@ func (m Metric) Of(run *results.Run, t results.Trial) (float64, bool, error) {
 		return 0, false, nil
 	}
 	switch {
-	case rates[m.text] != nil:
-		return rates[m.text](t.Measurement), true, nil
+	case m.text == metricRate:
+		return t.Measurement.AckedMBps, true, nil
 	case m.text == metricRateHeld:
 		offered := t.Measurement.OfferedMBps
 		return t.Measurement.AckedMBps / offered, offered > 0, nil

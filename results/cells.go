@@ -25,7 +25,6 @@ type Cell struct {
 	Basis       record.Outcome
 	RateMBps    float64 // acknowledged, 10⁶ bytes a second over all windows
 	OfferedMBps float64
-	LaggingMBps float64 // what lagging consumers read
 	Histograms  hdr.Bundle
 }
 
@@ -61,7 +60,7 @@ func (r *Run) mergeCell(planned PlannedCell, trials []Trial) (Cell, error) {
 	}
 	c.addFailedChecks(trials)
 	c.Outcome, c.Basis = mostFrequent(c.Trials), basis(c.Trials)
-	var windowNs, ackedBytes, offeredBytes, laggingBytes float64
+	var windowNs, ackedBytes, offeredBytes float64
 	for _, t := range trials {
 		if t.Outcome != c.Basis || !t.measured() {
 			continue
@@ -75,10 +74,9 @@ func (r *Run) mergeCell(planned PlannedCell, trials []Trial) (Cell, error) {
 		windowNs += ns
 		ackedBytes += t.Measurement.AckedMBps * ns
 		offeredBytes += t.Measurement.OfferedMBps * ns
-		laggingBytes += t.Measurement.LaggingMBps * ns
 	}
 	if windowNs > 0 {
-		c.RateMBps, c.OfferedMBps, c.LaggingMBps = ackedBytes/windowNs, offeredBytes/windowNs, laggingBytes/windowNs
+		c.RateMBps, c.OfferedMBps = ackedBytes/windowNs, offeredBytes/windowNs
 	}
 	return c, nil
 }

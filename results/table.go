@@ -66,9 +66,6 @@ func clientGrid(cells []Cell) grid {
 	g := newGrid("Client: rate held and latency as clients see it", cells)
 	g.addColumn("MB/s", func(c Cell) string { return figure(c, c.RateMBps > 0, c.RateMBps) })
 	g.addColumn("held", func(c Cell) string { return figure(c, c.OfferedMBps > 0, c.RateHeld()) })
-	if slices.ContainsFunc(cells, func(c Cell) bool { return c.LaggingMBps > 0 }) {
-		g.addColumn("lagging MB/s", func(c Cell) string { return figure(c, c.LaggingMBps > 0, c.LaggingMBps) })
-	}
 	g.addSpan(cells, "ResponseTime", "Produce")
 	g.addSpan(cells, "EndToEnd", "Fetch")
 	g.addColumn("outcome", outcomeText)
