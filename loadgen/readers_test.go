@@ -97,6 +97,24 @@ func TestLaggingConsumersThatCaughtUpSpoilTheTrial(t *testing.T) {
 	}
 }
 
+func TestLaggingConsumersThatWrapReadOn(t *testing.T) {
+	b := startFakeBroker(t)
+	b.create(t, "backlog", 6, 2)
+	m := run(t, bothKinds(t, b, "lagging-wrap", "true"))
+	const backlogMB = 6 * 2 * 4096 / 1e6
+	if read := m.LaggingMBps * float64(m.WindowNs) / 1e9; read < 2*backlogMB {
+		t.Errorf("%g MB read of a backlog of %g", read, backlogMB)
+	}
+	for _, c := range m.Checks {
+		if c.Name == "lagging consumers caught up" {
+			t.Errorf("consumers that need not lag are judged: %+v", c)
+		}
+	}
+	if m.LaggingCaughtUp != 3 || hasProblem(m, "read to the end") {
+		t.Errorf("%d reached the end, problems %q", m.LaggingCaughtUp, m.Problems)
+	}
+}
+
 func TestLaggingConsumersOwnDisjointPartitions(t *testing.T) {
 	of := &readers{count: 3, starts: []int64{10, 11, 12, 13, 14, 15, 16}}
 	seen := map[int32]bool{}
