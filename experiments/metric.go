@@ -34,7 +34,7 @@ var Spans = []Span{
 	{"Total", "Kafka's TotalTime: RequestQueue to Reap"},
 	{"SocketQueue+Dispatch", "the waits before the queue that Kafka's clock cannot see"},
 	{"ResponseTime", "client: due until answered"},
-	{"ServiceTime", "client: attempted until answered"},
+	{"ServiceTime", "client: attempted until answered; with consumers=both, API Fetch is the tail consumers' and LaggingFetch the lagging ones'"},
 	{"Lateness", "client: due until attempted, the generator's own delay"},
 	{"BackPressure", "client: attempted until the last byte was accepted"},
 	{"EndToEnd", "a record's due time until its bytes are at a consumer"},

@@ -203,10 +203,20 @@ func (c *consumer) walkPartition(f *fields) (recordBytes int, err error) {
 	if _, err := batch.Walk(records, c.takeBatch); err != nil {
 		return 0, fmt.Errorf("partition %d at offset %d: %w", number, c.partition.FetchOffset, err)
 	}
-	if c.partition.FetchOffset >= highWatermark && !c.load.window.over(c.nowNs) {
-		c.caughtUp.Add(1)
+	if c.partition.FetchOffset >= highWatermark {
+		c.reachedEnd()
 	}
 	return len(records), nil
+}
+
+// reachedEnd notes that the partition at hand is read to its end.
+func (c *consumer) reachedEnd() {
+	if !c.load.window.over(c.nowNs) {
+		c.caughtUp.Add(1)
+	}
+	if c.of.wraps {
+		c.partition.FetchOffset = c.of.starts[c.partition.Partition]
+	}
 }
 
 var errBackwards = errors.New("the batch lies before the offset asked for")

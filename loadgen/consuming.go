@@ -22,6 +22,9 @@ func (c Config) tails() bool { return c.Consumers == ConsumersTail || c.Consumer
 // lags reports whether there are lagging consumers.
 func (c Config) lags() bool { return c.Consumers == ConsumersLagging || c.Consumers == ConsumersBoth }
 
+// mustLag reports whether a lagging consumer may not reach the end of the log.
+func (c Config) mustLag() bool { return c.lags() && !c.LaggingWrap }
+
 // misbehaves reports whether there are bad consumers.
 func (c Config) misbehaves() bool { return c.BadConsumers != BadNone }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// fakeBroker is a Kafka broker with one topic in memory, as much as a load needs.
+// fakeBroker is a Kafka broker with topics in memory, as much as a load needs.
 type fakeBroker struct {
 	*fakeServer
 	// produceError gives the nth produce request (from 1) an error; nil: none.
@@ -21,14 +21,47 @@ type fakeBroker struct {
 
 	mu       sync.Mutex
 	grown    *sync.Cond
-	topic    string
-	logs     [][][]byte // batches by partition
-	ends     []int64
+	topics   map[string]*fakeTopic
 	produced int
 }
 
+type fakeTopic struct {
+	logs [][][]byte // batches by partition
+	ends []int64
+}
+
+// create makes a topic, with that many equal batches in every partition.
+func (b *fakeBroker) create(t testing.TB, name string, partitions, batches int) {
+	t.Helper()
+	template, err := batch.TemplateForBytes(4<<10, 100, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	made := newFakeTopic(partitions)
+	b.topics[name] = made
+	for p := range partitions {
+		for range batches {
+			made.append(int32(p), template.AppendTo(nil))
+		}
+	}
+}
+
+func newFakeTopic(partitions int) *fakeTopic {
+	return &fakeTopic{logs: make([][][]byte, partitions), ends: make([]int64, partitions)}
+}
+
+// append stores a batch, which becomes the topic's.
+func (f *fakeTopic) append(partition int32, stored []byte) {
+	h, _ := batch.ReadHeader(stored)
+	batch.AssignOffset(stored, f.ends[partition], 0)
+	f.logs[partition] = append(f.logs[partition], stored)
+	f.ends[partition] += int64(h.RecordCount)
+}
+
 func startFakeBroker(t testing.TB) *fakeBroker {
-	b := &fakeBroker{}
+	b := &fakeBroker{topics: map[string]*fakeTopic{}}
 	b.grown = sync.NewCond(&b.mu)
 	b.fakeServer = startFake(t, b.serveFrame)
 	return b
@@ -67,10 +100,9 @@ func (b *fakeBroker) answer(req kmsg.Request, resp kmsg.Response) bool {
 	case *kmsg.MetadataRequest:
 		b.metadata(req, resp.(*kmsg.MetadataResponse))
 	case *kmsg.CreateTopicsRequest:
-		b.topic = req.Topics[0].Topic
-		b.logs, b.ends = make([][][]byte, req.Topics[0].NumPartitions), make([]int64, req.Topics[0].NumPartitions)
 		created := kmsg.NewCreateTopicsResponseTopic()
-		created.Topic = b.topic
+		created.Topic = req.Topics[0].Topic
+		b.topics[created.Topic] = newFakeTopic(int(req.Topics[0].NumPartitions))
 		resp.(*kmsg.CreateTopicsResponse).Topics = append(resp.(*kmsg.CreateTopicsResponse).Topics, created)
 	case *kmsg.ListOffsetsRequest:
 		b.listOffsets(req, resp.(*kmsg.ListOffsetsResponse))
@@ -86,13 +118,14 @@ func (b *fakeBroker) answer(req kmsg.Request, resp kmsg.Response) bool {
 func (b *fakeBroker) metadata(req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse) {
 	topic := kmsg.NewMetadataResponseTopic()
 	topic.Topic = req.Topics[0].Topic
-	if b.topic != *topic.Topic {
+	if known := b.topics[*topic.Topic]; known == nil {
 		topic.ErrorCode = kerr.UnknownTopicOrPartition.Code
-	}
-	for i := range b.logs {
-		p := kmsg.NewMetadataResponseTopicPartition()
-		p.Partition = int32(i)
-		topic.Partitions = append(topic.Partitions, p)
+	} else {
+		for i := range known.logs {
+			p := kmsg.NewMetadataResponseTopicPartition()
+			p.Partition = int32(i)
+			topic.Partitions = append(topic.Partitions, p)
+		}
 	}
 	resp.Topics = append(resp.Topics, topic)
 }
@@ -103,7 +136,7 @@ func (b *fakeBroker) listOffsets(req *kmsg.ListOffsetsRequest, resp *kmsg.ListOf
 		p := kmsg.NewListOffsetsResponseTopicPartition()
 		p.Partition = asked.Partition
 		if asked.Timestamp == logEnd {
-			p.Offset = b.ends[asked.Partition]
+			p.Offset = b.topics[req.Topics[0].Topic].ends[asked.Partition]
 		} else {
 			p.Offset = 0
 		}
@@ -122,13 +155,10 @@ func (b *fakeBroker) produce(req *kmsg.ProduceRequest, resp *kmsg.ProduceRespons
 			p.ErrorCode = err.Code
 		}
 	}
-	if h, err := batch.Check(asked.Records); err != nil {
+	if _, err := batch.Check(asked.Records); err != nil {
 		p.ErrorCode = kerr.CorruptMessage.Code
 	} else if p.ErrorCode == 0 {
-		stored := append([]byte(nil), asked.Records...)
-		batch.AssignOffset(stored, b.ends[p.Partition], 0)
-		b.logs[p.Partition] = append(b.logs[p.Partition], stored)
-		b.ends[p.Partition] += int64(h.RecordCount)
+		b.topics[req.Topics[0].Topic].append(p.Partition, append([]byte(nil), asked.Records...))
 		b.grown.Broadcast()
 	}
 	topic := kmsg.NewProduceResponseTopic()
@@ -147,10 +177,11 @@ func (b *fakeBroker) fetch(req *kmsg.FetchRequest, resp *kmsg.FetchResponse) {
 	}
 	topic := kmsg.NewFetchResponseTopic()
 	topic.Topic = req.Topics[0].Topic
+	known := b.topics[topic.Topic]
 	for _, asked := range req.Topics[0].Partitions {
 		p := kmsg.NewFetchResponseTopicPartition()
-		p.Partition, p.HighWatermark = asked.Partition, b.ends[asked.Partition]
-		p.RecordBatches = b.batchAt(asked.Partition, asked.FetchOffset)
+		p.Partition, p.HighWatermark = asked.Partition, known.ends[asked.Partition]
+		p.RecordBatches = known.batchAt(asked.Partition, asked.FetchOffset)
 		topic.Partitions = append(topic.Partitions, p)
 	}
 	resp.Topics = append(resp.Topics, topic)
@@ -158,7 +189,7 @@ func (b *fakeBroker) fetch(req *kmsg.FetchRequest, resp *kmsg.FetchResponse) {
 
 func (b *fakeBroker) anything(req *kmsg.FetchRequest) bool {
 	for _, asked := range req.Topics[0].Partitions {
-		if b.ends[asked.Partition] > asked.FetchOffset {
+		if b.topics[req.Topics[0].Topic].ends[asked.Partition] > asked.FetchOffset {
 			return true
 		}
 	}
@@ -167,8 +198,8 @@ func (b *fakeBroker) anything(req *kmsg.FetchRequest) bool {
 
 // batchAt returns the batch that holds an offset and half of the next one, as
 // brokers cut responses.
-func (b *fakeBroker) batchAt(partition int32, offset int64) []byte {
-	log := b.logs[partition]
+func (f *fakeTopic) batchAt(partition int32, offset int64) []byte {
+	log := f.logs[partition]
 	for i, stored := range log {
 		if h, err := batch.ReadHeader(stored); err == nil && h.LastOffset() >= offset {
 			found := append([]byte(nil), stored...)

@@ -68,7 +68,7 @@ var rules = []rule{
 		return float64(f.clockSteps), 0, true
 	}},
 	{"lagging consumers caught up", "consumers", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
-		return float64(f.m.LaggingCaughtUp), 0, f.cfg.lags()
+		return float64(f.m.LaggingCaughtUp), 0, f.cfg.mustLag()
 	}},
 	{"acknowledged below offered requests", "%", record.Saturated, func(f *facts) (float64, float64, bool) {
 		offered := float64(f.m.OfferedRequests)

@@ -65,6 +65,9 @@ func TestOutcomes(t *testing.T) {
 		{"collection in the generator", func(f *facts) { f.m.Generator.GCCycles = 1 }, record.EnvironmentLimited, "garbage collections of the generator"},
 		{"collection in the server", func(f *facts) { f.m.Server.GCCycles = 1 }, record.EnvironmentLimited, "garbage collections of the server"},
 		{"clock step", func(f *facts) { f.clockSteps = 1 }, record.EnvironmentLimited, "wall clock steps"},
+		{"lagging consumer at the log's end", func(f *facts) {
+			f.cfg.Consumers, f.m.LaggingCaughtUp = ConsumersBoth, 1
+		}, record.EnvironmentLimited, "lagging consumers caught up"},
 		{"target keeps up with 90 %", func(f *facts) { f.acked = 9000 }, record.Saturated, "acknowledged below offered requests"},
 		{"request without answer", func(f *facts) { f.m.InFlightAtEnd = 1 }, record.Saturated, "requests never answered"},
 		{"batch that was not consumed", func(f *facts) { f.unconsumed = 1 }, record.Saturated, "batches that reached no tail consumer"},

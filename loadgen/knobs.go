@@ -44,6 +44,7 @@ var Knobs = []knob.Knob{
 	{Name: "fetch-min-bytes", Kind: knob.Bytes, Default: "1", Max: 1 << 30, Meaning: "record bytes that a fetch waits for"},
 	{Name: "fetch-max-wait", Kind: knob.Duration, Default: "500ms", Max: 3600, Meaning: "how long a fetch waits for fetch-min-bytes"},
 	{Name: "fetch-rate", Kind: knob.Float, Unit: "MB/s", Default: "0", Meaning: "cap on what lagging consumers read together, in 10⁶ bytes a second; 0: none"},
+	{Name: "lagging-wrap", Kind: knob.Bool, Default: "false", Meaning: "a lagging consumer that reaches the end of a partition begins it again and need not lag; what it reads again may be in the page cache"},
 	{Name: "bad-consumers", Kind: knob.Choice, Choices: []string{BadNone, BadDies, BadTrickle, BadStuck}, Default: BadNone, Meaning: "consumers that fetch from the lagging topic while load runs and then hang up within the answer, read a byte a second, or read nothing; in no statistics of the generator"},
 	{Name: "bad-connections", Kind: knob.Int, Unit: "connections", Default: "10", Min: 1, Max: 1e4, Meaning: "connections of the bad consumers"},
 	{Name: "echo-bytes", Kind: knob.Bytes, Default: "64", Min: correlationBytes, Max: 64 << 20, Meaning: "payload of an echo frame, without its 4-byte length"},
@@ -79,6 +80,7 @@ type Config struct {
 	LaggingConnections  int    // with ConsumersBoth
 	LaggingTopic        string // empty: Topic
 	LaggingPartitions   int    // 0: all of the topic's
+	LaggingWrap         bool   // begin a partition again at its end
 	BadConsumers        string
 	BadConnections      int
 	FetchMaxBytes       int
@@ -113,6 +115,7 @@ func ConfigFrom(v *knob.Values) (Config, error) {
 		LaggingConnections:  v.Int("lagging-connections"),
 		LaggingTopic:        v.Text("lagging-topic"),
 		LaggingPartitions:   v.Int("lagging-partitions"),
+		LaggingWrap:         v.Bool("lagging-wrap"),
 		BadConsumers:        v.Text("bad-consumers"),
 		BadConnections:      v.Int("bad-connections"),
 		FetchMaxBytes:       int(v.Bytes("fetch-max-bytes")),

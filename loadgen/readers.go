@@ -11,6 +11,7 @@ type readers struct {
 	starts []int64 // the offsets that they begin at, by partition
 	// service is the span of their fetches' ServiceTime.
 	service span
+	wraps   bool // begin a partition again at its end
 	// bytesPerSecond caps what each of them reads; 0: no cap.
 	bytesPerSecond float64
 }
@@ -45,7 +46,7 @@ func (l *load) laggingReaders() (*readers, error) {
 	if err != nil {
 		return nil, err
 	}
-	lagging := &readers{kind: "lagging", topic: l.backlog, count: count, starts: starts, service: fetchServiceTime}
+	lagging := &readers{kind: "lagging", topic: l.backlog, count: count, starts: starts, service: fetchServiceTime, wraps: l.cfg.LaggingWrap}
 	lagging.bytesPerSecond = l.cfg.FetchBytesPerSecond / float64(count)
 	if l.cfg.tails() {
 		lagging.service = laggingServiceTime

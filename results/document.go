@@ -25,7 +25,8 @@ type DocumentCell struct {
 	Metrics    []DocumentMetric       `json:"metrics"`
 }
 
-// DocumentMetric is one histogram. A percentile is null where the samples do
+// DocumentMetric is one histogram of an API of the protocol: fetches of lagging
+// consumers that have a name of their own are in the run directory only. A percentile is null where the samples do
 // not support it.
 type DocumentMetric struct {
 	Stage  string `json:"stage"`
@@ -53,6 +54,9 @@ func NewDocument(out string, cells []Cell) Document {
 func documentMetrics(bundle hdr.Bundle) []DocumentMetric {
 	metrics := []DocumentMetric{}
 	for _, key := range bundle.Keys() {
+		if key.API == record.LaggingFetch {
+			continue
+		}
 		h := bundle[key]
 		metrics = append(metrics, DocumentMetric{
 			Stage: key.Stage, API: key.API, Count: h.Count(),

@@ -73,12 +73,12 @@ func printMeasurement(w io.Writer, m *record.Measurement, asJSON bool) error {
 // summarize prints the measurement for a person.
 func summarize(w io.Writer, m *record.Measurement) error {
 	p := &printer{w: w}
-	p.line("outcome %s; %.1f requests/s, %.1f MB/s acknowledged, %.1f MB/s fetched, %d error responses",
-		m.Outcome, m.RequestsPerSec, m.AckedMBps, m.FetchedMBps, m.Errors)
-	p.line("%-22s %-10s %10s %12s %12s %12s %12s", "time", "API", "count", "p50", "p99", "p999", "max")
+	p.line("outcome %s; %.1f requests/s, %.1f MB/s acknowledged, %.1f MB/s fetched (%.1f tail, %.1f lagging), %d error responses",
+		m.Outcome, m.RequestsPerSec, m.AckedMBps, m.FetchedMBps, m.TailMBps, m.LaggingMBps, m.Errors)
+	p.line("%-22s %-12s %10s %12s %12s %12s %12s", "time", "API", "count", "p50", "p99", "p999", "max")
 	for _, k := range m.Histograms.Keys() {
 		h := m.Histograms[k]
-		p.line("%-22s %-10s %10d %12s %12s %12s %12s", k.Stage, k.API, h.Count(),
+		p.line("%-22s %-12s %10d %12s %12s %12s %12s", k.Stage, k.API, h.Count(),
 			quantile(h, 0.5), quantile(h, 0.99), quantile(h, 0.999), results.FormatDuration(float64(h.MaxNs())))
 	}
 	for _, c := range m.Checks {

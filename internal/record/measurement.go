@@ -59,7 +59,7 @@ type Measurement struct {
 	TailMBps        float64 `json:"tail_mb_s"`
 	LaggingMBps     float64 `json:"lagging_mb_s"`
 	// LaggingCaughtUp is how many lagging consumers reached the end of a partition
-	// before the window's end, and so did not lag.
+	// before the window's end, and so did not lag; with lagging-wrap that is no fault.
 	LaggingCaughtUp int `json:"lagging_caught_up"`
 	// BadAnswers is how many answers bad consumers began to get; they are in no
 	// other number.
