@@ -18,7 +18,7 @@ import (
 var (
 	serverKnobs = knob.NewTable(processKnobs, models.Knobs, broker.Knobs, storage.Knobs)
 	loadKnobs   = knob.NewTable(loadgen.Knobs)
-	allKnobs    = knob.NewTable(serverKnobs.Knobs(), loadKnobs.Knobs(), experiments.Knobs)
+	allKnobs    = knob.NewTable(serverKnobs.Knobs(), loadKnobs.Knobs(), diskKnobs.Knobs(), experiments.Knobs)
 )
 
 const (
@@ -90,6 +90,8 @@ func owner(name string) string {
 		return "serve"
 	case loadKnobs.Has(name):
 		return "load"
+	case diskKnobs.Has(name):
+		return "disk"
 	}
 	return "run"
 }

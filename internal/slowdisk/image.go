@@ -1,0 +1,161 @@
+package slowdisk
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// openStore opens the disk's blocks, and makes and formats an image that is not
+// there. A scratch image has no name: it is gone when the process is.
+func openStore(c Config) (*store, int64, error) {
+	if c.Base != "" {
+		return openOverBase(c)
+	}
+	path, scratch := c.Image, c.Image == ""
+	if scratch {
+		dir, err := os.MkdirTemp("/var/tmp", "c10klab-disk-*")
+		if err != nil {
+			return nil, 0, fmt.Errorf("make scratch image: %w", err)
+		}
+		defer os.RemoveAll(dir)
+		path = filepath.Join(dir, "image")
+	}
+	if err := makeImage(path, c.FS, c.SizeBytes); err != nil {
+		return nil, 0, err
+	}
+	if err := checkFormat(path, c.FS); err != nil {
+		return nil, 0, err
+	}
+	top, sizeBytes, err := openDirect(path, unix.O_RDWR)
+	if err != nil {
+		return nil, 0, err
+	}
+	return newStore(top), sizeBytes, nil
+}
+
+func openOverBase(c Config) (*store, int64, error) {
+	if err := checkFormat(c.Base, c.FS); err != nil {
+		return nil, 0, err
+	}
+	base, sizeBytes, err := openDirect(c.Base, unix.O_RDONLY)
+	if err != nil {
+		return nil, 0, err
+	}
+	path := c.Image
+	if path == "" {
+		path = fmt.Sprintf("%s.scratch-%d", c.Base, os.Getpid())
+	}
+	top, err := openScratch(path, sizeBytes)
+	if err != nil {
+		return nil, 0, errors.Join(err, base.close())
+	}
+	return newStore(newOverlay(base, top, sizeBytes)), sizeBytes, nil
+}
+
+// openScratch makes a sparse file and takes its name away.
+func openScratch(path string, sizeBytes int64) (*directFile, error) {
+	if err := makeSparse(path, sizeBytes); err != nil {
+		return nil, fmt.Errorf("%w (over a base the image is scratch and made new)", err)
+	}
+	top, _, err := openDirect(path, unix.O_RDWR)
+	if removed := os.Remove(path); err == nil && removed != nil {
+		return nil, errors.Join(fmt.Errorf("scratch image: %w", removed), top.close())
+	}
+	return top, err
+}
+
+func makeSparse(path string, sizeBytes int64) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("make image: %w", err)
+	}
+	err = errors.Join(f.Truncate(sizeBytes), f.Close())
+	if err != nil {
+		os.Remove(path)
+		return fmt.Errorf("make image %s of %d bytes: %w", path, sizeBytes, err)
+	}
+	return nil
+}
+
+// makeImage makes a formatted image unless there is one. It has its name only
+// once it is whole.
+func makeImage(path, fileSystem string, sizeBytes int64) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	unfinished := fmt.Sprintf("%s.unfinished-%d", path, os.Getpid())
+	if err := makeSparse(unfinished, sizeBytes); err != nil {
+		return err
+	}
+	defer os.Remove(unfinished) // not there any more if all went well
+	if err := format(unfinished, fileSystem); err != nil {
+		return err
+	}
+	if err := os.Rename(unfinished, path); err != nil {
+		return fmt.Errorf("make image: %w", err)
+	}
+	return nil
+}
+
+// format makes the file system without anything left to do in the background.
+// The block size is the device's.
+func format(path, fileSystem string) error {
+	args := []string{"mkfs.ext4", "-q", "-F", "-b", "4096", "-i", "65536", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0,nodiscard"}
+	switch fileSystem {
+	case Ext4:
+		args = append(args, "-O", "^has_journal")
+	case XFS:
+		args = []string{"mkfs.xfs", "-q", "-f", "-K", "-s", "size=4096"}
+	}
+	cmd := exec.Command(args[0], append(args[1:], path)...)
+	cmd.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("format %s: %s: %w: %s", path, args[0], err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+// checkFormat refuses an image with another file system than asked for: an ext4
+// journal would be there without a trace in the results.
+func checkFormat(path, want string) error {
+	found, err := formatOf(path)
+	if err != nil {
+		return err
+	}
+	if found != want {
+		return fmt.Errorf("image %s holds %s, disk-fs is %s", path, found, want)
+	}
+	return nil
+}
+
+// formatOf reads an image's superblock (ext4: s_magic and s_feature_compat).
+func formatOf(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("image: %w", err)
+	}
+	defer f.Close()
+	head := make([]byte, 2048)
+	if _, err := f.ReadAt(head, 0); err != nil {
+		return "", fmt.Errorf("image %s: %w", path, err)
+	}
+	ext := head[1024:]
+	const magic, hasJournal = 0xEF53, 0x4
+	switch {
+	case bytes.HasPrefix(head, []byte("XFSB")):
+		return XFS, nil
+	case binary.LittleEndian.Uint16(ext[56:]) != magic:
+		return "no known file system", nil
+	case binary.LittleEndian.Uint32(ext[92:])&hasJournal != 0:
+		return Ext4Journal, nil
+	}
+	return Ext4, nil
+}
