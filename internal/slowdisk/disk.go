@@ -152,13 +152,15 @@ func (d *Disk) serve() error {
 const attachTries = 16
 
 func (d *Disk) attach() error {
-	file, err := os.OpenFile(d.places.file(), os.O_RDWR, 0)
+	// Not os.OpenFile: it asks epoll about the file while it keeps the Go
+	// scheduler from the goroutine that would have to answer.
+	fd, err := unix.Open(d.places.file(), unix.O_RDWR|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("open the served file: %w", err)
+		return fmt.Errorf("open the served file %s: %w", d.places.file(), err)
 	}
-	defer file.Close()
+	defer unix.Close(fd)
 	for range attachTries {
-		err = d.attachFree(file)
+		err = d.attachFree(fd)
 		if !errors.Is(err, unix.EBUSY) {
 			break
 		}
@@ -167,7 +169,7 @@ func (d *Disk) attach() error {
 }
 
 // attachFree takes a loop device; what its settings were is on disk first.
-func (d *Disk) attachFree(file *os.File) error {
+func (d *Disk) attachFree(fd int) error {
 	device, err := freeLoop()
 	if err != nil {
 		return err
@@ -179,7 +181,7 @@ func (d *Disk) attachFree(file *os.File) error {
 	if err := d.saveState(); err != nil {
 		return err
 	}
-	if err := device.attach(file); err != nil {
+	if err := device.attach(fd, d.config.Name); err != nil {
 		return err
 	}
 	d.onDown(func() error {

@@ -40,19 +40,19 @@ func freeLoop() (loopDevice, error) {
 	return loopDevice(fmt.Sprintf("loop%d", n)), nil
 }
 
-// attach puts the file behind the device with direct I/O. unix.EBUSY means that
+// attach puts the open file fd behind the device with direct I/O. unix.EBUSY means that
 // another process took the device first.
-func (d loopDevice) attach(file *os.File) error {
+func (d loopDevice) attach(fd int, name string) error {
 	device, err := os.OpenFile(d.path(), os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("attach loop device: %w", err)
 	}
 	defer device.Close()
-	config := unix.LoopConfig{Fd: uint32(file.Fd()), Size: blockBytes}
+	config := unix.LoopConfig{Fd: uint32(fd), Size: blockBytes}
 	config.Info.Flags = unix.LO_FLAGS_DIRECT_IO
-	copy(config.Info.File_name[:len(config.Info.File_name)-1], file.Name())
+	copy(config.Info.File_name[:len(config.Info.File_name)-1], name)
 	if err := unix.IoctlLoopConfigure(int(device.Fd()), &config); err != nil {
-		return fmt.Errorf("attach %s to %s: LOOP_CONFIGURE: %w", d, file.Name(), err)
+		return fmt.Errorf("attach %s to disk %s: LOOP_CONFIGURE: %w", d, name, err)
 	}
 	info, err := unix.IoctlLoopGetStatus64(int(device.Fd()))
 	if err == nil && info.Flags&unix.LO_FLAGS_DIRECT_IO == 0 {
