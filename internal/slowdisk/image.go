@@ -115,12 +115,28 @@ func format(path, fileSystem string) error {
 	case XFS:
 		args = []string{"mkfs.xfs", "-q", "-f", "-K", "-s", "size=4096"}
 	}
-	cmd := exec.Command(args[0], append(args[1:], path)...)
-	cmd.Env = append(os.Environ(), "PATH="+os.Getenv("PATH")+":/usr/sbin:/sbin")
-	if out, err := cmd.CombinedOutput(); err != nil {
+	program, err := FindProgram(args[0])
+	if err != nil {
+		return fmt.Errorf("format %s: %w", path, err)
+	}
+	if out, err := exec.Command(program, append(args[1:], path)...).CombinedOutput(); err != nil {
 		return fmt.Errorf("format %s: %s: %w: %s", path, args[0], err, bytes.TrimSpace(out))
 	}
 	return nil
+}
+
+// FindProgram looks for a program in PATH, then where administrators' are.
+func FindProgram(name string) (string, error) {
+	path, err := exec.LookPath(name)
+	for _, dir := range []string{"/usr/sbin", "/sbin"} {
+		if err == nil {
+			break
+		}
+		if at, sbinErr := exec.LookPath(filepath.Join(dir, name)); sbinErr == nil {
+			return at, nil
+		}
+	}
+	return path, err
 }
 
 // checkFormat refuses an image with another file system than asked for: an ext4

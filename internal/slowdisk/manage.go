@@ -25,26 +25,44 @@ func Down(stateDir, name string) error {
 	} else if err != nil {
 		return err
 	}
-	if s.Process.alive() && responds(s.Process, p) {
-		if err := s.Process.signal(unix.SIGTERM); err != nil {
-			return err
-		}
-		if err := s.Process.awaitEnd(downWithin); err != nil {
-			return fmt.Errorf("disk %s: %w", name, err)
-		}
+	if !s.Process.alive() || !responds(s.Process, p) {
+		return cleanOne(stateDir, name)
 	}
-	return Clean(stateDir)
+	if err := s.Process.signal(unix.SIGTERM); err != nil {
+		return err
+	}
+	if err := s.Process.awaitEnd(downWithin); err != nil {
+		return fmt.Errorf("disk %s: %w", name, err)
+	}
+	return cleanOne(stateDir, name)
+}
+
+// cleanOne removes what the disk has left, which is nothing if all went well.
+func cleanOne(stateDir, name string) error {
+	unlock, err := lockDir(stateDir, "lock")
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	p := placesOf(stateDir, name)
+	var s diskState
+	if err := readJSON(p.state(), &s); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return errors.Join(clean(p, s), machineLimits().prune())
 }
 
 // DownAll takes down every disk under the state directory and cleans up.
 func DownAll(stateDir string) error {
-	all, err := List(stateDir)
+	all, err := names(stateDir)
 	if err != nil {
 		return err
 	}
 	var errs []error
-	for _, d := range all {
-		errs = append(errs, Down(stateDir, d.Name))
+	for _, name := range all {
+		if _, err := os.Stat(placesOf(stateDir, name).state()); err == nil {
+			errs = append(errs, Down(stateDir, name))
+		}
 	}
 	return errors.Join(append(errs, Clean(stateDir))...)
 }
