@@ -14,9 +14,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// diskKnobs are what an emulated disk obeys.
-var diskKnobs = knob.NewTable(slowdisk.Knobs)
-
 func newDiskCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "disk up|down|status",

@@ -6,6 +6,7 @@ import (
 	"c10klab/experiments"
 	"c10klab/internal/broker"
 	"c10klab/internal/knob"
+	"c10klab/internal/slowdisk"
 	"c10klab/loadgen"
 	"c10klab/models"
 	"c10klab/storage"
@@ -18,7 +19,8 @@ import (
 var (
 	serverKnobs = knob.NewTable(processKnobs, models.Knobs, broker.Knobs, storage.Knobs)
 	loadKnobs   = knob.NewTable(loadgen.Knobs)
-	allKnobs    = knob.NewTable(serverKnobs.Knobs(), loadKnobs.Knobs(), diskKnobs.Knobs(), experiments.Knobs)
+	diskKnobs   = knob.NewTable(slowdisk.Knobs)
+	allKnobs    = knob.NewTable(serverKnobs.Knobs(), loadKnobs.Knobs(), experiments.Knobs)
 )
 
 const (
@@ -90,8 +92,6 @@ func owner(name string) string {
 		return "serve"
 	case loadKnobs.Has(name):
 		return "load"
-	case diskKnobs.Has(name):
-		return "disk"
 	}
 	return "run"
 }

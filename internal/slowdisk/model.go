@@ -21,11 +21,10 @@ type Model struct {
 	Seek                time.Duration // mean over pairs of random places; 0: no moving head
 	Latency             time.Duration // of every request, before its transfer
 	Channels            int           // requests whose access times may overlap; a head needs 1
-	// Slack is how long before its arrival a request may start if the disk was
-	// free. It makes up for the time between an answer and the next request,
-	// which the server and the kernel take and no disk would, and it bounds what
-	// is caught up when the image was slower than the model. An answer later
-	// than planned by more than Slack counts as late.
+	// Slack is how late after the disk was free a request may arrive and still
+	// start when it was free. It makes up for the time between an answer and the
+	// next request, which the server and the kernel take and no disk would. An
+	// answer later than planned by more than Slack counts as late.
 	Slack time.Duration
 }
 
@@ -33,7 +32,7 @@ type Model struct {
 // middle tracks. SSDSATA: what the SATA link leaves of a flash disk.
 var models = map[string]Model{
 	HDD:     {Name: HDD, ReadMBps: 125, WriteMBps: 125, Seek: 8 * time.Millisecond, Channels: 1, Slack: 500 * time.Microsecond},
-	SSDSATA: {Name: SSDSATA, ReadMBps: 500, WriteMBps: 450, Latency: 80 * time.Microsecond, Channels: 8, Slack: 200 * time.Microsecond},
+	SSDSATA: {Name: SSDSATA, ReadMBps: 500, WriteMBps: 450, Latency: 80 * time.Microsecond, Channels: 8, Slack: 500 * time.Microsecond},
 	NoDelay: {Name: NoDelay, Channels: 8},
 }
 
@@ -73,7 +72,10 @@ func (t *Timeline) Plan(arrivalNs int64, r Request) (startNs, finishNs int64) {
 			channel = i
 		}
 	}
-	startNs = max(t.freeNs[channel], arrivalNs-int64(t.model.Slack))
+	startNs = t.freeNs[channel]
+	if arrivalNs-startNs > int64(t.model.Slack) {
+		startNs = arrivalNs
+	}
 	accessNs := startNs + int64(t.seek(r.OffsetBytes)+t.model.Latency)
 	finishNs = max(accessNs, t.busNs) + int64(t.transfer(r))
 	t.freeNs[channel], t.busNs = finishNs, finishNs
