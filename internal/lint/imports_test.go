@@ -28,7 +28,7 @@ var allowed = map[string][]string{
 	"internal/kafka":    {"internal/batch"},
 	"internal/record":   {"internal/hdr", "internal/osthread"},
 	"internal/stage":    {"internal/hdr", "internal/clock", "internal/knob"},
-	"internal/speed":    {"internal/need", "internal/record", "internal/hdr", "internal/clock"},
+	"internal/speed":    {"internal/need", "internal/record", "internal/hdr", "internal/clock", "internal/slowdisk"},
 	"internal/slowdisk": {"internal/knob", "internal/clock", "internal/record", "internal/hdr", "internal/need"},
 	"storage":           {"internal/batch", "internal/knob"},
 	"models":            {"internal/stage", "internal/osthread", "internal/poll", "internal/knob", "internal/clock", "internal/need", "internal/hdr"},

@@ -122,7 +122,7 @@ func modelFrom(v *knob.Values) (Model, error) {
 				return Model{}, fmt.Errorf("knob %s=%s needs disk-model=custom; disk-model is %s", k.Name, v.Text(k.Name), name)
 			}
 		}
-		return models[name], nil
+		return ModelNamed(name)
 	}
 	m := Model{
 		Name: Custom, ReadMBps: v.Float("disk-bandwidth"), WriteMBps: v.Float("disk-write-bandwidth"),

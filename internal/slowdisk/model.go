@@ -1,6 +1,7 @@
 package slowdisk
 
 import (
+	"fmt"
 	"math"
 	"time"
 )
@@ -21,10 +22,10 @@ type Model struct {
 	Seek                time.Duration // mean over pairs of random places; 0: no moving head
 	Latency             time.Duration // of every request, before its transfer
 	Channels            int           // requests whose access times may overlap; a head needs 1
-	// Slack is how late after the disk was free a request may arrive and still
-	// start when it was free. It makes up for the time between an answer and the
-	// next request, which the server and the kernel take and no disk would. An
-	// answer later than planned by more than Slack counts as late.
+	// Slack is how long after an answer a request may arrive and still start when
+	// the disk was free. It makes up for the time between an answer and the next
+	// request, which the server and the kernel take and no disk would. An answer
+	// later than planned by more than Slack counts as late.
 	Slack time.Duration
 }
 
@@ -34,6 +35,15 @@ var models = map[string]Model{
 	HDD:     {Name: HDD, ReadMBps: 125, WriteMBps: 125, Seek: 8 * time.Millisecond, Channels: 1, Slack: 500 * time.Microsecond},
 	SSDSATA: {Name: SSDSATA, ReadMBps: 500, WriteMBps: 450, Latency: 80 * time.Microsecond, Channels: 8, Slack: 500 * time.Microsecond},
 	NoDelay: {Name: NoDelay, Channels: 8},
+}
+
+// ModelNamed returns the model of a name other than Custom.
+func ModelNamed(name string) (Model, error) {
+	m, found := models[name]
+	if !found {
+		return Model{}, fmt.Errorf("no disk model is named %q", name)
+	}
+	return m, nil
 }
 
 // Delays reports whether the model delays at all.
@@ -51,42 +61,74 @@ type Request struct {
 type Timeline struct {
 	model     Model
 	sizeBytes int64
-	headBytes int64   // where the last request ended
-	freeNs    []int64 // by channel
-	busNs     int64   // when the bus is free
+	headBytes int64 // where the last request ended
+	channels  []channel
+	busNs     int64 // when the bus is free
 }
+
+// channel is one request's place in the disk.
+type channel struct {
+	freeNs     int64 // by the model's clock
+	answeredNs int64 // when its last request was answered
+}
+
+// Plan is when a request takes place, and on which channel.
+type Plan struct {
+	Channel           int
+	StartNs, FinishNs int64
+}
+
+// maxCatchUp bounds what is made up for after the image or the machine was
+// slower than the model.
+const maxCatchUp = 50 * time.Millisecond
 
 // NewTimeline returns an idle disk of sizeBytes with its head at the start.
 func NewTimeline(m Model, sizeBytes int64) *Timeline {
-	return &Timeline{model: m, sizeBytes: sizeBytes, freeNs: make([]int64, max(m.Channels, 1))}
+	return &Timeline{model: m, sizeBytes: sizeBytes, channels: make([]channel, max(m.Channels, 1))}
 }
 
-// Plan returns when a request that arrives at arrivalNs starts and finishes.
-func (t *Timeline) Plan(arrivalNs int64, r Request) (startNs, finishNs int64) {
+// Plan plans a request that arrives at arrivalNs.
+func (t *Timeline) Plan(arrivalNs int64, r Request) Plan {
 	if !t.model.Delays() {
-		return arrivalNs, arrivalNs
+		return Plan{0, arrivalNs, arrivalNs}
 	}
-	channel := 0
-	for i, free := range t.freeNs {
-		if free < t.freeNs[channel] {
-			channel = i
+	p := Plan{Channel: t.choose(arrivalNs)}
+	c := &t.channels[p.Channel]
+	p.StartNs = arrivalNs
+	if arrivalNs-max(c.freeNs, c.answeredNs) <= int64(t.model.Slack) {
+		p.StartNs = max(c.freeNs, arrivalNs-int64(maxCatchUp))
+	}
+	accessNs := p.StartNs + int64(t.seek(r.OffsetBytes)+t.model.Latency)
+	p.FinishNs = max(accessNs, t.busNs) + int64(t.transfer(r))
+	c.freeNs, t.busNs = p.FinishNs, p.FinishNs
+	t.headBytes = r.OffsetBytes + int64(r.Bytes)
+	return p
+}
+
+// choose returns the channel that was last to become free, so that requests one
+// after the other share one; or the next to become free.
+func (t *Timeline) choose(arrivalNs int64) int {
+	best := 0
+	for i, c := range t.channels {
+		b := t.channels[best].freeNs
+		switch {
+		case b > arrivalNs && c.freeNs < b, b <= arrivalNs && c.freeNs <= arrivalNs && c.freeNs > b:
+			best = i
 		}
 	}
-	startNs = t.freeNs[channel]
-	if arrivalNs-startNs > int64(t.model.Slack) {
-		startNs = arrivalNs
-	}
-	accessNs := startNs + int64(t.seek(r.OffsetBytes)+t.model.Latency)
-	finishNs = max(accessNs, t.busNs) + int64(t.transfer(r))
-	t.freeNs[channel], t.busNs = finishNs, finishNs
-	t.headBytes = r.OffsetBytes + int64(r.Bytes)
-	return startNs, finishNs
+	return best
+}
+
+// Answered says when a planned request was answered.
+func (t *Timeline) Answered(p Plan, atNs int64) {
+	c := &t.channels[p.Channel]
+	c.answeredNs = max(c.answeredNs, atNs)
 }
 
 // Stall keeps the disk from starting anything before untilNs.
 func (t *Timeline) Stall(untilNs int64) {
-	for i := range t.freeNs {
-		t.freeNs[i] = max(t.freeNs[i], untilNs)
+	for i := range t.channels {
+		t.channels[i].freeNs = max(t.channels[i].freeNs, untilNs)
 	}
 }
 

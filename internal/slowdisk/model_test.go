@@ -12,11 +12,11 @@ const gib = 1 << 30
 func plan(m Model, sizeBytes int64, trace []Request) time.Duration {
 	t := NewTimeline(m, sizeBytes)
 	t.model.Slack = 0
-	var finishNs int64
+	var last Plan
 	for _, r := range trace {
-		_, finishNs = t.Plan(0, r)
+		last = t.Plan(0, r)
 	}
-	return time.Duration(finishNs)
+	return time.Duration(last.FinishNs)
 }
 
 func TestModelsTakeTheirTime(t *testing.T) {
@@ -67,25 +67,40 @@ func TestMeanSeekIsTheModels(t *testing.T) {
 }
 
 func TestRequestStartsWhenTheOneBeforeFinishes(t *testing.T) {
-	timeline := NewTimeline(models[HDD], gib)
-	block := Request{Bytes: 125_000} // 1 ms
-	timeline.Plan(1e9, block)
-	timeline.Plan(1e9, block) // the head goes back, so its finish is the reference
-	busyUntil := timeline.freeNs[0]
-	next := Request{OffsetBytes: timeline.headBytes, Bytes: 125_000}
+	const arrivedNs, slackNs, blockNs = int64(time.Hour), int64(500 * time.Microsecond), int64(time.Millisecond)
 	for _, c := range []struct {
-		name              string
-		afterNs, startsNs int64
+		name                          string
+		answeredNs, afterNs, startsNs int64 // after the first's planned finish
 	}{
-		{"arrives before", -1e6, 0},
-		{"arrives within the slack", int64(models[HDD].Slack) / 2, 0},
-		{"arrives later", 10e6, 10e6},
+		{"arrives before the answer", 0, -blockNs / 2, 0},
+		{"arrives within the slack", 0, slackNs, 0},
+		{"arrives later", 0, 2 * slackNs, 2 * slackNs},
+		{"arrives soon after a late answer", 4 * blockNs, 4*blockNs + slackNs, 0},
+		{"arrives long after a late answer", 4 * blockNs, 5 * blockNs, 5 * blockNs},
+		{"has more to catch up than is allowed", 100 * blockNs, 100 * blockNs, 50 * blockNs},
 	} {
-		fresh := *timeline
-		fresh.freeNs = []int64{busyUntil}
-		start, finish := fresh.Plan(busyUntil+c.afterNs, next)
-		if start-busyUntil != c.startsNs || finish-start != 1e6 {
-			t.Errorf("%s: starts %d ns after the one before and takes %d ns", c.name, start-busyUntil, finish-start)
+		timeline := NewTimeline(models[HDD], gib)
+		first := timeline.Plan(arrivedNs, Request{Bytes: 125_000})
+		timeline.Answered(first, first.FinishNs+c.answeredNs)
+		second := timeline.Plan(first.FinishNs+c.afterNs, Request{OffsetBytes: 125_000, Bytes: 125_000})
+		if first.StartNs != arrivedNs || second.StartNs-first.FinishNs != c.startsNs || second.FinishNs-second.StartNs != blockNs {
+			t.Errorf("%s: starts %d ns after the one before, want %d, and takes %d ns",
+				c.name, second.StartNs-first.FinishNs, c.startsNs, second.FinishNs-second.StartNs)
 		}
+	}
+}
+
+func TestRequestsOneAfterTheOtherShareAChannel(t *testing.T) {
+	timeline := NewTimeline(models[SSDSATA], gib)
+	block := Request{Bytes: 5000}
+	first := timeline.Plan(1e9, block)
+	timeline.Answered(first, first.FinishNs)
+	second := timeline.Plan(first.FinishNs+100, block)
+	third := timeline.Plan(first.FinishNs+200, block)
+	if second.Channel != first.Channel || second.StartNs != first.FinishNs {
+		t.Errorf("the second starts %d ns after the first, on channel %d after %d", second.StartNs-first.FinishNs, second.Channel, first.Channel)
+	}
+	if third.Channel == second.Channel || third.StartNs != first.FinishNs+200 {
+		t.Errorf("the third, which arrives during the second, is on channel %d and starts %d ns after the first", third.Channel, third.StartNs-first.FinishNs)
 	}
 }

@@ -35,24 +35,23 @@ func (p *pacer) setSize(sizeBytes int64) {
 
 // do carries out a request and returns when the disk would.
 func (p *pacer) do(r Request, access func() error) error {
-	finishNs := p.arrive(r)
+	plan, delayed := p.arrive(r)
 	err := access()
-	p.wait(finishNs)
-	p.answered(r, finishNs, err)
+	p.wait(plan.FinishNs)
+	p.answered(r, plan, delayed, err)
 	return err
 }
 
-// arrive plans a request; without delay it is due at once.
-func (p *pacer) arrive(r Request) (finishNs int64) {
+// arrive plans a request; one that is not delayed is due at once.
+func (p *pacer) arrive(r Request) (plan Plan, delayed bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	arrivalNs := p.now()
 	if !p.on {
-		return 0
+		return Plan{}, false
 	}
-	startNs, finishNs := p.timeline.Plan(arrivalNs, r)
-	p.counts.ModelBusyNs += finishNs - startNs
-	return finishNs
+	plan = p.timeline.Plan(p.now(), r)
+	p.counts.ModelBusyNs += plan.FinishNs - plan.StartNs
+	return plan, true
 }
 
 // nap is the longest sleep between two looks at what the control socket said.
@@ -76,7 +75,7 @@ func (p *pacer) wait(finishNs int64) {
 	}
 }
 
-func (p *pacer) answered(r Request, finishNs int64, err error) {
+func (p *pacer) answered(r Request, plan Plan, delayed bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	c := &p.counts
@@ -90,11 +89,13 @@ func (p *pacer) answered(r Request, finishNs int64, err error) {
 	if err != nil {
 		c.Errors++
 	}
-	if finishNs == 0 || !p.on {
+	if !delayed || !p.on {
 		return
 	}
+	nowNs := p.now()
+	p.timeline.Answered(plan, nowNs)
 	c.Delayed++
-	lateNs := p.now() - max(finishNs, p.stallNs)
+	lateNs := nowNs - max(plan.FinishNs, p.stallNs)
 	if lateNs > int64(p.timeline.model.Slack) {
 		c.Late++
 		c.LateTotalNs += lateNs
