@@ -61,6 +61,41 @@ func TestHungDiskIsCleanedAndItsUsersGetErrors(t *testing.T) {
 	p.nothingLeft(t)
 }
 
+func TestDiskGoesDownUnderItsUsers(t *testing.T) {
+	p := newDiskPlace(t)
+	before := settingsOfAllLoops()
+	running, ready := p.up(t, "--no-delay")
+	const size = 4 << 20
+	if err := writeSynced(p.file("f"), make([]byte, size)); err != nil {
+		t.Fatal(err)
+	}
+	user, err := os.Open(p.file("f"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer user.Close()
+	sendSignal(t, ready.PID, syscall.SIGTERM)
+	if status := running.wait(t); status != exitFailed || !strings.Contains(running.stderr.String(), "unmounted under its users") {
+		t.Errorf("ended with %d: %s", status, running.stderr.String())
+	}
+	if err := unix.Fadvise(int(user.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := user.ReadAt(make([]byte, size), 0); err == nil {
+		t.Error("a file of a disk that is gone was read")
+	}
+	if err := user.Close(); err != nil {
+		t.Error(err)
+	}
+	eventually(t, "the kernel frees the loop device", func() bool {
+		_, err := os.Stat(filepath.Join("/sys/block", filepath.Base(ready.Device), "loop"))
+		return err != nil
+	})
+	if was, known := before[ready.Device]; known && queueSettings(ready.Device) != was {
+		t.Errorf("settings of %s are\n%swant\n%s", ready.Device, queueSettings(ready.Device), was)
+	}
+}
+
 func TestFullHostIsAnErrorForTheDisksUsers(t *testing.T) {
 	p := newDiskPlace(t)
 	host := filepath.Join(p.dir, "host")

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -101,16 +102,26 @@ func clean(p places, s diskState) error {
 	if slices.ContainsFunc(mounts, func(m mountPoint) bool { return strings.HasPrefix(m.path, p.dir+"/") }) {
 		errs = append(errs, unmount(p.fuse()))
 	}
-	return errors.Join(append(errs, restoreIfFree(s), p.remove())...)
+	if s.Temporary != "" {
+		if err := os.Remove(s.Temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(append(errs, s.restore(devices), p.remove())...)
 }
 
-// restoreIfFree puts a loop device's settings back, unless another has taken it.
-func restoreIfFree(s diskState) error {
+// restore puts the loop device's settings back, unless another has taken it.
+// ours are the devices that were this disk's until now.
+func (s diskState) restore(ours []loopDevice) error {
 	if s.Device == "" {
 		return nil
 	}
-	if backing, err := s.Device.backing(); err != nil || backing != "" {
+	backing, err := s.Device.backing()
+	if err != nil {
 		return err
+	}
+	if backing != "" && !slices.Contains(ours, s.Device) {
+		return nil
 	}
 	return restore(s.Settings)
 }

@@ -121,11 +121,12 @@ func (d *Disk) saveState() error { return writeJSON(d.places.state(), d.state) }
 
 // serve opens the image and serves it as a file.
 func (d *Disk) serve() error {
-	blocks, sizeBytes, err := openStore(d.config)
+	blocks, sizeBytes, err := openStore(d.config, d.noteTemporary)
 	if err != nil {
 		return err
 	}
 	d.onDown(func() error { return errors.Join(blocks.sync(), blocks.close()) })
+	d.state.Temporary = "" // saved with the loop device's name
 	d.mu.Lock()
 	d.sizeBytes = sizeBytes
 	d.mu.Unlock()
@@ -146,6 +147,12 @@ func (d *Disk) serve() error {
 		return err
 	})
 	return nil
+}
+
+// noteTemporary has a file removed if this process is killed while it has a name.
+func (d *Disk) noteTemporary(path string) error {
+	d.state.Temporary = path
+	return d.saveState()
 }
 
 // attachTries bounds the races for a free loop device with other processes.
@@ -184,13 +191,7 @@ func (d *Disk) attachFree(fd int) error {
 	if err := device.attach(fd, d.config.Name); err != nil {
 		return err
 	}
-	d.onDown(func() error {
-		err := device.detach()
-		if err == nil {
-			err = restore(d.state.Settings)
-		}
-		return err
-	})
+	d.onDown(func() error { return errors.Join(device.detach(), restore(d.state.Settings)) })
 	return nil
 }
 

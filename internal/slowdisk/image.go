@@ -13,35 +13,41 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// noter is told of a file before it is made that should not stay.
+type noter func(path string) error
+
 // openStore opens the disk's blocks, and makes and formats an image that is not
-// there. A scratch image has no name: it is gone when the process is.
-func openStore(c Config) (*store, int64, error) {
+// there. A scratch image has no name once it is open: it is gone when the
+// process is.
+func openStore(c Config, note noter) (*store, int64, error) {
 	if c.Base != "" {
-		return openOverBase(c)
+		return openOverBase(c, note)
 	}
-	path, scratch := c.Image, c.Image == ""
+	scratch := c.Image == ""
+	path := c.Image
 	if scratch {
-		dir, err := os.MkdirTemp("/var/tmp", "c10klab-disk-*")
-		if err != nil {
-			return nil, 0, fmt.Errorf("make scratch image: %w", err)
-		}
-		defer os.RemoveAll(dir)
-		path = filepath.Join(dir, "image")
+		path = fmt.Sprintf("/var/tmp/c10klab-%s-%d", c.Name, os.Getpid())
 	}
-	if err := makeImage(path, c.FS, c.SizeBytes); err != nil {
+	if err := makeImage(path, c.FS, c.SizeBytes, note); err != nil {
 		return nil, 0, err
+	}
+	if scratch {
+		if err := note(path); err != nil {
+			return nil, 0, err
+		}
+		defer os.Remove(path)
 	}
 	if err := checkFormat(path, c.FS); err != nil {
 		return nil, 0, err
 	}
-	top, sizeBytes, err := openDirect(path, unix.O_RDWR)
+	image, sizeBytes, err := openDirect(path, unix.O_RDWR)
 	if err != nil {
 		return nil, 0, err
 	}
-	return newStore(top), sizeBytes, nil
+	return newStore(image), sizeBytes, nil
 }
 
-func openOverBase(c Config) (*store, int64, error) {
+func openOverBase(c Config, note noter) (*store, int64, error) {
 	if err := checkFormat(c.Base, c.FS); err != nil {
 		return nil, 0, err
 	}
@@ -53,7 +59,7 @@ func openOverBase(c Config) (*store, int64, error) {
 	if path == "" {
 		path = fmt.Sprintf("%s.scratch-%d", c.Base, os.Getpid())
 	}
-	top, err := openScratch(path, sizeBytes)
+	top, err := openScratch(path, sizeBytes, note)
 	if err != nil {
 		return nil, 0, errors.Join(err, base.close())
 	}
@@ -61,9 +67,15 @@ func openOverBase(c Config) (*store, int64, error) {
 }
 
 // openScratch makes a sparse file and takes its name away.
-func openScratch(path string, sizeBytes int64) (*directFile, error) {
+func openScratch(path string, sizeBytes int64, note noter) (*directFile, error) {
+	if _, err := os.Lstat(path); err == nil {
+		return nil, fmt.Errorf("image %s exists; over a base the image is scratch and made new", path)
+	}
+	if err := note(path); err != nil {
+		return nil, err
+	}
 	if err := makeSparse(path, sizeBytes); err != nil {
-		return nil, fmt.Errorf("%w (over a base the image is scratch and made new)", err)
+		return nil, err
 	}
 	top, _, err := openDirect(path, unix.O_RDWR)
 	if removed := os.Remove(path); err == nil && removed != nil {
@@ -87,11 +99,14 @@ func makeSparse(path string, sizeBytes int64) error {
 
 // makeImage makes a formatted image unless there is one. It has its name only
 // once it is whole.
-func makeImage(path, fileSystem string, sizeBytes int64) error {
+func makeImage(path, fileSystem string, sizeBytes int64, note noter) error {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	unfinished := fmt.Sprintf("%s.unfinished-%d", path, os.Getpid())
+	if err := note(unfinished); err != nil {
+		return err
+	}
 	if err := makeSparse(unfinished, sizeBytes); err != nil {
 		return err
 	}

@@ -73,7 +73,7 @@ func clearLoop(device *os.File) error {
 }
 
 // detachWithin bounds the wait for the last user of a device to close it.
-const detachWithin = 5 * time.Second
+const detachWithin = 2 * time.Second
 
 // detach frees the device. One that somebody holds open is freed by the kernel
 // when it is closed, which detach waits for only so long.

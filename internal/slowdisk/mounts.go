@@ -47,7 +47,7 @@ var mountEscapes = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", 
 func unescape(path string) string { return mountEscapes.Replace(path) }
 
 // unmountWithin bounds the wait for the last user of a file system to leave it.
-const unmountWithin = 5 * time.Second
+const unmountWithin = 3 * time.Second
 
 // unmount unmounts path. If it stays in use it is taken out of the tree, so that
 // no new user comes, and the error says so.

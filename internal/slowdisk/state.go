@@ -22,6 +22,8 @@ type diskState struct {
 	Mount    string     `json:"mount"`
 	Device   loopDevice `json:"device,omitempty"`
 	Settings []setting  `json:"settings,omitempty"` // of Device, as they were
+	// Temporary is a file that has its name only for a moment, if all goes well.
+	Temporary string `json:"temporary,omitempty"`
 }
 
 // places are the paths of a disk under the state directory.

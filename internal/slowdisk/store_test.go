@@ -32,7 +32,7 @@ func openOverlay(t *testing.T, basePath string) *store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	top, err := openScratch(basePath+".scratch", sizeBytes)
+	top, err := openScratch(basePath+".scratch", sizeBytes, func(string) error { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
