@@ -39,6 +39,7 @@ func bindState(cmd *cobra.Command, dir *string) {
 func newDiskUpCommand() *cobra.Command {
 	var config slowdisk.Config
 	var foreground bool
+	var cpus string
 	cmd := &cobra.Command{
 		Use:   "up --mount DIR",
 		Short: "Bring an emulated disk up and mount it",
@@ -56,6 +57,7 @@ POST /stall?for=2s.`,
 	flags.StringVar(&config.Base, "base", "", "image to start from, which is never written: what changes goes to --image, which is scratch then")
 	flags.BoolVar(&foreground, "foreground", false, "serve until SIGINT or SIGTERM, then take the disk down")
 	flags.BoolVar(&config.DelayOff, "no-delay", false, "start without the model's delay")
+	flags.StringVar(&cpus, "cpus", "", "CPUs that its process may run on, such as 0,2-3; empty: all")
 	bindState(cmd, &config.StateDir)
 	knobs := bindKnobs(cmd, diskKnobs)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -71,6 +73,9 @@ POST /stall?for=2s.`,
 		full.Image, full.Base, full.DelayOff = config.Image, config.Base, config.DelayOff
 		if err := full.Check(); err != nil {
 			return usageError(err)
+		}
+		if err := pinTo("--cpus", cpus); err != nil {
+			return err
 		}
 		if err := slowdisk.Usable(); err != nil {
 			return err

@@ -155,6 +155,7 @@ func TestBadDiskFlagsAreTheUsersError(t *testing.T) {
 	for want, args := range map[string][]string{
 		"--mount DIR":                  {"up"},
 		`"a/b"`:                        {"up", "--mount", "/mnt", "--name", "a/b"},
+		`"x-y"`:                        {"up", "--mount", "/mnt", "--cpus", "x-y"},
 		"did you mean hdd?":            {"up", "--mount", "/mnt", "--disk-model", "hd"},
 		"needs disk-model=custom":      {"up", "--mount", "/mnt", "--disk-bandwidth", "3"},
 		"exclude each other":           {"down", "--all", "--name", "x"},

@@ -28,6 +28,7 @@ func newDiskPlace(t *testing.T) diskPlace {
 	need.Root(t)
 	need.Device(t, "/dev/fuse")
 	need.Device(t, "/dev/loop-control")
+	need.Program(t, "mkfs.ext4", "e2fsprogs")
 	// A control socket's path is short; the test's own directory may not be.
 	dir, err := os.MkdirTemp("/var/tmp", "disk")
 	if err != nil {

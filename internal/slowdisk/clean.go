@@ -60,7 +60,7 @@ func cleanLocked(stateDir string) error {
 func responds(id processID, p places) bool {
 	client := NewClient(p.control())
 	for deadline := time.Now().Add(answerWithin); time.Now().Before(deadline); {
-		if _, err := client.status(time.Second); err == nil {
+		if client.alive(time.Second) {
 			return true
 		}
 		if id.stopped() || !id.alive() {
@@ -96,6 +96,7 @@ func clean(p places, s diskState) error {
 			errs = append(errs, unmount(m.path))
 		}
 	}
+	errs = append(errs, s.restore(devices)) // before another gets the device
 	for _, d := range devices {
 		errs = append(errs, d.detach())
 	}
@@ -107,11 +108,11 @@ func clean(p places, s diskState) error {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(append(errs, s.restore(devices), p.remove())...)
+	return errors.Join(append(errs, p.remove())...)
 }
 
 // restore puts the loop device's settings back, unless another has taken it.
-// ours are the devices that were this disk's until now.
+// ours are the devices that are still this disk's.
 func (s diskState) restore(ours []loopDevice) error {
 	if s.Device == "" {
 		return nil

@@ -48,14 +48,18 @@ func (c *Client) Stall(d time.Duration) error {
 func (c *Client) Mark() error { return c.post(record.MarkPath, nil) }
 
 // Status returns the disk's state and what it did since the mark.
-func (c *Client) Status() (record.DiskStatus, error) { return c.status(askWithin) }
-
-func (c *Client) status(limit time.Duration) (s record.DiskStatus, err error) {
-	text, err := c.ask(limit, http.MethodGet, record.DiskStatusPath, nil)
+func (c *Client) Status() (s record.DiskStatus, err error) {
+	text, err := c.ask(askWithin, http.MethodGet, record.DiskStatusPath, nil)
 	if err != nil {
 		return s, err
 	}
 	return s, json.Unmarshal(text, &s)
+}
+
+// alive reports whether the disk answers within the limit.
+func (c *Client) alive(limit time.Duration) bool {
+	_, err := c.ask(limit, http.MethodGet, alivePath, nil)
+	return err == nil
 }
 
 func (c *Client) post(path string, values url.Values) error {

@@ -20,6 +20,9 @@ type mark struct{ atNs, cpuNs int64 }
 // maxStall bounds a stall: longer than any that a kernel waits out silently.
 const maxStall = 5 * time.Minute
 
+// alivePath answers GET with nothing, as soon as the process can.
+const alivePath = "/alive"
+
 // listen answers the control socket.
 func (d *Disk) listen() (stop func() error, err error) {
 	listener, err := net.Listen("unix", d.places.control())
@@ -43,6 +46,7 @@ func (d *Disk) handler() http.Handler {
 		// A client that has gone away needs no answer.
 		_ = json.NewEncoder(w).Encode(d.Status())
 	})
+	mux.HandleFunc("GET "+alivePath, func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("POST "+record.MarkPath, func(http.ResponseWriter, *http.Request) { d.Mark() })
 	mux.HandleFunc("POST "+record.DiskDelayPath, func(w http.ResponseWriter, r *http.Request) {
 		on, err := strconv.ParseBool(r.FormValue("on"))

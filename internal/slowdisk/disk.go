@@ -191,7 +191,8 @@ func (d *Disk) attachFree(fd int) error {
 	if err := device.attach(fd, d.config.Name); err != nil {
 		return err
 	}
-	d.onDown(func() error { return errors.Join(device.detach(), restore(d.state.Settings)) })
+	// Whoever gets the device next must find the settings as they were.
+	d.onDown(func() error { return errors.Join(restore(d.state.Settings), device.detach()) })
 	return nil
 }
 
