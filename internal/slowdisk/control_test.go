@@ -76,6 +76,7 @@ func TestBadConfigsNameTheValue(t *testing.T) {
 	table := knob.NewTable(Knobs)
 	for _, c := range []struct{ knob, text, want string }{
 		{"disk-seek", "3ms", "disk-seek=3ms needs disk-model=custom"},
+		{"disk-read-ahead", "1000", "1000 is no multiple of 1024"},
 		{"disk-size", "67108865", "67108865 is no multiple of 4096"},
 	} {
 		v := table.Defaults()

@@ -199,12 +199,14 @@ func (d *Disk) attachFree(fd int) error {
 // limitDirty sets the dirty limits and the device's settings; a cap of the
 // device is a share of the machine's limit, so that comes first.
 func (d *Disk) limitDirty() error {
-	limits := machineLimits()
-	d.onDown(func() error { return limits.release(d.state.Process) })
-	if err := limits.acquire(d.state.Process, d.config.DirtyBackgroundBytes, d.config.DirtyBytes); err != nil {
-		return err
+	if d.config.DirtyBackgroundBytes > 0 || d.config.DirtyBytes > 0 {
+		limits := machineLimits()
+		d.onDown(func() error { return limits.release(d.state.Process) })
+		if err := limits.acquire(d.state.Process, d.config.DirtyBackgroundBytes, d.config.DirtyBytes); err != nil {
+			return err
+		}
 	}
-	return apply(deviceSettings(d.state.Device, d.config))
+	return applyTo(d.state.Device, d.config)
 }
 
 func (d *Disk) mount() error {

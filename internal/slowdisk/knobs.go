@@ -29,7 +29,7 @@ var diskKnobs = []knob.Knob{
 	{Name: "disk-read-ahead", Kind: knob.Bytes, Default: "1MiB",
 		Meaning: "the device's readahead (read_ahead_kb)"},
 	{Name: "disk-scheduler", Kind: knob.Choice, Choices: []string{"mq-deadline", "none", "kyber", "bfq"}, Default: "mq-deadline",
-		Meaning: "the device's I/O scheduler"},
+		Meaning: "the device's I/O scheduler; bfq needs disk-wbt=0s"},
 	{Name: "disk-wbt", Kind: knob.Duration, Default: "2ms",
 		Meaning: "target latency of write-back throttling (wbt_lat_usec), 0: none; the kernel takes 75ms for rotating disks, 2ms for others"},
 }
@@ -96,6 +96,9 @@ func ConfigFrom(v *knob.Values) (Config, error) {
 	}
 	for _, k := range Knobs {
 		c.KnobTexts[k.Name] = v.Text(k.Name)
+	}
+	if c.ReadAheadBytes%1024 != 0 {
+		return Config{}, fmt.Errorf("knob disk-read-ahead: %d is no multiple of 1024", c.ReadAheadBytes)
 	}
 	if c.SizeBytes%blockBytes != 0 {
 		return Config{}, fmt.Errorf("knob disk-size: %d is no multiple of %d", c.SizeBytes, blockBytes)

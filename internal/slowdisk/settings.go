@@ -70,12 +70,36 @@ func apply(changes []change) error {
 	return nil
 }
 
+// applyTo changes a device's settings and checks that the kernel holds them:
+// scheduler bfq, for one, ends write-back throttling without a word.
+func applyTo(d loopDevice, c Config) error {
+	changes := deviceSettings(d, c)
+	if err := apply(changes); err != nil {
+		return err
+	}
+	for _, change := range changes {
+		if change.path == d.maxBytes() {
+			continue // kept as a share of the machine's limit, so only nearly
+		}
+		now, err := readSetting(change.path)
+		if err != nil {
+			return err
+		}
+		if now != change.value {
+			return fmt.Errorf("kernel setting %s is %s after it was set to %s (scheduler %s)", change.path, now, change.value, c.Scheduler)
+		}
+	}
+	return nil
+}
+
+func (d loopDevice) maxBytes() string { return d.sys() + "/bdi/max_bytes" }
+
 // touchedSettings are the paths that a disk's settings change. A loop device
 // keeps them when it is detached. max_bytes is a view of max_ratio_fine.
 func touchedSettings(d loopDevice, c Config) []string {
 	var paths []string
 	for _, change := range deviceSettings(d, c) {
-		if change.path == d.sys()+"/bdi/max_bytes" {
+		if change.path == d.maxBytes() {
 			change.path = d.sys() + "/bdi/max_ratio_fine"
 		}
 		paths = append(paths, change.path)
@@ -97,6 +121,6 @@ func deviceSettings(d loopDevice, c Config) []change {
 		return append(changes, change{d.sys() + "/bdi/strict_limit", "0"}, change{d.sys() + "/bdi/max_ratio", "100"})
 	}
 	return append(changes,
-		change{d.sys() + "/bdi/max_bytes", strconv.FormatInt(c.DirtyLimitBytes, 10)},
+		change{d.maxBytes(), strconv.FormatInt(c.DirtyLimitBytes, 10)},
 		change{d.sys() + "/bdi/strict_limit", "1"})
 }
