@@ -29,7 +29,7 @@ var diskKnobs = []knob.Knob{
 	{Name: "disk-read-ahead", Kind: knob.Bytes, Default: "1MiB",
 		Meaning: "the device's readahead (read_ahead_kb)"},
 	{Name: "disk-scheduler", Kind: knob.Choice, Choices: []string{"mq-deadline", "none", "kyber", "bfq"}, Default: "mq-deadline",
-		Meaning: "the device's I/O scheduler; bfq needs disk-wbt=0s"},
+		Meaning: "the device's I/O scheduler; under bfq the kernel may refuse a disk-wbt"},
 	{Name: "disk-wbt", Kind: knob.Duration, Default: "2ms",
 		Meaning: "target latency of write-back throttling (wbt_lat_usec), 0: none; the kernel takes 75ms for rotating disks, 2ms for others"},
 }

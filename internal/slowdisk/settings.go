@@ -71,7 +71,7 @@ func apply(changes []change) error {
 }
 
 // applyTo changes a device's settings and checks that the kernel holds them:
-// scheduler bfq, for one, ends write-back throttling without a word.
+// scheduler bfq, for one, may end write-back throttling without a word.
 func applyTo(d loopDevice, c Config) error {
 	changes := deviceSettings(d, c)
 	if err := apply(changes); err != nil {
