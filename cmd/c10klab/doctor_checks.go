@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"c10klab/internal/poll"
+	"c10klab/internal/slowdisk"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,8 +23,9 @@ import (
 func examine() []capability {
 	return []capability{
 		cores(), descriptors(), processes(), backlog(), kernel(), kernelStamps(),
-		residencyProbe(), cachestat(), fuse(), loopDevices(), namespaces(), hardwareCounters(),
-		performanceGovernor(), tool("strace", "the proof by system calls of which threads send"),
+		residencyProbe(), cachestat(), root(), fuse(), loopDevices(), namespaces(), hardwareCounters(),
+		performanceGovernor(), fileSystemMaker("mkfs.ext4", "e2fsprogs", "the emulated slow disk with ext4, its default"),
+		fileSystemMaker("mkfs.xfs", "xfsprogs", "the emulated slow disk with XFS"), tool("strace", "the proof by system calls of which threads send"),
 		tool("kcat", "the tests with librdkafka's client"), tool("cc", "the comparison with a plain C epoll loop"),
 	}
 }
@@ -178,15 +180,18 @@ func fuse() capability {
 		f.Close()
 	}
 	return capability{
-		Name: "/dev/fuse", There: err == nil && os.Geteuid() == 0, Found: found(err, fmt.Sprintf("opens, user id %d", os.Geteuid())),
+		Name: "/dev/fuse", There: err == nil, Found: found(err, "opens"),
 		Get: "modprobe fuse, and run as root", Lost: "the emulated slow disk; runs use the given directory's own disk",
 	}
 }
 
 func loopDevices() capability {
-	_, err := os.Stat("/dev/loop-control")
+	f, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
+	if err == nil {
+		f.Close()
+	}
 	return capability{
-		Name: "loop devices", There: err == nil && os.Geteuid() == 0, Found: found(err, "/dev/loop-control"),
+		Name: "loop devices", There: err == nil, Found: found(err, "/dev/loop-control opens"),
 		Get: "modprobe loop, and run as root", Lost: "the emulated slow disk",
 	}
 }
@@ -229,6 +234,22 @@ func tool(name, lost string) capability {
 	return capability{
 		Name: "program " + name, There: err == nil, Found: found(err, path),
 		Get: "install it (Debian packages: strace, kcat, gcc)", Lost: lost,
+	}
+}
+
+// fileSystemMaker looks where administrators' programs are, too.
+func fileSystemMaker(name, debian, lost string) capability {
+	path, err := slowdisk.FindProgram(name)
+	return capability{
+		Name: "program " + name, There: err == nil, Found: found(err, path),
+		Get: "install Debian package " + debian, Lost: lost,
+	}
+}
+
+func root() capability {
+	return capability{
+		Name: "root", There: os.Geteuid() == 0, Found: fmt.Sprintf("user id %d", os.Geteuid()),
+		Get: "run as root", Lost: "the emulated slow disk; runs use the given directory's own disk",
 	}
 }
 

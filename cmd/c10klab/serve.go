@@ -116,14 +116,8 @@ func firstError(errs ...error) error {
 
 // prepareProcess sets the process's CPUs, memory and Ps before any thread starts.
 func prepareProcess(config models.Config, v *knob.Values) error {
-	if text := v.Text("cpus"); text != "" {
-		cpus, err := osthread.ParseCPUs(text)
-		if err != nil {
-			return usageError(fmt.Errorf("knob cpus: %w", err))
-		}
-		if err := osthread.PinProcess(cpus); err != nil {
-			return err
-		}
+	if err := pinTo("knob cpus", v.Text("cpus")); err != nil {
+		return err
 	}
 	if v.Text("gc") == "off" {
 		debug.SetGCPercent(-1)
@@ -141,6 +135,19 @@ func prepareProcess(config models.Config, v *knob.Values) error {
 		osthread.Reserve(total)
 	}
 	return nil
+}
+
+// pinTo restricts the process to the CPUs of a list, "" for all; from says where
+// the list was given.
+func pinTo(from, list string) error {
+	if list == "" {
+		return nil
+	}
+	cpus, err := osthread.ParseCPUs(list)
+	if err != nil {
+		return usageError(fmt.Errorf("%s: %w", from, err))
+	}
+	return osthread.PinProcess(cpus)
 }
 
 func logLine(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }

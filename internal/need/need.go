@@ -20,6 +20,24 @@ func Program(t testing.TB, name, debian string) string {
 	return path
 }
 
+// Root ends the test unless it runs as root.
+func Root(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		Lacking(t, "root")
+	}
+}
+
+// Device ends the test unless the device is there and opens.
+func Device(t testing.TB, path string) {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		Lacking(t, "device "+path+": "+err.Error())
+	}
+	f.Close()
+}
+
 // Lacking ends the test because the machine lacks what.
 func Lacking(t testing.TB, what string) {
 	t.Helper()

@@ -31,6 +31,9 @@ type DiskStatus struct {
 	FileSystem string            `json:"file_system"`
 	SizeBytes  int64             `json:"size_bytes"`
 	Base       string            `json:"base,omitempty"` // read-only image underneath
+	// IOFlusher is false where the server lacks CAP_SYS_RESOURCE: under extreme
+	// want of memory its allocations may then wait for its own disk.
+	IOFlusher bool `json:"io_flusher"`
 	// Settings are the kernel settings that hold now, by path.
 	Settings map[string]string `json:"settings"`
 	Delay    bool              `json:"delay"` // whether requests are delayed now

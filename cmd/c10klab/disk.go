@@ -1,0 +1,166 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"text/tabwriter"
+
+	"c10klab/internal/knob"
+	"c10klab/internal/slowdisk"
+
+	"github.com/spf13/cobra"
+)
+
+func newDiskCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "disk up|down|status",
+		Short: "Emulate a disk of known speed",
+		Long: `Emulate a disk of known speed: a loop device whose requests take as long as a disk
+model says, with a file system on it. It needs root, /dev/fuse and loop devices.`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError(fmt.Errorf("there is no command disk %q%s", args[0], knob.DidYouMean(args[0], commandNames(cmd))))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newDiskUpCommand(), newDiskDownCommand(), newDiskStatusCommand())
+	return cmd
+}
+
+func bindState(cmd *cobra.Command, dir *string) {
+	cmd.Flags().StringVar(dir, "state", slowdisk.DefaultStateDir, "directory in which disks are kept track of")
+}
+
+func newDiskUpCommand() *cobra.Command {
+	var config slowdisk.Config
+	var foreground bool
+	var cpus string
+	cmd := &cobra.Command{
+		Use:   "up --mount DIR",
+		Short: "Bring an emulated disk up and mount it",
+		Long: `Bring an emulated disk up and mount it. One line of JSON on stdout tells where it is
+and where its control socket: HTTP, GET /status, POST /mark, POST /delay?on=true|false,
+POST /stall?for=2s.`,
+		Example: `  c10klab disk up --mount /mnt/slow --image /var/tmp/slow.img
+  c10klab disk up --name d1 --disk-model ssd-sata --mount /mnt/d1 --base /var/tmp/prepared.img`,
+		Args: noArguments,
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&config.Name, "name", "disk0", "name of the disk")
+	flags.StringVar(&config.Mount, "mount", "", "where its file system goes; made if absent")
+	flags.StringVar(&config.Image, "image", "", "file that holds its blocks, made and formatted if absent; empty: scratch")
+	flags.StringVar(&config.Base, "base", "", "image to start from, which is never written: what changes goes to --image, which is scratch then")
+	flags.BoolVar(&foreground, "foreground", false, "serve until SIGINT or SIGTERM, then take the disk down")
+	flags.BoolVar(&config.DelayOff, "no-delay", false, "start without the model's delay")
+	flags.StringVar(&cpus, "cpus", "", "CPUs that its process may run on, such as 0,2-3; empty: all")
+	bindState(cmd, &config.StateDir)
+	knobs := bindKnobs(cmd, diskKnobs)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		v, err := knobs.values()
+		if err != nil {
+			return err
+		}
+		full, err := slowdisk.ConfigFrom(v)
+		if err != nil {
+			return usageError(err)
+		}
+		full.Name, full.StateDir, full.Mount = config.Name, config.StateDir, config.Mount
+		full.Image, full.Base, full.DelayOff = config.Image, config.Base, config.DelayOff
+		if err := full.Check(); err != nil {
+			return usageError(err)
+		}
+		if err := pinTo("--cpus", cpus); err != nil {
+			return err
+		}
+		if err := slowdisk.Usable(); err != nil {
+			return err
+		}
+		if !foreground {
+			return startDetachedDisk()
+		}
+		return serveDisk(cmd.Context().Done(), full)
+	}
+	return cmd
+}
+
+// serveDisk serves until done.
+func serveDisk(done <-chan struct{}, config slowdisk.Config) error {
+	if err := slowdisk.Prepare(); err != nil {
+		return err
+	}
+	disk, err := slowdisk.Up(config)
+	if err != nil {
+		return err
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(disk.Ready()); err != nil {
+		return errors.Join(err, disk.Down())
+	}
+	<-done
+	return disk.Down()
+}
+
+func newDiskDownCommand() *cobra.Command {
+	var state, name string
+	var all bool
+	cmd := &cobra.Command{
+		Use:   "down",
+		Short: "Take emulated disks down, and clean up after killed ones",
+		Args:  noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if all {
+				if cmd.Flags().Changed("name") {
+					return usageError(fmt.Errorf("--all and --name %s exclude each other", name))
+				}
+				return slowdisk.DownAll(state)
+			}
+			return slowdisk.Down(state, name)
+		},
+	}
+	cmd.Flags().StringVar(&name, "name", "disk0", "name of the disk")
+	cmd.Flags().BoolVar(&all, "all", false, "all disks of the state directory")
+	bindState(cmd, &state)
+	return cmd
+}
+
+func newDiskStatusCommand() *cobra.Command {
+	var state string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "List emulated disks and what they did since their last mark",
+		Args:  noArguments,
+		RunE: func(*cobra.Command, []string) error {
+			disks, err := slowdisk.List(state)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				return json.NewEncoder(os.Stdout).Encode(disks)
+			}
+			return printDisks(os.Stdout, disks)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, the samples too")
+	bindState(cmd, &state)
+	return cmd
+}
+
+func printDisks(w io.Writer, disks []slowdisk.Entry) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "NAME\tSTATE\tMODEL\tDELAY\tDEVICE\tMOUNT\tREAD MB\tWRITTEN MB\tLATE")
+	for _, d := range disks {
+		if d.Status == nil {
+			fmt.Fprintf(table, "%s\t%s\n", d.Name, d.State)
+			continue
+		}
+		s, c := d.Status, d.Status.Counts
+		fmt.Fprintf(table, "%s\t%s\t%s\t%t\t%s\t%s\t%.1f\t%.1f\t%.2f%%\n", d.Name, d.State, s.Model, s.Delay, s.Device, s.Mount,
+			float64(c.ReadBytes)/1e6, float64(c.WrittenBytes)/1e6, 100*c.LateShare)
+	}
+	return table.Flush()
+}

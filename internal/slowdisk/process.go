@@ -1,0 +1,82 @@
+package slowdisk
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// processID names a process for good: a pid is used again, a pid with a start
+// time is not.
+type processID struct {
+	PID        int   `json:"pid"`
+	StartTicks int64 `json:"start_ticks"` // since boot (proc(5), starttime)
+}
+
+func thisProcess() (processID, error) {
+	ticks, _, err := processStat(os.Getpid())
+	if err != nil {
+		return processID{}, fmt.Errorf("read own start time: %w", err)
+	}
+	return processID{os.Getpid(), ticks}, nil
+}
+
+// processStat reads a process's start time and state letter.
+func processStat(pid int) (startTicks int64, state string, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, "", err
+	}
+	// The name, in parentheses, may hold anything.
+	line := string(text)
+	fields := strings.Fields(line[strings.LastIndexByte(line, ')')+1:])
+	const stateField, startField = 0, 19 // fields 3 and 22 of the line
+	if len(fields) <= startField {
+		return 0, "", fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields)+2)
+	}
+	startTicks, err = strconv.ParseInt(fields[startField], 10, 64)
+	return startTicks, fields[stateField], err
+}
+
+// state returns the process's state letter, "" if it has ended.
+func (p processID) state() string {
+	ticks, state, err := processStat(p.PID)
+	if err != nil || ticks != p.StartTicks || state == "Z" || state == "X" {
+		return ""
+	}
+	return state
+}
+
+func (p processID) alive() bool { return p.state() != "" }
+
+func (p processID) stopped() bool { return p.state() == "T" }
+
+// signal sends a signal to this process and to no other that got its pid.
+func (p processID) signal(s unix.Signal) error {
+	fd, err := unix.PidfdOpen(p.PID, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("signal process %d: %w", p.PID, err)
+	}
+	defer unix.Close(fd)
+	if !p.alive() {
+		return nil
+	}
+	if err := unix.PidfdSendSignal(fd, s, nil, 0); err != nil && !errors.Is(err, syscall.ESRCH) {
+		return fmt.Errorf("signal process %d: %w", p.PID, err)
+	}
+	return nil
+}
+
+// awaitEnd waits for the process to end.
+func (p processID) awaitEnd(limit time.Duration) error {
+	return within(limit, fmt.Sprintf("process %d to end", p.PID), func() (bool, error) { return !p.alive(), nil })
+}
