@@ -20,6 +20,7 @@ type Job struct {
 	// inHandler is true from the call of Handle until the handler gives the job
 	// away; then completion happens on the handler's own thread.
 	inHandler bool
+	sending   bool  // in the request queue for its response to be sent on
 	silent    bool  // no answer is due
 	away      bool  // other threads than the reading one may have it
 	hangUp    error // close the connection instead of answering
@@ -142,6 +143,9 @@ func (j *Job) Delay() {
 
 func (j *Job) complete() {
 	plant := &j.conn.env.plant
+	if j.response.hasRegions() && j.conn.env.send.onHandlers == warmRegions {
+		j.conn.env.prewarm(j)
+	}
 	if j.stamps[stage.LocalDone] == 0 {
 		plant.In(stage.LocalTime)
 		j.stamp(stage.LocalDone)
