@@ -35,7 +35,7 @@ var Knobs = []knob.Knob{
 		Meaning: "most file bytes of one send call, and of one chunk of resident and shared-selector; 0: 256 KiB under resident, shared-selector and mmap, else no cap, as in Kafka (nginx: sendfile_max_chunk 2 MiB)"},
 	{Name: "sends-per-turn", Kind: knob.Int, Unit: "calls", Default: "0", Max: 1 << 20,
 		Meaning: "send calls of file bytes after which a response takes its turn behind others; 0: none until the socket is full; always 1 under resident and shared-selector, never where a connection has its own thread"},
-	{Name: "selector-timeout", Kind: knob.Duration, Default: "60s", Min: 0.001,
+	{Name: "selector-timeout", Kind: knob.Duration, Default: "60s", Min: 0.001, Max: 86_400,
 		Meaning: "longest wait of selector-pool for a socket that takes nothing, then the connection is closed (Hadoop DataNode: 480 s)"},
 	{Name: "residency-probe", Kind: knob.Choice, Choices: []string{"nowait", "cachestat"}, Default: "nowait",
 		Meaning: "how resident asks whether a chunk is in the page cache: preadv2 with RWF_NOWAIT, or cachestat, which also counts pages still being read"},

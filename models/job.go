@@ -113,6 +113,9 @@ func (j *Job) Abandoned() bool { return j.conn.dead.Load() }
 // Respond completes the response and gives the job away. Any thread that owns
 // the job may call it; it may send the response on the calling thread.
 func (j *Job) Respond() {
+	if j.conn.env.send.onHandlers == warmRegions {
+		j.conn.env.prewarm(j)
+	}
 	j.response.seal()
 	j.complete()
 }
@@ -143,9 +146,6 @@ func (j *Job) Delay() {
 
 func (j *Job) complete() {
 	plant := &j.conn.env.plant
-	if j.response.hasRegions() && j.conn.env.send.onHandlers == warmRegions {
-		j.conn.env.prewarm(j)
-	}
 	if j.stamps[stage.LocalDone] == 0 {
 		plant.In(stage.LocalTime)
 		j.stamp(stage.LocalDone)

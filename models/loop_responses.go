@@ -179,6 +179,7 @@ func (l *loop) sendOne(j *Job) bool {
 	case sendAgain:
 		c.waiting = j
 	case sendYield:
+		j.leave() // the mailbox has it, where the connection's end does not look
 		j.errand = sendNow
 		l.giveBack(j)
 	case sendFailed:
