@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"c10klab/internal/need"
 
@@ -110,5 +111,17 @@ func TestRegionThatCannotBeAskedAboutEndsItsConnection(t *testing.T) {
 	b.awaitNoConnections()
 	if !strings.Contains(b.logs.text(), "cannot tell what is in the page cache") {
 		t.Errorf("the log lacks the reason: %s", b.logs.text())
+	}
+}
+
+func TestHotChunksThatSleepAreFalseHot(t *testing.T) {
+	e := &env{config: defaultConfig(t), send: Send{probes: true, capBytes: chunkBytes}}
+	r := e.newResidency()
+	r.sent(0)
+	r.sent(falseHotNs)
+	r.sent(int64(30 * time.Millisecond))
+	sum, _ := (&Server{env: e}).Residency()
+	if sum.FalseHot != 1 || sum.FalseHotBlocked != 30*time.Millisecond {
+		t.Errorf("counted %+v", sum)
 	}
 }
