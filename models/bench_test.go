@@ -49,8 +49,14 @@ func defaultConfig(t testing.TB, settings ...string) Config {
 
 func startBench(t *testing.T, config Config) *bench {
 	t.Helper()
+	return startBenchOn(t, config, newCountedFile(t, testFileBytes))
+}
+
+// startBenchOn serves parts of the given file.
+func startBenchOn(t *testing.T, config Config, file *countedFile) *bench {
+	t.Helper()
 	b := &bench{t: t, config: config, logs: &logBook{}, stages: stage.NewRecorder(testAPIs),
-		service: &testService{file: newCountedFile(t, testFileBytes), gate: make(chan struct{})}}
+		service: &testService{file: file, gate: make(chan struct{})}}
 	server, err := Start(config, "127.0.0.1:0", b.service, b.stages, b.logs.log)
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +147,12 @@ func everyCombination(t *testing.T, test func(t *testing.T, b *bench), settings 
 			} else if err != nil {
 				t.Fatal(err)
 			}
-			t.Run(m.Name+"/"+s.Name, func(t *testing.T) { test(t, startBench(t, config)) })
+			t.Run(m.Name+"/"+s.Name, func(t *testing.T) {
+				if s.probes {
+					needResidency(t, config)
+				}
+				test(t, startBench(t, config))
+			})
 		}
 	}
 }

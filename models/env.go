@@ -25,8 +25,11 @@ type env struct {
 	stopping    atomic.Bool  // take no new requests; answer those taken
 	aborting    atomic.Bool  // close all connections now
 
-	countersMu sync.Mutex
-	counters   []*threadCounters
+	null        int // descriptor of /dev/null under prewarm, else −1
+	countersMu  sync.Mutex
+	counters    []*threadCounters
+	residencies []*residencyCounts
+	loopTimes   []*publicLoopTimes
 }
 
 // now reads the clock, unless no stage is recorded.

@@ -20,6 +20,7 @@ type Job struct {
 	// inHandler is true from the call of Handle until the handler gives the job
 	// away; then completion happens on the handler's own thread.
 	inHandler bool
+	sending   bool  // in the request queue for its response to be sent on
 	silent    bool  // no answer is due
 	away      bool  // other threads than the reading one may have it
 	hangUp    error // close the connection instead of answering
@@ -112,6 +113,9 @@ func (j *Job) Abandoned() bool { return j.conn.dead.Load() }
 // Respond completes the response and gives the job away. Any thread that owns
 // the job may call it; it may send the response on the calling thread.
 func (j *Job) Respond() {
+	if j.conn.env.send.onHandlers == warmRegions {
+		j.conn.env.prewarm(j)
+	}
 	j.response.seal()
 	j.complete()
 }

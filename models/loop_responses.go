@@ -39,7 +39,7 @@ func (l *loop) respond(j *Job) {
 		l.enqueueResponse(j)
 	case l.inline:
 		l.answerInTurn(j)
-	case l.env.config.HandlersWrite && !j.response.hasRegions():
+	case l.env.writtenByHandler(j):
 		l.answerOnHandler(j)
 	default:
 		l.enqueueResponse(j)
@@ -154,30 +154,53 @@ func (l *loop) sendOne(j *Job) bool {
 		j.skipSending()
 		return true
 	}
+	here := l.sendsItself(j)
 	if j.hangUp != nil {
 		l.kill(c, j.hangUp)
 		j.free()
 		return false
 	}
 	c.writable = false
-	if l.offload != nil && j.response.hasRegions() {
+	if !here {
 		j.leave()
 		l.offload.submit(j)
 		return false
 	}
-	if j.stamps[stage.FirstWrite] == 0 && !l.env.plant.Planted(stage.SendWait) {
+	if j.stamps[stage.FirstWrite] == 0 && l.residency == nil && !l.env.plant.Planted(stage.SendWait) {
 		j.stamps[stage.FirstWrite] = j.stamps[stage.ResponseDequeued] // nothing lies between
 	}
-	switch l.transmit.send(j) {
+	status := l.transmit.send(j)
+	if l.residency != nil {
+		l.residency.sent(l.transmit.blocked.ns)
+	}
+	switch status {
 	case sentAll:
 		return true
 	case sendAgain:
 		c.waiting = j
+	case sendYield:
+		j.leave() // the mailbox has it, where the connection's end does not look
+		j.errand = sendNow
+		l.giveBack(j)
 	case sendFailed:
 		l.kill(c, j.hangUp)
 		j.free()
 	}
 	return false
+}
+
+// sendsItself reports whether this thread sends the response, or the next chunk of
+// its file bytes. A file that cannot be asked ends the connection (Job.hangUp).
+func (l *loop) sendsItself(j *Job) bool {
+	if l.offload == nil || !j.response.hasRegions() {
+		return true
+	}
+	if l.residency == nil || j.hangUp != nil {
+		return false
+	}
+	hot, err := l.residency.hot(j)
+	j.hangUp = err
+	return hot
 }
 
 // dequeue stamps the instant at which the thread that sends took the response.
