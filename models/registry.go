@@ -98,6 +98,12 @@ func Threads(c Config, connections int) (map[string]int, error) {
 	if s.offload != nil {
 		threads["send"] = c.SendThreads
 	}
+	if c.OnFull == OnFullSplit {
+		threads["write"] = threads["net"]
+	}
+	if c.isolates() {
+		threads[isolatedGroup(c.Isolate)] = c.IsolatedHandlers
+	}
 	return threads, nil
 }
 
@@ -129,8 +135,14 @@ func check(c Config) (Model, Send, error) {
 
 // withoutHandlerThreads refuses what needs them.
 func withoutHandlerThreads(c Config) error {
-	if c.HandlersWrite {
-		return &RefusedError{c.Model, "response-writer=handler", "requests are handled on the thread that owns the connection, so it has no handler threads that could write"}
+	const here = "requests are handled on the thread that owns the connection, so it has no "
+	switch {
+	case c.HandlersWrite:
+		return &RefusedError{c.Model, "response-writer=handler", here + "handler threads that could write"}
+	case c.OnFull != OnFullBlock && c.OnFull != "":
+		return &RefusedError{c.Model, "on-full=" + c.OnFull, here + "request queue that could be full"}
+	case c.isolates():
+		return &RefusedError{c.Model, "isolate=" + c.Isolate, here + "request queue to have a second one beside"}
 	}
 	return nil
 }

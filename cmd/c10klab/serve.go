@@ -254,7 +254,8 @@ func (s *serving) counters(stages *stage.Recorder) (c record.Counters) {
 	c.Connections, _ = s.server.Connections()
 	c.Requests, c.Responses = stages.Counts()
 	c.ReceiveCalls, c.SendCalls = s.server.Calls()
-	c.Blocked = s.server.QueueFullWaits()
+	full := s.server.QueueFull()
+	c.Blocked, c.Paused, c.Shed = full.Waits, full.Pauses, full.Sheds
 	if s.backend.log != nil {
 		c.AppendedBytes, c.FetchedBytes = s.backend.log.AppendedBytes(), s.backend.log.FetchedBytes()
 	}

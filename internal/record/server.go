@@ -52,6 +52,8 @@ type Counters struct {
 	FetchedBytes  int64            `json:"fetched_bytes"`      // file bytes named in fetch responses
 	ReceiveCalls  int64            `json:"receive_calls"`      // recv and recvmsg calls
 	Blocked       int64            `json:"queue_full_blocked"` // puts that waited for room in the request queue
+	Paused        int64            `json:"queue_full_paused"`  // times that a network thread stopped reading for want of room there
+	Shed          int64            `json:"queue_full_shed"`    // requests refused for want of room there; their stages count like those of others
 }
 
 // Process is one process's use of the machine since its start.
