@@ -193,6 +193,7 @@ func (l *loop) onEvent(event poll.Event) {
 	}
 	if event.Flags&(poll.Readable|poll.HalfClosed) != 0 {
 		c.halfShut = c.halfShut || event.Flags&poll.HalfClosed != 0
+		c.input.drained = false // also where it is not read now: this edge is told once
 		if !c.queued {
 			l.readOne(c)
 		}
