@@ -87,6 +87,9 @@ func serve(ctx context.Context, o serveOptions, v *knob.Values) error {
 	if err != nil {
 		return err
 	}
+	if err := models.CheckService(config, b.service); err != nil {
+		return firstError(usageError(err), b.close())
+	}
 	s, err := startServing(o, v, config, b)
 	if err != nil {
 		return firstError(err, b.close())
@@ -258,6 +261,7 @@ func (s *serving) counters(stages *stage.Recorder) (c record.Counters) {
 	c.Blocked, c.Paused, c.Shed = full.Waits, full.Pauses, full.Sheds
 	if s.backend.log != nil {
 		c.AppendedBytes, c.FetchedBytes = s.backend.log.AppendedBytes(), s.backend.log.FetchedBytes()
+		c.ThrottledFetches = s.backend.log.ThrottledFetches()
 	}
 	return c
 }
