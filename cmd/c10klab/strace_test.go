@@ -69,11 +69,12 @@ func tracer(t *testing.T) string {
 
 // traceFetches has several clients fetch single batches from a traced server and
 // counts its calls by system call and thread group.
-func traceFetches(t *testing.T, strace, model, send string) map[string]map[string]int {
+func traceFetches(t *testing.T, strace, model, send string, more ...string) map[string]map[string]int {
+	t.Helper()
 	trace := filepath.Join(t.TempDir(), "trace")
-	arguments := []string{"-f", "-Y", "--seccomp-bpf", "-e", "trace=sendfile,pread64", "-o", trace, os.Args[0]}
+	arguments := []string{"-f", "-Y", "--seccomp-bpf", "-e", "trace=sendfile,pread64,sendto,recvfrom,recvmsg", "-o", trace, os.Args[0]}
 	arguments = append(arguments, serveArgs("--data", t.TempDir(), "--model", model, "--send", send)...)
-	s := awaitReady(t, startProcess(t, strace, arguments...))
+	s := awaitReady(t, startProcess(t, strace, append(arguments, more...)...))
 
 	const batches, consumers = 60, 3 // more in all than enoughCalls
 	producer := newClient(t, s.Listen)
