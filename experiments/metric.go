@@ -33,6 +33,8 @@ var Spans = []Span{
 	{"ResponseSend", "Kafka's ResponseSendTime: SendWait, Send and Reap"},
 	{"Total", "Kafka's TotalTime: RequestQueue to Reap"},
 	{"SocketQueue+Dispatch", "the waits before the queue that Kafka's clock cannot see"},
+	{"BlockedOnDisk", "one send call of file bytes: asleep in it, which a non-blocking socket leaves to the disk"},
+	{"LoopLag", "a network thread (API loops): from the end of one poll to the next"},
 	{"ResponseTime", "client: due until answered"},
 	{"ServiceTime", "client: attempted until answered"},
 	{"Lateness", "client: due until attempted, the generator's own delay"},

@@ -142,7 +142,12 @@ func everyCombination(t *testing.T, test func(t *testing.T, b *bench), settings 
 			} else if err != nil {
 				t.Fatal(err)
 			}
-			t.Run(m.Name+"/"+s.Name, func(t *testing.T) { test(t, startBench(t, config)) })
+			t.Run(m.Name+"/"+s.Name, func(t *testing.T) {
+				if s.probes {
+					needResidency(t, config)
+				}
+				test(t, startBench(t, config))
+			})
 		}
 	}
 }

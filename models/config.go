@@ -32,9 +32,19 @@ var Knobs = []knob.Knob{
 	{Name: "max-in-flight", Kind: knob.Int, Unit: "requests", Default: "1", Min: 1, Max: 1 << 16,
 		Meaning: "requests of one connection under way at a time; further ones wait unread (Kafka: 1)"},
 	{Name: "send-threads", Kind: knob.Int, Unit: "threads", Default: "16", Min: 1, Max: 4096,
-		Meaning: "threads of send strategy pool"},
+		Meaning: "threads of send strategies pool, shared-selector, selector-pool and resident"},
 	{Name: "send-queue", Kind: knob.Int, Unit: "responses", Default: "65536", Min: 1, Max: 1 << 24,
 		Meaning: "bound of the send threads' work queue (nginx: 65536)"},
+	{Name: "send-cap", Kind: knob.Bytes, Default: "0", Max: 64 << 20,
+		Meaning: "most file bytes of one send call, and of one chunk of resident and shared-selector; 0: 256 KiB under resident, shared-selector and mmap, else no cap, as in Kafka (nginx: sendfile_max_chunk 2 MiB)"},
+	{Name: "sends-per-turn", Kind: knob.Int, Unit: "calls", Default: "0", Max: 1 << 20,
+		Meaning: "send calls of file bytes after which a response takes its turn behind others; 0: none until the socket is full; always 1 under resident and shared-selector, never where a connection has its own thread"},
+	{Name: "selector-timeout", Kind: knob.Duration, Default: "60s", Min: 0.001, Max: 86_400,
+		Meaning: "longest wait of selector-pool for a socket that takes nothing, then the connection is closed (Hadoop DataNode: 480 s)"},
+	{Name: "residency-probe", Kind: knob.Choice, Choices: []string{"nowait", "cachestat"}, Default: "nowait",
+		Meaning: "how resident asks whether a chunk is in the page cache: preadv2 with RWF_NOWAIT, or cachestat, which also counts pages still being read"},
+	{Name: "blocked-time", Kind: knob.Choice, Choices: []string{"auto", "on", "off"}, Default: "auto",
+		Meaning: "measure BlockedOnDisk around each send call of file bytes, where sockets do not wait; auto: on for service log, else off"},
 	{Name: "poll-timeout", Kind: knob.Duration, Default: "300ms",
 		Meaning: "longest time a loop waits for events (Kafka: 300 ms)"},
 	{Name: "kernel-stamps", Kind: knob.Choice, Choices: []string{"auto", "on", "off"}, Default: "auto",
@@ -69,6 +79,11 @@ type Config struct {
 	InFlight          int
 	SendThreads       int
 	SendQueueBound    int
+	SendCapBytes      int // 0: the strategy's own
+	SendsPerTurn      int // 0: no bound
+	SelectorTimeout   time.Duration
+	ByCachestat       bool // residency-probe = cachestat
+	BlockedTime       bool
 	PollTimeout       time.Duration
 	KernelStamps      bool
 	PinThreads        bool
@@ -79,14 +94,15 @@ type Config struct {
 	Plant             stage.Plant
 }
 
-// ConfigFrom reads the knobs; kernelStamps is what `auto` means for the service.
-func ConfigFrom(v *knob.Values, kernelStamps bool) (Config, error) {
+// ConfigFrom reads the knobs; auto is what `auto` means for the service.
+func ConfigFrom(v *knob.Values, auto bool) (Config, error) {
 	plant, err := stage.ParsePlant(v.Text("plant"))
 	if err != nil {
 		return Config{}, err
 	}
-	if text := v.Text("kernel-stamps"); text != "auto" {
-		kernelStamps = text == "on"
+	onOff := func(knob string) bool {
+		text := v.Text(knob)
+		return text == "on" || text == "auto" && auto
 	}
 	return Config{
 		Model: v.Text("model"), Send: v.Text("send"),
@@ -96,7 +112,10 @@ func ConfigFrom(v *knob.Values, kernelStamps bool) (Config, error) {
 		ConnectionQueue: v.Int("connection-queue"),
 		HandlersWrite:   v.Text("response-writer") == "handler", InFlight: v.Int("max-in-flight"),
 		SendThreads: v.Int("send-threads"), SendQueueBound: v.Int("send-queue"),
-		PollTimeout: v.Duration("poll-timeout"), KernelStamps: kernelStamps,
+		SendCapBytes: int(v.Bytes("send-cap")), SendsPerTurn: v.Int("sends-per-turn"),
+		SelectorTimeout: v.Duration("selector-timeout"), ByCachestat: v.Text("residency-probe") == "cachestat",
+		BlockedTime: onOff("blocked-time"),
+		PollTimeout: v.Duration("poll-timeout"), KernelStamps: onOff("kernel-stamps"),
 		PinThreads: v.Bool("pin-threads"), Batch: v.Text("scheduling") == "batch",
 		SocketBufferBytes: int(v.Bytes("socket-buffer")),
 		Backlog:           v.Int("backlog"), MaxFrameBytes: int(v.Bytes("max-frame")), Plant: plant,

@@ -26,8 +26,11 @@ type env struct {
 	aborting    atomic.Bool   // close all connections now
 	stopped     chan struct{} // closed when stopping is set
 
-	countersMu sync.Mutex
-	counters   []*threadCounters
+	null        int // descriptor of /dev/null under prewarm, else −1
+	countersMu  sync.Mutex
+	counters    []*threadCounters
+	residencies []*residencyCounts
+	loopTimes   []*publicLoopTimes
 }
 
 // now reads the clock, unless no stage is recorded.

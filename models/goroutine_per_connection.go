@@ -97,7 +97,7 @@ func (m *connectionGoroutines) open(tcp *net.TCPConn, l *listener) error {
 		wake:      func() { tcp.SetReadDeadline(time.Unix(1, 0)) },
 		unsent:    s.unsent,
 		receiver:  m.env.newReceiver(counters),
-		transmit:  transmitter{mover: m.env.send.mover(), counters: counters},
+		transmit:  m.env.newTransmitter(counters),
 	}
 	m.opened++
 	m.add(one)
@@ -149,6 +149,8 @@ type netSocket struct {
 	errno     unix.Errno
 	recvOnce  func(uintptr) bool
 	sendOnce  func(uintptr) bool
+	mapping   poll.Mapping
+	mapOnce   func(uintptr) bool
 }
 
 func newNetSocket(tcp *net.TCPConn) (*netSocket, error) {
@@ -165,6 +167,10 @@ func newNetSocket(tcp *net.TCPConn) (*netSocket, error) {
 	}
 	s.sendOnce = func(fd uintptr) bool {
 		s.n, s.errno = poll.Sendfile(int(fd), s.file, s.offset, s.count)
+		return s.errno != unix.EAGAIN
+	}
+	s.mapOnce = func(fd uintptr) bool {
+		s.n, s.errno = poll.SendMapped(int(fd), s.mapping, false)
 		return s.errno != unix.EAGAIN
 	}
 	return s, nil
@@ -191,6 +197,14 @@ func (s *netSocket) send(p []byte, _ bool) (int, unix.Errno) {
 func (s *netSocket) sendfile(file int, offset int64, n int) (int, unix.Errno) {
 	s.file, s.offset, s.count = file, offset, n
 	if err := s.raw.Write(s.sendOnce); err != nil {
+		return 0, asErrno(err)
+	}
+	return s.n, s.errno
+}
+
+func (s *netSocket) sendMapped(m poll.Mapping) (int, unix.Errno) {
+	s.mapping = m
+	if err := s.raw.Write(s.mapOnce); err != nil {
 		return 0, asErrno(err)
 	}
 	return s.n, s.errno

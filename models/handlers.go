@@ -28,19 +28,27 @@ func startHandlers(e *env, prefix string, threads int) (*handlerPool, error) {
 }
 
 func (p *handlerPool) run(t *osthread.Thread) {
-	w := &handlerWriter{thread: t.Index, transmit: transmitter{counters: p.env.newThreadCounters()}}
+	w := &handlerWriter{thread: t.Index, transmit: p.env.newTurnTransmitter(p.env.newThreadCounters())}
+	w.transmit.blocked.hint = t.Index
+	defer w.transmit.close()
 	for {
 		j, ok := p.queue.take(t)
 		if !ok {
 			return
 		}
 		j.writer = w
-		p.env.handle(j)
+		if j.sending {
+			j.sending = false
+			w.sendFrom(j)
+		} else {
+			p.env.handle(j)
+		}
 		w.transmit.counters.publish()
 	}
 }
 
-// handlerWriter writes responses on a handler thread (response-writer=handler).
+// handlerWriter writes responses on a handler thread: those without file bytes
+// under response-writer=handler, those with under send=handler.
 type handlerWriter struct {
 	thread   int
 	transmit transmitter
@@ -54,14 +62,19 @@ func (l *loop) answerOnHandler(j *Job) {
 	case dropped:
 		j.free()
 	case mySend:
-		for j != nil && w.sendOne(l, j) {
-			j = endElsewhere(j, w.thread)
-		}
+		w.sendFrom(j)
+	}
+}
+
+// sendFrom sends a response that has the turn, and those behind it.
+func (w *handlerWriter) sendFrom(j *Job) {
+	for l := j.conn.loop; j != nil && w.sendOne(l, j); {
+		j = endElsewhere(j, w.thread)
 	}
 }
 
 func (w *handlerWriter) sendOne(l *loop, j *Job) bool {
-	if j.hangUp != nil || j.response.hasRegions() {
+	if j.hangUp != nil || !l.env.writtenByHandler(j) {
 		j.errand = sendNow
 		l.giveBack(j)
 		return false
@@ -71,14 +84,11 @@ func (w *handlerWriter) sendOne(l *loop, j *Job) bool {
 		j.skipSending()
 		return true
 	}
-	switch w.transmit.send(j) {
-	case sentAll:
+	status := w.transmit.send(j)
+	if status == sentAll {
 		return true
-	case sendAgain:
-		j.errand = sendWhenWritable
-	case sendFailed:
-		j.errand = abandon
 	}
+	j.errand = status.errand()
 	l.giveBack(j)
 	return false
 }

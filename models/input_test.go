@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"testing"
 
+	"c10klab/internal/poll"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -37,6 +39,7 @@ func (s *scripted) receive(_ *receiver, p []byte) (int, int64, unix.Errno) {
 
 func (s *scripted) send(p []byte, _ bool) (int, unix.Errno)          { return len(p), 0 }
 func (s *scripted) sendfile(_ int, _ int64, n int) (int, unix.Errno) { return n, 0 }
+func (s *scripted) sendMapped(poll.Mapping) (int, unix.Errno)        { return 0, 0 }
 func (s *scripted) awaitReadable()                                   {}
 func (s *scripted) shutdown()                                        {}
 func (s *scripted) shutdownSending()                                 {}

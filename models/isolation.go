@@ -82,14 +82,22 @@ func (h *handlers) process() func(*Job) {
 	if h.isolated == nil {
 		return shared
 	}
-	class, isolated := h.class, h.isolated.enqueuer()
+	isolated := h.isolated.enqueuer()
 	return func(j *Job) {
-		if j.class == class {
+		if h.of(j) == h.isolated {
 			isolated(j)
 			return
 		}
 		shared(j)
 	}
+}
+
+// of is the pool that a request belongs to.
+func (h *handlers) of(j *Job) *handlerPool {
+	if h.isolated != nil && j.class == h.class {
+		return h.isolated
+	}
+	return h.shared
 }
 
 func (h *handlers) close() {

@@ -21,6 +21,7 @@ type Job struct {
 	// away; then completion happens on the handler's own thread.
 	inHandler bool
 	refused   bool  // the request queue was full; the receiving thread answers
+	sending   bool  // in the request queue for its response to be sent on
 	silent    bool  // no answer is due
 	away      bool  // other threads than the reading one may have it
 	hangUp    error // close the connection instead of answering
@@ -117,6 +118,9 @@ func (j *Job) Abandoned() bool { return j.conn.dead.Load() }
 // Respond completes the response and gives the job away. Any thread that owns
 // the job may call it; it may send the response on the calling thread.
 func (j *Job) Respond() {
+	if j.conn.env.send.onHandlers == warmRegions {
+		j.conn.env.prewarm(j)
+	}
 	j.response.seal()
 	j.complete()
 }

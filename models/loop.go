@@ -63,6 +63,8 @@ type loop struct {
 	lingering []*conn
 	receiver  *receiver
 	transmit  transmitter
+	residency *residency // nil unless the strategy probes
+	times     loopTimes
 	outbox    outbox
 }
 
@@ -96,7 +98,9 @@ func newLoop(e *env, name string, offload offloader) (*loop, error) {
 		newConnections: newQueue[accepted](e.config.ConnectionQueue),
 		draining:       make(chan struct{}),
 		receiver:       e.newReceiver(counters),
-		transmit:       transmitter{mover: e.send.mover(), counters: counters},
+		transmit:       e.newTurnTransmitter(counters),
+		residency:      e.newResidency(),
+		times:          e.newLoopTimes(name),
 	}
 	var err error
 	if l.epoll, err = poll.NewEpoll(eventsPerWait); err != nil {
@@ -112,6 +116,8 @@ func newLoop(e *env, name string, offload offloader) (*loop, error) {
 func (l *loop) start() error {
 	return l.env.threads.Start(l.name, func(t *osthread.Thread) {
 		l.thread = t
+		l.transmit.blocked.hint, l.times.hint = t.Index, t.Index
+		defer l.transmit.close()
 		for !l.ending.Load() {
 			l.turn()
 		}
@@ -126,7 +132,9 @@ func (l *loop) turn() {
 		l.takeConnections()
 		l.takeMail()
 	}
+	l.times.pollBegins()
 	n, err := l.await()
+	l.times.pollEnds()
 	if err != nil {
 		l.env.log("%s: %v", l.name, err)
 	}

@@ -43,7 +43,7 @@ func (l *loop) respond(j *Job) {
 		l.answerInTurn(j)
 	case j.refused:
 		l.answer(j)
-	case l.env.config.HandlersWrite && !j.response.hasRegions():
+	case l.env.writtenByHandler(j):
 		l.answerOnHandler(j)
 	default:
 		l.enqueueResponse(j)
@@ -169,12 +169,13 @@ func (l *loop) sendOne(j *Job) bool {
 		j.skipSending()
 		return true
 	}
+	here := l.sendsItself(j)
 	if j.hangUp != nil {
 		l.breakOff(j)
 		return false
 	}
 	c.writable = false
-	if l.offload != nil && j.response.hasRegions() {
+	if !here {
 		j.leave()
 		l.offload.submit(j)
 		return false
@@ -182,11 +183,19 @@ func (l *loop) sendOne(j *Job) bool {
 	if j.stamps[stage.FirstWrite] == 0 && !l.env.plant.Planted(stage.SendWait) {
 		j.stamps[stage.FirstWrite] = j.stamps[stage.ResponseDequeued] // nothing lies between
 	}
-	switch l.transmit.send(j) {
+	status := l.transmit.send(j)
+	if l.residency != nil {
+		l.residency.sent(l.transmit.blocked.ns)
+	}
+	switch status {
 	case sentAll:
 		return true
 	case sendAgain:
 		l.awaitWritable(j)
+	case sendYield:
+		j.leave() // the mailbox has it, where the connection's end does not look
+		j.errand = sendNow
+		l.giveBack(j)
 	case sendFailed:
 		l.breakOff(j)
 	}
@@ -210,6 +219,20 @@ func (l *loop) breakOff(j *Job) {
 	}
 	l.kill(j.conn, j.hangUp)
 	j.free()
+}
+
+// sendsItself reports whether this thread sends the response, or the next chunk of
+// its file bytes. A file that cannot be asked ends the connection (Job.hangUp).
+func (l *loop) sendsItself(j *Job) bool {
+	if l.offload == nil || !j.response.hasRegions() {
+		return true
+	}
+	if l.residency == nil || j.hangUp != nil {
+		return false
+	}
+	hot, err := l.residency.hot(j)
+	j.hangUp = err
+	return hot
 }
 
 // dequeue stamps the instant at which the thread that sends took the response.

@@ -16,17 +16,17 @@ type loops struct {
 func startLoops(e *env, n int, handlers bool) (*loops, error) {
 	m := &loops{env: e}
 	var err error
-	if e.send.offload != nil {
-		if m.offload, err = e.send.offload(e); err != nil {
-			return nil, err
-		}
-	}
 	process := e.handleHere
 	if handlers {
 		if m.handlers, err = startAllHandlers(e); err != nil {
 			return nil, err
 		}
 		process = m.handlers.process()
+	}
+	if e.send.offload != nil {
+		if m.offload, err = e.send.offload(e, m.handlers); err != nil {
+			return nil, err
+		}
 	}
 	for i := range n {
 		l, err := newLoop(e, loopName(i), m.offload)

@@ -64,7 +64,12 @@ func (p *handlerPool) prepare(j *Job) {
 // thread does.
 func (p *handlerPool) enqueue(j *Job) {
 	p.prepare(j)
-	p.queue.put(j)
+	if !p.queue.offer(j) {
+		times := &j.conn.loop.times
+		times.putBegins()
+		p.queue.put(j)
+		times.putEnds()
+	}
 }
 
 // enqueueOrPause leaves a request that finds the queue full to the queue, which

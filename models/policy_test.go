@@ -29,6 +29,7 @@ func everyConfig(t *testing.T, test func(t *testing.T, b *bench), settings []str
 		t.Fatal(err)
 	}
 	t.Run(strings.Join([]string{config.Model, config.Send, config.OnFull}, "/"), func(t *testing.T) {
+		needResidency(t, config)
 		test(t, startBench(t, config))
 	})
 }

@@ -8,8 +8,8 @@ type overflow[T any] struct {
 
 // offerOrWait appends an item if there is room. Otherwise the item waits outside
 // and is appended when those that came before it are: then taken is called on the
-// thread that made room. False: it waits. A queue takes items by put or by
-// offerOrWait, never by both: put would wait behind what waits outside.
+// thread that made room. False: it waits. What waits outside comes before threads
+// that wait in put.
 func (q *queue[T]) offerOrWait(item T, taken func()) bool {
 	q.mu.Lock()
 	if q.count == len(q.ring) && !q.closed {

@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"c10klab/internal/knob"
@@ -37,9 +38,31 @@ type Send struct {
 	// mover makes what moves file bytes on one thread.
 	mover func() mover
 	// offload starts the threads that send; nil: the thread that has the
-	// connection does.
-	offload func(e *env) (offloader, error)
+	// connection does. The handlers are nil where requests have no threads of
+	// their own.
+	offload func(e *env, handlers *handlers) (offloader, error)
+	// threads is the number of those threads by group; nil: none that stay.
+	threads func(c Config) map[string]int
+	// capBytes bounds a send call of file bytes unless knob send-cap does; 0: the
+	// socket is the only bound.
+	capBytes int
+	// chunked: after each send call of file bytes the response takes its turn
+	// behind others, whatever knob sends-per-turn says.
+	chunked bool
+	// onHandlers says what handler threads have to do with file bytes; empty:
+	// nothing, and the strategy does without such threads.
+	onHandlers handlerDuty
+	// probes: network threads send chunks that the page cache holds.
+	probes bool
 }
+
+// handlerDuty is what a strategy asks of handler threads.
+type handlerDuty string
+
+const (
+	sendRegions handlerDuty = "send file bytes"
+	warmRegions handlerDuty = "read file bytes before they are sent"
+)
 
 // offloader sends responses with file bytes on other threads than the loops'.
 type offloader interface {
@@ -51,9 +74,28 @@ type offloader interface {
 
 var sends = []Send{
 	{Name: "inline", Meaning: "sendfile on the thread that owns the connection (Kafka)", mover: newSendfileMover},
-	{Name: "pool", Meaning: "sendfile on separate send threads, back to the loop when the socket is full (nginx)", mover: newSendfileMover, offload: startSendPool},
+	{Name: "handler", Meaning: "sendfile on the handler thread that handled the request, later parts on any handler thread",
+		mover: newSendfileMover, offload: sendOnHandlers, onHandlers: sendRegions},
+	{Name: "pool", Meaning: "sendfile on separate send threads, back to the loop when the socket is full (nginx)",
+		mover: newSendfileMover, offload: startSendPool, threads: sendThreads},
+	{Name: "thread-per-send", Meaning: "sendfile on a new thread for each send and each continuation of one",
+		mover: newSendfileMover, offload: startThreadPerSend},
+	{Name: "shared-selector", Meaning: "one selector thread watches all sockets, send threads send one chunk per readiness event (Hadoop ipc.Server)",
+		mover: newSendfileMover, offload: startSharedSelector, threads: selectorAndSendThreads, capBytes: chunkBytes, chunked: true},
+	{Name: "selector-pool", Meaning: "a send thread stays with its response and waits for the socket on a borrowed selector (Hadoop SocketIOWithTimeout)",
+		mover: newSendfileMover, offload: startSelectorPool, threads: sendThreads},
+	{Name: "prewarm", Meaning: "the handler thread first sendfiles the region to /dev/null, then as inline (KAFKA-7504)",
+		mover: newSendfileMover, onHandlers: warmRegions},
+	{Name: "resident", Meaning: "chunks in the page cache as inline, others as pool",
+		mover: newSendfileMover, offload: startSendPool, threads: sendThreads, capBytes: chunkBytes, chunked: true, probes: true},
 	{Name: "copy", Meaning: "pread and write on the thread that owns the connection", mover: newCopyMover},
+	{Name: "mmap", Meaning: "write from a mapping of the file on the thread that owns the connection", mover: newMappedMover, capBytes: chunkBytes},
 }
+
+// chunkBytes is the cap of a send call under strategies that divide regions.
+const chunkBytes = 256 << 10
+
+func sendThreads(c Config) map[string]int { return map[string]int{"send": c.SendThreads} }
 
 // Models lists the registry.
 func Models() []Model { return registry }
@@ -95,8 +137,8 @@ func Threads(c Config, connections int) (map[string]int, error) {
 		return nil, err
 	}
 	threads := m.threads(c, connections)
-	if s.offload != nil {
-		threads["send"] = c.SendThreads
+	if s.threads != nil {
+		maps.Copy(threads, s.threads(c))
 	}
 	if c.OnFull == OnFullSplit {
 		threads["write"] = threads["net"]
@@ -136,7 +178,12 @@ func check(c Config) (Model, Send, error) {
 // withoutHandlerThreads refuses what needs them.
 func withoutHandlerThreads(c Config) error {
 	const here = "requests are handled on the thread that owns the connection, so it has no "
+	send, err := find("send strategy", c.Send, sends, func(s Send) string { return s.Name })
 	switch {
+	case err != nil:
+		return err
+	case send.onHandlers != "":
+		return &RefusedError{c.Model, "send=" + c.Send, fmt.Sprintf("it has no handler threads that could %s", send.onHandlers)}
 	case c.HandlersWrite:
 		return &RefusedError{c.Model, "response-writer=handler", here + "handler threads that could write"}
 	case c.OnFull != OnFullBlock && c.OnFull != "":
@@ -153,7 +200,7 @@ func onePerConnection(c Config) error {
 	switch send, err := find("send strategy", c.Send, sends, func(s Send) string { return s.Name }); {
 	case err != nil:
 		return err
-	case send.offload != nil:
+	case send.offload != nil && send.onHandlers == "":
 		return &RefusedError{c.Model, "send=" + c.Send, "each connection has a thread of its own already, which would only wait for the send thread"}
 	case c.InFlight > 1:
 		return &RefusedError{c.Model, fmt.Sprintf("max-in-flight=%d", c.InFlight), "a connection's thread serves one request at a time"}

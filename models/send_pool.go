@@ -14,37 +14,34 @@ type sendPool struct {
 	work *queue[*Job]
 }
 
-func startSendPool(e *env) (offloader, error) {
+func startSendPool(e *env, _ *handlers) (offloader, error) {
 	p := &sendPool{work: newQueue[*Job](e.config.SendQueueBound)}
-	for i := range e.config.SendThreads {
-		err := e.threads.Start(fmt.Sprintf("send-%d", i), func(t *osthread.Thread) { p.run(e, t) })
-		if err != nil {
-			return nil, err
-		}
-	}
-	return p, nil
+	return p, startSendThreads(e, p.work, func(t *transmitter, j *Job) {
+		j.errand = t.send(j).errand()
+		j.conn.loop.giveBack(j)
+	})
 }
 
 func (p *sendPool) submit(j *Job) { p.work.put(j) }
 
 func (p *sendPool) close() { p.work.close() }
 
-func (p *sendPool) run(e *env, thread *osthread.Thread) {
-	t := transmitter{mover: newSendfileMover(), counters: e.newThreadCounters()}
-	for {
-		j, ok := p.work.take(thread)
-		if !ok {
-			return
+// startSendThreads starts the threads send-0, send-1 …, each of which takes jobs
+// from a queue until that is closed and gives them to serve.
+func startSendThreads(e *env, work *queue[*Job], serve func(*transmitter, *Job)) error {
+	for i := range e.config.SendThreads {
+		err := e.threads.Start(fmt.Sprintf("send-%d", i), func(thread *osthread.Thread) {
+			t := e.newTurnTransmitter(e.newThreadCounters())
+			t.blocked.hint = thread.Index
+			defer t.close()
+			for j, ok := work.take(thread); ok; j, ok = work.take(thread) {
+				serve(&t, j)
+				t.counters.publish()
+			}
+		})
+		if err != nil {
+			return err
 		}
-		switch t.send(j) {
-		case sentAll:
-			j.errand = reap
-		case sendAgain:
-			j.errand = sendWhenWritable
-		case sendFailed:
-			j.errand = abandon
-		}
-		t.counters.publish()
-		j.conn.loop.giveBack(j)
 	}
+	return nil
 }

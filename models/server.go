@@ -55,9 +55,14 @@ func Start(c Config, address string, service Service, stages *stage.Recorder, lo
 	e := &env{config: c, send: s, service: service, stages: stages, plant: c.Plant, stopped: make(chan struct{}),
 		threads: osthread.NewRegistry(osthread.Options{Pin: c.PinThreads, Batch: c.Batch}), log: log}
 	e.offset.Sample()
+	if err := e.openNull(); err != nil {
+		l.close()
+		return nil, err
+	}
 	running, err := m.start(e, l)
 	if err != nil {
 		l.close()
+		e.closeNull()
 		return nil, fmt.Errorf("start %s: %w", m.Name, err)
 	}
 	server := &Server{env: e, model: m, listener: l, running: running, sampling: make(chan struct{})}
@@ -101,6 +106,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	}
 	s.running.exit()
 	e.threads.Wait()
+	e.closeNull()
 	close(s.sampling)
 	s.listener.close()
 	return err

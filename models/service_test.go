@@ -144,11 +144,16 @@ func (f *countedFile) Release() { f.references.Add(-1) }
 
 func newCountedFile(t testing.TB, size int) *countedFile {
 	t.Helper()
+	return newCountedFileIn(t, regionDir(t), size)
+}
+
+func newCountedFileIn(t testing.TB, dir string, size int) *countedFile {
+	t.Helper()
 	f := &countedFile{content: make([]byte, size)}
 	for i := range f.content {
 		f.content[i] = byte(i * 7 >> 3)
 	}
-	path := filepath.Join(t.TempDir(), "region")
+	path := filepath.Join(dir, "region")
 	if err := os.WriteFile(path, f.content, 0o600); err != nil {
 		t.Fatal(err)
 	}

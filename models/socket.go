@@ -17,6 +17,8 @@ type socket interface {
 	send(p []byte, more bool) (int, unix.Errno)
 	// sendfile moves file bytes; 0 without error means that the file ended.
 	sendfile(file int, offset int64, n int) (int, unix.Errno)
+	// sendMapped writes what fits of a mapping, or waits to write some.
+	sendMapped(m poll.Mapping) (int, unix.Errno)
 	// awaitReadable returns once there is something to receive, where the socket
 	// is of a kind that waits.
 	awaitReadable()
@@ -73,6 +75,10 @@ func (s nonBlockingSocket) send(p []byte, more bool) (int, unix.Errno) {
 	return poll.Send(s.fd, p, more)
 }
 
+func (s nonBlockingSocket) sendMapped(m poll.Mapping) (int, unix.Errno) {
+	return poll.SendMapped(s.fd, m, false)
+}
+
 // awaitReadable has nothing to do: a loop reads after epoll said so.
 func (s nonBlockingSocket) awaitReadable() {}
 
@@ -90,6 +96,10 @@ func (s blockingSocket) receive(r *receiver, p []byte) (int, int64, unix.Errno) 
 
 func (s blockingSocket) send(p []byte, more bool) (int, unix.Errno) {
 	return poll.SendWait(s.fd, p, more)
+}
+
+func (s blockingSocket) sendMapped(m poll.Mapping) (int, unix.Errno) {
+	return poll.SendMapped(s.fd, m, true)
 }
 
 func (s blockingSocket) awaitReadable() {

@@ -48,7 +48,7 @@ func (m *connectionThreads) open(a accepted) {
 		wake:      func() { unix.Shutdown(a.fd, unix.SHUT_RD) },
 		unsent:    func() int { return unsentBytes(a.fd) },
 		receiver:  m.env.newReceiver(counters),
-		transmit:  transmitter{mover: m.env.send.mover(), counters: counters},
+		transmit:  m.env.newTransmitter(counters),
 	}
 	m.add(one)
 	err := m.env.threads.Start(fmt.Sprintf("conn-%d", m.named), func(t *osthread.Thread) {

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -29,17 +30,50 @@ type sendStatus int
 const (
 	sentAll    sendStatus = iota
 	sendAgain             // the socket is full; go on when it is writable
+	sendYield             // the turn is used up; go on when others had theirs
 	sendFailed            // the connection cannot be used any more; Job.hangUp says why
 )
+
+// errand is what the loop shall do with a job that another thread has sent from.
+func (s sendStatus) errand() errand {
+	return [...]errand{sentAll: reap, sendAgain: sendWhenWritable, sendYield: sendNow, sendFailed: abandon}[s]
+}
 
 // transmitter sends responses on one thread.
 type transmitter struct {
 	mover    mover
 	counters *threadCounters
+	capBytes int // of one send call of file bytes; 0: no bound
+	perTurn  int // send calls of file bytes; 0: no bound
+	calls    int // of the turn so far
+	blocked  blockedTime
 }
 
-// send goes on with a response from its cursor until all is sent or the socket
-// is full. The caller owns the job and has its connection's turn.
+// newTransmitter makes one for a thread whose sockets wait, or none of whose
+// turns ends before a response does.
+func (e *env) newTransmitter(counters *threadCounters) transmitter {
+	return transmitter{mover: e.send.mover(), counters: counters, capBytes: e.sendCapBytes()}
+}
+
+// newTurnTransmitter makes one for a thread that many connections share.
+func (e *env) newTurnTransmitter(counters *threadCounters) transmitter {
+	t := e.newTransmitter(counters)
+	t.perTurn = e.config.SendsPerTurn
+	if e.send.chunked {
+		t.perTurn = 1
+	}
+	t.blocked = blockedTime{env: e, on: e.config.BlockedTime && e.stages != nil || e.send.probes}
+	return t
+}
+
+// sendCapBytes is the bound of one send call of file bytes; 0: none.
+func (e *env) sendCapBytes() int { return cmp.Or(e.config.SendCapBytes, e.send.capBytes) }
+
+// close gives back what the thread's transmitter holds.
+func (t *transmitter) close() { t.blocked.close() }
+
+// send goes on with a response from its cursor until all is sent, the socket is
+// full or the turn is used up. The caller owns the job and has its connection's turn.
 func (t *transmitter) send(j *Job) sendStatus {
 	if j.stamps[stage.FirstWrite] == 0 {
 		j.conn.env.plant.In(stage.SendWait)
@@ -48,6 +82,7 @@ func (t *transmitter) send(j *Job) sendStatus {
 	if t.sentAtOnce(j) {
 		return sentAll
 	}
+	t.calls, t.blocked.ns = 0, 0
 	for {
 		status, err := t.sendPiece(j)
 		if status == sendFailed {
@@ -105,12 +140,17 @@ func (t *transmitter) sendPiece(j *Job) (sendStatus, error) {
 		if j.conn.dead.Load() {
 			return sendFailed, errDead
 		}
+		if j.cursor.inRegion && t.perTurn > 0 && t.calls == t.perTurn {
+			return sendYield, nil
+		}
 		n, left, errno := t.sendSome(j)
 		j.cursor.done += int64(n)
 		switch {
 		case errno == unix.EINTR:
 		case errno == unix.EAGAIN:
 			return sendAgain, nil
+		case errno == unix.EFAULT:
+			return sendFailed, errSegmentEnded // a mapping told it
 		case errno != 0:
 			return sendFailed, fmt.Errorf("send: %w", errno)
 		case n == left:
@@ -128,7 +168,10 @@ func (t *transmitter) sendSome(j *Job) (n, left int, errno unix.Errno) {
 		region := r.cuts[at.region].region
 		left = int(region.LengthBytes - at.done)
 		t.counters.sends++
-		n, errno = t.mover.move(s, region.File.Fd(), region.OffsetBytes+at.done, left)
+		t.calls++
+		t.blocked.begin(j)
+		n, errno = t.mover.move(s, region.File.Fd(), region.OffsetBytes+at.done, capped(left, t.capBytes))
+		t.blocked.end(j)
 		return n, left, errno
 	}
 	piece := r.bytesBefore(at.region)[at.done:]
@@ -138,6 +181,14 @@ func (t *transmitter) sendSome(j *Job) (n, left int, errno unix.Errno) {
 	t.counters.sends++
 	n, errno = s.send(piece, at.region < len(r.cuts))
 	return n, len(piece), errno
+}
+
+// capped bounds n by a cap, 0 being none.
+func capped(n, capBytes int) int {
+	if capBytes == 0 {
+		return n
+	}
+	return min(n, capBytes)
 }
 
 // unsentBytes is what the kernel still holds of what was sent on a descriptor

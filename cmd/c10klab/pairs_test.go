@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"c10klab/internal/need"
 	"c10klab/models"
 )
 
@@ -12,7 +13,10 @@ func onEveryPair(t *testing.T, test func(t *testing.T, model, send string)) {
 	for _, model := range models.Names() {
 		for _, send := range models.SendNames() {
 			if refusal(t, model, send) == nil {
-				t.Run(model+"/"+send, func(t *testing.T) { test(t, model, send) })
+				t.Run(model+"/"+send, func(t *testing.T) {
+					needDirsFor(t, model, send)
+					test(t, model, send)
+				})
 			}
 		}
 	}
@@ -20,6 +24,15 @@ func onEveryPair(t *testing.T, test func(t *testing.T, model, send string)) {
 
 // refusal says why a pair is refused; nil: it is not.
 func refusal(t *testing.T, model, send string) *models.RefusedError {
+	t.Helper()
+	var refused *models.RefusedError
+	if err := models.Check(pairConfig(t, model, send)); err != nil && !errors.As(err, &refused) {
+		t.Fatal(err)
+	}
+	return refused
+}
+
+func pairConfig(t *testing.T, model, send string) models.Config {
 	t.Helper()
 	values := serverKnobs.Defaults()
 	if err := errors.Join(values.Set("model", model), values.Set("send", send)); err != nil {
@@ -29,9 +42,13 @@ func refusal(t *testing.T, model, send string) *models.RefusedError {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var refused *models.RefusedError
-	if err := models.Check(config); err != nil && !errors.As(err, &refused) {
-		t.Fatal(err)
+	return config
+}
+
+// needDirsFor ends a test whose temporary directory the strategy cannot use.
+func needDirsFor(t *testing.T, model, send string) {
+	t.Helper()
+	if err := models.CheckDirs(pairConfig(t, model, send), []string{t.TempDir()}); err != nil {
+		need.Lacking(t, err.Error())
 	}
-	return refused
 }

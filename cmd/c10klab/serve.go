@@ -87,7 +87,7 @@ func serve(ctx context.Context, o serveOptions, v *knob.Values) error {
 	if err != nil {
 		return err
 	}
-	if err := models.CheckService(config, b.service); err != nil {
+	if err := firstError(models.CheckDirs(config, o.data), models.CheckService(config, b.service)); err != nil {
 		return firstError(usageError(err), b.close())
 	}
 	s, err := startServing(o, v, config, b)
@@ -101,8 +101,8 @@ func serve(ctx context.Context, o serveOptions, v *knob.Values) error {
 	return s.stop()
 }
 
-// modelConfig is how the server's threads are put together; kernel stamps are on
-// by default for the log alone.
+// modelConfig is how the server's threads are put together; kernel stamps and the
+// time blocked in sends are on by default for the log alone.
 func modelConfig(v *knob.Values) (models.Config, error) {
 	return models.ConfigFrom(v, v.Text("service") == serviceLog)
 }
@@ -249,6 +249,7 @@ func (s *serving) markSource(stages *stage.Recorder) broker.Source {
 	return func(snapshot *record.ServerSnapshot) {
 		stages.Mark()
 		snapshot.Counters = s.counters(stages)
+		snapshot.LoopTimes, snapshot.Residency = s.loopTimes(), s.residency()
 		snapshot.Process = record.ThisProcess() // what reading costs is before the window,
 	}
 }
@@ -266,6 +267,23 @@ func (s *serving) counters(stages *stage.Recorder) (c record.Counters) {
 	return c
 }
 
+func (s *serving) loopTimes() []record.LoopTimes {
+	var all []record.LoopTimes
+	for _, t := range s.server.LoopTimes() {
+		all = append(all, record.LoopTimes{Name: t.Name, WallNs: int64(t.Wall), IOWaitNs: int64(t.IOWait), IONs: int64(t.IO)})
+	}
+	return all
+}
+
+// residency is nil under strategies that do not probe.
+func (s *serving) residency() *record.Residency {
+	r, probes := s.server.Residency()
+	if !probes {
+		return nil
+	}
+	return &record.Residency{Probes: r.Probes, Hot: r.Hot, FalseHot: r.FalseHot, FalseHotBlockedNs: int64(r.FalseHotBlocked)}
+}
+
 func (s *serving) snapshotSource(v *knob.Values, stages *stage.Recorder) broker.Source {
 	return func(snapshot *record.ServerSnapshot) {
 		snapshot.Process = record.ThisProcess() // and here after it
@@ -274,6 +292,7 @@ func (s *serving) snapshotSource(v *knob.Values, stages *stage.Recorder) broker.
 		snapshot.Histograms, snapshot.AtMark = stages.Snapshot()
 		snapshot.RecorderBytes = stages.MemoryBytes()
 		snapshot.ConnectionsByLoop = s.server.ConnectionsByLoop()
+		snapshot.LoopTimes, snapshot.Residency = s.loopTimes(), s.residency()
 		census, err := s.server.Census()
 		if err != nil {
 			snapshot.Problems = append(snapshot.Problems, err.Error())

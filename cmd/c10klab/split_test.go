@@ -3,34 +3,30 @@ package main
 import (
 	"slices"
 	"testing"
-
-	"c10klab/models"
 )
 
 // The kernel says that under on-full=split one thread of each loop receives and
 // another sends, whatever the strategy for file bytes.
 func TestSplitLoopsReceiveAndSendOnDifferentThreads(t *testing.T) {
 	strace := tracer(t)
-	for _, model := range []string{"reactor-pool", "loop-per-thread-pool"} {
-		for _, send := range models.SendNames() {
-			if refusal(t, model, send) != nil {
-				continue
-			}
-			t.Run(model+"/"+send, func(t *testing.T) {
-				calls := traceFetches(t, strace, model, send, "--on-full", "split")
-				wantCalls(t, calls, enoughCalls, "recvmsg", "net")
-				wantCalls(t, calls, enoughCalls/2, "sendto", "write") // where others send what holds file bytes
-				for _, call := range []string{"sendto", "sendfile", "pread64"} {
-					if n := calls[call]["net"]; n > 0 {
-						t.Errorf("%d calls of %s by reading threads", n, call)
-					}
-				}
-				if call, group := fileSenders(model, send); group == "net" {
-					wantCalls(t, calls, enoughCalls, call, "write")
-				}
-			})
+	onEveryPair(t, func(t *testing.T, model, send string) {
+		if model != "loop-per-thread-pool" && (model != "reactor-pool" || send != "inline") {
+			t.Skip("no request queue, or the same loops")
 		}
-	}
+		calls := traceFetches(t, strace, model, send, "--on-full", "split")
+		wantCalls(t, calls, enoughCalls, received, "net")
+		wantCalls(t, calls, enoughCalls/2, fromMemory, "write") // where others send what holds file bytes
+		for _, call := range []string{fromMemory, toSocket, toNull, fromMapping, readLog, askCache} {
+			if n := calls[call]["net"]; n > 0 {
+				t.Errorf("%d times %s by reading threads", n, call)
+			}
+		}
+		for call, group := range fileSenders(model, send) {
+			if group == "net" {
+				wantCalls(t, calls, enoughCalls, call, "write")
+			}
+		}
+	})
 }
 
 // Isolated requests are handled by threads of their own, and answered like others.
@@ -55,6 +51,6 @@ func TestUnknownClassIsAUsageError(t *testing.T) {
 func wantCalls(t *testing.T, calls map[string]map[string]int, least int, call, group string) {
 	t.Helper()
 	if n := calls[call][group]; n < least {
-		t.Errorf("%d calls of %s by %s-* threads, want at least %d; all calls: %v", n, call, group, least, calls)
+		t.Errorf("%d times %s by threads %s-*, want at least %d; all calls: %v", n, call, group, least, calls)
 	}
 }

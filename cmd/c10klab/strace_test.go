@@ -3,11 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -18,43 +19,67 @@ import (
 // enoughCalls is how many calls a proof by strace must rest on.
 const enoughCalls = 100
 
-// The kernel says which threads send file bytes: those that own connections
-// under inline and copy, the send threads under pool.
+// The kernel says which threads send file bytes, and that no others do.
 func TestFileBytesAreSentByTheThreadsThatTheStrategyNames(t *testing.T) {
 	strace := tracer(t)
 	onEveryPair(t, func(t *testing.T, model, send string) {
 		if model == "goroutine-per-connection" {
 			t.Skip("goroutines have no threads of their own")
 		}
-		call, group := fileSenders(model, send)
+		want := fileSenders(model, send)
 		calls := traceFetches(t, strace, model, send)
-		if n := calls[call][group]; n < enoughCalls {
-			t.Errorf("%d calls of %s by %s-* threads, want at least %d; all calls: %v", n, call, group, enoughCalls, calls)
+		for _, call := range []string{toSocket, toNull, fromMapping} {
+			for group := range calls[call] {
+				if group != want[call] {
+					t.Errorf("%s by threads %s-*, which must not; all calls: %v", call, group, calls)
+				}
+			}
 		}
-		others := maps.Clone(calls["sendfile"])
-		if call == "sendfile" {
-			delete(others, group)
+		for call, group := range want {
+			if n := calls[call][group]; n < enoughCalls {
+				t.Errorf("%d times %s by threads %s-*, want at least %d; all calls: %v", n, call, group, enoughCalls, calls)
+			}
 		}
-		if len(others) > 0 {
-			t.Errorf("sendfile was called by threads that must not: %v", others)
+		if clones := calls[newThread][""]; send == "thread-per-send" && clones < enoughCalls {
+			t.Errorf("%d new threads, want at least %d", clones, enoughCalls)
 		}
 	})
 }
 
-// fileSenders is the system call that file bytes go through, and the group of
-// the threads that may make it.
-func fileSenders(model, send string) (call, group string) {
+// Kinds of calls that the proof tells apart.
+const (
+	toSocket    = "sendfile to a socket"
+	toNull      = "sendfile to /dev/null"
+	readLog     = "pread of a log file"
+	askCache    = "preadv2 with RWF_NOWAIT"
+	fromMapping = "send from a mapped log file"
+	fromMemory  = "send from memory"
+	received    = "receive"
+	newThread   = "clone"
+)
+
+// fileSenders is what must be done with file bytes, and the group of the threads
+// that may do it.
+func fileSenders(model, send string) map[string]string {
 	owner := "net"
 	if model == "thread-per-connection" {
 		owner = "conn"
 	}
 	switch send {
-	case "pool":
-		return "sendfile", "send"
+	case "handler":
+		return map[string]string{toSocket: "io"}
+	case "pool", "thread-per-send", "shared-selector", "selector-pool":
+		return map[string]string{toSocket: "send"}
+	case "prewarm":
+		return map[string]string{toNull: "io", toSocket: owner}
+	case "resident": // what was just produced is in the page cache
+		return map[string]string{askCache: owner, toSocket: owner}
 	case "copy":
-		return "pread64", owner
+		return map[string]string{readLog: owner}
+	case "mmap":
+		return map[string]string{fromMapping: owner}
 	}
-	return "sendfile", owner
+	return map[string]string{toSocket: owner}
 }
 
 // tracer returns the path of an strace that may trace and knows thread names.
@@ -72,7 +97,8 @@ func tracer(t *testing.T) string {
 func traceFetches(t *testing.T, strace, model, send string, more ...string) map[string]map[string]int {
 	t.Helper()
 	trace := filepath.Join(t.TempDir(), "trace")
-	arguments := []string{"-f", "-Y", "--seccomp-bpf", "-e", "trace=sendfile,pread64,sendto,recvfrom,recvmsg", "-o", trace, os.Args[0]}
+	arguments := []string{"-f", "-Y", "--seccomp-bpf", "-y", "-e", "trace=sendfile,pread64,preadv2,mmap,sendto,recvmsg,clone,clone3",
+		"-e", "raw=sendto", "-o", trace, os.Args[0]}
 	arguments = append(arguments, serveArgs("--data", t.TempDir(), "--model", model, "--send", send)...)
 	s := awaitReady(t, startProcess(t, strace, append(arguments, more...)...))
 
@@ -93,22 +119,69 @@ func traceFetches(t *testing.T, strace, model, send string, more ...string) map[
 }
 
 // tracedCall matches the beginning of a call, not the end of one that strace
-// shows in two parts.
-var tracedCall = regexp.MustCompile(`(?m)^\d+<([^>]*?)(?:-\d+)?> (\w+)\(`)
+// shows in two parts, and mapped the address of a shared mapping, which may be
+// there.
+var (
+	tracedCall = regexp.MustCompile(`^\d+<([^>]*?)(?:-\d+)?> (\w+)\((.*)`)
+	mapped     = regexp.MustCompile(`(?:MAP_SHARED.*|mmap resumed>.*) = (0x[0-9a-f]+)$`)
+	secondHex  = regexp.MustCompile(`^0x[0-9a-f]+, (0x[0-9a-f]+)`)
+)
 
+// callsByGroup counts the kinds of calls in a trace by group of threads; clones
+// without one.
 func callsByGroup(t *testing.T, trace string) map[string]map[string]int {
 	t.Helper()
 	text, err := os.ReadFile(trace)
 	if err != nil {
 		t.Fatal(err)
 	}
-	calls := map[string]map[string]int{}
-	for _, match := range tracedCall.FindAllSubmatch(text, -1) {
-		group, call := string(match[1]), string(match[2])
-		if calls[call] == nil {
-			calls[call] = map[string]int{}
+	calls, mappings := map[string]map[string]int{}, map[uint64]bool{}
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if m := mapped.FindStringSubmatch(line); m != nil {
+			mappings[hex(m[1])] = true
 		}
-		calls[call][group]++
+		call := tracedCall.FindStringSubmatch(line)
+		if call == nil {
+			continue
+		}
+		group, kind := call[1], kindOfCall(call[2], call[3], mappings)
+		if kind == newThread {
+			group = ""
+		}
+		if calls[kind] == nil {
+			calls[kind] = map[string]int{}
+		}
+		calls[kind][group]++
 	}
+	delete(calls, "")
 	return calls
+}
+
+func kindOfCall(call, arguments string, mappings map[uint64]bool) string {
+	switch {
+	case call == "clone", call == "clone3":
+		return newThread
+	case call == "sendfile" && strings.Contains(arguments, "</dev/null>, "):
+		return toNull
+	case call == "sendfile":
+		return toSocket
+	case call == "pread64" && strings.Contains(arguments, ".log>"):
+		return readLog
+	case call == "preadv2" && strings.Contains(arguments, ".log>"):
+		return askCache
+	case call == "sendto":
+		if m := secondHex.FindStringSubmatch(arguments); m != nil && mappings[hex(m[1])&^uint64(os.Getpagesize()-1)] {
+			return fromMapping
+		}
+		return fromMemory
+	case call == "recvmsg":
+		return received
+	}
+	return ""
+}
+
+func hex(text string) uint64 {
+	n, _ := strconv.ParseUint(text, 0, 64)
+	return n
 }

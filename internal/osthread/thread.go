@@ -110,13 +110,13 @@ func (r *Registry) run(t *Thread, body func(*Thread), ready chan<- error) {
 
 // settle names and places the calling thread.
 func (r *Registry) settle(t *Thread) error {
-	r.mu.Lock()
-	t.TID = unix.Gettid()
-	r.mu.Unlock()
 	name := append([]byte(t.Name), 0)
 	if err := prctlName(name); err != nil {
 		return fmt.Errorf("prctl(PR_SET_NAME): %w", err)
 	}
+	r.mu.Lock()
+	t.TID = unix.Gettid() // from here on a census looks for the name
+	r.mu.Unlock()
 	if r.options.Batch {
 		if err := setBatch(); err != nil {
 			return err

@@ -26,6 +26,8 @@ const (
 	Failed     = unix.EPOLLERR
 	HungUp     = unix.EPOLLHUP
 	Edge       = unix.EPOLLET
+	// OneShot disarms the descriptor after one event, until Modify.
+	OneShot = unix.EPOLLONESHOT
 )
 
 // Epoll is an epoll instance with a buffer for one Wait's events.

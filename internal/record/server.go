@@ -37,9 +37,37 @@ type ServerSnapshot struct {
 	Counters Counters        `json:"counters"`
 	Census   osthread.Census `json:"census"`
 	// ConnectionsByLoop shows how connections are spread over network threads.
-	ConnectionsByLoop []int    `json:"connections_by_loop,omitempty"`
-	RecorderBytes     int      `json:"recorder_bytes"`
-	Problems          []string `json:"problems,omitempty"` // storage failures, clock steps …
+	ConnectionsByLoop []int `json:"connections_by_loop,omitempty"`
+	// LoopTimes is what each network thread did with its time; empty where there is
+	// none, or with knob stages off.
+	LoopTimes []LoopTimes `json:"loop_times,omitempty"`
+	// Residency counts the decisions of send strategy resident.
+	Residency     *Residency `json:"residency,omitempty"`
+	RecorderBytes int        `json:"recorder_bytes"`
+	Problems      []string   `json:"problems,omitempty"` // storage failures, clock steps …
+}
+
+// LoopTimes divides a network thread's time since its start, in nanoseconds; it is
+// brought up to date within a tenth of a second of activity. Shares of WallNs are
+// Kafka's io-wait-ratio and io-ratio (Selector metrics). What is left of WallNs was
+// spent waiting for room in the request queue.
+type LoopTimes struct {
+	Name     string `json:"name"`
+	WallNs   int64  `json:"wall_ns"`
+	IOWaitNs int64  `json:"io_wait_ns"` // in epoll_wait
+	// IONs is the rest of each turn: receiving and sending, sendfile included, and
+	// handling where network threads handle requests.
+	IONs int64 `json:"io_ns"`
+}
+
+// Residency counts since the start.
+type Residency struct {
+	Probes int64 `json:"probes"` // chunks that the page cache was asked about
+	Hot    int64 `json:"hot"`    // of them called resident, and sent by the network thread
+	// FalseHot are hot chunks whose sending slept for more than 20 µs all the same;
+	// FalseHotBlockedNs is for how long, in all.
+	FalseHot          int64 `json:"false_hot"`
+	FalseHotBlockedNs int64 `json:"false_hot_blocked_ns"`
 }
 
 // Counters count since the start.

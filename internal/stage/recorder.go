@@ -28,7 +28,7 @@ type counter struct {
 func NewRecorder(apis []string) *Recorder {
 	return &Recorder{
 		apis:      apis,
-		recorders: hdr.NewRecorders(len(apis) * int(spans)),
+		recorders: hdr.NewRecorders((len(apis) + 1) * int(measures)), // the last row is AllLoops
 		requests:  make([]counter, len(apis)),
 		responses: make([]counter, len(apis)),
 	}
@@ -49,11 +49,33 @@ func (r *Recorder) Finished(hint int, c Class, st *Stamps) {
 	}
 	r.responses[c].n.Add(1)
 	rec := r.recorders.Acquire(hint)
-	base := int(c) * int(spans)
+	base := int(c) * int(measures)
 	for s := Stage(0); s < spans; s++ {
 		if ns, known := st.Span(s); known {
 			rec.Record(base+int(s), ns)
 		}
+	}
+	rec.Release()
+}
+
+// Blocked records what one send call of file bytes slept, in nanoseconds.
+func (r *Recorder) Blocked(hint int, c Class, ns int64) {
+	if r == nil {
+		return
+	}
+	rec := r.recorders.Acquire(hint)
+	rec.Record(int(c)*int(measures)+int(BlockedOnDisk), ns)
+	rec.Release()
+}
+
+// Lags records times between two polls of a network thread, in nanoseconds.
+func (r *Recorder) Lags(hint int, ns []int64) {
+	if r == nil {
+		return
+	}
+	rec := r.recorders.Acquire(hint)
+	for _, lag := range ns {
+		rec.Record(len(r.apis)*int(measures)+int(LoopLag), lag)
 	}
 	rec.Release()
 }
@@ -79,10 +101,17 @@ func (r *Recorder) bundle(histograms []*hdr.Histogram) hdr.Bundle {
 	b := hdr.Bundle{}
 	for i, h := range histograms {
 		if h != nil {
-			b[hdr.Key{Stage: names[i%int(spans)], API: r.apis[i/int(spans)]}] = h
+			b[hdr.Key{Stage: names[i%int(measures)], API: r.api(i / int(measures))}] = h
 		}
 	}
 	return b
+}
+
+func (r *Recorder) api(row int) string {
+	if row == len(r.apis) {
+		return AllLoops
+	}
+	return r.apis[row]
 }
 
 // Counts returns complete frames and finished responses by API since the start.

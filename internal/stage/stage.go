@@ -60,14 +60,28 @@ const (
 	Total             = stages + 1 // RequestQueue … Reap, as Kafka has it
 	SocketAndDispatch = stages + 2 // SocketQueue + Dispatch of one request: what Kafka cannot see
 	spans             = stages + 3
+
+	// Measures beside a request's stages, not once a request.
+
+	// BlockedOnDisk is the time that one send call of file bytes slept, on a thread
+	// whose socket does not wait (osthread.BlockedMeter); by API.
+	BlockedOnDisk = spans
+	// LoopLag is the time from one poll of a network thread to its next, in which it
+	// attends to no other connection; its API is AllLoops.
+	LoopLag  = spans + 1
+	measures = spans + 2
 )
 
-var names = [spans]string{"SocketQueue", "Receive", "Dispatch", "RequestQueue", "LocalTime", "RemoteTime",
-	"ResponseQueue", "SendWait", "Send", "Reap", "ResponseSend", "Total", "SocketQueue+Dispatch"}
+// AllLoops stands in the place of an API where a measure is of network threads.
+const AllLoops = "loops"
+
+var names = [measures]string{"SocketQueue", "Receive", "Dispatch", "RequestQueue", "LocalTime", "RemoteTime",
+	"ResponseQueue", "SendWait", "Send", "Reap", "ResponseSend", "Total", "SocketQueue+Dispatch", "BlockedOnDisk", "LoopLag"}
 
 func (s Stage) String() string { return names[s] }
 
-// Names lists all stages and derived spans in the order of a request's life.
+// Names lists all stages and derived spans in the order of a request's life, then
+// the measures beside them.
 func Names() []string { return names[:] }
 
 // Span returns the duration of a stage or derived span in nanoseconds; false

@@ -44,6 +44,19 @@ func TestUnstampedArrivalLeavesSocketQueueUnrecorded(t *testing.T) {
 	}
 }
 
+func TestMeasuresBesideTheStagesHaveKeysOfTheirOwn(t *testing.T) {
+	r := NewRecorder([]string{"other", "Fetch"})
+	r.Blocked(0, 1, 500)
+	r.Lags(0, []int64{70, 80, 90})
+	b, _ := r.Snapshot()
+	if h := b[hdr.Key{Stage: "BlockedOnDisk", API: "Fetch"}]; len(b) != 2 || h == nil || h.MaxNs() != 500 {
+		t.Error("BlockedOnDisk of Fetch was not recorded")
+	}
+	if h := b[hdr.Key{Stage: "LoopLag", API: AllLoops}]; h == nil || h.Count() != 3 || h.MaxNs() != 90 {
+		t.Error("LoopLag was not recorded")
+	}
+}
+
 func TestPlantNamesWhatItCannotRead(t *testing.T) {
 	for _, bad := range []string{"LocalTim=1ms", "LocalTime=soon", "LocalTime", "LocalTime=-1s", "Total=1s"} {
 		if _, err := ParsePlant(bad); err == nil || !strings.Contains(err.Error(), bad) {

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"c10klab/internal/hdr"
+	"c10klab/internal/need"
+	"c10klab/internal/stage"
+)
+
+// The admin port shows what the network threads did and how file bytes were sent.
+func TestSnapshotShowsLoopTimesAndResidency(t *testing.T) {
+	needDirsFor(t, "loop-per-thread-pool", "resident")
+	s := startServer(t, "--data", t.TempDir(), "--send", "resident", "--loops", "2")
+	producer := newClient(t, s.Listen)
+	record := &kgo.Record{Topic: "shown", Value: make([]byte, 1000)}
+	if err := producer.ProduceSync(context.Background(), record).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	consume(t, newClient(t, s.Listen, fromBeginning("shown")), func(*kgo.Record) bool { return true })
+	eventually(t, "both network threads show their times", func() bool {
+		times := snapshot(t, s.Admin).LoopTimes
+		return len(times) == 2 && times[0].WallNs > 0 && times[1].WallNs > 0
+	})
+	shown := snapshot(t, s.Admin)
+	for i, l := range shown.LoopTimes {
+		if l.Name != []string{"net-0", "net-1"}[i] || l.IOWaitNs <= 0 || l.IOWaitNs+l.IONs > l.WallNs {
+			t.Errorf("times of a network thread: %+v", l)
+		}
+	}
+	if r := shown.Residency; r == nil || r.Probes < 1 || r.Hot != r.Probes {
+		t.Errorf("residency of what was just produced: %+v", r)
+	}
+	for _, key := range []hdr.Key{{Stage: "BlockedOnDisk", API: "Fetch"}, {Stage: "LoopLag", API: stage.AllLoops}} {
+		if shown.Histograms[key] == nil {
+			t.Errorf("%s was not recorded", key)
+		}
+	}
+}
+
+func TestResidentOnAFileSystemThatCannotTellIsRefused(t *testing.T) {
+	const shm = "/dev/shm"
+	if !onTmpfs(t, shm) {
+		need.Lacking(t, "a tmpfs on "+shm)
+	}
+	dir, err := os.MkdirTemp(shm, "c10klab-test-")
+	if err != nil {
+		need.Lacking(t, "a tmpfs to write to: "+err.Error())
+	}
+	defer os.RemoveAll(dir)
+	data := filepath.Join(dir, "log")
+	_, stderr, exit := runCommand(t, serveArgs("--data", data, "--send", "resident")...)
+	if exit != exitUsage || !strings.Contains(stderr, data) || !strings.Contains(stderr, "cannot tell what is in the page cache") {
+		t.Errorf("ended with %d: %s", exit, stderr)
+	}
+}

@@ -1,0 +1,120 @@
+package models
+
+import (
+	"sync/atomic"
+	"time"
+
+	"c10klab/internal/clock"
+)
+
+const (
+	// lagsTogether is how many turns' lags a loop gathers before it records them.
+	lagsTogether = 64
+	// publishEvery bounds how old the published times of a busy loop are.
+	publishEvery = int64(100 * time.Millisecond)
+)
+
+// LoopTimes divides a network thread's time since its start.
+type LoopTimes struct {
+	Name string
+	Wall time.Duration
+	// IOWait was spent in epoll_wait (Kafka: io-wait-ratio).
+	IOWait time.Duration
+	// IO was spent on what a poll reported and on responses, sendfile included
+	// (Kafka: io-ratio); where the thread handles requests, on that, too. Waiting
+	// for room in the request queue is in neither.
+	IO time.Duration
+}
+
+// loopTimes measures a loop with two clock reads a turn. The loop's thread uses it.
+type loopTimes struct {
+	on     bool
+	hint   int // the thread's number, for recorders
+	env    *env
+	public *publicLoopTimes
+
+	startNs, pollNs, turnNs int64 // when the loop, the last poll, the last turn began
+	putNs                   int64 // when the put under way began to wait
+	waitedNs, blockedNs     int64 // in polls; in puts
+	publishedNs             int64
+	lags                    [lagsTogether]int64
+	gathered                int
+}
+
+// publicLoopTimes are what other threads see.
+type publicLoopTimes struct {
+	name                         string
+	wallNs, ioWaitNs, queueingNs atomic.Int64
+}
+
+func (e *env) newLoopTimes(name string) loopTimes {
+	t := loopTimes{on: e.stages != nil, env: e}
+	if t.on {
+		t.public = &publicLoopTimes{name: name}
+		e.countersMu.Lock()
+		defer e.countersMu.Unlock()
+		e.loopTimes = append(e.loopTimes, t.public)
+	}
+	return t
+}
+
+// pollBegins ends a turn.
+func (t *loopTimes) pollBegins() {
+	if !t.on {
+		return
+	}
+	t.pollNs = clock.Now()
+	if t.turnNs == 0 {
+		t.startNs, t.publishedNs = t.pollNs, t.pollNs
+		return
+	}
+	t.lags[t.gathered] = t.pollNs - t.turnNs
+	t.gathered++
+	if t.gathered == lagsTogether || t.pollNs-t.publishedNs > publishEvery {
+		t.publish()
+	}
+}
+
+// pollEnds begins a turn.
+func (t *loopTimes) pollEnds() {
+	if t.on {
+		t.turnNs = clock.Now()
+		t.waitedNs += t.turnNs - t.pollNs
+	}
+}
+
+// putBegins and putEnds enclose a wait for room in the request queue.
+func (t *loopTimes) putBegins() {
+	if t.on {
+		t.putNs = clock.Now()
+	}
+}
+
+func (t *loopTimes) putEnds() {
+	if t.on {
+		t.blockedNs += clock.Now() - t.putNs
+	}
+}
+
+func (t *loopTimes) publish() {
+	t.env.stages.Lags(t.hint, t.lags[:t.gathered])
+	t.gathered = 0
+	t.publishedNs = t.pollNs
+	t.public.wallNs.Store(t.pollNs - t.startNs)
+	t.public.ioWaitNs.Store(t.waitedNs)
+	t.public.queueingNs.Store(t.blockedNs)
+}
+
+// LoopTimes is what each network thread did with its time, as of its newest turns;
+// none where there are no such threads or stages are off.
+func (s *Server) LoopTimes() []LoopTimes {
+	s.env.countersMu.Lock()
+	defer s.env.countersMu.Unlock()
+	var all []LoopTimes
+	for _, t := range s.env.loopTimes {
+		wall, wait, queueing := t.wallNs.Load(), t.ioWaitNs.Load(), t.queueingNs.Load()
+		all = append(all, LoopTimes{Name: t.name, Wall: time.Duration(wall),
+			IOWait: time.Duration(wait), IO: time.Duration(max(0, wall-wait-queueing))})
+	}
+	return all
+}

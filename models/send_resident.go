@@ -1,0 +1,153 @@
+package models
+
+import (
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"c10klab/internal/poll"
+
+	"golang.org/x/sys/unix"
+)
+
+// falseHotNs is what the sending of a chunk called resident may sleep: a hot
+// sendfile or a pure spin measures less.
+const falseHotNs = int64(20 * time.Microsecond)
+
+// residency decides, for one network thread, which chunks it sends itself: those
+// that the page cache holds whole. The others go to the send threads and come back
+// for the next decision.
+type residency struct {
+	cachestat bool
+	scratch   []byte // one chunk
+	counts    *residencyCounts
+}
+
+// residencyCounts are one network thread's; any thread may read them.
+type residencyCounts struct{ probes, hot, falseHot, falseHotBlockedNs atomic.Int64 }
+
+// newResidency returns nil for strategies that do not probe.
+func (e *env) newResidency() *residency {
+	if !e.send.probes {
+		return nil
+	}
+	r := &residency{cachestat: e.config.ByCachestat, scratch: make([]byte, e.sendCapBytes()), counts: new(residencyCounts)}
+	e.countersMu.Lock()
+	defer e.countersMu.Unlock()
+	e.residencies = append(e.residencies, r.counts)
+	return r
+}
+
+// hot reports whether the network thread may send the response's next chunk. A
+// response with nothing but memory left is hot.
+func (r *residency) hot(j *Job) (bool, error) {
+	if j.cursor.region == len(j.response.cuts) {
+		return true, nil
+	}
+	region := j.response.cuts[j.cursor.region].region
+	var done int64
+	if j.cursor.inRegion {
+		done = j.cursor.done
+	}
+	n := capped(int(region.LengthBytes-done), len(r.scratch))
+	if n == 0 {
+		return true, nil
+	}
+	r.counts.probes.Add(1)
+	resident, errno := r.probe(region.File.Fd(), region.OffsetBytes+done, n)
+	switch {
+	case errno == unix.EINTR:
+		return false, nil
+	case errno != 0:
+		return false, fmt.Errorf("send=resident: %w", probeError(errno))
+	case resident:
+		r.counts.hot.Add(1)
+	}
+	return resident, nil
+}
+
+func (r *residency) probe(file int, offset int64, n int) (bool, unix.Errno) {
+	if r.cachestat {
+		return poll.Cached(file, offset, n)
+	}
+	resident, errno := poll.ResidentBytes(file, r.scratch[:n], offset)
+	return resident == n, errno
+}
+
+// sent accounts what the sending of a hot chunk slept, in nanoseconds.
+func (r *residency) sent(blockedNs int64) {
+	if blockedNs > falseHotNs {
+		r.counts.falseHot.Add(1)
+		r.counts.falseHotBlockedNs.Add(blockedNs)
+	}
+}
+
+func probeError(errno unix.Errno) error {
+	if errno == unix.EOPNOTSUPP {
+		return fmt.Errorf("the file system cannot tell what is in the page cache (preadv2 with RWF_NOWAIT), as tmpfs, overlayfs and FUSE cannot: %w", errno)
+	}
+	return fmt.Errorf("ask what is in the page cache: %w", errno)
+}
+
+// CheckDirs reports whether the files of the directories, which exist, can be sent
+// as configured: send=resident needs file systems that know what is in the page
+// cache. The error names the directory. It writes and removes a small file in each.
+func CheckDirs(c Config, dirs []string) error {
+	if _, s, err := check(c); err != nil || !s.probes {
+		return err
+	}
+	for _, dir := range dirs {
+		if err := tryResidency(dir, c.ByCachestat); err != nil {
+			return fmt.Errorf("send=resident in %s: %w", dir, err)
+		}
+	}
+	return nil
+}
+
+func tryResidency(dir string, cachestat bool) error {
+	f, err := os.CreateTemp(dir, ".residency-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	text := []byte("what is in the page cache?")
+	if _, err := f.Write(text); err != nil {
+		return err
+	}
+	fd := int(f.Fd())
+	if _, errno := poll.ResidentBytes(fd, text, 0); errno != 0 {
+		return probeError(errno)
+	}
+	if !cachestat {
+		return nil
+	}
+	if _, errno := poll.Cached(fd, 0, len(text)); errno != 0 {
+		return probeError(errno)
+	}
+	return nil
+}
+
+// Residency counts the decisions of send strategy resident.
+type Residency struct {
+	Probes int64 // chunks that the page cache was asked about
+	Hot    int64 // of them called resident, and sent by the network thread
+	// FalseHot are hot chunks whose sending slept for more than 20 µs all the same,
+	// FalseHotBlocked for how long, in all.
+	FalseHot        int64
+	FalseHotBlocked time.Duration
+}
+
+// Residency sums the network threads' decisions; false under other strategies.
+func (s *Server) Residency() (sum Residency, probes bool) {
+	s.env.countersMu.Lock()
+	defer s.env.countersMu.Unlock()
+	for _, c := range s.env.residencies {
+		sum.Probes += c.probes.Load()
+		sum.Hot += c.hot.Load()
+		sum.FalseHot += c.falseHot.Load()
+		sum.FalseHotBlocked += time.Duration(c.falseHotBlockedNs.Load())
+	}
+	return sum, len(s.env.residencies) > 0
+}

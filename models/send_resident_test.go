@@ -1,0 +1,127 @@
+package models
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"c10klab/internal/need"
+
+	"golang.org/x/sys/unix"
+)
+
+// regionDir is a directory whose file system knows what is in the page cache, if
+// there is one.
+func regionDir(t testing.TB) string {
+	t.Helper()
+	for _, parent := range []string{os.TempDir(), "/var/tmp", "."} {
+		dir, err := os.MkdirTemp(parent, "region-*")
+		if err != nil {
+			continue
+		}
+		t.Cleanup(func() { os.RemoveAll(dir) })
+		if tryResidency(dir, false) == nil {
+			return dir
+		}
+	}
+	return t.TempDir()
+}
+
+// needResidency ends a test of send=resident where nothing can answer it.
+func needResidency(t *testing.T, c Config) {
+	t.Helper()
+	if err := CheckDirs(c, []string{regionDir(t)}); err != nil {
+		need.Lacking(t, err.Error())
+	}
+}
+
+// evict takes a file out of the page cache.
+func (f *countedFile) evict(t *testing.T) {
+	t.Helper()
+	if err := f.os.Sync(); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Fadvise(f.Fd(), 0, 0, unix.FADV_DONTNEED); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestResidentSendsHotChunksOnTheLoopAndColdOnesElsewhere(t *testing.T) {
+	for _, probe := range []string{"nowait", "cachestat"} {
+		t.Run(probe, func(t *testing.T) {
+			config := defaultConfig(t, "send=resident", "residency-probe="+probe, "loops=1")
+			needResidency(t, config)
+			b := startBench(t, config)
+			fetch := func() Residency {
+				c := b.dial()
+				c.send(request(opFile, 1, number(0), number(testFileBytes)))
+				c.expect(1, b.fileAnswer(0, testFileBytes))
+				counts, _ := b.server.Residency()
+				return counts
+			}
+			hot := fetch()
+			if hot.Probes < testFileBytes/chunkBytes || hot.Hot != hot.Probes {
+				t.Errorf("of a cached file %d chunks of %d were called hot", hot.Hot, hot.Probes)
+			}
+			b.service.file.evict(t)
+			cold := fetch()
+			if cold.Probes-hot.Probes == cold.Hot-hot.Hot {
+				t.Errorf("of an evicted file all %d chunks were called hot", cold.Hot-hot.Hot)
+			}
+		})
+	}
+}
+
+// memoryDir is a directory in a memory file system.
+func memoryDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "region-*")
+	if err != nil {
+		need.Lacking(t, "a file system in memory at /dev/shm")
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if tryResidency(dir, false) == nil {
+		need.Lacking(t, "a file system at /dev/shm that cannot tell what is in the page cache")
+	}
+	return dir
+}
+
+func TestFileSystemsThatCannotTellAreRefused(t *testing.T) {
+	dir := memoryDir(t)
+	config := defaultConfig(t, "send=resident")
+	if err := CheckDirs(config, []string{dir}); err == nil || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "cannot tell") {
+		t.Errorf("error %v", err)
+	}
+	config.Send = "pool"
+	if err := CheckDirs(config, []string{dir}); err != nil {
+		t.Errorf("send=pool asks nothing, and gave %v", err)
+	}
+}
+
+func TestRegionThatCannotBeAskedAboutEndsItsConnection(t *testing.T) {
+	dir := memoryDir(t)
+	b := startBench(t, defaultConfig(t, "send=resident"))
+	b.service.file = newCountedFileIn(t, dir, testFileBytes)
+	c := b.dial()
+	c.send(request(opFile, 1, number(0), number(100)))
+	if _, _, err := c.receive(); err == nil {
+		t.Error("the request was answered")
+	}
+	b.awaitNoConnections()
+	if !strings.Contains(b.logs.text(), "cannot tell what is in the page cache") {
+		t.Errorf("the log lacks the reason: %s", b.logs.text())
+	}
+}
+
+func TestHotChunksThatSleepAreFalseHot(t *testing.T) {
+	e := &env{config: defaultConfig(t), send: Send{probes: true, capBytes: chunkBytes}}
+	r := e.newResidency()
+	r.sent(0)
+	r.sent(falseHotNs)
+	r.sent(int64(30 * time.Millisecond))
+	sum, _ := (&Server{env: e}).Residency()
+	if sum.FalseHot != 1 || sum.FalseHotBlocked != 30*time.Millisecond {
+		t.Errorf("counted %+v", sum)
+	}
+}

@@ -1,0 +1,122 @@
+package models
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"c10klab/internal/osthread"
+	"c10klab/internal/poll"
+)
+
+// sharedSelector is the Responder of Hadoop's ipc.Server with a pool behind it: one
+// thread, select-0, watches the sockets of all responses with file bytes; for each
+// readiness event a send thread sends one chunk and arms the socket again. The first
+// chunk, too, waits for its event.
+type sharedSelector struct {
+	env    *env
+	epoll  *poll.Epoll
+	wake   *poll.Eventfd
+	ending atomic.Bool
+	work   *queue[*Job]
+
+	mu   poll.Mutex
+	jobs map[int]*Job // by descriptor, which each of them keeps open
+}
+
+// writableOnce reports one event and then nothing until armed again.
+const writableOnce = poll.Writable | poll.OneShot
+
+func selectorAndSendThreads(c Config) map[string]int {
+	return map[string]int{"select": 1, "send": c.SendThreads}
+}
+
+func startSharedSelector(e *env, _ *handlers) (offloader, error) {
+	s := &sharedSelector{env: e, work: newQueue[*Job](e.config.SendQueueBound), jobs: map[int]*Job{}}
+	var err error
+	if s.epoll, err = poll.NewEpoll(eventsPerWait); err != nil {
+		return nil, err
+	}
+	if s.wake, err = poll.NewEventfd(); err != nil {
+		return nil, err
+	}
+	if err := s.epoll.Add(s.wake.FD(), poll.Readable); err != nil {
+		return nil, err
+	}
+	if err := e.threads.Start("select-0", s.run); err != nil {
+		return nil, err
+	}
+	return s, startSendThreads(e, s.work, s.sendChunk)
+}
+
+func (s *sharedSelector) submit(j *Job) {
+	s.mu.Lock()
+	s.jobs[j.conn.fd] = j
+	s.mu.Unlock()
+	if err := s.epoll.Add(j.conn.fd, writableOnce); err != nil {
+		s.finish(j, fmt.Errorf("watch for writability: %w", err))
+	}
+}
+
+// run is the selector thread's.
+func (s *sharedSelector) run(thread *osthread.Thread) {
+	for !s.ending.Load() {
+		thread.AboutToBlock()
+		n, err := s.epoll.Wait(s.env.config.PollTimeout)
+		if err != nil {
+			s.env.log("%s: %v", thread.Name, err)
+		}
+		for i := range n {
+			s.onEvent(s.epoll.Event(i).FD)
+		}
+	}
+	s.wake.Close()
+	s.epoll.Close()
+}
+
+func (s *sharedSelector) onEvent(fd int) {
+	if fd == s.wake.FD() {
+		s.wake.Clear()
+		return
+	}
+	s.mu.Lock()
+	j := s.jobs[fd]
+	s.mu.Unlock()
+	s.work.put(j)
+}
+
+// sendChunk is a send thread's answer to one readiness event.
+func (s *sharedSelector) sendChunk(t *transmitter, j *Job) {
+	switch status := t.send(j); status {
+	case sendYield, sendAgain:
+		if err := s.epoll.Modify(j.conn.fd, writableOnce); err != nil {
+			s.finish(j, fmt.Errorf("watch for writability: %w", err))
+		}
+	default:
+		s.leave(j)
+		j.errand = status.errand()
+		j.conn.loop.giveBack(j)
+	}
+}
+
+// finish gives up a job.
+func (s *sharedSelector) finish(j *Job, reason error) {
+	s.leave(j)
+	j.hangUp, j.errand = reason, abandon
+	j.conn.loop.giveBack(j)
+}
+
+// leave forgets a job's socket while the job still keeps it open.
+func (s *sharedSelector) leave(j *Job) {
+	s.mu.Lock()
+	delete(s.jobs, j.conn.fd)
+	s.mu.Unlock()
+	if err := s.epoll.Remove(j.conn.fd); err != nil {
+		s.env.log("select-0: %v", err)
+	}
+}
+
+func (s *sharedSelector) close() {
+	s.work.close()
+	s.ending.Store(true)
+	s.wake.Wake()
+}

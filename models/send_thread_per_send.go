@@ -1,0 +1,65 @@
+package models
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"c10klab/internal/osthread"
+	"c10klab/internal/poll"
+)
+
+// threadPerSend starts a thread for each send, send-1, send-2 …, which ends when
+// the response is sent or the socket is full; the continuation gets another thread.
+// The loop pays for the thread's creation.
+type threadPerSend struct {
+	env     *env
+	started atomic.Int64
+
+	mu   poll.Mutex
+	idle []*threadCounters // of threads that ended, for those to come
+}
+
+func startThreadPerSend(e *env, _ *handlers) (offloader, error) {
+	return &threadPerSend{env: e}, nil
+}
+
+func (s *threadPerSend) submit(j *Job) {
+	name := fmt.Sprintf("send-%d", s.started.Add(1))
+	err := s.env.threads.Start(name, func(thread *osthread.Thread) { s.run(thread, j) })
+	if err != nil {
+		j.hangUp, j.errand = err, abandon
+		j.conn.loop.giveBack(j)
+	}
+}
+
+func (s *threadPerSend) run(thread *osthread.Thread, j *Job) {
+	counters := s.borrowCounters()
+	defer s.returnCounters(counters)
+	t := s.env.newTurnTransmitter(counters)
+	t.blocked.hint = thread.Index
+	defer t.close()
+	j.errand = t.send(j).errand()
+	counters.publish()
+	j.conn.loop.giveBack(j)
+}
+
+func (s *threadPerSend) borrowCounters() *threadCounters {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last := len(s.idle) - 1
+	if last < 0 {
+		return s.env.newThreadCounters()
+	}
+	c := s.idle[last]
+	s.idle = s.idle[:last]
+	return c
+}
+
+func (s *threadPerSend) returnCounters(c *threadCounters) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.idle = append(s.idle, c)
+}
+
+// close has nothing to end: each thread ends with its send.
+func (s *threadPerSend) close() {}
