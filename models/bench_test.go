@@ -49,8 +49,14 @@ func defaultConfig(t testing.TB, settings ...string) Config {
 
 func startBench(t *testing.T, config Config) *bench {
 	t.Helper()
+	return startBenchOn(t, config, newCountedFile(t, testFileBytes))
+}
+
+// startBenchOn serves parts of the given file.
+func startBenchOn(t *testing.T, config Config, file *countedFile) *bench {
+	t.Helper()
 	b := &bench{t: t, config: config, logs: &logBook{}, stages: stage.NewRecorder(testAPIs),
-		service: &testService{file: newCountedFile(t, testFileBytes), gate: make(chan struct{}),
+		service: &testService{file: file, gate: make(chan struct{}),
 			later: make(chan struct{}), answers: make(chan struct{}, 16)}}
 	server, err := Start(config, "127.0.0.1:0", b.service, b.stages, b.logs.log)
 	if err != nil {

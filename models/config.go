@@ -42,7 +42,7 @@ var Knobs = []knob.Knob{
 	{Name: "selector-timeout", Kind: knob.Duration, Default: "60s", Min: 0.001, Max: 86_400,
 		Meaning: "longest wait of selector-pool for a socket that takes nothing, then the connection is closed (Hadoop DataNode: 480 s)"},
 	{Name: "residency-probe", Kind: knob.Choice, Choices: []string{"nowait", "cachestat"}, Default: "nowait",
-		Meaning: "how resident asks whether a chunk is in the page cache: preadv2 with RWF_NOWAIT, or cachestat, which also counts pages still being read"},
+		Meaning: "how resident asks whether a chunk is in the page cache: preadv2 with RWF_NOWAIT, or cachestat, which is known to be wrong: it also counts pages still being read"},
 	{Name: "blocked-time", Kind: knob.Choice, Choices: []string{"auto", "on", "off"}, Default: "auto",
 		Meaning: "measure BlockedOnDisk around each send call of file bytes, where sockets do not wait; auto: on for service log, else off"},
 	{Name: "poll-timeout", Kind: knob.Duration, Default: "300ms",

@@ -180,7 +180,7 @@ func (l *loop) sendOne(j *Job) bool {
 		l.offload.submit(j)
 		return false
 	}
-	if j.stamps[stage.FirstWrite] == 0 && !l.env.plant.Planted(stage.SendWait) {
+	if j.stamps[stage.FirstWrite] == 0 && l.residency == nil && !l.env.plant.Planted(stage.SendWait) {
 		j.stamps[stage.FirstWrite] = j.stamps[stage.ResponseDequeued] // nothing lies between
 	}
 	status := l.transmit.send(j)

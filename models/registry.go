@@ -130,7 +130,8 @@ func find[T any](kind, wanted string, list []T, name func(T) string) (T, error) 
 }
 
 // Threads returns the number of OS threads, by group, that a server of this
-// configuration has with a number of connections open.
+// configuration has with a number of connections open; threads that live for one
+// send only are not counted.
 func Threads(c Config, connections int) (map[string]int, error) {
 	m, s, err := check(c)
 	if err != nil {

@@ -101,8 +101,7 @@ func TestFileSystemsThatCannotTellAreRefused(t *testing.T) {
 
 func TestRegionThatCannotBeAskedAboutEndsItsConnection(t *testing.T) {
 	dir := memoryDir(t)
-	b := startBench(t, defaultConfig(t, "send=resident"))
-	b.service.file = newCountedFileIn(t, dir, testFileBytes)
+	b := startBenchOn(t, defaultConfig(t, "send=resident"), newCountedFileIn(t, dir, testFileBytes))
 	c := b.dial()
 	c.send(request(opFile, 1, number(0), number(100)))
 	if _, _, err := c.receive(); err == nil {

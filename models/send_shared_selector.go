@@ -88,7 +88,7 @@ func (s *sharedSelector) onEvent(fd int) {
 func (s *sharedSelector) sendChunk(t *transmitter, j *Job) {
 	switch status := t.send(j); status {
 	case sendYield, sendAgain:
-		if err := s.epoll.Modify(j.conn.fd, writableOnce); err != nil {
+		if err := s.armAgain(j); err != nil {
 			s.finish(j, fmt.Errorf("watch for writability: %w", err))
 		}
 	default:
@@ -96,6 +96,14 @@ func (s *sharedSelector) sendChunk(t *transmitter, j *Job) {
 		j.errand = status.errand()
 		j.conn.loop.giveBack(j)
 	}
+}
+
+// armAgain gives a job back to the selector. The lock orders what this thread did
+// to the job before what the thread that gets the event does.
+func (s *sharedSelector) armAgain(j *Job) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.epoll.Modify(j.conn.fd, writableOnce)
 }
 
 // finish gives up a job.

@@ -49,13 +49,13 @@ type transmitter struct {
 	blocked  blockedTime
 }
 
-// newTransmitter makes one for a thread whose sockets wait, or none of whose
-// turns ends before a response does.
+// newTransmitter makes one for an executor that serves one connection.
 func (e *env) newTransmitter(counters *threadCounters) transmitter {
 	return transmitter{mover: e.send.mover(), counters: counters, capBytes: e.sendCapBytes()}
 }
 
-// newTurnTransmitter makes one for a thread that many connections share.
+// newTurnTransmitter makes one for a locked thread that many connections share, none
+// of whose sockets waits. The thread closes it.
 func (e *env) newTurnTransmitter(counters *threadCounters) transmitter {
 	t := e.newTransmitter(counters)
 	t.perTurn = e.config.SendsPerTurn
