@@ -56,7 +56,8 @@ func startBench(t *testing.T, config Config) *bench {
 func startBenchOn(t *testing.T, config Config, file *countedFile) *bench {
 	t.Helper()
 	b := &bench{t: t, config: config, logs: &logBook{}, stages: stage.NewRecorder(testAPIs),
-		service: &testService{file: file, gate: make(chan struct{})}}
+		service: &testService{file: file, gate: make(chan struct{}),
+			later: make(chan struct{}), answers: make(chan struct{}, 16)}}
 	server, err := Start(config, "127.0.0.1:0", b.service, b.stages, b.logs.log)
 	if err != nil {
 		t.Fatal(err)

@@ -18,9 +18,13 @@ var Knobs = []knob.Knob{
 	{Name: "handlers", Kind: knob.Int, Unit: "threads", Default: "8", Min: 1, Max: 4096,
 		Meaning: "handler threads of reactor-pool and loop-per-thread-pool (Kafka: num.io.threads)"},
 	{Name: "request-queue", Kind: knob.Int, Unit: "requests", Default: "500", Min: 1, Max: 1 << 20,
-		Meaning: "bound of the request queue (Kafka: queued.max.requests)"},
-	{Name: "on-full", Kind: knob.Choice, Choices: []string{"block"}, Default: "block",
-		Meaning: "what a network thread does when the request queue is full (Kafka blocks)"},
+		Meaning: "bound of the request queue, and of the isolated class's own (Kafka: queued.max.requests)"},
+	{Name: "on-full", Kind: knob.Choice, Choices: []string{OnFullBlock, OnFullPause, OnFullSplit, OnFullShed}, Default: OnFullBlock,
+		Meaning: "what a network thread does when the request queue is full; block: wait, and send nothing meanwhile (Kafka); pause: read nothing until there is room, go on sending; split: wait on a reading thread, a writing thread sends; shed: have the service refuse the request at once"},
+	{Name: "isolate", Kind: knob.Text, Default: isolateNone,
+		Meaning: "class of requests, such as Fetch, that gets a request queue and handler threads of its own; none: all share one"},
+	{Name: "isolated-handlers", Kind: knob.Int, Unit: "threads", Default: "2", Min: 1, Max: 4096,
+		Meaning: "handler threads of the isolated class"},
 	{Name: "connection-queue", Kind: knob.Int, Unit: "connections", Default: "20", Min: 1, Max: 1 << 16,
 		Meaning: "bound of each network thread's queue of new connections (Kafka: 20)"},
 	{Name: "response-writer", Kind: knob.Choice, Choices: []string{"loop", "handler"}, Default: "loop",
@@ -67,6 +71,9 @@ type Config struct {
 	Loops             int
 	Handlers          int
 	RequestQueue      int
+	OnFull            string // one of OnFullBlock and its like
+	Isolate           string // name of a class with handlers of its own, "none" or empty: none
+	IsolatedHandlers  int
 	ConnectionQueue   int
 	HandlersWrite     bool // response-writer = handler
 	InFlight          int
@@ -100,8 +107,10 @@ func ConfigFrom(v *knob.Values, auto bool) (Config, error) {
 	return Config{
 		Model: v.Text("model"), Send: v.Text("send"),
 		Loops: v.Int("loops"), Handlers: v.Int("handlers"),
-		RequestQueue: v.Int("request-queue"), ConnectionQueue: v.Int("connection-queue"),
-		HandlersWrite: v.Text("response-writer") == "handler", InFlight: v.Int("max-in-flight"),
+		RequestQueue: v.Int("request-queue"), OnFull: v.Text("on-full"),
+		Isolate: v.Text("isolate"), IsolatedHandlers: v.Int("isolated-handlers"),
+		ConnectionQueue: v.Int("connection-queue"),
+		HandlersWrite:   v.Text("response-writer") == "handler", InFlight: v.Int("max-in-flight"),
 		SendThreads: v.Int("send-threads"), SendQueueBound: v.Int("send-queue"),
 		SendCapBytes: int(v.Bytes("send-cap")), SendsPerTurn: v.Int("sends-per-turn"),
 		SelectorTimeout: v.Duration("selector-timeout"), ByCachestat: v.Text("residency-probe") == "cachestat",

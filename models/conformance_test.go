@@ -39,13 +39,15 @@ func TestPipelinedRequestsAreAnsweredInOrder(t *testing.T) {
 }
 
 func TestSeveralInFlightAreAnsweredInOrder(t *testing.T) {
-	everyCombination(t, func(t *testing.T, b *bench) {
-		c := b.dial()
-		c.send(append(request(opDelay, 1, number(50)), request(opEcho, 2)...))
-		c.expect(1, nil)
-		c.expect(2, nil)
-		mix(b, c, 20)
-	}, "max-in-flight=8")
+	everyCombination(t, testInFlight, "max-in-flight=8")
+}
+
+func testInFlight(t *testing.T, b *bench) {
+	c := b.dial()
+	c.send(append(request(opDelay, 1, number(50)), request(opEcho, 2)...))
+	c.expect(1, nil)
+	c.expect(2, nil)
+	mix(b, c, 20)
 }
 
 func TestHandlersThatWriteKeepOrder(t *testing.T) {
@@ -73,48 +75,48 @@ func TestLargeFrameIsWhole(t *testing.T) {
 	})
 }
 
-func TestReaderThatStopsHurtsNobodyElse(t *testing.T) {
-	everyCombination(t, func(t *testing.T, b *bench) {
-		stuck := b.dial()
-		for tag := range uint32(8) {
-			stuck.send(request(opFile, tag, number(0), number(testFileBytes)))
-		}
-		other := b.dial()
-		mix(b, other, 10)
-		for tag := range uint32(8) { // and the stuck one loses nothing
-			stuck.expect(tag, b.fileAnswer(0, testFileBytes))
-		}
-	})
+func TestReaderThatStopsHurtsNobodyElse(t *testing.T) { everyCombination(t, testStuckReader) }
+
+func testStuckReader(t *testing.T, b *bench) {
+	stuck := b.dial()
+	for tag := range uint32(8) {
+		stuck.send(request(opFile, tag, number(0), number(testFileBytes)))
+	}
+	other := b.dial()
+	mix(b, other, 10)
+	for tag := range uint32(8) { // and the stuck one loses nothing
+		stuck.expect(tag, b.fileAnswer(0, testFileBytes))
+	}
 }
 
-func TestHalfClosedConnectionGetsItsAnswers(t *testing.T) {
-	everyCombination(t, func(t *testing.T, b *bench) {
+func TestHalfClosedConnectionGetsItsAnswers(t *testing.T) { everyCombination(t, testHalfClose) }
+
+func testHalfClose(t *testing.T, b *bench) {
+	c := b.dial()
+	c.send(append(request(opDelay, 1, number(20)), request(opFile, 2, number(5), number(100_000))...))
+	c.CloseWrite()
+	c.expect(1, nil)
+	c.expect(2, b.fileAnswer(5, 100_000))
+	if _, _, err := c.receive(); err != io.EOF {
+		t.Errorf("after the answers: %v, want the end of the stream", err)
+	}
+}
+
+func TestResetDuringAnswerReleasesEverything(t *testing.T) { everyCombination(t, testReset) }
+
+func testReset(t *testing.T, b *bench) {
+	for range 5 {
 		c := b.dial()
-		c.send(append(request(opDelay, 1, number(20)), request(opFile, 2, number(5), number(100_000))...))
-		c.CloseWrite()
-		c.expect(1, nil)
-		c.expect(2, b.fileAnswer(5, 100_000))
-		if _, _, err := c.receive(); err != io.EOF {
-			t.Errorf("after the answers: %v, want the end of the stream", err)
+		c.send(request(opFile, 1, number(0), number(testFileBytes)))
+		c.send(request(opEcho, 2))
+		if _, err := io.ReadFull(c, make([]byte, 1000)); err != nil {
+			t.Fatal(err)
 		}
-	})
-}
-
-func TestResetDuringAnswerReleasesEverything(t *testing.T) {
-	everyCombination(t, func(t *testing.T, b *bench) {
-		for range 5 {
-			c := b.dial()
-			c.send(request(opFile, 1, number(0), number(testFileBytes)))
-			c.send(request(opEcho, 2))
-			if _, err := io.ReadFull(c, make([]byte, 1000)); err != nil {
-				t.Fatal(err)
-			}
-			c.SetLinger(0)
-			c.Close()
-		}
-		b.awaitNoConnections()
-		mix(b, b.dial(), 2)
-	})
+		c.SetLinger(0)
+		c.Close()
+	}
+	b.awaitNoConnections()
+	mix(b, b.dial(), 2)
 }
 
 // awaitNoConnections returns when the server has let go of all connections.
@@ -127,27 +129,27 @@ func (b *bench) awaitNoConnections() {
 	}
 }
 
-func TestHangUpClosesAfterEarlierAnswers(t *testing.T) {
-	everyCombination(t, func(t *testing.T, b *bench) {
-		c := b.dial()
-		c.send(append(request(opEcho, 1), request(opHangUp, 2)...))
-		c.expect(1, nil)
-		if _, _, err := c.receive(); err == nil {
-			t.Error("the connection is still open")
-		}
-		b.awaitNoConnections()
-		if !strings.Contains(b.logs.text(), "asked to") {
-			t.Errorf("the log lacks the reason: %s", b.logs.text())
-		}
-	})
+func TestHangUpClosesAfterEarlierAnswers(t *testing.T) { everyCombination(t, testHangUp) }
+
+func testHangUp(t *testing.T, b *bench) {
+	c := b.dial()
+	c.send(append(request(opEcho, 1), request(opHangUp, 2)...))
+	c.expect(1, nil)
+	if _, _, err := c.receive(); err == nil {
+		t.Error("the connection is still open")
+	}
+	b.awaitNoConnections()
+	if !strings.Contains(b.logs.text(), "asked to") {
+		t.Errorf("the log lacks the reason: %s", b.logs.text())
+	}
 }
 
-func TestSilentRequestUnmutesTheConnection(t *testing.T) {
-	everyCombination(t, func(t *testing.T, b *bench) {
-		c := b.dial()
-		c.send(append(request(opSilent, 1), request(opEcho, 2)...))
-		c.expect(2, nil)
-	})
+func TestSilentRequestUnmutesTheConnection(t *testing.T) { everyCombination(t, testSilent) }
+
+func testSilent(t *testing.T, b *bench) {
+	c := b.dial()
+	c.send(append(request(opSilent, 1), request(opEcho, 2)...))
+	c.expect(2, nil)
 }
 
 func TestImpossibleFrameLengthClosesOnlyItsConnection(t *testing.T) {
@@ -196,42 +198,46 @@ func testCallbackOrder(t *testing.T, b *bench) {
 }
 
 func TestFullQueueLosesNothing(t *testing.T) {
-	everyCombination(t, func(t *testing.T, b *bench) {
-		const connections = 20
-		var clients []client
-		for i := range uint32(connections) {
-			c := b.dial()
-			c.send(request(opGate, i))
-			c.send(request(opEcho, i+1000, []byte("after")))
-			clients = append(clients, c)
-		}
-		close(b.service.gate)
-		for i, c := range clients {
-			c.expect(uint32(i), nil)
-			c.expect(uint32(i)+1000, []byte("after"))
-		}
-	}, "request-queue=2", "handlers=1", "connection-queue=1")
+	everyCombination(t, testFullQueue, "request-queue=2", "handlers=1", "connection-queue=1")
+}
+
+func testFullQueue(t *testing.T, b *bench) {
+	const connections = 20
+	var clients []client
+	for i := range uint32(connections) {
+		c := b.dial()
+		c.send(request(opGate, i))
+		c.send(request(opEcho, i+1000, []byte("after")))
+		clients = append(clients, c)
+	}
+	close(b.service.gate)
+	for i, c := range clients {
+		c.expect(uint32(i), nil)
+		c.expect(uint32(i)+1000, []byte("after"))
+	}
 }
 
 func TestStopUnderLoadAnswersEveryAcceptedRequest(t *testing.T) {
-	everyCombination(t, func(t *testing.T, b *bench) {
-		const connections = 8
-		answered := make(chan int, connections)
-		for range connections {
-			go loadUntilClosed(b, answered)
-		}
-		for b.service.handled.Load() < 200 {
-			runtime.Gosched()
-		}
-		b.stop()
-		total := 0
-		for range connections {
-			total += <-answered
-		}
-		if handled := int(b.service.handled.Load()); total != handled {
-			t.Errorf("%d requests were handled, %d answers arrived", handled, total)
-		}
-	}, "max-in-flight=1")
+	everyCombination(t, testStopUnderLoad, "max-in-flight=1")
+}
+
+func testStopUnderLoad(t *testing.T, b *bench) {
+	const connections = 8
+	answered := make(chan int, connections)
+	for range connections {
+		go loadUntilClosed(b, answered)
+	}
+	for b.service.handled.Load() < 200 {
+		runtime.Gosched()
+	}
+	b.stop()
+	total := 0
+	for range connections {
+		total += <-answered
+	}
+	if handled := int(b.service.handled.Load()); total != handled {
+		t.Errorf("%d requests were handled, %d answers arrived", handled, total)
+	}
 }
 
 // loadUntilClosed keeps one request under way and reports the answers it got.
@@ -255,23 +261,23 @@ func loadUntilClosed(b *bench, answered chan<- int) {
 	}
 }
 
-func TestNothingLeaks(t *testing.T) {
-	everyCombination(t, func(t *testing.T, b *bench) {
-		before := resources(t)
-		config := b.config
-		for range 2 {
-			again := startBench(t, config)
-			for range 10 {
-				mix(again, again.dial(), 1)
-			}
-			abandoned := again.dial()
-			abandoned.send(request(opFile, 1, number(0), number(testFileBytes)))
-			abandoned.Close()
-			again.awaitAllButOpen(10)
-			again.stop()
+func TestNothingLeaks(t *testing.T) { everyCombination(t, testLeaks) }
+
+func testLeaks(t *testing.T, b *bench) {
+	before := resources(t)
+	config := b.config
+	for range 2 {
+		again := startBench(t, config)
+		for range 10 {
+			mix(again, again.dial(), 1)
 		}
-		awaitResources(t, before)
-	})
+		abandoned := again.dial()
+		abandoned.send(request(opFile, 1, number(0), number(testFileBytes)))
+		abandoned.Close()
+		again.awaitAllButOpen(10)
+		again.stop()
+	}
+	awaitResources(t, before)
 }
 
 // awaitAllButOpen waits until no more than n connections are open.
@@ -313,29 +319,29 @@ func awaitResources(t *testing.T, before usage) {
 	}
 }
 
-func TestCensusMatchesTheDocumentsTable(t *testing.T) {
-	everyCombination(t, func(t *testing.T, b *bench) {
-		const connections = 5
-		for i := range uint32(connections) {
-			c := b.dial()
-			c.send(request(opFile, i, number(0), number(100)))
-			c.expect(i, b.fileAnswer(0, 100))
+func TestCensusMatchesTheDocumentsTable(t *testing.T) { everyCombination(t, testCensus) }
+
+func testCensus(t *testing.T, b *bench) {
+	const connections = 5
+	for i := range uint32(connections) {
+		c := b.dial()
+		c.send(request(opFile, i, number(0), number(100)))
+		c.expect(i, b.fileAnswer(0, 100))
+	}
+	census := b.settledCensus()
+	want, err := Threads(b.config, connections)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := census.Groups(); fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("census %v, the table says %v", got, want)
+	}
+	for _, e := range census.Threads {
+		serves := strings.HasPrefix(e.Name, "conn-") || strings.HasPrefix(e.Name, "net-")
+		if serves && (e.CPUNs == 0 || e.VoluntarySwitches == 0 || e.State == "") {
+			t.Errorf("%s served a request and shows CPU %d ns, %d switches", e.Name, e.CPUNs, e.VoluntarySwitches)
 		}
-		census := b.settledCensus()
-		want, err := Threads(b.config, connections)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := census.Groups(); fmt.Sprint(got) != fmt.Sprint(want) {
-			t.Errorf("census %v, the table says %v", got, want)
-		}
-		for _, e := range census.Threads {
-			serves := strings.HasPrefix(e.Name, "conn-") || strings.HasPrefix(e.Name, "net-")
-			if serves && (e.CPUNs == 0 || e.VoluntarySwitches == 0 || e.State == "") {
-				t.Errorf("%s served a request and shows CPU %d ns, %d switches", e.Name, e.CPUNs, e.VoluntarySwitches)
-			}
-		}
-	})
+	}
 }
 
 // settledCensus waits for threads that end with their send.

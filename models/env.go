@@ -20,10 +20,11 @@ type env struct {
 	offset  clock.Offset
 	log     func(format string, args ...any)
 
-	connections atomic.Int64 // ever opened
-	live        tally        // open, or still referred to by a job
-	stopping    atomic.Bool  // take no new requests; answer those taken
-	aborting    atomic.Bool  // close all connections now
+	connections atomic.Int64  // ever opened
+	live        tally         // open, or still referred to by a job
+	stopping    atomic.Bool   // take no new requests; answer those taken
+	aborting    atomic.Bool   // close all connections now
+	stopped     chan struct{} // closed when stopping is set
 
 	null        int // descriptor of /dev/null under prewarm, else −1
 	countersMu  sync.Mutex

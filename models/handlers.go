@@ -2,40 +2,29 @@ package models
 
 import (
 	"fmt"
+	"sync/atomic"
 
 	"c10klab/internal/osthread"
-	"c10klab/internal/stage"
 )
 
-// handlerPool is the bounded request queue and the threads that serve it
-// (Kafka: RequestChannel and KafkaRequestHandlerPool).
+// handlerPool is a bounded request queue and the threads that serve it (Kafka:
+// RequestChannel and KafkaRequestHandlerPool).
 type handlerPool struct {
-	env   *env
-	queue *queue[*Job]
+	env    *env
+	queue  *queue[*Job]
+	pauses atomic.Int64
+	sheds  atomic.Int64
 }
 
-func startHandlers(e *env) (*handlerPool, error) {
+// startHandlers starts a pool whose threads are called prefix-0 and so on.
+func startHandlers(e *env, prefix string, threads int) (*handlerPool, error) {
 	p := &handlerPool{env: e, queue: newQueue[*Job](e.config.RequestQueue)}
-	for i := range e.config.Handlers {
-		if err := e.threads.Start(fmt.Sprintf("io-%d", i), p.run); err != nil {
+	for i := range threads {
+		if err := e.threads.Start(fmt.Sprintf("%s-%d", prefix, i), p.run); err != nil {
 			return nil, err
 		}
 	}
 	return p, nil
-}
-
-// enqueue hands a request to the handlers; on a full queue the calling network
-// thread waits, and with it everything that thread does (on-full=block).
-func (p *handlerPool) enqueue(j *Job) {
-	p.env.plant.In(stage.Dispatch)
-	j.stamp(stage.EnqueueStart)
-	j.leave()
-	if !p.queue.offer(j) {
-		times := &j.conn.loop.times
-		times.putBegins()
-		p.queue.put(j)
-		times.putEnds()
-	}
 }
 
 func (p *handlerPool) run(t *osthread.Thread) {
@@ -80,7 +69,7 @@ func (l *loop) answerOnHandler(j *Job) {
 // sendFrom sends a response that has the turn, and those behind it.
 func (w *handlerWriter) sendFrom(j *Job) {
 	for l := j.conn.loop; j != nil && w.sendOne(l, j); {
-		j = w.sent(l, j)
+		j = endElsewhere(j, w.thread)
 	}
 }
 
@@ -104,17 +93,25 @@ func (w *handlerWriter) sendOne(l *loop, j *Job) bool {
 	return false
 }
 
-// sent ends a job; the loop hears of it only when the connection may have more
-// to read.
-func (w *handlerWriter) sent(l *loop, j *Job) *Job {
+// endElsewhere ends a job on another thread than its connection's reading one,
+// which hears of it only when the connection may have more to read. It returns the
+// connection's next response if it is complete. Thread is the calling thread's
+// number.
+func endElsewhere(j *Job, thread int) *Job {
 	c := j.conn
 	j.announce()
 	next := c.order.advance()
-	c.endedElsewhere.Add(1)
-	if c.readable.Load() || l.env.stopping.Load() {
-		l.unmute(c)
+	if j.response.mutedUntilNs != 0 {
+		c.env.finish(j, thread)
+		j.errand = endMuted
+		c.loop.mailJob(j)
+		return next
 	}
-	l.env.finish(j, w.thread)
+	c.endedElsewhere.Add(1)
+	if c.readable.Load() || c.env.stopping.Load() {
+		c.loop.unmute(c)
+	}
+	c.env.finish(j, thread)
 	j.free()
 	return next
 }

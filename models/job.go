@@ -20,6 +20,7 @@ type Job struct {
 	// inHandler is true from the call of Handle until the handler gives the job
 	// away; then completion happens on the handler's own thread.
 	inHandler bool
+	refused   bool  // the request queue was full; the receiving thread answers
 	sending   bool  // in the request queue for its response to be sent on
 	silent    bool  // no answer is due
 	away      bool  // other threads than the reading one may have it
@@ -35,7 +36,7 @@ func newJob(c *conn) *Job {
 	}
 	j.conn = c
 	j.stamps = stage.Stamps{}
-	j.silent, j.hangUp = false, nil
+	j.silent, j.refused, j.hangUp = false, false, nil
 	j.cursor = cursor{}
 	j.response.reset()
 	return j
@@ -102,6 +103,10 @@ func (j *Job) Frame() []byte { return j.frame }
 
 // Class is what the service's Classify said of the frame.
 func (j *Job) Class() stage.Class { return j.class }
+
+// Connection is the number of the connection that the request came on, unique
+// among those of a server.
+func (j *Job) Connection() int { return j.conn.id }
 
 // Response is the answer to fill.
 func (j *Job) Response() *Response { return &j.response }

@@ -38,6 +38,9 @@ type loop struct {
 	wake   *poll.Eventfd
 	// process takes over a complete request: it handles it or queues it.
 	process func(j *Job)
+	// writer sends for this loop, which only reads, and reader is the other way
+	// round (on-full=split); nil where one thread does both.
+	writer, reader *loop
 	// inline: requests are handled on this thread.
 	inline bool
 	// listener is set where the loop accepts for itself.
@@ -53,6 +56,8 @@ type loop struct {
 	conns     []*conn // by descriptor
 	count     atomic.Int64
 	spares    spares
+	hold      hold
+	throttled throttleHeap
 	ready     []*conn // to read, in order
 	wasReady  []*conn // its memory in the turn before
 	lingering []*conn
@@ -69,11 +74,15 @@ type loopState struct {
 	loop *loop
 	// readable: the socket or the input may hold something to read. Any thread
 	// reads it after it ended a request, to decide whether to tell the loop.
-	readable atomic.Bool
-	queued   bool // in loop.ready
+	readable     atomic.Bool
+	queued       bool  // in loop.ready
+	halfShut     bool  // the peer has shut down its sending side
+	mutedUntilNs int64 // read nothing before; 0: not muted (Response.MuteFor)
+	// What the thread that sends keeps:
 	writable bool // an edge came since the sending side was last given away
-	halfShut bool // the peer has shut down its sending side
+	watched  bool // registered with a writing half's epoll
 	waiting  *Job // response to go on with when the socket is writable
+	// And again what the reading one does:
 	failure  error
 	lingerTo int64 // CLOCK_MONOTONIC nanoseconds; 0: not lingering
 }
@@ -129,6 +138,9 @@ func (l *loop) turn() {
 	if err != nil {
 		l.env.log("%s: %v", l.name, err)
 	}
+	if len(l.throttled) > 0 {
+		l.unmuteExpired()
+	}
 	l.gather(n + len(l.ready))
 	for i := range n {
 		l.onEvent(l.epoll.Event(i))
@@ -136,7 +148,7 @@ func (l *loop) turn() {
 	l.readReady()
 	l.flush()
 	l.transmit.counters.publish()
-	if l.env.stopping.Load() {
+	if l.env.stopping.Load() && l.reader == nil {
 		l.drainTurn()
 	}
 }
@@ -156,6 +168,9 @@ func (l *loop) await() (int, error) {
 	if len(l.lingering) > 0 {
 		timeout = min(timeout, lingerPoll)
 	}
+	if len(l.throttled) > 0 {
+		timeout = min(timeout, l.untilUnmute())
+	}
 	l.thread.AboutToBlock()
 	return l.epoll.Wait(timeout)
 }
@@ -173,22 +188,32 @@ func (l *loop) onEvent(event poll.Event) {
 	if c == nil {
 		return
 	}
+	if l.reader != nil {
+		l.onWritable(c)
+		return
+	}
 	if event.Flags&(poll.Failed|poll.HungUp) != 0 {
 		l.kill(c, nil)
 		return
 	}
 	if event.Flags&poll.Writable != 0 {
-		c.writable = true
-		if j := c.waiting; j != nil {
-			c.waiting = nil
-			l.sendFrom(j)
-		}
+		l.onWritable(c)
 	}
 	if event.Flags&(poll.Readable|poll.HalfClosed) != 0 {
 		c.halfShut = c.halfShut || event.Flags&poll.HalfClosed != 0
+		c.input.drained = false // also where it is not read now: this edge is told once
 		if !c.queued {
 			l.readOne(c)
 		}
+	}
+}
+
+// onWritable goes on with the response that waits for the socket.
+func (l *loop) onWritable(c *conn) {
+	c.writable = true
+	if j := c.waiting; j != nil {
+		c.waiting = nil
+		l.sendFrom(j)
 	}
 }
 
@@ -267,14 +292,23 @@ func (l *loop) wakeUp() {
 func (l *loop) adopt(a accepted) {
 	c := l.env.open(nonBlockingSocket{descriptor{a.fd}}, a.fd, a.peer, l, &l.spares)
 	c.loop = l
-	for a.fd >= len(l.conns) {
-		l.conns = append(l.conns, make([]*conn, max(64, len(l.conns)))...)
-	}
-	l.conns[a.fd] = c
+	l.know(c)
 	l.count.Add(1)
-	if err := l.epoll.Add(a.fd, poll.Readable|poll.Writable|poll.HalfClosed|poll.Edge); err != nil {
+	events := uint32(poll.Readable | poll.HalfClosed | poll.Edge)
+	if l.writer == nil {
+		events |= poll.Writable
+	}
+	if err := l.epoll.Add(a.fd, events); err != nil {
 		l.kill(c, err)
 	}
+}
+
+// know lets events of the connection's descriptor find it.
+func (l *loop) know(c *conn) {
+	for c.fd >= len(l.conns) {
+		l.conns = append(l.conns, make([]*conn, max(64, len(l.conns)))...)
+	}
+	l.conns[c.fd] = c
 }
 
 // kill closes a connection of the loop. A response that waited for writability
@@ -288,6 +322,10 @@ func (l *loop) kill(c *conn, reason error) {
 	}
 	l.conns[c.fd] = nil
 	l.count.Add(-1)
+	if l.writer != nil {
+		c.kill(reason) // the shutdown wakes the writing half, which frees what waits
+		return
+	}
 	waiting := c.waiting
 	c.waiting = nil
 	c.kill(reason)

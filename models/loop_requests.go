@@ -35,7 +35,7 @@ func (l *loop) readOne(c *conn) {
 		l.settle(c)
 		return
 	}
-	if l.muted(c) {
+	if l.muted(c) || l.throttles(c) || l.holds(c) {
 		return
 	}
 	j, err := c.input.next(c, l.receiver)

@@ -15,6 +15,7 @@ type mailbox struct {
 	responses []*Job // complete, not yet offered to the sequencer
 	returned  []*Job // with an errand
 	unmuted   []*conn
+	resumed   bool // the request that the loop waited with is in the queue
 	// spares are the slices emptied by the last turn.
 	spareResponses, spareReturned []*Job
 	spareUnmuted                  []*conn
@@ -27,6 +28,7 @@ const (
 	sendNow          errand = iota // it has the turn; send it
 	sendWhenWritable               // partly sent; the socket was full
 	reap                           // sent to the last byte
+	endMuted                       // ended, but for muting the connection
 	abandon                        // sending failed; Job.hangUp says why
 )
 
@@ -39,6 +41,8 @@ func (l *loop) respond(j *Job) {
 		l.enqueueResponse(j)
 	case l.inline:
 		l.answerInTurn(j)
+	case j.refused:
+		l.answer(j)
 	case l.env.writtenByHandler(j):
 		l.answerOnHandler(j)
 	default:
@@ -47,14 +51,19 @@ func (l *loop) respond(j *Job) {
 }
 
 func (l *loop) enqueueResponse(j *Job) {
+	l = l.sending()
 	l.mail.mu.Lock()
 	l.mail.responses = append(l.mail.responses, j)
 	l.mail.mu.Unlock()
 	l.mailed()
 }
 
-// giveBack returns a job with its errand. Threads that send call it.
-func (l *loop) giveBack(j *Job) {
+// giveBack returns a job with its errand to the thread that sends for the loop.
+// Threads that send call it.
+func (l *loop) giveBack(j *Job) { l.sending().mailJob(j) }
+
+// mailJob puts a job with its errand into the loop's mailbox.
+func (l *loop) mailJob(j *Job) {
 	l.mail.mu.Lock()
 	l.mail.returned = append(l.mail.returned, j)
 	l.mail.mu.Unlock()
@@ -80,8 +89,13 @@ func (l *loop) takeMail() {
 	m := &l.mail
 	m.mu.Lock()
 	responses, returned, unmuted := m.responses, m.returned, m.unmuted
+	resumed := m.resumed
 	m.responses, m.returned, m.unmuted = m.spareResponses[:0], m.spareReturned[:0], m.spareUnmuted[:0]
+	m.resumed = false
 	m.mu.Unlock()
+	if resumed {
+		l.resume()
+	}
 	for i, j := range responses {
 		responses[i] = nil
 		l.answer(j)
@@ -124,13 +138,14 @@ func (l *loop) run(j *Job) {
 			l.sendFrom(next)
 		}
 	case abandon:
-		l.kill(c, j.hangUp)
-		j.free()
+		l.breakOff(j)
+	case endMuted:
+		l.endMuted(j)
 	case sendWhenWritable:
 		if c.writable {
 			l.sendFrom(j)
 		} else {
-			c.waiting = j
+			l.awaitWritable(j)
 		}
 	}
 }
@@ -156,8 +171,7 @@ func (l *loop) sendOne(j *Job) bool {
 	}
 	here := l.sendsItself(j)
 	if j.hangUp != nil {
-		l.kill(c, j.hangUp)
-		j.free()
+		l.breakOff(j)
 		return false
 	}
 	c.writable = false
@@ -177,16 +191,34 @@ func (l *loop) sendOne(j *Job) bool {
 	case sentAll:
 		return true
 	case sendAgain:
-		c.waiting = j
+		l.awaitWritable(j)
 	case sendYield:
 		j.leave() // the mailbox has it, where the connection's end does not look
 		j.errand = sendNow
 		l.giveBack(j)
 	case sendFailed:
-		l.kill(c, j.hangUp)
-		j.free()
+		l.breakOff(j)
 	}
 	return false
+}
+
+// awaitWritable keeps a response until the socket has room.
+func (l *loop) awaitWritable(j *Job) {
+	j.conn.waiting = j
+	if l.reader != nil {
+		l.watch(j.conn)
+	}
+}
+
+// breakOff closes the connection of a job that cannot be answered.
+func (l *loop) breakOff(j *Job) {
+	if l.reader != nil {
+		j.errand = abandon
+		l.reader.mailJob(j)
+		return
+	}
+	l.kill(j.conn, j.hangUp)
+	j.free()
 }
 
 // sendsItself reports whether this thread sends the response, or the next chunk of
@@ -214,9 +246,15 @@ func (l *loop) dequeue(j *Job) {
 // sent ends a job and returns the connection's next response if it is complete.
 func (l *loop) sent(j *Job) *Job {
 	c := j.conn
+	if l.reader != nil {
+		return endElsewhere(j, l.thread.Index)
+	}
 	j.announce()
 	next := c.order.advance()
 	c.endedHere++
+	if j.response.mutedUntilNs != 0 {
+		l.mute(c, j.response.mutedUntilNs)
+	}
 	l.env.finish(j, l.thread.Index)
 	j.freeHere()
 	if c.readable.Load() || c.input.ended || c.failure != nil || l.env.stopping.Load() {

@@ -54,7 +54,7 @@ func TestWaitForTheRequestQueueIsNeitherIONorIOWait(t *testing.T) {
 		c.send(request(opGate, 1))
 		clients = append(clients, c)
 	}
-	for b.server.QueueFullWaits() == 0 {
+	for b.server.QueueFull().Waits == 0 {
 		runtime.Gosched()
 	}
 	time.Sleep(slept)

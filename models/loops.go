@@ -6,9 +6,9 @@ import "golang.org/x/sys/unix"
 type loops struct {
 	env      *env
 	all      []*loop
-	acceptor *acceptor    // nil: the only loop accepts
-	handlers *handlerPool // nil: loops handle requests
-	offload  offloader    // nil: loops send file bytes
+	acceptor *acceptor // nil: the only loop accepts
+	handlers *handlers // nil: loops handle requests
+	offload  offloader // nil: loops send file bytes
 }
 
 // startLoops starts n network threads. With handlers requests go to a pool;
@@ -18,10 +18,10 @@ func startLoops(e *env, n int, handlers bool) (*loops, error) {
 	var err error
 	process := e.handleHere
 	if handlers {
-		if m.handlers, err = startHandlers(e); err != nil {
+		if m.handlers, err = startAllHandlers(e); err != nil {
 			return nil, err
 		}
-		process = m.handlers.enqueue
+		process = m.handlers.process()
 	}
 	if e.send.offload != nil {
 		if m.offload, err = e.send.offload(e, m.handlers); err != nil {
@@ -34,6 +34,11 @@ func startLoops(e *env, n int, handlers bool) (*loops, error) {
 			return nil, err
 		}
 		l.process, l.inline = process, !handlers
+		if e.config.OnFull == OnFullSplit {
+			if err := l.split(i); err != nil {
+				return nil, err
+			}
+		}
 		m.all = append(m.all, l)
 	}
 	return m, nil
@@ -62,6 +67,11 @@ func (m *loops) startThreads() error {
 	for _, l := range m.all {
 		if err := l.start(); err != nil {
 			return err
+		}
+		if l.writer != nil {
+			if err := l.writer.start(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -100,13 +110,16 @@ func (m *loops) drain() {
 
 func (m *loops) exit() {
 	if m.handlers != nil {
-		m.handlers.queue.close()
+		m.handlers.close()
 	}
 	if m.offload != nil {
 		m.offload.close()
 	}
 	for _, l := range m.all {
 		l.exit()
+		if l.writer != nil {
+			l.writer.exit()
+		}
 		for a, ok := l.newConnections.poll(); ok; a, ok = l.newConnections.poll() {
 			unix.Close(a.fd)
 		}
@@ -121,9 +134,9 @@ func (m *loops) connectionsByLoop() []int {
 	return counts
 }
 
-func (m *loops) queueFullWaits() int64 {
+func (m *loops) queueFull() QueueFull {
 	if m.handlers == nil {
-		return 0
+		return QueueFull{}
 	}
-	return m.handlers.queue.fullWaits.Load()
+	return m.handlers.queueFull()
 }

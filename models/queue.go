@@ -18,7 +18,8 @@ type queue[T any] struct {
 	closed    bool
 	takers    waiters
 	putters   waiters
-	fullWaits atomic.Int64 // puts that had to wait
+	fullWaits atomic.Int64  // puts that had to wait
+	overflow  []overflow[T] // items that wait outside, oldest first
 }
 
 // waiters is an event count: a sequence to sleep on, the number of sleepers, and
@@ -91,6 +92,10 @@ func (q *queue[T]) remove() (item T, ok bool) {
 	item, q.ring[q.head] = q.ring[q.head], none
 	q.head = (q.head + 1) % len(q.ring)
 	q.count--
+	if len(q.overflow) > 0 {
+		q.admitOverflow()
+		return item, true
+	}
 	q.unlockAndWake(&q.putters)
 	return item, true
 }

@@ -40,7 +40,7 @@ type Send struct {
 	// offload starts the threads that send; nil: the thread that has the
 	// connection does. The handlers are nil where requests have no threads of
 	// their own.
-	offload func(e *env, handlers *handlerPool) (offloader, error)
+	offload func(e *env, handlers *handlers) (offloader, error)
 	// threads is the number of those threads by group; nil: none that stay.
 	threads func(c Config) map[string]int
 	// capBytes bounds a send call of file bytes unless knob send-cap does; 0: the
@@ -141,6 +141,12 @@ func Threads(c Config, connections int) (map[string]int, error) {
 	if s.threads != nil {
 		maps.Copy(threads, s.threads(c))
 	}
+	if c.OnFull == OnFullSplit {
+		threads["write"] = threads["net"]
+	}
+	if c.isolates() {
+		threads[isolatedGroup(c.Isolate)] = c.IsolatedHandlers
+	}
 	return threads, nil
 }
 
@@ -172,15 +178,19 @@ func check(c Config) (Model, Send, error) {
 
 // withoutHandlerThreads refuses what needs them.
 func withoutHandlerThreads(c Config) error {
+	const here = "requests are handled on the thread that owns the connection, so it has no "
 	send, err := find("send strategy", c.Send, sends, func(s Send) string { return s.Name })
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if send.onHandlers != "" {
+	case send.onHandlers != "":
 		return &RefusedError{c.Model, "send=" + c.Send, fmt.Sprintf("it has no handler threads that could %s", send.onHandlers)}
-	}
-	if c.HandlersWrite {
-		return &RefusedError{c.Model, "response-writer=handler", "requests are handled on the thread that owns the connection, so it has no handler threads that could write"}
+	case c.HandlersWrite:
+		return &RefusedError{c.Model, "response-writer=handler", here + "handler threads that could write"}
+	case c.OnFull != OnFullBlock && c.OnFull != "":
+		return &RefusedError{c.Model, "on-full=" + c.OnFull, here + "request queue that could be full"}
+	case c.isolates():
+		return &RefusedError{c.Model, "isolate=" + c.Isolate, here + "request queue to have a second one beside"}
 	}
 	return nil
 }

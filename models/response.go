@@ -13,6 +13,9 @@ type Response struct {
 	Buf       []byte
 	cuts      []cut
 	afterSent func()
+	// mutedUntilNs is when the connection may be read again, CLOCK_MONOTONIC; 0: at
+	// once.
+	mutedUntilNs int64
 }
 
 // cut is a region and the place in Buf that it follows.
@@ -25,6 +28,7 @@ func (r *Response) reset() {
 	r.Buf = append(r.Buf[:0], 0, 0, 0, 0)
 	r.cuts = r.cuts[:0]
 	r.afterSent = nil
+	r.mutedUntilNs = 0
 }
 
 // AddRegion puts file bytes after what Buf holds so far. The response owns the

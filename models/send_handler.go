@@ -3,16 +3,26 @@ package models
 // handlerSends is send strategy `handler` where it leaves the handler that handled
 // the request: for a response that another thread completed, and when a full socket
 // has become writable, the job goes to the handlers through the request queue. There
-// it waits behind requests, and the loop waits for room as with a request.
-type handlerSends struct{ handlers *handlerPool }
+// it waits behind requests. When the queue is full, the loop waits for room as with a
+// request (on-full=block); otherwise the job does so on no thread, and is the next to
+// get room.
+type handlerSends struct {
+	handlers *handlers
+	blocks   bool
+}
 
-func sendOnHandlers(_ *env, handlers *handlerPool) (offloader, error) {
-	return handlerSends{handlers}, nil
+func sendOnHandlers(e *env, handlers *handlers) (offloader, error) {
+	return handlerSends{handlers, e.config.OnFull == OnFullBlock}, nil
 }
 
 func (s handlerSends) submit(j *Job) {
 	j.sending = true
-	s.handlers.queue.put(j)
+	queue := s.handlers.of(j).queue
+	if s.blocks {
+		queue.put(j)
+		return
+	}
+	queue.offerOrWait(j, func() {})
 }
 
 // close has nothing to end: the handlers end with their queue.

@@ -14,7 +14,7 @@ type sendPool struct {
 	work *queue[*Job]
 }
 
-func startSendPool(e *env, _ *handlerPool) (offloader, error) {
+func startSendPool(e *env, _ *handlers) (offloader, error) {
 	p := &sendPool{work: newQueue[*Job](e.config.SendQueueBound)}
 	return p, startSendThreads(e, p.work, func(t *transmitter, j *Job) {
 		j.errand = t.send(j).errand()

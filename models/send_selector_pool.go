@@ -22,7 +22,7 @@ type selectorPool struct {
 	selectors selectors
 }
 
-func startSelectorPool(e *env, _ *handlerPool) (offloader, error) {
+func startSelectorPool(e *env, _ *handlers) (offloader, error) {
 	p := &selectorPool{
 		sendPool:  sendPool{work: newQueue[*Job](e.config.SendQueueBound)},
 		timeout:   e.config.SelectorTimeout,

@@ -30,7 +30,7 @@ func selectorAndSendThreads(c Config) map[string]int {
 	return map[string]int{"select": 1, "send": c.SendThreads}
 }
 
-func startSharedSelector(e *env, _ *handlerPool) (offloader, error) {
+func startSharedSelector(e *env, _ *handlers) (offloader, error) {
 	s := &sharedSelector{env: e, work: newQueue[*Job](e.config.SendQueueBound), jobs: map[int]*Job{}}
 	var err error
 	if s.epoll, err = poll.NewEpoll(eventsPerWait); err != nil {

@@ -19,7 +19,7 @@ type threadPerSend struct {
 	idle []*threadCounters // of threads that ended, for those to come
 }
 
-func startThreadPerSend(e *env, _ *handlerPool) (offloader, error) {
+func startThreadPerSend(e *env, _ *handlers) (offloader, error) {
 	return &threadPerSend{env: e}, nil
 }
 

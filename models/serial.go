@@ -66,7 +66,11 @@ func (s *serial) serveOne(j *Job) {
 	j.announce()
 	c.endedHere++
 	s.env.finish(j, s.thread)
+	untilNs := j.response.mutedUntilNs
 	j.freeHere()
+	if untilNs != 0 {
+		s.waitMuted(untilNs)
+	}
 }
 
 // linger lets the peer take the last answers before the descriptor closes.
@@ -114,5 +118,5 @@ func (s *serials) drain(aborting bool) {
 }
 
 func (s *serials) connectionsByLoop() []int { return nil }
-func (s *serials) queueFullWaits() int64    { return 0 }
+func (s *serials) queueFull() QueueFull     { return QueueFull{} }
 func (s *serials) exit()                    {}

@@ -20,8 +20,8 @@ type running interface {
 	exit()
 	// connectionsByLoop is how many connections each network thread owns.
 	connectionsByLoop() []int
-	// queueFullWaits counts puts into the request queue that waited for room.
-	queueFullWaits() int64
+	// queueFull counts what happened to requests that found the request queue full.
+	queueFull() QueueFull
 }
 
 // Server is a model serving on a listener.
@@ -45,11 +45,14 @@ func Start(c Config, address string, service Service, stages *stage.Recorder, lo
 	if err != nil {
 		return nil, err
 	}
+	if err := CheckService(c, service); err != nil {
+		return nil, err
+	}
 	l, err := listen(address, c)
 	if err != nil {
 		return nil, err
 	}
-	e := &env{config: c, send: s, service: service, stages: stages, plant: c.Plant,
+	e := &env{config: c, send: s, service: service, stages: stages, plant: c.Plant, stopped: make(chan struct{}),
 		threads: osthread.NewRegistry(osthread.Options{Pin: c.PinThreads, Batch: c.Batch}), log: log}
 	e.offset.Sample()
 	if err := e.openNull(); err != nil {
@@ -89,6 +92,7 @@ func (s *Server) Addr() string { return s.listener.address }
 func (s *Server) Stop(ctx context.Context) error {
 	e := s.env
 	e.stopping.Store(true)
+	close(e.stopped)
 	s.running.stopAccepting()
 	s.running.drain()
 	var err error
@@ -120,9 +124,9 @@ func (s *Server) Connections() (ever int64, open int) {
 // ConnectionsByLoop is how many connections each network thread owns now.
 func (s *Server) ConnectionsByLoop() []int { return s.running.connectionsByLoop() }
 
-// QueueFullWaits counts how often a network thread waited for room in the
-// request queue.
-func (s *Server) QueueFullWaits() int64 { return s.running.queueFullWaits() }
+// QueueFull counts what happened since the start to requests that found the
+// request queue full.
+func (s *Server) QueueFull() QueueFull { return s.running.queueFull() }
 
 // ClockSteps counts jumps of CLOCK_REALTIME, each of which spoils the
 // SocketQueue times around it.

@@ -23,6 +23,8 @@ const (
 	opSilent = 'n' // no answer
 	opHangUp = 'h'
 	opGate   = 'g' // the handler blocks until the test opens the gate
+	opLater  = 'l' // answered by another thread when the test says so
+	opMute   = 'm' // milliseconds: the answer mutes the connection for as long
 )
 
 const tagBytes = 5 // operation and tag
@@ -31,6 +33,8 @@ const tagBytes = 5 // operation and tag
 type testService struct {
 	file     *countedFile
 	gate     chan struct{}
+	later    chan struct{} // closed: opLater is answered
+	answers  chan struct{} // gets one item when opLater was answered
 	handled  atomic.Int64
 	answered atomic.Pointer[func(tag uint32)] // called after a response was sent
 }
@@ -43,6 +47,17 @@ func (s *testService) Classify(frame []byte) stage.Class {
 }
 
 var testAPIs = []string{"plain", "file"}
+
+func (s *testService) APIs() []string { return testAPIs }
+
+// Refuse answers with the tag and a word.
+func (s *testService) Refuse(j *Job) {
+	r := j.Response()
+	r.Buf = append(append(r.Buf, j.Frame()[1:tagBytes]...), refusedAnswer...)
+	j.Respond()
+}
+
+const refusedAnswer = "no room"
 
 func (s *testService) Handle(j *Job) {
 	s.handled.Add(1)
@@ -67,6 +82,16 @@ func (s *testService) Handle(j *Job) {
 		time.Sleep(milliseconds(rest))
 	case opGate:
 		<-s.gate
+	case opMute:
+		r.MuteFor(milliseconds(rest))
+	case opLater:
+		j.Delay()
+		go func() {
+			<-s.later
+			j.Respond()
+			s.answers <- struct{}{}
+		}()
+		return
 	case opDelay:
 		j.Delay()
 		time.AfterFunc(milliseconds(rest), j.Respond)

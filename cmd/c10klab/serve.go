@@ -87,7 +87,7 @@ func serve(ctx context.Context, o serveOptions, v *knob.Values) error {
 	if err != nil {
 		return err
 	}
-	if err := models.CheckDirs(config, o.data); err != nil {
+	if err := firstError(models.CheckDirs(config, o.data), models.CheckService(config, b.service)); err != nil {
 		return firstError(usageError(err), b.close())
 	}
 	s, err := startServing(o, v, config, b)
@@ -262,9 +262,11 @@ func (s *serving) counters(stages *stage.Recorder) (c record.Counters) {
 	c.Connections, _ = s.server.Connections()
 	c.Requests, c.Responses = stages.Counts()
 	c.ReceiveCalls, c.SendCalls = s.server.Calls()
-	c.Blocked = s.server.QueueFullWaits()
+	full := s.server.QueueFull()
+	c.Blocked, c.Paused, c.Shed = full.Waits, full.Pauses, full.Sheds
 	if s.backend.log != nil {
 		c.AppendedBytes, c.FetchedBytes = s.backend.log.AppendedBytes(), s.backend.log.FetchedBytes()
+		c.ThrottledFetches = s.backend.log.ThrottledFetches()
 	}
 	return c
 }

@@ -53,6 +53,8 @@ const (
 	readLog     = "pread of a log file"
 	askCache    = "preadv2 with RWF_NOWAIT"
 	fromMapping = "send from a mapped log file"
+	fromMemory  = "send from memory"
+	received    = "receive"
 	newThread   = "clone"
 )
 
@@ -92,12 +94,13 @@ func tracer(t *testing.T) string {
 
 // traceFetches has several clients fetch single batches from a traced server and
 // counts its calls by system call and thread group.
-func traceFetches(t *testing.T, strace, model, send string) map[string]map[string]int {
+func traceFetches(t *testing.T, strace, model, send string, more ...string) map[string]map[string]int {
+	t.Helper()
 	trace := filepath.Join(t.TempDir(), "trace")
-	arguments := []string{"-f", "-Y", "--seccomp-bpf", "-y", "-e", "trace=sendfile,pread64,preadv2,mmap,sendto,clone,clone3",
+	arguments := []string{"-f", "-Y", "--seccomp-bpf", "-y", "-e", "trace=sendfile,pread64,preadv2,mmap,sendto,recvmsg,clone,clone3",
 		"-e", "raw=sendto", "-o", trace, os.Args[0]}
 	arguments = append(arguments, serveArgs("--data", t.TempDir(), "--model", model, "--send", send)...)
-	s := awaitReady(t, startProcess(t, strace, arguments...))
+	s := awaitReady(t, startProcess(t, strace, append(arguments, more...)...))
 
 	const batches, consumers = 60, 3 // more in all than enoughCalls
 	producer := newClient(t, s.Listen)
@@ -171,6 +174,9 @@ func kindOfCall(call, arguments string, mappings map[uint64]bool) string {
 		if m := secondHex.FindStringSubmatch(arguments); m != nil && mappings[hex(m[1])&^uint64(os.Getpagesize()-1)] {
 			return fromMapping
 		}
+		return fromMemory
+	case call == "recvmsg":
+		return received
 	}
 	return ""
 }

@@ -23,21 +23,24 @@ type api struct {
 	// serve answers a request, or sees to it that it will be answered. On an error
 	// it has done neither, and nothing else.
 	serve func(*Log, *request) error
+	// shed answers a request that the broker has no room for with overloaded, under
+	// the same contract. It does not block.
+	shed func(*Log, *request) error
 }
 
 // servedAPIs lists the APIs in the order of their classes; class 0 is "other".
 // Produce and Fetch stop at 12 because later versions name topics by id only.
 func servedAPIs() []api {
 	return []api{
-		{kmsg.Produce, 3, 12, 0, 9, (*Log).produce},
-		{kmsg.Fetch, 4, 12, 4, 12, (*Log).fetch},
-		{kmsg.ListOffsets, 1, 6, 1, 6, (*Log).listOffsets},
-		{kmsg.Metadata, 0, 12, 0, 9, (*Log).metadata},
-		{kmsg.FindCoordinator, 0, 4, 0, 3, (*Log).findCoordinator},
-		{kmsg.Heartbeat, 0, 4, 0, 4, (*Log).heartbeat},
-		{kmsg.ApiVersions, 0, 4, 0, 3, (*Log).apiVersions},
-		{kmsg.CreateTopics, 0, 7, 0, 5, (*Log).createTopics},
-		{kmsg.InitProducerID, 0, 4, 0, 2, (*Log).initProducerID},
+		{kmsg.Produce, 3, 12, 0, 9, (*Log).produce, (*Log).shedProduce},
+		{kmsg.Fetch, 4, 12, 4, 12, (*Log).fetch, (*Log).shedFetch},
+		{kmsg.ListOffsets, 1, 6, 1, 6, (*Log).listOffsets, (*Log).shedListOffsets},
+		{kmsg.Metadata, 0, 12, 0, 9, (*Log).metadata, (*Log).shedMetadata},
+		{kmsg.FindCoordinator, 0, 4, 0, 3, (*Log).findCoordinator, (*Log).shedFindCoordinator},
+		{kmsg.Heartbeat, 0, 4, 0, 4, (*Log).heartbeat, (*Log).shedHeartbeat},
+		{kmsg.ApiVersions, 0, 4, 0, 3, (*Log).apiVersions, (*Log).shedAPIVersions},
+		{kmsg.CreateTopics, 0, 7, 0, 5, (*Log).createTopics, (*Log).shedCreateTopics},
+		{kmsg.InitProducerID, 0, 4, 0, 2, (*Log).initProducerID, (*Log).shedInitProducerID},
 	}
 }
 
@@ -72,10 +75,15 @@ func (q *request) respond(resp kmsg.Response) error {
 	return nil
 }
 
-// serve answers one request as Kafka does: a header or body that cannot be read,
+// serve answers one request.
+func (l *Log) serve(e exchange) {
+	l.dispatch(e, func(a *api) func(*Log, *request) error { return a.serve })
+}
+
+// dispatch gives a request to what answers its API, as Kafka does: a header or body that cannot be read,
 // an unknown API and an unknown version close the connection, but for
 // ApiVersions, which a client asks in whatever version it has.
-func (l *Log) serve(e exchange) {
+func (l *Log) dispatch(e exchange, how func(*api) func(*Log, *request) error) {
 	header, body, err := kafka.ParseRequestHeader(e.Frame())
 	if err != nil && !unsupported(err) {
 		e.HangUp(err)
@@ -92,7 +100,7 @@ func (l *Log) serve(e exchange) {
 	}
 	q := &request{exchange: e, RequestHeader: header}
 	q.in = reader{rest: body, version: header.Version, flexible: header.Version >= a.flexibleFrom}
-	if err := a.serve(l, q); err != nil {
+	if err := how(a)(l, q); err != nil {
 		e.HangUp(fmt.Errorf("%s version %d: %w", a.key.Name(), header.Version, err))
 	}
 }

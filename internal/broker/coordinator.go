@@ -24,6 +24,10 @@ func (l *Log) findCoordinator(q *request) error {
 	if kind == transactionCoordinator {
 		r = refuse(kerr.InvalidRequest, noTransactions)
 	}
+	return q.refuseCoordinators(keys, r)
+}
+
+func (q *request) refuseCoordinators(keys []string, r refusal) error {
 	resp := kmsg.NewPtrFindCoordinatorResponse()
 	resp.ErrorCode, resp.ErrorMessage, resp.NodeID, resp.Port = r.code, &r.message, -1, -1
 	for _, key := range keys {

@@ -14,6 +14,10 @@ var _ models.Service = Echo{}
 // Handle answers one request; see models.Service.
 func (Echo) Handle(j *models.Job) { echo(j) }
 
+// Refuse answers with an empty frame, which no request is echoed by: the least
+// that tells a client that it was refused and keeps its connection.
+func (Echo) Refuse(j *models.Job) { j.Respond() }
+
 // Classify puts all requests into one class.
 func (Echo) Classify([]byte) stage.Class { return echoClass }
 

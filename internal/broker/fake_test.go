@@ -26,6 +26,8 @@ type fakeExchange struct {
 	silent  bool
 	hungUp  error
 	delayed bool
+	number  int           // of the connection
+	muted   time.Duration // asked for
 	gone    atomic.Bool
 	done    chan struct{}
 }
@@ -40,7 +42,10 @@ func (e *fakeExchange) RespondNothing()     { e.silent = true; e.end() }
 func (e *fakeExchange) HangUp(reason error) { e.hungUp = reason; e.end() }
 func (e *fakeExchange) Delay()              { e.delayed = true }
 func (e *fakeExchange) Abandoned() bool     { return e.gone.Load() }
+func (e *fakeExchange) Connection() int     { return e.number }
 func (e *fakeExchange) body() *[]byte       { return &e.buf }
+
+func (e *fakeExchange) muteFor(d time.Duration) { e.muted = d }
 
 func (e *fakeExchange) addRegion(r models.Region) {
 	start := len(e.buf)
@@ -233,5 +238,7 @@ func (q *quietExchange) RespondNothing()           {}
 func (q *quietExchange) HangUp(reason error)       { q.hungUp = reason }
 func (q *quietExchange) Delay()                    {}
 func (q *quietExchange) Abandoned() bool           { return false }
+func (q *quietExchange) Connection() int           { return 0 }
+func (q *quietExchange) muteFor(time.Duration)     {}
 func (q *quietExchange) body() *[]byte             { return &q.buf }
 func (q *quietExchange) addRegion(r models.Region) { r.File.Release() }

@@ -76,13 +76,18 @@ func (f *fetch) read(r *reader) error {
 	r.int32() // replica id: there are no followers
 	f.wait = time.Duration(r.int32()) * time.Millisecond
 	f.minBytes = int(r.int32())
-	f.maxBytes = min(int(r.int32()), f.log.config.FetchMaxBytes)
+	f.maxBytes = f.log.quota.capFetch(min(int(r.int32()), f.log.config.FetchMaxBytes))
 	r.int8() // isolation level
 	if r.version >= 7 {
 		f.sessionID = r.int32()
 		r.int32() // session epoch
 	}
 	f.byTopic.read(r, leastFetchPartitionBytes, readFetchPartition)
+	if most := f.log.config.PartitionMaxBytes; most > 0 {
+		for i := range f.partitions {
+			f.partitions[i].maxBytes = min(f.partitions[i].maxBytes, most)
+		}
+	}
 	// What follows, forgotten topics of a session and a rack, is of no use here.
 	return r.err()
 }
@@ -163,7 +168,19 @@ func (f *fetch) complete(bool) {
 	if f.sessionID == 0 {
 		f.readAll()
 	}
+	if throttle := f.log.quota.take(f.request.Connection(), f.recordBytes()); throttle > 0 {
+		f.throttle(throttle)
+		return
+	}
 	f.respond()
+}
+
+// recordBytes is the size of what readAll found.
+func (f *fetch) recordBytes() (n int) {
+	for i := range f.partitions {
+		n += f.partitions[i].records.LengthBytes
+	}
+	return n
 }
 
 // readAll looks the records up within the limits. As in Kafka the first batch

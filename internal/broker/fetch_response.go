@@ -1,6 +1,10 @@
 package broker
 
-import "github.com/twmb/franz-go/pkg/kerr"
+import (
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
 
 // respond writes a FetchResponse of version 4 to 12. It is written by hand
 // because the records are not bytes in memory: each partition's lie in a file,
@@ -17,18 +21,37 @@ import "github.com/twmb/franz-go/pkg/kerr"
 // The session id is always 0, which tells clients to keep sending full requests
 // (KIP-227).
 func (f *fetch) respond() {
-	w := f.request.out()
-	w.int32(0) // throttle ms
-	if w.version >= 7 {
-		w.int16(f.sessionError())
-		w.int32(0) // session id
-	}
+	w := f.request.fetchHead(0, f.sessionError())
 	if f.sessionID != 0 {
 		w.length(0)
 	} else {
 		f.writeTopics(w)
 	}
 	w.tags()
+	f.request.Respond()
+}
+
+// fetchHead starts a FetchResponse and writes what precedes its topics.
+func (q *request) fetchHead(throttle time.Duration, code int16) writer {
+	w := q.out()
+	w.int32(int32(throttle.Milliseconds()))
+	if w.version >= 7 {
+		w.int16(code)
+		w.int32(0) // session id
+	}
+	return w
+}
+
+// throttle answers with no records and the time to wait, and mutes the connection
+// for as long (KIP-219, FetchRequest's throttled response in KafkaApis).
+func (f *fetch) throttle(d time.Duration) {
+	for i := range f.partitions {
+		f.partitions[i].records.Release()
+	}
+	w := f.request.fetchHead(d, 0)
+	w.length(0)
+	w.tags()
+	f.request.muteFor(d)
 	f.request.Respond()
 }
 

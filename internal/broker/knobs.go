@@ -14,7 +14,13 @@ var Knobs = []knob.Knob{
 	{Name: "default-partitions", Kind: knob.Int, Unit: "partitions", Default: "1", Min: 1, Max: storage.MaxPartitions,
 		Meaning: "partitions of a topic that is created without a number (Kafka's num.partitions)"},
 	{Name: "fetch-cap", Kind: knob.Bytes, Default: "55MiB", Min: 1, Max: 1 << 30,
-		Meaning: "cap on the records of one fetch response, whatever the client asks for (the broker's fetch.max.bytes)"},
+		Meaning: "cap on the records of one fetch response, whatever the client asks for (the broker's fetch.max.bytes); the first batch found may break it"},
+	{Name: "fetch-partition-cap", Kind: knob.Bytes, Default: "0", Max: 1 << 30,
+		Meaning: "cap on each partition's records in a fetch response, whatever the client asks for, 0: none (Kafka leaves it to the client's max.partition.fetch.bytes); the first batch found may break it"},
+	{Name: "read-quota", Kind: knob.Float, Unit: "MB/s", Default: "0",
+		Meaning: "record bytes that each consumer connection may fetch, 0: any number; a fetch above it gets an empty answer and its connection is read again when there is room (Kafka's consumer_byte_rate, per client id)"},
+	{Name: "read-quota-total", Kind: knob.Float, Unit: "MB/s", Default: "0",
+		Meaning: "record bytes that all consumers together may fetch, 0: any number"},
 
 	{Name: "cost", Kind: knob.Duration, Default: "0s",
 		Meaning: "synthetic service: mean time that handling one request takes"},
@@ -33,11 +39,18 @@ const (
 	sleepCost       = "sleep"
 )
 
+const bytesPerMB = 1e6
+
 // LogConfig configures the log service.
 type LogConfig struct {
 	AutoCreateTopics  bool
 	DefaultPartitions int
 	FetchMaxBytes     int // of records in one fetch response
+	// PartitionMaxBytes is the most of one partition's; 0: no bound of its own.
+	PartitionMaxBytes int
+	// Record bytes a second that fetches may take, per connection and in total; 0:
+	// no quota.
+	ReadQuotaBytes, TotalReadQuotaBytes float64
 }
 
 // LogConfigFrom reads the log service's knobs.
@@ -46,6 +59,10 @@ func LogConfigFrom(v *knob.Values) LogConfig {
 		AutoCreateTopics:  v.Bool("auto-create-topics"),
 		DefaultPartitions: v.Int("default-partitions"),
 		FetchMaxBytes:     int(v.Bytes("fetch-cap")),
+		PartitionMaxBytes: int(v.Bytes("fetch-partition-cap")),
+
+		ReadQuotaBytes:      v.Float("read-quota") * bytesPerMB,
+		TotalReadQuotaBytes: v.Float("read-quota-total") * bytesPerMB,
 	}
 }
 

@@ -28,6 +28,11 @@ type listPartition struct {
 // listOffsets finds each partition's first or next offset, or the first at or
 // after a time.
 func (l *Log) listOffsets(q *request) error {
+	return q.listOffsets(l.listOffset)
+}
+
+// listOffsets answers for each partition with what find makes of it.
+func (q *request) listOffsets(find func(topic string, p *listPartition)) error {
 	var asked byTopic[listPartition]
 	q.in.int32() // replica id
 	if q.Version >= 2 {
@@ -38,7 +43,7 @@ func (l *Log) listOffsets(q *request) error {
 	if err := q.in.err(); err != nil {
 		return err
 	}
-	asked.each(l.listOffset)
+	asked.each(find)
 	w := q.out()
 	if q.Version >= 2 {
 		w.int32(0) // throttle ms

@@ -27,6 +27,7 @@ type Log struct {
 	store   *storage.Store
 	config  LogConfig
 	delayed *purgatory
+	quota   *readQuota
 
 	apis    []api // by class less one
 	classes [kmsg.MaxKey + 1]stage.Class
@@ -53,6 +54,7 @@ func NewLog(store *storage.Store, config LogConfig) *Log {
 // newLog makes a service whose delayed requests do not expire by themselves.
 func newLog(store *storage.Store, config LogConfig, now func() int64) *Log {
 	l := &Log{store: store, config: config, delayed: newPurgatory(now), apis: servedAPIs()}
+	l.quota = newReadQuota(config.ReadQuotaBytes, config.TotalReadQuotaBytes, now)
 	l.classes = classesByKey(l.apis)
 	l.produces.New = func() any { return new(produce) }
 	l.fetches.New = func() any { return newFetch() }
@@ -106,6 +108,10 @@ func (l *Log) AppendedBytes() int64 { return l.appendedBytes.Load() }
 // start.
 func (l *Log) FetchedBytes() int64 { return l.fetchedBytes.Load() }
 
+// ThrottledFetches counts the fetches that were above a read quota since the
+// start.
+func (l *Log) ThrottledFetches() int64 { return l.quota.throttled.Load() }
+
 // exchange is a request and the way to answer it, with the rights and duties of
 // a models.Job.
 type exchange interface {
@@ -115,7 +121,9 @@ type exchange interface {
 	HangUp(reason error)
 	Delay()
 	Abandoned() bool
-	body() *[]byte // the response's bytes, to append to
+	Connection() int
+	muteFor(time.Duration) // read no further request of the connection meanwhile
+	body() *[]byte         // the response's bytes, to append to
 	addRegion(models.Region)
 }
 
@@ -123,4 +131,5 @@ type exchange interface {
 type jobExchange struct{ *models.Job }
 
 func (e jobExchange) body() *[]byte             { return &e.Response().Buf }
+func (e jobExchange) muteFor(d time.Duration)   { e.Response().MuteFor(d) }
 func (e jobExchange) addRegion(r models.Region) { e.Response().AddRegion(r) }

@@ -56,7 +56,7 @@ func (l *Log) produce(q *request) error {
 		p.recycle()
 		return err
 	}
-	p.appendAll(transactional)
+	p.appendAll(p.refuse(transactional))
 	if p.acks != acksAll || len(p.appended) == 0 {
 		p.complete(false)
 	} else if !l.delayed.completeOrWatch(p, p.timeout, p.appended) {
@@ -88,8 +88,8 @@ func (p *produce) read(r *reader) (transactional bool, err error) {
 	return transactional, r.err()
 }
 
-func (p *produce) appendAll(transactional bool) {
-	refusal := p.refuse(transactional)
+// appendAll appends the partitions' batches, or refuses them all.
+func (p *produce) appendAll(refusal refusal) {
 	p.each(func(topic string, part *producePartition) {
 		part.baseOffset, part.logStart = -1, -1
 		if part.refusal = refusal; refusal.code == 0 {

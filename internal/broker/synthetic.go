@@ -31,6 +31,9 @@ func (s *Synthetic) Handle(j *models.Job) {
 	echo(j)
 }
 
+// Refuse answers with an empty frame, at no cost; see Echo.
+func (s *Synthetic) Refuse(j *models.Job) { j.Respond() }
+
 // Classify puts all requests into one class.
 func (s *Synthetic) Classify([]byte) stage.Class { return echoClass }
 

@@ -34,8 +34,7 @@ type Census struct {
 func (c Census) Groups() map[string]int {
 	groups := map[string]int{}
 	for _, e := range c.Threads {
-		group, _, _ := strings.Cut(e.Name, "-")
-		groups[group]++
+		groups[groupOf(e.Name)]++
 	}
 	return groups
 }

@@ -38,9 +38,10 @@ type Thread struct {
 }
 
 // Group is the thread's name up to its number: "net" for "net-3".
-func (t *Thread) Group() string {
-	group, _, _ := strings.Cut(t.Name, "-")
-	return group
+func (t *Thread) Group() string { return groupOf(t.Name) }
+
+func groupOf(name string) string {
+	return strings.TrimSuffix(strings.TrimRight(name, "0123456789"), "-")
 }
 
 // Registry starts threads and knows those that live. Its methods may be called

@@ -72,14 +72,18 @@ type Residency struct {
 
 // Counters count since the start.
 type Counters struct {
-	Connections   int64            `json:"connections"`        // accepted
-	Requests      map[string]int64 `json:"requests"`           // by API, complete frames received
-	Responses     map[string]int64 `json:"responses"`          // by API, sent to the last byte (or with none to send)
-	SendCalls     int64            `json:"send_calls"`         // send and sendfile calls
-	AppendedBytes int64            `json:"appended_bytes"`     // record batches written to the log
-	FetchedBytes  int64            `json:"fetched_bytes"`      // file bytes named in fetch responses
-	ReceiveCalls  int64            `json:"receive_calls"`      // recv and recvmsg calls
-	Blocked       int64            `json:"queue_full_blocked"` // puts that waited for room in the request queue
+	Connections   int64            `json:"connections"`    // accepted
+	Requests      map[string]int64 `json:"requests"`       // by API, complete frames received
+	Responses     map[string]int64 `json:"responses"`      // by API, sent to the last byte (or with none to send)
+	SendCalls     int64            `json:"send_calls"`     // send and sendfile calls
+	AppendedBytes int64            `json:"appended_bytes"` // record batches written to the log
+	FetchedBytes  int64            `json:"fetched_bytes"`  // file bytes named in fetch responses
+	// ThrottledFetches were above a read quota: answered empty, their connections muted.
+	ThrottledFetches int64 `json:"throttled_fetches"`
+	ReceiveCalls     int64 `json:"receive_calls"`      // recv and recvmsg calls
+	Blocked          int64 `json:"queue_full_blocked"` // puts that waited for room in the request queue
+	Paused           int64 `json:"queue_full_paused"`  // times that a network thread stopped reading for want of room there
+	Shed             int64 `json:"queue_full_shed"`    // requests refused for want of room there; their stages count like those of others
 }
 
 // Process is one process's use of the machine since its start.

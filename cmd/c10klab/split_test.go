@@ -1,0 +1,56 @@
+package main
+
+import (
+	"slices"
+	"testing"
+)
+
+// The kernel says that under on-full=split one thread of each loop receives and
+// another sends, whatever the strategy for file bytes.
+func TestSplitLoopsReceiveAndSendOnDifferentThreads(t *testing.T) {
+	strace := tracer(t)
+	onEveryPair(t, func(t *testing.T, model, send string) {
+		if model != "loop-per-thread-pool" && (model != "reactor-pool" || send != "inline") {
+			t.Skip("no request queue, or the same loops")
+		}
+		calls := traceFetches(t, strace, model, send, "--on-full", "split")
+		wantCalls(t, calls, enoughCalls, received, "net")
+		wantCalls(t, calls, enoughCalls/2, fromMemory, "write") // where others send what holds file bytes
+		for _, call := range []string{fromMemory, toSocket, toNull, fromMapping, readLog, askCache} {
+			if n := calls[call]["net"]; n > 0 {
+				t.Errorf("%d times %s by reading threads", n, call)
+			}
+		}
+		for call, group := range fileSenders(model, send) {
+			if group == "net" {
+				wantCalls(t, calls, enoughCalls, call, "write")
+			}
+		}
+	})
+}
+
+// Isolated requests are handled by threads of their own, and answered like others.
+func TestIsolatedFetchesAreHandledByTheirOwnThreads(t *testing.T) {
+	s := startServer(t, "--data", t.TempDir(), "--isolate", "fetch", "--isolated-handlers", "3")
+	var isolated []string
+	for _, e := range snapshot(t, s.Admin).Census.Threads {
+		isolated = append(isolated, e.Name)
+	}
+	for _, name := range []string{"fetch-io-0", "fetch-io-1", "fetch-io-2", "io-0"} {
+		if !slices.Contains(isolated, name) {
+			t.Errorf("no thread is named %s: %v", name, isolated)
+		}
+	}
+	s.stop(t)
+}
+
+func TestUnknownClassIsAUsageError(t *testing.T) {
+	wantRefused(t, exitUsage, []string{`"fetsh"`, "did you mean Fetch?"}, "serve", "--data", t.TempDir(), "--isolate", "fetsh")
+}
+
+func wantCalls(t *testing.T, calls map[string]map[string]int, least int, call, group string) {
+	t.Helper()
+	if n := calls[call][group]; n < least {
+		t.Errorf("%d times %s by threads %s-*, want at least %d; all calls: %v", n, call, group, least, calls)
+	}
+}
