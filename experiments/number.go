@@ -24,6 +24,12 @@ var Numbers = []Number{
 	{"fetched_mb_s", "record batches fetched by all consumers, 10⁶ bytes a second", func(t results.Trial) (float64, bool) {
 		return t.Measurement.FetchedMBps, true
 	}},
+	{"tail_mb_s", "record batches fetched by tail consumers", func(t results.Trial) (float64, bool) {
+		return t.Measurement.TailMBps, true
+	}},
+	{"lagging_mb_s", "record batches fetched by lagging consumers", func(t results.Trial) (float64, bool) {
+		return t.Measurement.LaggingMBps, true
+	}},
 	{"requests_per_s", "answered requests of all kinds", func(t results.Trial) (float64, bool) {
 		return t.Measurement.RequestsPerSec, true
 	}},

@@ -74,6 +74,7 @@ type runner struct {
 	cpus     []int
 	progress *progress
 	bases    bases
+	mounted  int    // emulated disks so far
 	realDisk string // why disks are not emulated; empty: they are
 }
 

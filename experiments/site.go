@@ -24,7 +24,7 @@ func (r *runner) mount(ctx context.Context, l layout, dir string, knobs map[stri
 	s := new(site)
 	for i, model := range l.models {
 		place := filepath.Join(dir, fmt.Sprintf("disk-%d", i))
-		args := []string{"--name", diskName(dir, i), "--mount", place, "--no-delay"}
+		args := []string{"--name", r.diskName(), "--mount", place, "--no-delay"}
 		args = append(append(args, files(i)...), flags(r.cfg.DiskKnobs, knobs)...)
 		args = append(args, "--"+diskModelKnob+"="+model)
 		d, err := startDisk(ctx, r.cfg.Binary, args, log)
@@ -37,9 +37,11 @@ func (r *runner) mount(ctx context.Context, l layout, dir string, knobs map[stri
 	return s, nil
 }
 
-// diskName is unique among the disks of this machine: dir has the runner's process
-// id in its name.
-func diskName(dir string, i int) string { return fmt.Sprintf("%s-%d", filepath.Base(dir), i) }
+// diskName is unique among the disks of this machine.
+func (r *runner) diskName() string {
+	r.mounted++
+	return fmt.Sprintf("run%d-%d", os.Getpid(), r.mounted)
+}
 
 // begin turns the disks' delays on and begins their window.
 func (s *site) begin() error {

@@ -96,9 +96,6 @@ func listSends() (listing, error) {
 	for _, s := range models.Sends() {
 		l.rows = append(l.rows, []string{s.Name, s.Meaning})
 	}
-	for _, n := range experiments.Numbers {
-		l.rows = append(l.rows, []string{n.Name, n.Meaning})
-	}
 	return l, nil
 }
 

@@ -51,6 +51,9 @@ func TestListsAreComplete(t *testing.T) {
 	for _, s := range experiments.Spans {
 		want["metrics"] = append(want["metrics"], s.Name)
 	}
+	for _, n := range experiments.Numbers {
+		want["metrics"] = append(want["metrics"], n.Name)
+	}
 	for list := range listings {
 		var names []string
 		for _, row := range listed(t, list) {

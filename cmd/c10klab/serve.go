@@ -280,12 +280,12 @@ func (s *serving) loopTimes() []record.LoopTimes {
 }
 
 // residency is nil under strategies that do not probe.
-func (s *serving) residency() *record.Residency {
+func (s *serving) residency() *record.ResidencyProbes {
 	r, probes := s.server.Residency()
 	if !probes {
 		return nil
 	}
-	return &record.Residency{Probes: r.Probes, Hot: r.Hot, FalseHot: r.FalseHot, FalseHotBlockedNs: int64(r.FalseHotBlocked)}
+	return &record.ResidencyProbes{Probes: r.Probes, Hot: r.Hot, FalseHot: r.FalseHot, FalseHotBlockedNs: int64(r.FalseHotBlocked)}
 }
 
 func (s *serving) snapshotSource(v *knob.Values, stages *stage.Recorder) broker.Source {

@@ -2,7 +2,6 @@ package poll
 
 import (
 	"fmt"
-	"os"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,8 +18,6 @@ import (
 type Pages struct {
 	states []byte // one a page, reused
 }
-
-var pageBytes = int64(os.Getpagesize())
 
 // Held returns how many of the bytes from offset on the page cache holds without a
 // gap, at most n. It may sleep for the lock of the process's memory map, never for a

@@ -42,9 +42,9 @@ type ServerSnapshot struct {
 	// none, or with knob stages off.
 	LoopTimes []LoopTimes `json:"loop_times,omitempty"`
 	// Residency counts the decisions of send strategy resident.
-	Residency     *Residency `json:"residency,omitempty"`
-	RecorderBytes int        `json:"recorder_bytes"`
-	Problems      []string   `json:"problems,omitempty"` // storage failures, clock steps …
+	Residency     *ResidencyProbes `json:"residency,omitempty"`
+	RecorderBytes int              `json:"recorder_bytes"`
+	Problems      []string         `json:"problems,omitempty"` // storage failures, clock steps …
 }
 
 // LoopTimes divides a network thread's time since its start, in nanoseconds; it is
@@ -60,8 +60,8 @@ type LoopTimes struct {
 	IONs int64 `json:"io_ns"`
 }
 
-// Residency counts since the start.
-type Residency struct {
+// ResidencyProbes counts since the start.
+type ResidencyProbes struct {
 	Probes int64 `json:"probes"` // chunks that the page cache was asked about
 	Hot    int64 `json:"hot"`    // of them called resident, and sent by the network thread
 	// FalseHot are hot chunks whose sending slept for more than 20 µs all the same;
