@@ -8,19 +8,20 @@ import (
 	"time"
 )
 
-// everyPolicy runs a test for each model with a request queue, each policy on a
-// full one and each send strategy, with settings on top.
+// everyPolicy runs a test for each policy on a full request queue with each send
+// strategy, with settings on top. The two models that have such a queue share
+// their loops, so one of them is enough for all strategies but the first.
 func everyPolicy(t *testing.T, policies []string, test func(t *testing.T, b *bench), settings ...string) {
-	for _, model := range []string{"reactor-pool", "loop-per-thread-pool"} {
+	for _, policy := range policies {
+		policy := append([]string{"on-full=" + policy}, settings...)
+		runOn(t, test, append(policy, "model=reactor-pool"))
 		for _, send := range SendNames() {
-			for _, policy := range policies {
-				everyConfig(t, test, append([]string{"model=" + model, "send=" + send, "on-full=" + policy}, settings...))
-			}
+			runOn(t, test, append(policy, "model=loop-per-thread-pool", "send="+send))
 		}
 	}
 }
 
-func everyConfig(t *testing.T, test func(t *testing.T, b *bench), settings []string) {
+func runOn(t *testing.T, test func(t *testing.T, b *bench), settings []string) {
 	config := defaultConfig(t, settings...)
 	var refused *RefusedError
 	if err := Check(config); errors.As(err, &refused) {
