@@ -92,6 +92,7 @@ func exchange(client *http.Client, method, url string, into any) error {
 
 // The thresholds by which emulated disks spoil or mark a trial.
 const (
+	leastDelayed    = 200  // requests; of fewer, a share says nothing and their lateness spoils nothing
 	lateShare       = 0.05 // of requests, finished later than the model says: the disk below is too slow
 	overloadLocalNs = 2e6  // p99 of Produce's LocalTime: writes do not only go to memory any more
 )
@@ -100,6 +101,9 @@ const (
 // writes waited for them.
 func judgeDisks(m *record.Measurement, disks []record.DiskStatus) {
 	for _, d := range disks {
+		if d.Counts.Delayed < leastDelayed {
+			continue
+		}
 		addCheck(m, record.Check{Name: "late requests of emulated disk " + d.Model, Value: 100 * d.Counts.LateShare,
 			Limit: 100 * lateShare, Unit: "%", OK: d.Counts.LateShare <= lateShare, Else: record.EnvironmentLimited})
 	}

@@ -79,9 +79,10 @@ func (e evidence) figures() ([]string, error) {
 
 // figure links the experiment's main figure, "–" if it was not drawn.
 func (e evidence) figure() string {
-	name := results.TailFigure(e.spec.ID)
-	if _, err := os.Stat(filepath.Join(results.PlotsDir(e.run.Dir), name)); err != nil {
-		return none
+	for _, main := range []struct{ text, name string }{{"p99, p999", results.TailFigure(e.spec.ID)}, {"rates", results.RateFigure(e.spec.ID)}} {
+		if _, err := os.Stat(filepath.Join(results.PlotsDir(e.run.Dir), main.name)); err == nil {
+			return fmt.Sprintf("[%s](%s)", main.text, filepath.ToSlash(filepath.Join(results.PlotsDir(e.dir), main.name)))
+		}
 	}
-	return fmt.Sprintf("[p99, p999](%s)", filepath.ToSlash(filepath.Join(results.PlotsDir(e.dir), name)))
+	return none
 }

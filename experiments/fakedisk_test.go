@@ -68,7 +68,7 @@ func fakeDisk(ctx context.Context, mode string, args []string) int {
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		status := record.DiskStatus{DiskReady: record.DiskReady{Model: argument(args, "--disk-model")}}
 		if mode == "late-disk" {
-			status.Counts.LateShare = 0.5
+			status.Counts.Delayed, status.Counts.LateShare = leastDelayed, 0.5
 		}
 		json.NewEncoder(w).Encode(status)
 	})

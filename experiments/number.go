@@ -54,6 +54,12 @@ var Numbers = []Number{
 		}
 		return over(float64(m.Server.VoluntarySwitches), float64(m.WindowNs)/1e9)
 	}},
+	{"io_ratio", "share of the window in I/O after the poll, sendfile included, of the network thread with the most (Kafka's io-ratio)", func(t results.Trial) (float64, bool) {
+		return ofLoops(t, func(l record.LoopTimes) int64 { return l.IONs })
+	}},
+	{"io_wait_ratio", "share of the window in the poll, of the network thread with the most (Kafka's io-wait-ratio)", func(t results.Trial) (float64, bool) {
+		return ofLoops(t, func(l record.LoopTimes) int64 { return l.IOWaitNs })
+	}},
 	{"disk_util", "share of the window with a request under way, of the busiest emulated disk", func(t results.Trial) (float64, bool) {
 		return ofDisks(t, func(s record.DiskSample) (float64, bool) { return s.Util, true })
 	}},
@@ -66,6 +72,16 @@ var Numbers = []Number{
 	{"disk_write_await_ms", "time that a write waits for the slowest emulated disk, mean", func(t results.Trial) (float64, bool) {
 		return ofDisks(t, func(s record.DiskSample) (float64, bool) { return s.WriteAwaitMs, s.WriteMBps > 0 })
 	}},
+}
+
+// ofLoops is the highest of the network threads' shares of their time.
+func ofLoops(t results.Trial, part func(record.LoopTimes) int64) (highest float64, found bool) {
+	for _, l := range t.Measurement.LoopTimes {
+		if share, known := over(float64(part(l)), float64(l.WallNs)); known {
+			highest, found = max(highest, share), true
+		}
+	}
+	return highest, found
 }
 
 // ofDisks is the highest of the disks' means over the samples of the window for

@@ -194,6 +194,13 @@ func (p Planned) Order(seed uint64, block int) []int {
 	return rand.New(rand.NewPCG(seed, uint64(block))).Perm(len(p.Cells))
 }
 
+// usesDisks reports whether a cell asks for emulated disks.
+func (p *Plan) usesDisks() bool {
+	return slices.ContainsFunc(p.Experiments, func(e Planned) bool {
+		return slices.ContainsFunc(e.Cells, func(c results.PlannedCell) bool { return c.Knobs[disksKnob] != "" })
+	})
+}
+
 // Trials counts the trials of all blocks.
 func (p *Plan) Trials() int {
 	total := 0

@@ -101,6 +101,12 @@ func newRunner(cfg Config, plan *Plan) (*runner, error) {
 	if err := prepareDataParent(cfg.DataDir); err != nil {
 		return nil, err
 	}
+	if realDisk == "" && plan.usesDisks() {
+		// What is still mounted in the data of a killed run must go before the data does.
+		if err := runToEnd(context.Background(), cfg.Binary, []string{"disk", "down", "--dead"}, os.Stderr); err != nil {
+			return nil, err
+		}
+	}
 	// By default data is inside of run directories, of which others lie beside Out.
 	for _, pattern := range []string{cfg.DataDir, filepath.Join(filepath.Dir(cfg.Out), "*")} {
 		if err := removeLeftovers(pattern); err != nil {

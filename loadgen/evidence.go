@@ -85,6 +85,7 @@ func (e *evidence) addServer(m *record.Measurement) (countGap, error) {
 	m.Histograms.Merge(stages)
 	use := after.Process.Since(before.Process)
 	m.Server, m.After = &use, after
+	m.LoopTimes = record.LoopTimesSince(after.LoopTimes, before.LoopTimes)
 	after.Histograms, after.AtMark = nil, nil
 	for _, problem := range after.Problems {
 		m.Problems = append(m.Problems, "server: "+problem)

@@ -41,8 +41,8 @@ var Knobs = []knob.Knob{
 		Meaning: "send calls of file bytes after which a response takes its turn behind others; 0: none until the socket is full; always 1 under resident and shared-selector, never where a connection has its own thread"},
 	{Name: "selector-timeout", Kind: knob.Duration, Default: "60s", Min: 0.001, Max: 86_400,
 		Meaning: "longest wait of selector-pool for a socket that takes nothing, then the connection is closed (Hadoop DataNode: 480 s)"},
-	{Name: "residency-probe", Kind: knob.Choice, Choices: []string{"nowait", "cachestat"}, Default: "nowait",
-		Meaning: "how resident asks whether a chunk is in the page cache: preadv2 with RWF_NOWAIT, or cachestat, which is known to be wrong: it also counts pages still being read"},
+	{Name: "residency-probe", Kind: knob.Choice, Choices: []string{probeAdaptive, probeNoWait, probeCachestat}, Default: probeAdaptive,
+		Meaning: "how resident asks whether a chunk is in the page cache. nowait: preadv2 with RWF_NOWAIT, right and a copy; cachestat: known to be wrong, it also counts pages still being read; adaptive: cachestat where that is certain or the file was hot for a second, else nowait"},
 	{Name: "blocked-time", Kind: knob.Choice, Choices: []string{"auto", "on", "off"}, Default: "auto",
 		Meaning: "measure BlockedOnDisk around each send call of file bytes, where sockets do not wait; auto: on for service log, else off"},
 	{Name: "poll-timeout", Kind: knob.Duration, Default: "300ms",
@@ -82,7 +82,7 @@ type Config struct {
 	SendCapBytes      int // 0: the strategy's own
 	SendsPerTurn      int // 0: no bound
 	SelectorTimeout   time.Duration
-	ByCachestat       bool // residency-probe = cachestat
+	ResidencyProbe    string
 	BlockedTime       bool
 	PollTimeout       time.Duration
 	KernelStamps      bool
@@ -113,7 +113,7 @@ func ConfigFrom(v *knob.Values, auto bool) (Config, error) {
 		HandlersWrite:   v.Text("response-writer") == "handler", InFlight: v.Int("max-in-flight"),
 		SendThreads: v.Int("send-threads"), SendQueueBound: v.Int("send-queue"),
 		SendCapBytes: int(v.Bytes("send-cap")), SendsPerTurn: v.Int("sends-per-turn"),
-		SelectorTimeout: v.Duration("selector-timeout"), ByCachestat: v.Text("residency-probe") == "cachestat",
+		SelectorTimeout: v.Duration("selector-timeout"), ResidencyProbe: v.Text("residency-probe"),
 		BlockedTime: onOff("blocked-time"),
 		PollTimeout: v.Duration("poll-timeout"), KernelStamps: onOff("kernel-stamps"),
 		PinThreads: v.Bool("pin-threads"), Batch: v.Text("scheduling") == "batch",

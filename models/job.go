@@ -152,7 +152,9 @@ func (j *Job) Delay() {
 func (j *Job) complete() {
 	plant := &j.conn.env.plant
 	if j.stamps[stage.LocalDone] == 0 {
-		plant.In(stage.LocalTime)
+		if !j.refused { // which no handler works on
+			plant.In(stage.LocalTime)
+		}
 		j.stamp(stage.LocalDone)
 	}
 	j.stamps[stage.ResponseComplete] = j.stamps[stage.LocalDone]

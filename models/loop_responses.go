@@ -183,11 +183,7 @@ func (l *loop) sendOne(j *Job) bool {
 	if j.stamps[stage.FirstWrite] == 0 && l.residency == nil && !l.env.plant.Planted(stage.SendWait) {
 		j.stamps[stage.FirstWrite] = j.stamps[stage.ResponseDequeued] // nothing lies between
 	}
-	status := l.transmit.send(j)
-	if l.residency != nil {
-		l.residency.sent(l.transmit.blocked.ns)
-	}
-	switch status {
+	switch l.sendHere(j) {
 	case sentAll:
 		return true
 	case sendAgain:
@@ -233,6 +229,22 @@ func (l *loop) sendsItself(j *Job) bool {
 	hot, err := l.residency.hot(j)
 	j.hangUp = err
 	return hot
+}
+
+// sendHere sends on the loop's thread until the response is sent or the socket is
+// full; where network threads send only chunks that the page cache holds, until one
+// is not held, or after one chunk if a turn is bounded.
+func (l *loop) sendHere(j *Job) sendStatus {
+	for {
+		status := l.transmit.send(j)
+		if l.residency == nil {
+			return status
+		}
+		l.residency.sent(l.transmit.blocked.ns)
+		if status != sendYield || l.env.config.SendsPerTurn > 0 || !l.sendsItself(j) {
+			return status
+		}
+	}
 }
 
 // dequeue stamps the instant at which the thread that sends took the response.

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"c10klab/internal/clock"
 	"c10klab/internal/poll"
 
 	"golang.org/x/sys/unix"
@@ -15,13 +16,22 @@ import (
 // sendfile or a pure spin measures less.
 const falseHotNs = int64(20 * time.Microsecond)
 
+// Values of knob residency-probe.
+const (
+	probeAdaptive  = "adaptive"
+	probeNoWait    = "nowait"
+	probeCachestat = "cachestat"
+)
+
 // residency decides, for one network thread, which chunks it sends itself: those
 // that the page cache holds whole. The others go to the send threads and come back
 // for the next decision.
 type residency struct {
-	cachestat bool
-	scratch   []byte // one chunk
-	counts    *residencyCounts
+	level   string
+	scratch []byte // one chunk
+	heats   heats
+	asked   *heat // of the file last asked about; nil unless adaptive
+	counts  *residencyCounts
 }
 
 // residencyCounts are one network thread's; any thread may read them.
@@ -32,7 +42,7 @@ func (e *env) newResidency() *residency {
 	if !e.send.probes {
 		return nil
 	}
-	r := &residency{cachestat: e.config.ByCachestat, scratch: make([]byte, e.sendCapBytes()), counts: new(residencyCounts)}
+	r := &residency{level: e.config.ResidencyProbe, scratch: make([]byte, e.sendCapBytes()), counts: new(residencyCounts)}
 	e.countersMu.Lock()
 	defer e.countersMu.Unlock()
 	e.residencies = append(e.residencies, r.counts)
@@ -55,7 +65,7 @@ func (r *residency) hot(j *Job) (bool, error) {
 		return true, nil
 	}
 	r.counts.probes.Add(1)
-	resident, errno := r.probe(region.File.Fd(), region.OffsetBytes+done, n)
+	resident, errno := r.probe(region.File, region.OffsetBytes+done, n)
 	switch {
 	case errno == unix.EINTR:
 		return false, nil
@@ -67,19 +77,53 @@ func (r *residency) hot(j *Job) (bool, error) {
 	return resident, nil
 }
 
-func (r *residency) probe(file int, offset int64, n int) (bool, unix.Errno) {
-	if r.cachestat {
-		return poll.Cached(file, offset, n)
+func (r *residency) probe(file File, offset int64, n int) (bool, unix.Errno) {
+	switch r.level {
+	case probeNoWait:
+		return r.readNoWait(file, offset, n)
+	case probeCachestat:
+		pages, errno := poll.Cached(file.Fd(), offset, n)
+		return pages.All(), errno
 	}
-	resident, errno := poll.ResidentBytes(file, r.scratch[:n], offset)
+	return r.adapt(file, offset, n)
+}
+
+// readNoWait is right, and copies the chunk to be so.
+func (r *residency) readNoWait(file File, offset int64, n int) (bool, unix.Errno) {
+	resident, errno := poll.ResidentBytes(file.Fd(), r.scratch[:n], offset)
 	return resident == n, errno
+}
+
+// adapt asks cachestat first. Where a page is missing, or all were written here and
+// are not on the disk yet, as with tail reads, that is certain. Else pages may still be
+// on their way from the disk: unless the file has been hot for a while, so that nobody
+// reads it from there, the chunk is read without waiting.
+func (r *residency) adapt(file File, offset int64, n int) (bool, unix.Errno) {
+	pages, errno := poll.Cached(file.Fd(), offset, n)
+	if errno != 0 {
+		return false, errno
+	}
+	now := clock.Now()
+	r.asked = r.heats.of(file, now)
+	resident := pages.All()
+	if resident && !pages.Written() && !r.asked.trusted(now) {
+		if resident, errno = r.readNoWait(file, offset, n); errno != 0 {
+			return false, errno
+		}
+	}
+	r.asked.note(resident, now)
+	return resident, 0
 }
 
 // sent accounts what the sending of a hot chunk slept, in nanoseconds.
 func (r *residency) sent(blockedNs int64) {
-	if blockedNs > falseHotNs {
-		r.counts.falseHot.Add(1)
-		r.counts.falseHotBlockedNs.Add(blockedNs)
+	if blockedNs <= falseHotNs {
+		return
+	}
+	r.counts.falseHot.Add(1)
+	r.counts.falseHotBlockedNs.Add(blockedNs)
+	if r.asked != nil {
+		r.asked.note(false, clock.Now())
 	}
 }
 
@@ -98,14 +142,14 @@ func CheckDirs(c Config, dirs []string) error {
 		return err
 	}
 	for _, dir := range dirs {
-		if err := tryResidency(dir, c.ByCachestat); err != nil {
+		if err := tryResidency(dir, c.ResidencyProbe); err != nil {
 			return fmt.Errorf("send=resident in %s: %w", dir, err)
 		}
 	}
 	return nil
 }
 
-func tryResidency(dir string, cachestat bool) error {
+func tryResidency(dir, probe string) error {
 	f, err := os.CreateTemp(dir, ".residency-*")
 	if err != nil {
 		return err
@@ -120,11 +164,11 @@ func tryResidency(dir string, cachestat bool) error {
 	if _, errno := poll.ResidentBytes(fd, text, 0); errno != 0 {
 		return probeError(errno)
 	}
-	if !cachestat {
+	if probe == probeNoWait {
 		return nil
 	}
 	if _, errno := poll.Cached(fd, 0, len(text)); errno != 0 {
-		return probeError(errno)
+		return fmt.Errorf("%w (residency-probe=%s does without cachestat)", probeError(errno), probeNoWait)
 	}
 	return nil
 }

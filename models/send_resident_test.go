@@ -21,7 +21,7 @@ func regionDir(t testing.TB) string {
 			continue
 		}
 		t.Cleanup(func() { os.RemoveAll(dir) })
-		if tryResidency(dir, false) == nil {
+		if tryResidency(dir, probeNoWait) == nil {
 			return dir
 		}
 	}
@@ -48,7 +48,7 @@ func (f *countedFile) evict(t *testing.T) {
 }
 
 func TestResidentSendsHotChunksOnTheLoopAndColdOnesElsewhere(t *testing.T) {
-	for _, probe := range []string{"nowait", "cachestat"} {
+	for _, probe := range []string{probeAdaptive, probeNoWait, probeCachestat} {
 		t.Run(probe, func(t *testing.T) {
 			config := defaultConfig(t, "send=resident", "residency-probe="+probe, "loops=1")
 			needResidency(t, config)
@@ -81,7 +81,7 @@ func memoryDir(t *testing.T) string {
 		need.Lacking(t, "a file system in memory at /dev/shm")
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	if tryResidency(dir, false) == nil {
+	if tryResidency(dir, probeNoWait) == nil {
 		need.Lacking(t, "a file system at /dev/shm that cannot tell what is in the page cache")
 	}
 	return dir

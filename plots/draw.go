@@ -1,6 +1,6 @@
 // Package plots draws figures from a stored run and nothing else: the tails of
-// response times and of broker stages by model, and percentile curves on the
-// HDR axis. Each figure is written as PNG and SVG.
+// response times and of broker stages by model, percentile curves on the HDR axis,
+// and rates of reads. Each figure is written as PNG and SVG.
 package plots
 
 import (
@@ -22,6 +22,7 @@ var kinds = []struct {
 	{"tail", tailFigure},
 	{"stages", stageFigure},
 	{"percentiles", curveFigure},
+	{"rates", rateFigure},
 }
 
 // Draw writes the figures of every experiment of the run into dir, which it

@@ -48,15 +48,16 @@ type curve struct {
 
 // source gives figures their data from one experiment of a run.
 type source struct {
-	cells  []results.Cell
-	trials map[string][]trialTails // by cell
+	cells   []results.Cell
+	trials  map[string][]trialTails // by cell
+	fetched map[string][]float64    // of each trial, 10⁶ bytes a second, by cell
 }
 
 // trialTails are one trial's tails by histogram.
 type trialTails map[hdr.Key][len(tailQuantiles)]float64
 
 func newSource(run *results.Run, cells []results.Cell) (source, error) {
-	s := source{cells: cells, trials: map[string][]trialTails{}}
+	s := source{cells: cells, trials: map[string][]trialTails{}, fetched: map[string][]float64{}}
 	for _, cell := range cells {
 		for _, t := range run.Trials {
 			if t.Cell != cell.ID || t.Outcome != cell.Basis {
@@ -71,6 +72,9 @@ func newSource(run *results.Run, cells []results.Cell) (source, error) {
 				tails[key] = tailOf(h)
 			}
 			s.trials[cell.ID] = append(s.trials[cell.ID], tails)
+			if t.Measurement != nil {
+				s.fetched[cell.ID] = append(s.fetched[cell.ID], t.Measurement.FetchedMBps)
+			}
 		}
 	}
 	return s, nil
@@ -144,13 +148,26 @@ func (s source) levels() []string {
 	return levels
 }
 
-// label is the model and the values of other knobs that differ between cells.
+// rowKnobs are the knobs that tell the rows of a panel apart: the model, unless there
+// is but one and something else differs, and what else differs.
+func (s source) rowKnobs() []string {
+	names := slices.DeleteFunc(results.VaryingKnobs(s.cells), func(name string) bool { return name == "consumers" })
+	oneModel := !slices.ContainsFunc(s.cells, func(c results.Cell) bool { return c.Knobs["model"] != s.cells[0].Knobs["model"] })
+	if oneModel && len(names) > 1 {
+		names = slices.DeleteFunc(names, func(name string) bool { return name == "model" })
+	}
+	return names
+}
+
+// label is a cell's values of the row knobs; numbers carry the knob's name.
 func (s source) label(cell results.Cell) string {
 	var parts []string
-	for _, name := range results.VaryingKnobs(s.cells) {
-		if name != "consumers" {
-			parts = append(parts, cell.Knobs[name])
+	for _, name := range s.rowKnobs() {
+		value := cell.Knobs[name]
+		if value != "" && '0' <= value[0] && value[0] <= '9' {
+			value = name + " " + value
 		}
+		parts = append(parts, value)
 	}
 	return strings.Join(parts, ", ")
 }

@@ -26,7 +26,7 @@ func stageFigure(experiment string, s source) (figure, bool) {
 	}
 	f := figure{
 		width: 15 * vg.Inch, title: experiment + ": where Produce requests spend their time in the broker, p99 and p99.9",
-		notes:  []string{"one row per model, one column per stage, equal scales; percentiles of different stages do not add up"},
+		notes:  []string{"one row per cell, one column per stage, equal scales; percentiles of different stages do not add up"},
 		legend: append(tailLegend(all), glyphEntry("below the axis", noteColour, glyphRadius, leftArrow{})),
 	}
 	spreadCounts(byStage)

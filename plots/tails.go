@@ -156,7 +156,7 @@ func tailFigure(experiment string, s source) (figure, bool) {
 		return figure{}, false
 	}
 	f := figure{
-		width: 9.5 * vg.Inch, title: experiment + ": response time of Produce, p99 and p99.9 by model",
+		width: 9.5 * vg.Inch, title: experiment + ": response time of Produce, p99 and p99.9 by " + strings.Join(s.rowKnobs(), ", "),
 		notes: []string{headline(panels)}, legend: tailLegend(panels),
 	}
 	rows := 0
@@ -194,17 +194,24 @@ func headline(panels []panel) string {
 	if best == nil {
 		return "no cell is valid"
 	}
-	return fmt.Sprintf("p99 from %s (%s, consumers %s) to %s (%s, consumers %s)",
+	if len(panels) > 1 {
+		bestAt, worstAt = ", consumers "+bestAt, ", consumers "+worstAt
+	} else {
+		bestAt, worstAt = "", ""
+	}
+	return fmt.Sprintf("p99 from %s (%s%s) to %s (%s%s)",
 		results.FormatDuration(best.tail[0]), best.label, bestAt, results.FormatDuration(worst.tail[0]), worst.label, worstAt)
 }
 
 func tailLegend(panels []panel) []legendEntry {
 	var entries []legendEntry
-	for q := range tailQuantiles {
-		entries = append(entries, glyphEntry(tailNames[q]+", trials merged", tailColours[q], glyphRadius, tailShapes[q]))
-	}
 	any := func(test func(row) bool) bool {
 		return slices.ContainsFunc(panels, func(p panel) bool { return slices.ContainsFunc(p.rows, test) })
+	}
+	for q := range tailQuantiles {
+		if any(func(r row) bool { return r.tail[q] != absent }) {
+			entries = append(entries, glyphEntry(tailNames[q]+", trials merged", tailColours[q], glyphRadius, tailShapes[q]))
+		}
 	}
 	if any(func(r row) bool { return len(r.byTrial[0]) > 0 }) {
 		entries = append(entries, glyphEntry("one trial each", noteColour, trialRadius, draw.CircleGlyph{}))

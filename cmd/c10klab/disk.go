@@ -106,23 +106,27 @@ func serveDisk(done <-chan struct{}, config slowdisk.Config) error {
 
 func newDiskDownCommand() *cobra.Command {
 	var state, name string
-	var all bool
+	var all, dead bool
 	cmd := &cobra.Command{
 		Use:   "down",
 		Short: "Take emulated disks down, and clean up after killed ones",
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if all {
-				if cmd.Flags().Changed("name") {
-					return usageError(fmt.Errorf("--all and --name %s exclude each other", name))
-				}
+			if (all || dead) && cmd.Flags().Changed("name") || all && dead {
+				return usageError(errors.New("--name, --all and --dead exclude each other"))
+			}
+			switch {
+			case all:
 				return slowdisk.DownAll(state)
+			case dead:
+				return slowdisk.Clean(state)
 			}
 			return slowdisk.Down(state, name)
 		},
 	}
 	cmd.Flags().StringVar(&name, "name", "disk0", "name of the disk")
 	cmd.Flags().BoolVar(&all, "all", false, "all disks of the state directory")
+	cmd.Flags().BoolVar(&dead, "dead", false, "only what killed and hung disks have left")
 	bindState(cmd, &state)
 	return cmd
 }

@@ -19,7 +19,7 @@ import (
 )
 
 // defaultExperiments are what `run` runs without arguments: the main job.
-var defaultExperiments = []string{"write-100mbs"}
+var defaultExperiments = []string{"write-100mbs", "cold-reads"}
 
 type runOptions struct {
 	full, dryRun, asJSON bool
@@ -35,7 +35,7 @@ func newRunCommand() *cobra.Command {
 		Use:   "run [EXPERIMENT|CLAIM ...]",
 		Short: "Run experiments; print a table, draw plots",
 		Long: `Run experiments by their names or by the claims they decide. Without arguments:
-write-100mbs, the quick variant. Each trial has fresh server and load processes and
+write-100mbs and then cold-reads, the quick variants. Each trial has fresh server and load processes and
 a fresh data directory; cells are interleaved in random blocks.`,
 		Example: `  c10klab run
   c10klab run N15 --full

@@ -78,8 +78,10 @@ type Measurement struct {
 	// Priority of the generator's threads: "prompt" (nice −20, short time slice), or "normal" with the reason.
 	Priority string `json:"generator_priority"`
 
-	Generator Process         `json:"generator"`
-	Server    *Process        `json:"server,omitempty"`        // its use within the window
+	Generator Process  `json:"generator"`
+	Server    *Process `json:"server,omitempty"` // its use within the window
+	// LoopTimes are the network threads' within the window.
+	LoopTimes []LoopTimes     `json:"loop_times,omitempty"`
 	After     *ServerSnapshot `json:"server_at_end,omitempty"` // without histograms
 	Host      HostUse         `json:"host"`
 }

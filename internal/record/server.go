@@ -60,6 +60,21 @@ type LoopTimes struct {
 	IONs int64 `json:"io_ns"`
 }
 
+// LoopTimesSince returns what each thread did since an earlier snapshot, of which it
+// needs the threads of the same names.
+func LoopTimesSince(later, earlier []LoopTimes) []LoopTimes {
+	since := make([]LoopTimes, len(later))
+	for i, t := range later {
+		for _, e := range earlier {
+			if e.Name == t.Name {
+				t.WallNs, t.IOWaitNs, t.IONs = t.WallNs-e.WallNs, t.IOWaitNs-e.IOWaitNs, t.IONs-e.IONs
+			}
+		}
+		since[i] = t
+	}
+	return since
+}
+
 // ResidencyProbes counts since the start.
 type ResidencyProbes struct {
 	Probes int64 `json:"probes"` // chunks that the page cache was asked about

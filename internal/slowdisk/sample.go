@@ -2,6 +2,7 @@ package slowdisk
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -49,12 +50,12 @@ func (c deviceCounts) since(earlier deviceCounts) record.DiskSample {
 		if count == 0 {
 			return 0
 		}
-		return float64(ms) / float64(count)
+		return thousandths(float64(ms) / float64(count))
 	}
-	rate := func(sectors int64) float64 { return float64(sectors*sectorBytes) / 1e6 / seconds }
+	rate := func(sectors int64) float64 { return thousandths(float64(sectors*sectorBytes) / 1e6 / seconds) }
 	return record.DiskSample{
 		AtNs:         c.atNs,
-		Util:         min(float64(c.busyMs-earlier.busyMs)/1e3/seconds, 1), // the kernel counts whole ms
+		Util:         thousandths(min(float64(c.busyMs-earlier.busyMs)/1e3/seconds, 1)), // the kernel counts whole ms
 		ReadAwaitMs:  mean(c.readMs-earlier.readMs, c.reads-earlier.reads),
 		WriteAwaitMs: mean(c.writeMs-earlier.writeMs, c.writes-earlier.writes),
 		InFlight:     c.inFlight,
@@ -62,6 +63,9 @@ func (c deviceCounts) since(earlier deviceCounts) record.DiskSample {
 		WriteMBps:    rate(c.writtenSectors - earlier.writtenSectors),
 	}
 }
+
+// thousandths keeps records short: the kernel's own figures are no finer.
+func thousandths(x float64) float64 { return math.Round(x*1000) / 1000 }
 
 // sampler reads the device's counts every samplePeriod. Any thread may call it.
 type sampler struct {

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"c10klab/internal/need"
+	"c10klab/internal/record"
+	"c10klab/internal/slowdisk"
+	"c10klab/results"
+)
+
+// smallDiskRun is a run of two trials on emulated disks that takes seconds.
+func smallDiskRun(t *testing.T) (out string, args []string) {
+	t.Helper()
+	need.Root(t)
+	need.Device(t, "/dev/fuse")
+	need.Device(t, "/dev/loop-control")
+	out = filepath.Join(t.TempDir(), "run")
+	if onTmpfs(t, filepath.Dir(out)) {
+		need.Lacking(t, "a temporary directory on a disk (TMPDIR)")
+	}
+	return out, []string{"run", "one-slow-disk", "--json", "--out", out, "--only", "send=pool", "--repeats", "2",
+		"--set", "warm-up=500ms", "--set", "window=2s", "--set", "rate=5", "--set", "backlog-bytes=256MiB", "--set", "drain=2s"}
+}
+
+// delayedDisk waits for the slow disk of a run under way whose load has begun.
+func delayedDisk(t *testing.T, p *process, out string) record.DiskReady {
+	t.Helper()
+	var found record.DiskReady
+	eventually(t, "the slow disk is under load, or the run ends", func() bool {
+		disks, err := slowdisk.List(slowdisk.DefaultStateDir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range disks {
+			if s := d.Status; s != nil && s.Delay && s.Model == "hdd" && s.Counts.Reads > 20 && strings.HasPrefix(s.Mount, out) {
+				found = s.DiskReady
+			}
+		}
+		return found.PID != 0 || p.over()
+	})
+	if found.PID == 0 {
+		t.Fatal("the run ended before a disk was under load")
+	}
+	return found
+}
+
+func wantNoDisksOf(t *testing.T, out string) {
+	t.Helper()
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(mounts)) {
+		if strings.Contains(line, out) {
+			t.Errorf("still mounted: %s", line)
+		}
+	}
+	wantNoData(t, out)
+}
+
+func TestADiskThatDiesOrHangsFailsItsTrialAndTheRunGoesOn(t *testing.T) {
+	for name, signal := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "hung": syscall.SIGSTOP} {
+		t.Run(name, func(t *testing.T) {
+			out, args := smallDiskRun(t)
+			p := startProcess(t, "", args...)
+			disk := delayedDisk(t, p, out)
+			sendSignal(t, disk.PID, signal)
+			if exit := p.wait(t); exit != exitFailed {
+				t.Errorf("the run ended with %d, want %d", exit, exitFailed)
+			}
+			run, err := results.Open(out)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(run.Trials) != 2 {
+				t.Fatalf("%d trials are stored, want 2", len(run.Trials))
+			}
+			if first := run.Trials[0]; first.Outcome != record.Failed || first.Error == "" {
+				t.Errorf("the trial whose disk was %s: outcome %s, error %q", name, first.Outcome, first.Error)
+			}
+			if second := run.Trials[1]; second.Outcome == record.Failed {
+				t.Errorf("the trial after it failed too: %s", second.Error)
+			}
+			wantNoDisksOf(t, out)
+		})
+	}
+}
+
+func TestInterruptTakesDisksDown(t *testing.T) {
+	out, args := smallDiskRun(t)
+	p := startProcess(t, "", args...)
+	delayedDisk(t, p, out)
+	sendSignal(t, p.cmd.Process.Pid, syscall.SIGINT)
+	if exit := p.wait(t); exit == exitOK {
+		t.Errorf("an interrupted run ended with %d", exit)
+	}
+	if _, err := results.Open(out); err != nil {
+		t.Errorf("the run cannot be read: %v", err)
+	}
+	wantNoDisksOf(t, out)
+}
+
+func TestRunOnEmulatedDisksRecordsThem(t *testing.T) {
+	out, args := smallDiskRun(t)
+	stdout, stderr, exit := runCommand(t, append(args, "--repeats", "1")...)
+	if exit != exitOK && exit != exitLimited { // a busy machine limits
+		t.Fatalf("ended with %d: %s", exit, stderr)
+	}
+	var document results.Document
+	if err := json.Unmarshal([]byte(stdout), &document); err != nil {
+		t.Fatal(err)
+	}
+	run, err := results.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trial := run.Trials[0]
+	if len(trial.Disks) != 2 || trial.Disks[1].Model != "hdd" || trial.Disks[1].Counts.Reads == 0 || len(trial.Disks[1].Samples) < 20 {
+		t.Errorf("disks %+v", trial.Disks)
+	}
+	var pages, cached int64
+	for _, r := range trial.PagesBefore {
+		pages, cached = pages+r.Pages, cached+r.CachedPages
+	}
+	if pages < 256<<20/4096 || cached > pages/100 {
+		t.Errorf("before the load %d of the backlog's %d pages were cached", cached, pages)
+	}
+	if len(trial.PagesAfter) == 0 || len(trial.Measurement.LoopTimes) == 0 {
+		t.Errorf("pages after %v, loop times %v", trial.PagesAfter, trial.Measurement.LoopTimes)
+	}
+	wantNoDisksOf(t, out)
+}

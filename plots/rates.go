@@ -1,0 +1,97 @@
+package plots
+
+import (
+	"fmt"
+	"slices"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"c10klab/results"
+)
+
+// rateRow is one cell in the figure of fetch rates, in 10⁶ bytes a second.
+type rateRow struct {
+	label   string
+	outcome string
+	stands  bool
+	median  float64
+	trials  []float64
+}
+
+// rates draws each row's median over trials, hollow where it does not stand, and the
+// trials as small dots beneath.
+type rates struct{ rows []rateRow }
+
+// Plot implements plot.Plotter.
+func (t rates) Plot(c draw.Canvas, p *plot.Plot) {
+	trX, trY := p.Transforms(&c)
+	for i, r := range t.rows {
+		at := float64(len(t.rows) - 1 - i)
+		y := trY(at)
+		c.StrokeLine2(draw.LineStyle{Color: gridColour, Width: 0.75}, c.Min.X, y, c.Max.X, y)
+		shape := tailShapes[0]
+		if !r.stands {
+			shape = hollowShapes[0]
+		}
+		for _, rate := range r.trials {
+			c.DrawGlyph(draw.GlyphStyle{Color: tailColours[0], Radius: trialRadius, Shape: draw.CircleGlyph{}}, vg.Point{X: trX(rate), Y: trY(at - trialOffset)})
+		}
+		c.DrawGlyph(draw.GlyphStyle{Color: tailColours[0], Radius: glyphRadius, Shape: shape}, vg.Point{X: trX(r.median), Y: y})
+	}
+}
+
+// rateFigure shows how fast consumers read, in experiments that have no producers
+// whose response times would be shown.
+func rateFigure(experiment string, s source) (figure, bool) {
+	var rows []rateRow
+	highest := 0.0
+	for _, cell := range s.cells {
+		if cell.OfferedMBps > 0 || cell.FetchedMBps == 0 {
+			continue
+		}
+		row := rateRow{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), trials: s.fetched[cell.ID]}
+		row.median = results.MedianOf(row.trials).Median
+		highest = max(highest, slices.Max(row.trials))
+		rows = append(rows, row)
+	}
+	if len(rows) == 0 {
+		return figure{}, false
+	}
+	f := figure{
+		width: 9.5 * vg.Inch, title: fmt.Sprintf("%s: rate of reads", experiment), legend: rateLegend(rows),
+		panels: [][]*panelPlot{{{Plot: ratePlot(rows, highest), foot: "fetched, MB/s (10⁶ bytes)"}}},
+	}
+	f.height = 150 + vg.Length(len(rows))*25
+	return f, true
+}
+
+func ratePlot(rows []rateRow, highest float64) *plot.Plot {
+	pl := newPlot()
+	pl.X.Min, pl.X.Max = 0, highest*1.05
+	ticks := make([]plot.Tick, len(rows))
+	for i, r := range rows {
+		ticks[i] = plot.Tick{Value: float64(len(rows) - 1 - i), Label: r.label}
+	}
+	pl.Y.Tick.Marker = plot.ConstantTicks(ticks)
+	pl.Y.Min, pl.Y.Max = -0.6, float64(len(rows))-0.4
+	pl.Y.Tick.Length = 0
+	pl.Add(verticalGrid{}, rates{rows})
+	return pl
+}
+
+func rateLegend(rows []rateRow) []legendEntry {
+	entries := []legendEntry{
+		glyphEntry("median of trials", tailColours[0], glyphRadius, tailShapes[0]),
+		glyphEntry("one trial each", tailColours[0], trialRadius, draw.CircleGlyph{}),
+	}
+	var outcomes []string
+	for _, r := range rows {
+		outcomes = withOutcome(outcomes, r.stands, r.outcome)
+	}
+	for _, outcome := range outcomes {
+		entries = append(entries, glyphEntry("hollow: "+outcome, noteColour, glyphRadius, draw.RingGlyph{}))
+	}
+	return entries
+}
