@@ -33,7 +33,7 @@ type disk struct {
 func startDisk(ctx context.Context, binary string, args []string, log *os.File) (*disk, error) {
 	d := &disk{binary: binary, log: log}
 	var err error
-	args = append([]string{"disk", "up", "--foreground"}, args...)
+	args = append([]string{"disk", "up", "--foreground", "--until-stdin-ends"}, args...)
 	if d.child, err = startChild(context.WithoutCancel(ctx), "disk", binary, args, &d.ready, syscall.SIGTERM, log); err != nil {
 		return nil, err
 	}

@@ -56,6 +56,9 @@ func startChild(ctx context.Context, what, binary string, args []string, ready a
 	c := &child{what: what, cancel: cancel, ended: make(chan struct{}), cmd: command(ctx, binary, args, orphaned, log)}
 	stdout, err := c.cmd.StdoutPipe()
 	if err == nil {
+		_, err = c.cmd.StdinPipe() // held open: it ends when the runner does
+	}
+	if err == nil {
 		err = c.cmd.Start()
 	}
 	if err != nil {

@@ -62,7 +62,7 @@ func TestUsageErrorsNameTheValueAndTheNearestRightOne(t *testing.T) {
 		"--set without =":            {"run --set loops", []string{`"loops"`, "KNOB=VALUE"}},
 		"unknown knob in --only":     {"run --only modl=reactor", []string{`"modl"`, "did you mean model?"}},
 		"bad value in --only":        {"run --only model=reactr", []string{`"reactr"`, "did you mean reactor?"}},
-		"no cell left":               {"run --only consumers=lagging", []string{"consumers=lagging"}},
+		"no cell left":               {"run write-100mbs --only consumers=lagging", []string{"consumers=lagging"}},
 		"unknown list":               {"list model", []string{`"model"`, "did you mean models?"}},
 		"list of what":               {"list", []string{"models", "knobs"}},
 		"plot of nothing":            {"plot", []string{"run directory"}},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ func bindState(cmd *cobra.Command, dir *string) {
 
 func newDiskUpCommand() *cobra.Command {
 	var config slowdisk.Config
-	var foreground bool
+	var foreground, untilStdinEnds bool
 	var cpus string
 	cmd := &cobra.Command{
 		Use:   "up --mount DIR",
@@ -56,6 +57,7 @@ POST /stall?for=2s.`,
 	flags.StringVar(&config.Image, "image", "", "file that holds its blocks, made and formatted if absent; empty: scratch")
 	flags.StringVar(&config.Base, "base", "", "image to start from, which is never written: what changes goes to --image, which is scratch then")
 	flags.BoolVar(&foreground, "foreground", false, "serve until SIGINT or SIGTERM, then take the disk down")
+	flags.BoolVar(&untilStdinEnds, "until-stdin-ends", false, "with --foreground: take the disk down too when standard input ends, as it does when the process dies that holds its other end")
 	flags.BoolVar(&config.DelayOff, "no-delay", false, "start without the model's delay")
 	flags.StringVar(&cpus, "cpus", "", "CPUs that its process may run on, such as 0,2-3; empty: all")
 	bindState(cmd, &config.StateDir)
@@ -83,9 +85,23 @@ POST /stall?for=2s.`,
 		if !foreground {
 			return startDetachedDisk()
 		}
-		return serveDisk(cmd.Context().Done(), full)
+		ctx := cmd.Context()
+		if untilStdinEnds {
+			ctx = endedByStdin(ctx)
+		}
+		return serveDisk(ctx.Done(), full)
 	}
 	return cmd
+}
+
+// endedByStdin returns a context that ends with standard input, too.
+func endedByStdin(ctx context.Context) context.Context {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		defer cancel()
+		_, _ = io.Copy(io.Discard, os.Stdin) // however it ends, it has ended
+	}()
+	return ctx
 }
 
 // serveDisk serves until done.

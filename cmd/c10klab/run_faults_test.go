@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -104,6 +105,24 @@ func TestInterruptTakesDisksDown(t *testing.T) {
 		t.Errorf("the run cannot be read: %v", err)
 	}
 	wantNoDisksOf(t, out)
+}
+
+func TestAKilledRunLeavesNoDisk(t *testing.T) {
+	out, args := smallDiskRun(t)
+	p := startProcess(t, "", args...)
+	disk := delayedDisk(t, p, out)
+	sendSignal(t, p.cmd.Process.Pid, syscall.SIGKILL)
+	eventually(t, "its disks are down", func() bool {
+		disks, err := slowdisk.List(slowdisk.DefaultStateDir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return !slices.ContainsFunc(disks, func(d slowdisk.Entry) bool { return d.Name == disk.Name })
+	})
+	eventually(t, "nothing is mounted", func() bool {
+		mounts, err := os.ReadFile("/proc/self/mountinfo")
+		return err == nil && !strings.Contains(string(mounts), out)
+	})
 }
 
 func TestRunOnEmulatedDisksRecordsThem(t *testing.T) {

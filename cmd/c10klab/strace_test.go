@@ -99,7 +99,8 @@ func traceFetches(t *testing.T, strace, model, send string, more ...string) map[
 	trace := filepath.Join(t.TempDir(), "trace")
 	arguments := []string{"-f", "-Y", "--seccomp-bpf", "-y", "-e", "trace=sendfile,pread64,preadv2,mmap,sendto,recvmsg,clone,clone3",
 		"-e", "raw=sendto", "-o", trace, os.Args[0]}
-	arguments = append(arguments, serveArgs("--data", t.TempDir(), "--model", model, "--send", send)...)
+	// The default probe asks cachestat of what was just produced, which strace may not know.
+	arguments = append(arguments, serveArgs("--data", t.TempDir(), "--model", model, "--send", send, "--residency-probe", "nowait")...)
 	s := awaitReady(t, startProcess(t, strace, append(arguments, more...)...))
 
 	const batches, consumers = 60, 3 // more in all than enoughCalls
