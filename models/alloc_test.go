@@ -30,13 +30,17 @@ func TestEchoAllocatesNothing(t *testing.T) {
 			}
 		}
 		exchange()
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		exchange()
-		runtime.ReadMemStats(&after)
 		const background = rounds / 50 // of the runtime and the clock sampler
-		if n := after.Mallocs - before.Mallocs; n > background {
-			t.Errorf("%d allocations in %d requests", n, rounds)
+		fewest := uint64(rounds)
+		for range 3 { // the background has its moments, requests would allocate every time
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			exchange()
+			runtime.ReadMemStats(&after)
+			if fewest = min(fewest, after.Mallocs-before.Mallocs); fewest <= background {
+				return
+			}
 		}
+		t.Errorf("at least %d allocations in %d requests", fewest, rounds)
 	})
 }
