@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"c10klab/internal/record"
 	"c10klab/internal/slowdisk"
@@ -43,7 +44,7 @@ func TestHungDiskIsCleanedAndItsUsersGetErrors(t *testing.T) {
 	if err := writeSynced(p.file("f"), make([]byte, size)); err != nil {
 		t.Fatal(err)
 	}
-	sendSignal(t, ready.PID, syscall.SIGSTOP)
+	stopProcess(t, ready.PID)
 	user := make(chan error, 1)
 	go func() {
 		_, err := sendCold(p.file("f"), size)
@@ -52,8 +53,13 @@ func TestHungDiskIsCleanedAndItsUsersGetErrors(t *testing.T) {
 	if err := slowdisk.Clean(p.state); err != nil {
 		t.Error(err)
 	}
-	if err := <-user; err == nil {
-		t.Error("a cold file of a hung disk was read")
+	select {
+	case err := <-user:
+		if err == nil {
+			t.Error("a cold file of a hung disk was read")
+		}
+	case <-time.After(patience):
+		t.Fatal("the reader of a hung disk still waits after it was cleaned")
 	}
 	if status := hung.wait(t); status != -1 {
 		t.Errorf("the hung process ended with %d, not by a signal", status)

@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -166,6 +168,20 @@ func sendSignal(t *testing.T, pid int, s syscall.Signal) {
 	if err := syscall.Kill(pid, s); err != nil {
 		t.Fatalf("send %v to process %d: %v", s, pid, err)
 	}
+}
+
+// stopProcess stops a process and waits until all its threads stand still: some
+// run on for a moment after the signal was sent (signal(7)).
+func stopProcess(t *testing.T, pid int) {
+	t.Helper()
+	sendSignal(t, pid, syscall.SIGSTOP)
+	eventually(t, "all threads of the process stand still", func() bool {
+		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		return err == nil && len(threads) > 0 && !slices.ContainsFunc(threads, func(path string) bool {
+			text, err := os.ReadFile(path)
+			return err == nil && !bytes.Contains(text, []byte(") T "))
+		})
+	})
 }
 
 func snapshot(t *testing.T, admin string) record.ServerSnapshot {

@@ -27,7 +27,7 @@ func stoppedUnderLoad(t *testing.T, stop func(s *server, load *process) (pid int
 		return load.over() || snapshot(t, s.Admin).Counters.Responses["Produce"] > 80
 	})
 	pid := stop(s, load)
-	sendSignal(t, pid, syscall.SIGSTOP)
+	stopProcess(t, pid)
 	<-time.After(stopped) // the disturbance itself; nothing is waited for
 	sendSignal(t, pid, syscall.SIGCONT)
 	exit = load.wait(t)
