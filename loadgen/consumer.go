@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -27,9 +28,10 @@ const fetchVersion = 11
 // receiver's thread uses it; caughtUp and fetches may be read by others.
 type consumer struct {
 	stream
-	load  *load
-	tally *tally
-	of    *readers
+	load     *load
+	receiver *receiver
+	tally    *tally // the receiver's
+	of       *readers
 
 	request kmsg.FetchRequest
 	frame   []byte
@@ -38,8 +40,10 @@ type consumer struct {
 	asking  bool // a fetch is under way
 
 	attemptedNs int64
-	resumeNs    int64 // when the cap allows the next fetch
+	resumeNs    int64 // when the cap, or the pause after a refusal, allows the next fetch
+	timed       bool  // among those whose time the receiver looks at
 	nowNs       int64 // when the answer at hand was whole
+	refusal     int16 // retriable error code in the answer at hand; 0: none
 	partition   *kmsg.FetchRequestTopicPartition
 	takeBatch   func(batch.Header, []byte) error // c.batch, bound once
 
@@ -50,8 +54,8 @@ type consumer struct {
 }
 
 // newConsumer makes the consumer with that index among its kind.
-func newConsumer(l *load, of *readers, own *tally, fd, index int) *consumer {
-	c := &consumer{load: l, of: of, tally: own}
+func newConsumer(l *load, of *readers, r *receiver, fd, index int) *consumer {
+	c := &consumer{load: l, of: of, receiver: r, tally: r.tally}
 	c.stream = stream{fd: fd, name: fmt.Sprintf("%s consumer %d", of.kind, index), maxAnswerBytes: kafka.MaxFrameBytes, deliver: c.answered}
 	c.takeBatch = c.batch
 	partitions, offsets := of.share(index)
@@ -109,10 +113,15 @@ func (c *consumer) answered(payload []byte, nowNs int64) error {
 	if !c.asking || len(c.rest) > 0 {
 		return errUnasked
 	}
-	c.nowNs, c.asking = nowNs, false
+	c.nowNs, c.asking, c.refusal = nowNs, false, 0
 	recordBytes, err := c.walk(payload)
 	if err != nil {
 		return fmt.Errorf("fetch response of %d bytes: %w", len(payload), err)
+	}
+	if c.refusal != 0 {
+		c.tally.fetchRefused(c.refusal)
+		c.pauseUntil(nowNs + int64(refusedFor))
+		return nil
 	}
 	if c.load.window.contains(c.attemptedNs) {
 		c.tally.histograms[c.of.service].Record(nowNs - c.attemptedNs)
@@ -125,9 +134,22 @@ func (c *consumer) answered(payload []byte, nowNs int64) error {
 	if c.of.bytesPerSecond == 0 {
 		return c.fetch()
 	}
-	c.resumeNs = c.attemptedNs + int64(float64(recordBytes)/c.of.bytesPerSecond*float64(time.Second))
+	c.pauseUntil(c.attemptedNs + int64(float64(recordBytes)/c.of.bytesPerSecond*float64(time.Second)))
 	_, err = c.resume(nowNs)
 	return err
+}
+
+// refusedFor is the pause after an answer with a retriable error, as Kafka's
+// clients make it (retry.backoff.ms).
+const refusedFor = 100 * time.Millisecond
+
+// pauseUntil puts the next fetch off.
+func (c *consumer) pauseUntil(ns int64) {
+	c.resumeNs = ns
+	if !c.timed {
+		c.timed = true
+		c.receiver.timed = append(c.receiver.timed, c)
+	}
 }
 
 // resume starts the next fetch when its time has come, or says how long it has
@@ -158,8 +180,8 @@ func (c *consumer) walk(payload []byte) (recordBytes int, err error) {
 		return 0, fmt.Errorf("correlation id %d, asked with %d", id, c.lastID)
 	}
 	f.int32() // throttle time
-	if code := f.int16(); code != 0 {
-		return 0, kerr.ErrorForCode(code)
+	if err := c.judge(f.int16()); err != nil {
+		return 0, err
 	}
 	f.int32() // session id
 	for range f.count() {
@@ -176,6 +198,17 @@ func (c *consumer) walk(payload []byte) (recordBytes int, err error) {
 		}
 	}
 	return recordBytes, f.err
+}
+
+// judge notes a retriable error of an answer, so that the consumer tries again;
+// others are errors.
+func (c *consumer) judge(code int16) error {
+	err := kerr.ErrorForCode(code)
+	if err == nil || kerr.IsRetriable(err) {
+		c.refusal = cmp.Or(c.refusal, code)
+		return nil
+	}
+	return err
 }
 
 func (c *consumer) walkPartition(f *fields) (recordBytes int, err error) {
@@ -197,8 +230,11 @@ func (c *consumer) walkPartition(f *fields) (recordBytes int, err error) {
 		return 0, fmt.Errorf("partition %d, not asked for", number)
 	}
 	c.partition = &partitions[i]
+	if err := c.judge(code); err != nil {
+		return 0, fmt.Errorf("partition %d at offset %d: %w", number, c.partition.FetchOffset, err)
+	}
 	if code != 0 {
-		return 0, fmt.Errorf("partition %d at offset %d: %w", number, c.partition.FetchOffset, kerr.ErrorForCode(code))
+		return 0, nil
 	}
 	if _, err := batch.Walk(records, c.takeBatch); err != nil {
 		return 0, fmt.Errorf("partition %d at offset %d: %w", number, c.partition.FetchOffset, err)

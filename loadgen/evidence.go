@@ -36,6 +36,7 @@ func (e *evidence) measurement() (*record.Measurement, error) {
 		OfferedRequests:   t.offered,
 		Answered:          t.answered,
 		Errors:            t.errors,
+		FetchErrors:       t.fetchErrors,
 		OfferedMBps:       mbps(t.offered * int64(batchBytes)),
 		AckedMBps:         mbps(t.acked * int64(batchBytes)),
 		FetchedMBps:       mbps(t.tailBytes + t.laggingBytes),
@@ -116,6 +117,7 @@ func (e *evidence) problems(m *record.Measurement) (lines []string) {
 		}
 	}
 	add(m.Errors > 0, "%d requests were answered with an error, the first with %v", m.Errors, kerr.ErrorForCode(e.counted.firstError))
+	add(m.FetchErrors > 0, "%d fetches were answered with an error and tried again, the first with %v", m.FetchErrors, kerr.ErrorForCode(e.counted.firstFetchError))
 	add(e.unanswered > 0, "%d requests due in the window had no answer %v after it (%d of them not a byte sent); they are recorded with their age at the end, so percentiles are lower bounds", e.unanswered, e.load.cfg.Drain, e.unsent)
 	add(e.unconsumed() > 0, "%d acknowledged batches of the window did not reach their consumer within %v", e.unconsumed(), e.load.cfg.Drain)
 	add(m.Errors == 0 && e.unanswered == 0 && m.LogEndRecords >= 0 && m.LogEndRecords != m.AckedRecords, "the log grew by %d records while %d were acknowledged", m.LogEndRecords, m.AckedRecords)

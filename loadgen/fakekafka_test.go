@@ -18,11 +18,15 @@ type fakeBroker struct {
 	*fakeServer
 	// produceError gives the nth produce request (from 1) an error; nil: none.
 	produceError func(n int) *kerr.Error
+	// refuseFetch says where the nth fetch (from 1) finds a retriable error:
+	// "partition", "answer" or nowhere; nil: nowhere.
+	refuseFetch func(n int) string
 
 	mu       sync.Mutex
 	grown    *sync.Cond
 	topics   map[string]*fakeTopic
 	produced int
+	fetched  int
 }
 
 type fakeTopic struct {
@@ -169,6 +173,15 @@ func (b *fakeBroker) produce(req *kmsg.ProduceRequest, resp *kmsg.ProduceRespons
 
 // fetch gives one batch a partition, and waits up to the request's time for one.
 func (b *fakeBroker) fetch(req *kmsg.FetchRequest, resp *kmsg.FetchResponse) {
+	b.fetched++
+	var refused string
+	if b.refuseFetch != nil {
+		refused = b.refuseFetch(b.fetched)
+	}
+	if refused == "answer" {
+		resp.ErrorCode = kerr.ThrottlingQuotaExceeded.Code
+		return
+	}
 	deadline := time.Now().Add(time.Duration(req.MaxWaitMillis) * time.Millisecond)
 	timer := time.AfterFunc(time.Until(deadline), b.grown.Broadcast)
 	defer timer.Stop()
@@ -181,7 +194,11 @@ func (b *fakeBroker) fetch(req *kmsg.FetchRequest, resp *kmsg.FetchResponse) {
 	for _, asked := range req.Topics[0].Partitions {
 		p := kmsg.NewFetchResponseTopicPartition()
 		p.Partition, p.HighWatermark = asked.Partition, known.ends[asked.Partition]
-		p.RecordBatches = known.batchAt(asked.Partition, asked.FetchOffset)
+		if refused == "partition" {
+			p.ErrorCode = kerr.ThrottlingQuotaExceeded.Code
+		} else {
+			p.RecordBatches = known.batchAt(asked.Partition, asked.FetchOffset)
+		}
 		topic.Partitions = append(topic.Partitions, p)
 	}
 	resp.Topics = append(resp.Topics, topic)

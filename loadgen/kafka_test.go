@@ -86,6 +86,28 @@ func TestProduceErrorsAreCountedAndNamed(t *testing.T) {
 	}
 }
 
+func TestConsumersOutliveRefusals(t *testing.T) {
+	for _, where := range []string{"partition", "answer"} {
+		t.Run(where, func(t *testing.T) {
+			b := startFakeBroker(t)
+			b.refuseFetch = func(n int) string {
+				if n == 3 || n == 4 { // in a row: the second try may be refused too
+					return where
+				}
+				return ""
+			}
+			m := run(t, kafkaConfig(t, b.addr, "consumers", "tail", "window", "1s"))
+			if m.FetchErrors == 0 || !hasProblem(m, kerr.ThrottlingQuotaExceeded.Message) {
+				t.Errorf("%d fetches were refused, problems %q", m.FetchErrors, m.Problems)
+			}
+			end, response := m.Histograms[hdr.Key{Stage: "EndToEnd", API: "Fetch"}], m.Histograms[hdr.Key{Stage: "ResponseTime", API: "Produce"}]
+			if end == nil || end.Count() != response.Count() {
+				t.Errorf("EndToEnd %v, want one sample for each of %d batches", end, response.Count())
+			}
+		})
+	}
+}
+
 func TestTopicWithTooFewPartitionsIsRefused(t *testing.T) {
 	b := startFakeBroker(t)
 	run(t, kafkaConfig(t, b.addr, "partitions", "2"))
@@ -192,7 +214,7 @@ func FuzzFetchResponse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		l := &load{cfg: cfg, window: newWindow()}
 		of := &readers{tail: true, topic: &topic{name: cfg.Topic}, count: 1, starts: []int64{0}}
-		c := newConsumer(l, of, newTally(), 0, 0)
+		c := newConsumer(l, of, &receiver{tally: newTally()}, 0, 0)
 		if _, err := c.walk(payload); err == nil && c.request.Topics[0].Partitions[0].FetchOffset < 0 {
 			t.Error("the offset went backwards")
 		}

@@ -62,12 +62,9 @@ func (l *load) connectReaders(d *dialer, of *readers) error {
 	index := 0
 	return d.dialAll(l.ctx, of.count, func(fd int) error {
 		l.descriptors = append(l.descriptors, fd)
-		c := newConsumer(l, of, r.tally, fd, index)
+		c := newConsumer(l, of, r, fd, index)
 		index++
 		l.consumers = append(l.consumers, c)
-		if of.bytesPerSecond > 0 {
-			r.timed = append(r.timed, c)
-		}
 		return r.add(fd, c)
 	})
 }

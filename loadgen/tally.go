@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"cmp"
 	"math"
 	"sync/atomic"
 
@@ -60,7 +61,12 @@ type tally struct {
 	// firstError is the Kafka error code of the first error answer.
 	firstError int16
 
-	fetches      int64 // fetch answers in the window
+	fetches int64 // fetch answers in the window
+	// fetchErrors are fetch answers with a retriable error, since the first request,
+	// firstFetchError the code of the first.
+	fetchErrors     int64
+	firstFetchError int16
+
 	tailBytes    int64 // record bytes of tail consumers' answers in the window
 	laggingBytes int64 // … of lagging consumers'
 }
@@ -85,13 +91,20 @@ func (t *tally) fetched(of *readers, recordBytes int) {
 	}
 }
 
+// fetchRefused counts a fetch answer with a retriable error.
+func (t *tally) fetchRefused(errorCode int16) {
+	t.fetchErrors++
+	t.firstFetchError = cmp.Or(t.firstFetchError, errorCode)
+}
+
 // complete counts a request that was answered, or with acks 0 sent, at doneNs.
 func (t *tally) complete(r *request, doneNs int64, errorCode int16, l *load) {
 	ok := errorCode == 0
 	if ok {
 		t.ackedAll++
-	} else if t.errors++; t.firstError == 0 {
-		t.firstError = errorCode
+	} else {
+		t.errors++
+		t.firstError = cmp.Or(t.firstError, errorCode)
 	}
 	if l.window.contains(doneNs) {
 		t.answered++
@@ -136,10 +149,10 @@ func (t *tally) merge(other *tally) {
 	t.acked += other.acked
 	t.errors += other.errors
 	t.ackedAll += other.ackedAll
-	if t.firstError == 0 {
-		t.firstError = other.firstError
-	}
+	t.firstError = cmp.Or(t.firstError, other.firstError)
 	t.fetches += other.fetches
+	t.fetchErrors += other.fetchErrors
+	t.firstFetchError = cmp.Or(t.firstFetchError, other.firstFetchError)
 	t.tailBytes += other.tailBytes
 	t.laggingBytes += other.laggingBytes
 }

@@ -36,7 +36,7 @@ var Knobs = []knob.Knob{
 	{Name: "send-queue", Kind: knob.Int, Unit: "responses", Default: "65536", Min: 1, Max: 1 << 24,
 		Meaning: "bound of the send threads' work queue (nginx: 65536)"},
 	{Name: "send-cap", Kind: knob.Bytes, Default: "0", Max: 64 << 20,
-		Meaning: "most file bytes of one send call, and of one chunk of resident and shared-selector; 0: 256 KiB under resident, shared-selector and mmap, else no cap, as in Kafka (nginx: sendfile_max_chunk 2 MiB)"},
+		Meaning: "most file bytes of one send call, and of one chunk of resident and shared-selector; 0: 256 KiB under resident (but for files hot for a second), shared-selector and mmap, else no cap, as in Kafka (nginx: sendfile_max_chunk 2 MiB)"},
 	{Name: "sends-per-turn", Kind: knob.Int, Unit: "calls", Default: "0", Max: 1 << 20,
 		Meaning: "send calls of file bytes after which a response takes its turn behind others; 0: none until the socket is full; always 1 under resident and shared-selector, never where a connection has its own thread"},
 	{Name: "selector-timeout", Kind: knob.Duration, Default: "60s", Min: 0.001, Max: 86_400,

@@ -235,11 +235,12 @@ func (l *loop) sendsItself(j *Job) bool {
 // full; where network threads send only chunks that the page cache holds, until one
 // is not held, or after one chunk if a turn is bounded.
 func (l *loop) sendHere(j *Job) sendStatus {
+	if l.residency == nil {
+		return l.transmit.send(j)
+	}
 	for {
+		l.transmit.capBytes = l.residency.chunk
 		status := l.transmit.send(j)
-		if l.residency == nil {
-			return status
-		}
 		l.residency.sent(l.transmit.blocked.ns)
 		if status != sendYield || l.env.config.SendsPerTurn > 0 || !l.sendsItself(j) {
 			return status

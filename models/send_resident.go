@@ -29,6 +29,8 @@ const (
 type residency struct {
 	level   string
 	scratch []byte // one chunk
+	capped  bool   // by knob send-cap, which trust does not lift
+	chunk   int    // bytes of the chunk last asked about
 	heats   heats
 	asked   *heat // of the file last asked about; nil unless adaptive
 	counts  *residencyCounts
@@ -42,15 +44,17 @@ func (e *env) newResidency() *residency {
 	if !e.send.probes {
 		return nil
 	}
-	r := &residency{level: e.config.ResidencyProbe, scratch: make([]byte, e.sendCapBytes()), counts: new(residencyCounts)}
+	r := &residency{
+		level: e.config.ResidencyProbe, scratch: make([]byte, e.sendCapBytes()),
+		capped: e.config.SendCapBytes > 0, counts: new(residencyCounts),
+	}
 	e.countersMu.Lock()
 	defer e.countersMu.Unlock()
 	e.residencies = append(e.residencies, r.counts)
 	return r
 }
 
-// hot reports whether the network thread may send the response's next chunk. A
-// response with nothing but memory left is hot.
+// hot reports whether the network thread may send the response's next chunk. A response with nothing but memory left is hot.
 func (r *residency) hot(j *Job) (bool, error) {
 	if j.cursor.region == len(j.response.cuts) {
 		return true, nil
@@ -60,12 +64,11 @@ func (r *residency) hot(j *Job) (bool, error) {
 	if j.cursor.inRegion {
 		done = j.cursor.done
 	}
-	n := capped(int(region.LengthBytes-done), len(r.scratch))
-	if n == 0 {
+	left := int(region.LengthBytes - done)
+	if left == 0 {
 		return true, nil
 	}
-	r.counts.probes.Add(1)
-	resident, errno := r.probe(region.File, region.OffsetBytes+done, n)
+	resident, errno := r.ask(region.File, region.OffsetBytes+done, left)
 	switch {
 	case errno == unix.EINTR:
 		return false, nil
@@ -75,6 +78,36 @@ func (r *residency) hot(j *Job) (bool, error) {
 		r.counts.hot.Add(1)
 	}
 	return resident, nil
+}
+
+// ask chooses the chunk: all that is left of a region of a trusted file if the page
+// cache holds that, as inline would send it; else the usual one.
+func (r *residency) ask(file File, offset int64, left int) (bool, unix.Errno) {
+	r.counts.probes.Add(1)
+	r.chunk = left
+	if left > len(r.scratch) {
+		if r.level == probeAdaptive && !r.capped && r.trustedWhole(file, offset, left) {
+			return true, 0
+		}
+		r.chunk = len(r.scratch)
+	}
+	return r.probe(file, offset, r.chunk)
+}
+
+// trustedWhole reports whether the file is trusted and the page cache holds all of a
+// range of it.
+func (r *residency) trustedWhole(file File, offset int64, n int) bool {
+	now := clock.Now()
+	r.asked = r.heats.of(file, now)
+	if !r.asked.trusted(now) {
+		return false
+	}
+	pages, errno := poll.Cached(file.Fd(), offset, n)
+	if errno != 0 || !pages.All() {
+		return false
+	}
+	r.asked.note(true, now)
+	return true
 }
 
 func (r *residency) probe(file File, offset int64, n int) (bool, unix.Errno) {

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"c10klab/internal/clock"
 	"c10klab/internal/need"
 
 	"golang.org/x/sys/unix"
@@ -122,5 +123,43 @@ func TestHotChunksThatSleepAreFalseHot(t *testing.T) {
 	sum, _ := (&Server{env: e}).Residency()
 	if sum.FalseHot != 1 || sum.FalseHotBlocked != 30*time.Millisecond {
 		t.Errorf("counted %+v", sum)
+	}
+}
+
+func TestOnlyATrustedFileIsSentWhole(t *testing.T) {
+	needResidency(t, defaultConfig(t, "send=resident"))
+	file := newCountedFileIn(t, regionDir(t), testFileBytes)
+	decide := func(hotFor time.Duration, settings ...string) (hot bool, bytes int) {
+		e := &env{config: defaultConfig(t, append(settings, "send=resident")...), send: Send{probes: true, capBytes: chunkBytes}}
+		r := e.newResidency()
+		if now := clock.Now(); hotFor > 0 {
+			*r.heats.of(file, now) = heat{hotSinceNs: now - hotFor.Nanoseconds(), lastNs: now}
+		}
+		hot, errno := r.ask(file, 0, testFileBytes)
+		if errno != 0 {
+			t.Fatal(errno)
+		}
+		return hot, r.chunk
+	}
+	const long = 2 * time.Second
+	for _, c := range []struct {
+		hotFor   time.Duration
+		settings []string
+		bytes    int
+	}{
+		{0, nil, chunkBytes},
+		{long / 4, nil, chunkBytes},
+		{long, nil, testFileBytes},
+		{long, []string{"send-cap=64KiB"}, 64 << 10},
+		{long, []string{"residency-probe=nowait"}, chunkBytes},
+		{long, []string{"residency-probe=cachestat"}, chunkBytes},
+	} {
+		if hot, bytes := decide(c.hotFor, c.settings...); !hot || bytes != c.bytes {
+			t.Errorf("hot for %v with %v: hot %v, a chunk of %d bytes, want %d", c.hotFor, c.settings, hot, bytes, c.bytes)
+		}
+	}
+	file.evict(t)
+	if hot, bytes := decide(long); hot || bytes != chunkBytes {
+		t.Errorf("evicted: hot %v, a chunk of %d bytes", hot, bytes)
 	}
 }

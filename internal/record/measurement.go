@@ -50,12 +50,13 @@ type Measurement struct {
 	WindowStartUnixMs int64 `json:"window_start_unix_ms"`
 	WindowNs          int64 `json:"window_ns"`
 
-	OfferedRequests int64   `json:"offered_requests"`  // due in the window; 0 in closed-loop mode
-	Answered        int64   `json:"answered_requests"` // producers' answers in the window
-	Errors          int64   `json:"error_responses"`
-	OfferedMBps     float64 `json:"offered_mb_s"` // 10⁶ bytes of record batches a second
-	AckedMBps       float64 `json:"rate_mb_s"`    // acknowledged record batches
-	FetchedMBps     float64 `json:"fetched_mb_s"` // record batches that consumers got, the two kinds together
+	OfferedRequests int64   `json:"offered_requests"`                // due in the window; 0 in closed-loop mode
+	Answered        int64   `json:"answered_requests"`               // producers' answers in the window
+	Errors          int64   `json:"error_responses"`                 // to producers
+	FetchErrors     int64   `json:"fetch_error_responses,omitempty"` // retriable ones to consumers, which tried again
+	OfferedMBps     float64 `json:"offered_mb_s"`                    // 10⁶ bytes of record batches a second
+	AckedMBps       float64 `json:"rate_mb_s"`                       // acknowledged record batches
+	FetchedMBps     float64 `json:"fetched_mb_s"`                    // record batches that consumers got, the two kinds together
 	TailMBps        float64 `json:"tail_mb_s"`
 	LaggingMBps     float64 `json:"lagging_mb_s"`
 	// LaggingCaughtUp is how many lagging consumers reached the end of a partition
