@@ -14,7 +14,7 @@ const (
 	echoConnections  = "64"
 	echoPayloadBytes = "64"
 	echoWindowMs     = "250"
-	echoRounds       = 31
+	echoRounds       = 61
 )
 
 // contestant is one echo server.
