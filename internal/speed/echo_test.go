@@ -13,8 +13,8 @@ import (
 const (
 	echoConnections  = "64"
 	echoPayloadBytes = "64"
-	echoWindowMs     = "250"
-	echoRounds       = 61
+	echoWindowMs     = "100"
+	echoRounds       = 151
 )
 
 // contestant is one echo server.

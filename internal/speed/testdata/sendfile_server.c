@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,6 +73,7 @@ int main(int argc, char **argv) {
     if (argc != 4) return 2;
     CPU_ZERO(&set);
     CPU_SET(atoi(argv[1]), &set);
+    signal(SIGPIPE, SIG_IGN); /* sendfile to a client that is gone */
     if (sched_setaffinity(0, sizeof set, &set)) die("sched_setaffinity");
     file = open(argv[2], O_RDONLY);
     size = atoll(argv[3]);
