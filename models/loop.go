@@ -132,6 +132,7 @@ func (l *loop) turn() {
 		l.takeConnections()
 		l.takeMail()
 	}
+	l.thread.AboutToBlock()
 	l.times.pollBegins()
 	n, err := l.await()
 	l.times.pollEnds()
@@ -171,7 +172,6 @@ func (l *loop) await() (int, error) {
 	if len(l.throttled) > 0 {
 		timeout = min(timeout, l.untilUnmute())
 	}
-	l.thread.AboutToBlock()
 	return l.epoll.Wait(timeout)
 }
 

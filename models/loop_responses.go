@@ -240,11 +240,13 @@ func (l *loop) sendHere(j *Job) sendStatus {
 	}
 	for {
 		l.transmit.capBytes = l.residency.chunk
+		l.transmit.blocked.pass = !l.env.recordsBlocked() && l.residency.unwatched()
 		status := l.transmit.send(j)
 		l.residency.sent(l.transmit.blocked.ns)
 		if status != sendYield || l.env.config.SendsPerTurn > 0 || !l.sendsItself(j) {
 			return status
 		}
+		l.transmit.blocked.follows = true
 	}
 }
 

@@ -31,6 +31,8 @@ type residency struct {
 	scratch []byte // one chunk
 	capped  bool   // by knob send-cap, which trust does not lift
 	chunk   int    // bytes of the chunk last asked about
+	trusts  bool   // that chunk's file
+	trusted int    // chunks of trusted files so far
 	heats   heats
 	asked   *heat // of the file last asked about; nil unless adaptive
 	counts  *residencyCounts
@@ -68,7 +70,14 @@ func (r *residency) hot(j *Job) (bool, error) {
 	if left == 0 {
 		return true, nil
 	}
+	if at := &j.cursor; at.restHotNs != 0 && clock.Now()-at.restHotNs < restHotForNs {
+		r.chunk, r.trusts = left, true
+		return true, nil
+	}
 	resident, errno := r.ask(region.File, region.OffsetBytes+done, left)
+	if resident && r.trusts && r.chunk == left {
+		j.cursor.restHotNs = clock.Now()
+	}
 	switch {
 	case errno == unix.EINTR:
 		return false, nil
@@ -80,11 +89,15 @@ func (r *residency) hot(j *Job) (bool, error) {
 	return resident, nil
 }
 
+// restHotForNs is how long the rest of a region of a trusted file is not asked about
+// again.
+const restHotForNs = int64(10 * time.Millisecond)
+
 // ask chooses the chunk: all that is left of a region of a trusted file if the page
 // cache holds that, as inline would send it; else the usual one.
 func (r *residency) ask(file File, offset int64, left int) (bool, unix.Errno) {
 	r.counts.probes.Add(1)
-	r.chunk = left
+	r.chunk, r.trusts = left, false
 	if left > len(r.scratch) {
 		if r.level == probeAdaptive && !r.capped && r.trustedWhole(file, offset, left) {
 			return true, 0
@@ -107,7 +120,21 @@ func (r *residency) trustedWhole(file File, offset int64, n int) bool {
 		return false
 	}
 	r.asked.note(true, now)
+	r.trusts = true
 	return true
+}
+
+// verifyEvery is how many sends from trusted files one is watched for, unless all are.
+const verifyEvery = 16
+
+// unwatched reports whether the sending of the chunk at hand need not be watched for
+// sleep.
+func (r *residency) unwatched() bool {
+	if !r.trusts {
+		return false
+	}
+	r.trusted++
+	return r.trusted%verifyEvery != 0
 }
 
 func (r *residency) probe(file File, offset int64, n int) (bool, unix.Errno) {
@@ -139,7 +166,8 @@ func (r *residency) adapt(file File, offset int64, n int) (bool, unix.Errno) {
 	now := clock.Now()
 	r.asked = r.heats.of(file, now)
 	resident := pages.All()
-	if resident && !pages.Written() && !r.asked.trusted(now) {
+	r.trusts = resident && r.asked.trusted(now)
+	if resident && !pages.Written() && !r.trusts {
 		if resident, errno = r.readNoWait(file, offset, n); errno != 0 {
 			return false, errno
 		}
@@ -211,7 +239,8 @@ type Residency struct {
 	Probes int64 // chunks that the page cache was asked about
 	Hot    int64 // of them called resident, and sent by the network thread
 	// FalseHot are hot chunks whose sending slept for more than 20 µs all the same,
-	// FalseHotBlocked for how long, in all.
+	// FalseHotBlocked for how long, in all. Without blocked-time, of chunks of files hot
+	// for a second only every 16th is watched.
 	FalseHot        int64
 	FalseHotBlocked time.Duration
 }

@@ -23,6 +23,9 @@ type cursor struct {
 	region   int
 	inRegion bool
 	done     int64
+	// restHotNs is when the page cache held the rest of the region, of a file hot for
+	// long; 0: not asked, or not so.
+	restHotNs int64
 }
 
 type sendStatus int
@@ -62,7 +65,7 @@ func (e *env) newTurnTransmitter(counters *threadCounters) transmitter {
 	if e.send.chunked {
 		t.perTurn = 1
 	}
-	t.blocked = blockedTime{env: e, on: e.config.BlockedTime && e.stages != nil || e.send.probes}
+	t.blocked = blockedTime{env: e, on: e.recordsBlocked() || e.send.probes}
 	return t
 }
 
@@ -82,7 +85,8 @@ func (t *transmitter) send(j *Job) sendStatus {
 	if t.sentAtOnce(j) {
 		return sentAll
 	}
-	t.calls, t.blocked.ns = 0, 0
+	t.calls = 0
+	t.blocked.newTurn()
 	for {
 		status, err := t.sendPiece(j)
 		if status == sendFailed {
@@ -123,7 +127,9 @@ func (t *transmitter) nextPiece(j *Job) {
 	at := &j.cursor
 	if at.inRegion {
 		j.response.cuts[at.region].region.File.Release()
+		t.blocked.interrupted()
 		at.region++
+		at.restHotNs = 0
 	}
 	at.inRegion = !at.inRegion
 	at.done = 0

@@ -87,3 +87,29 @@ func TestWaitInAReadIsBlocked(t *testing.T) {
 		}
 	})
 }
+
+// Only the sleep of the call counts: not one before it, nor one of an earlier call.
+func TestSleepBetweenCallsIsNotBlocked(t *testing.T) {
+	sleep := func() {
+		ts := unix.NsecToTimespec(int64(3 * time.Millisecond))
+		unix.ClockNanosleep(unix.CLOCK_MONOTONIC, 0, &ts, nil)
+	}
+	onMeteredThread(t, func(m *BlockedMeter) {
+		for range 5 {
+			m.Begin()
+			m.EndNs()
+			sleep()
+			m.Begin()
+			if blocked := m.EndNs(); blocked != 0 {
+				t.Errorf("an empty call after a sleep was blocked for %d ns", blocked)
+			}
+			m.Begin()
+			sleep()
+			m.EndNs()
+			m.Begin()
+			if blocked := m.EndNs(); blocked != 0 {
+				t.Errorf("an empty call after one that slept was blocked for %d ns", blocked)
+			}
+		}
+	})
+}

@@ -13,14 +13,15 @@ import (
 const (
 	echoConnections  = "64"
 	echoPayloadBytes = "64"
-	echoWindowMs     = "100"
-	echoRounds       = 151
+	echoWindowMs     = "500"
+	echoRounds       = 41
 )
 
 // contestant is one echo server.
 type contestant struct {
-	name string
-	port string
+	name  string
+	port  string
+	warms bool // it is under load for a while before each round
 	// Answers per second, one number a round.
 	rates []float64
 }

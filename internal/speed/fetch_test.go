@@ -5,6 +5,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 const (
 	fetchConnections = "8"
 	fetchBytes       = 1 << 20
+	fetchWarmUpMs    = "1200" // send=resident trusts what was hot for a second
 	fetchWindowMs    = "500"
 	fetchRounds      = 21
 	fetchVersion     = 11
@@ -37,12 +39,17 @@ func BenchmarkHotFetch(b *testing.B) {
 	b.Cleanup(stop)
 	all := []*contestant{{name: "C sendfile loop", port: port}}
 	for _, send := range []string{"inline", "resident", "pool", "copy", "mmap"} {
-		all = append(all, hotServer(b, binary, segment, "--model", "loop-per-thread", "--loops", "1", "--send", send))
+		for _, stages := range []string{"false", "true"} {
+			all = append(all, hotServer(b, binary, segment, "--model", "loop-per-thread", "--loops", "1", "--send", send, "--stages", stages))
+		}
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	for range fetchRounds {
 		for _, i := range random.Perm(len(all)) {
 			c := all[i]
+			if c.warms {
+				run(b, client, clientCPU, c.port, fetchConnections, request, fetchWarmUpMs)
+			}
 			fields := strings.Fields(run(b, client, clientCPU, c.port, fetchConnections, request, fetchWindowMs))
 			c.rates = append(c.rates, bytesPerSecond(b, fields)/fetchBytes)
 		}
@@ -80,7 +87,7 @@ func hotServer(b *testing.B, binary, segment string, args ...string) *contestant
 	if err != nil {
 		b.Fatal(err)
 	}
-	return &contestant{name: strings.Join(args, " "), port: port}
+	return &contestant{name: strings.ReplaceAll(strings.Join(args, " "), "--", ""), port: port, warms: slices.Contains(args, "resident")}
 }
 
 // fetchRequest is a frame that asks for fetchBytes from the beginning of partition 0.
