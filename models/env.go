@@ -62,9 +62,13 @@ func (e *env) newThreadCounters() *threadCounters {
 	return c
 }
 
+// stampsArrivals reports whether the kernel's receive stamps are asked for: only
+// stages use them.
+func (e *env) stampsArrivals() bool { return e.config.KernelStamps && e.stages != nil }
+
 func (e *env) newReceiver(counters *threadCounters) *receiver {
 	return &receiver{
-		kernelStamps: e.config.KernelStamps,
+		kernelStamps: e.stampsArrivals(),
 		offset:       &e.offset,
 		scratch:      make([]byte, scratchBytes),
 		counters:     counters,

@@ -106,7 +106,7 @@ func (l *listener) prepare(fd int, e *env) error {
 			}
 		}
 	}
-	if e.config.KernelStamps {
+	if e.stampsArrivals() {
 		return poll.EnableReceiveStamps(fd)
 	}
 	return nil
