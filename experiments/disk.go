@@ -15,8 +15,9 @@ import (
 	"c10klab/internal/record"
 )
 
-// controlTimeout bounds one request to a process's control or admin port.
-const controlTimeout = 20 * time.Second
+// diskTimeout bounds one request to a disk's control socket, which nothing but a hung
+// process keeps waiting.
+const diskTimeout = 5 * time.Second
 
 // disk is an emulated disk: a process of its own that serves a mounted file system.
 type disk struct {
@@ -40,7 +41,7 @@ func startDisk(ctx context.Context, binary string, args []string, log *os.File) 
 	dialer := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", d.ready.Control)
 	}
-	d.control = &http.Client{Transport: &http.Transport{DialContext: dialer}, Timeout: controlTimeout}
+	d.control = &http.Client{Transport: &http.Transport{DialContext: dialer}, Timeout: diskTimeout}
 	return d, nil
 }
 

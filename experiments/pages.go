@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"c10klab/internal/record"
 )
@@ -38,7 +39,11 @@ func setPages(l layout, s *site, admin string) (pages []record.Residency, err er
 	return pages, nil
 }
 
-var adminClient = &http.Client{Timeout: controlTimeout}
+// adminTimeout bounds one request to the server's admin port; an eviction writes what is
+// dirty first.
+const adminTimeout = 20 * time.Second
+
+var adminClient = &http.Client{Timeout: adminTimeout}
 
 // residency asks the server what the page cache holds of the backlog.
 func residency(l layout, admin string) (pages []record.Residency, err error) {

@@ -106,10 +106,15 @@ func (p *process) over() bool {
 // wait returns the exit status, −1 for an end by a signal.
 func (p *process) wait(t *testing.T) int {
 	t.Helper()
+	return p.waitFor(t, patience)
+}
+
+func (p *process) waitFor(t *testing.T, limit time.Duration) int {
+	t.Helper()
 	select {
 	case <-p.ended:
-	case <-time.After(patience):
-		t.Fatalf("%q is still running after %v", p.cmd.Args, patience)
+	case <-time.After(limit):
+		t.Fatalf("%q is still running after %v", p.cmd.Args, limit)
 	}
 	return p.cmd.ProcessState.ExitCode()
 }
