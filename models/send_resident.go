@@ -56,7 +56,8 @@ func (e *env) newResidency() *residency {
 	return r
 }
 
-// hot reports whether the network thread may send the response's next chunk. A response with nothing but memory left is hot.
+// hot reports whether the network thread may send the response's next chunk. A
+// response with nothing but memory left is hot.
 func (r *residency) hot(j *Job) (bool, error) {
 	if j.cursor.region == len(j.response.cuts) {
 		return true, nil
@@ -70,7 +71,7 @@ func (r *residency) hot(j *Job) (bool, error) {
 	if left == 0 {
 		return true, nil
 	}
-	if at := &j.cursor; at.restHotNs != 0 && clock.Now()-at.restHotNs < restHotForNs {
+	if r.restIsHot(j, region.File) {
 		r.chunk, r.trusts = left, true
 		return true, nil
 	}
@@ -92,6 +93,17 @@ func (r *residency) hot(j *Job) (bool, error) {
 // restHotForNs is how long the rest of a region of a trusted file is not asked about
 // again.
 const restHotForNs = int64(10 * time.Millisecond)
+
+// restIsHot reports whether the rest of the region need not be asked about: it was
+// lately, and no send from the file has slept since.
+func (r *residency) restIsHot(j *Job, file File) bool {
+	now := clock.Now()
+	if j.cursor.restHotNs == 0 || now-j.cursor.restHotNs >= restHotForNs {
+		return false
+	}
+	r.asked = r.heats.of(file, now)
+	return r.asked.trusted(now)
+}
 
 // ask chooses the chunk: all that is left of a region of a trusted file if the page
 // cache holds that, as inline would send it; else the usual one.

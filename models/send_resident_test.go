@@ -163,3 +163,31 @@ func TestOnlyATrustedFileIsSentWhole(t *testing.T) {
 		t.Errorf("evicted: hot %v, a chunk of %d bytes", hot, bytes)
 	}
 }
+
+// The rest of a region is asked about again once a send from its file has slept, and
+// the blame goes to that file.
+func TestSleepEndsTheBeliefInARegionsRest(t *testing.T) {
+	e := &env{config: defaultConfig(t, "send=resident"), send: Send{probes: true, capBytes: chunkBytes}}
+	r := e.newResidency()
+	now := clock.Now()
+	const file, other = namedFile(1), namedFile(2)
+	for _, f := range []File{file, other} {
+		*r.heats.of(f, now) = heat{hotSinceNs: now - 2*int64(time.Second), lastNs: now}
+	}
+	j := &Job{cursor: cursor{inRegion: true, restHotNs: now}}
+	r.asked = r.heats.of(other, now)
+	if !r.restIsHot(j, file) {
+		t.Fatal("the rest of a region just asked about is not hot")
+	}
+	r.sent(int64(30 * time.Millisecond))
+	if r.restIsHot(j, file) {
+		t.Error("still believed after a send that slept")
+	}
+	if !r.restIsHot(j, other) {
+		t.Error("another file is blamed")
+	}
+	j.cursor.restHotNs = now - restHotForNs
+	if r.restIsHot(j, other) {
+		t.Error("believed for too long")
+	}
+}
