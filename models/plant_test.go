@@ -16,7 +16,6 @@ func TestPlantedDelayShowsInItsStageAlone(t *testing.T) {
 	const planted = 20 * time.Millisecond
 	for s := stage.SocketQueue; s <= stage.Reap; s++ {
 		t.Run(s.String(), func(t *testing.T) {
-			t.Parallel() // they sleep most of the time
 			everyCombination(t, func(t *testing.T, b *bench) {
 				c := b.dial()
 				const requests = 4
