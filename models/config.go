@@ -25,6 +25,8 @@ var Knobs = []knob.Knob{
 		Meaning: "class of requests, such as Fetch, that gets a request queue and handler threads of its own; none: all share one"},
 	{Name: "isolated-handlers", Kind: knob.Int, Unit: "threads", Default: "2", Min: 1, Max: 4096,
 		Meaning: "handler threads of the isolated class"},
+	{Name: "handler-wake", Kind: knob.Choice, Choices: []string{"auto", "request", "turn"}, Default: "auto",
+		Meaning: "when a network thread wakes handlers: request: as it queues each request (Kafka); turn: when it has read what there was, and then lets them run first; auto: turn where the server has one CPU, on which a woken handler could only take the network thread's place"},
 	{Name: "connection-queue", Kind: knob.Int, Unit: "connections", Default: "20", Min: 1, Max: 1 << 16,
 		Meaning: "bound of each network thread's queue of new connections (Kafka: 20)"},
 	{Name: "response-writer", Kind: knob.Choice, Choices: []string{"loop", "handler"}, Default: "loop",
@@ -74,6 +76,7 @@ type Config struct {
 	OnFull            string // one of OnFullBlock and its like
 	Isolate           string // name of a class with handlers of its own, "none" or empty: none
 	IsolatedHandlers  int
+	HandlerWake       string // auto (or empty), request or turn
 	ConnectionQueue   int
 	HandlersWrite     bool // response-writer = handler
 	InFlight          int
@@ -109,8 +112,8 @@ func ConfigFrom(v *knob.Values, auto bool) (Config, error) {
 		Loops: v.Int("loops"), Handlers: v.Int("handlers"),
 		RequestQueue: v.Int("request-queue"), OnFull: v.Text("on-full"),
 		Isolate: v.Text("isolate"), IsolatedHandlers: v.Int("isolated-handlers"),
-		ConnectionQueue: v.Int("connection-queue"),
-		HandlersWrite:   v.Text("response-writer") == "handler", InFlight: v.Int("max-in-flight"),
+		HandlerWake: v.Text("handler-wake"), ConnectionQueue: v.Int("connection-queue"),
+		HandlersWrite: v.Text("response-writer") == "handler", InFlight: v.Int("max-in-flight"),
 		SendThreads: v.Int("send-threads"), SendQueueBound: v.Int("send-queue"),
 		SendCapBytes: int(v.Bytes("send-cap")), SendsPerTurn: v.Int("sends-per-turn"),
 		SelectorTimeout: v.Duration("selector-timeout"), ResidencyProbe: v.Text("residency-probe"),

@@ -19,6 +19,8 @@ type env struct {
 	threads *osthread.Registry
 	offset  clock.Offset
 	log     func(format string, args ...any)
+	// wakesInTurns: loops wake handlers when they have read what there is.
+	wakesInTurns bool
 
 	connections atomic.Int64  // ever opened
 	live        tally         // open, or still referred to by a job

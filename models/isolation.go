@@ -100,6 +100,16 @@ func (h *handlers) of(j *Job) *handlerPool {
 	return h.shared
 }
 
+// wakeDue wakes the handlers that are due for what loops have put into the queues,
+// and reports whether there were any.
+func (h *handlers) wakeDue() bool {
+	woken := h.shared.queue.wakeDue()
+	if h.isolated != nil {
+		woken = h.isolated.queue.wakeDue() || woken
+	}
+	return woken
+}
+
 func (h *handlers) close() {
 	h.shared.queue.close()
 	if h.isolated != nil {

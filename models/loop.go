@@ -42,7 +42,9 @@ type loop struct {
 	// round (on-full=split); nil where one thread does both.
 	writer, reader *loop
 	// inline: requests are handled on this thread.
-	inline bool
+	inline   bool
+	handlers *handlers // that process queues for; nil: inline
+	yields   bool      // handlers were woken since the last poll
 	// listener is set where the loop accepts for itself.
 	listener       *listener
 	newConnections *queue[accepted]
@@ -147,6 +149,7 @@ func (l *loop) turn() {
 		l.onEvent(l.epoll.Event(i))
 	}
 	l.readReady()
+	l.wakeHandlers()
 	l.flush()
 	l.transmit.counters.publish()
 	if l.env.stopping.Load() && l.reader == nil {
@@ -154,8 +157,23 @@ func (l *loop) turn() {
 	}
 }
 
+// wakeHandlers wakes the handlers that are due for the requests queued so far in this
+// turn.
+func (l *loop) wakeHandlers() {
+	if l.handlers != nil && l.handlers.wakeDue() {
+		l.yields = true
+	}
+}
+
 // await returns ready descriptors; it sleeps only when nothing else is to do.
+//
+// It lets handlers that it has woken run first. On one CPU that keeps switches few: a
+// loop that slept at once would take their place with the next request to arrive.
 func (l *loop) await() (int, error) {
+	if l.yields {
+		l.yields = false
+		poll.Yield()
+	}
 	n, err := l.epoll.Poll()
 	if n > 0 || err != nil || len(l.ready) > 0 {
 		return n, err

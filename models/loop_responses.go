@@ -175,6 +175,9 @@ func (l *loop) sendOne(j *Job) bool {
 		return false
 	}
 	c.writable = false
+	if j.response.hasRegions() {
+		l.wakeHandlers() // the send may block
+	}
 	if !here {
 		j.leave()
 		l.offload.submit(j)

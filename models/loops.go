@@ -33,7 +33,7 @@ func startLoops(e *env, n int, handlers bool) (*loops, error) {
 		if err != nil {
 			return nil, err
 		}
-		l.process, l.inline = process, !handlers
+		l.process, l.inline, l.handlers = process, !handlers, m.handlers
 		if e.config.OnFull == OnFullSplit {
 			if err := l.split(i); err != nil {
 				return nil, err

@@ -60,11 +60,24 @@ func (p *handlerPool) prepare(j *Job) {
 	j.leave()
 }
 
+// offer puts a job into the queue if there is room. With wakes in turns no handler is
+// woken for it before the loop's wakeHandlers, or before the queue is full.
+func (p *handlerPool) offer(j *Job) bool {
+	if !p.env.wakesInTurns {
+		return p.queue.offer(j)
+	}
+	if p.queue.offerUnwoken(j) {
+		return true
+	}
+	p.queue.wakeDue()
+	return false
+}
+
 // enqueue waits on a full queue, and with it everything that the calling network
 // thread does.
 func (p *handlerPool) enqueue(j *Job) {
 	p.prepare(j)
-	if !p.queue.offer(j) {
+	if !p.offer(j) {
 		times := &j.conn.loop.times
 		times.putBegins()
 		p.queue.put(j)
@@ -76,6 +89,9 @@ func (p *handlerPool) enqueue(j *Job) {
 // takes it in when its turn comes and then wakes the loop.
 func (p *handlerPool) enqueueOrPause(j *Job) {
 	p.prepare(j)
+	if p.offer(j) {
+		return
+	}
 	l := j.conn.loop
 	if !p.queue.offerOrWait(j, l.requestTaken) {
 		p.pauses.Add(1)
@@ -86,7 +102,7 @@ func (p *handlerPool) enqueueOrPause(j *Job) {
 // enqueueOrShed has the service refuse a request that finds the queue full.
 func (p *handlerPool) enqueueOrShed(j *Job) {
 	p.prepare(j)
-	if p.queue.offer(j) {
+	if p.offer(j) {
 		return
 	}
 	p.sheds.Add(1)

@@ -68,6 +68,27 @@ func TestConformanceUnderEveryPolicy(t *testing.T) {
 	}
 }
 
+// The same where network threads wake handlers once a turn, which on one CPU they do
+// anyway.
+func TestConformanceWithWakesInTurns(t *testing.T) {
+	tests := []struct {
+		name     string
+		test     func(t *testing.T, b *bench)
+		settings []string
+	}{
+		{"order", testInFlight, []string{"max-in-flight=8", "request-queue=1", "handlers=2"}},
+		{"order of handlers that write", testInFlight, []string{"max-in-flight=8", "response-writer=handler"}},
+		{"stuck reader", testStuckReader, nil},
+		{"full queue", testFullQueue, []string{"request-queue=2", "handlers=1", "connection-queue=1"}},
+		{"stop under load", testStopUnderLoad, []string{"request-queue=1", "handlers=1"}},
+	}
+	for _, c := range tests {
+		t.Run(c.name, func(t *testing.T) {
+			everyPolicy(t, []string{OnFullBlock, OnFullPause, OnFullSplit}, c.test, append(c.settings, "handler-wake=turn")...)
+		})
+	}
+}
+
 // testStopWhileShedding expects every request answered, by service or refusal.
 func testStopWhileShedding(t *testing.T, b *bench) {
 	const connections = 8

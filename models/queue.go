@@ -20,6 +20,7 @@ type queue[T any] struct {
 	putters   waiters
 	fullWaits atomic.Int64  // puts that had to wait
 	overflow  []overflow[T] // items that wait outside, oldest first
+	due       atomic.Int32  // takers that wakeDue shall wake
 }
 
 // waiters is an event count: a sequence to sleep on, the number of sleepers, and
@@ -54,16 +55,46 @@ func (q *queue[T]) offer(item T) bool {
 	return q.append(item)
 }
 
+// offerUnwoken is offer without waking a thread to take the item: the caller calls
+// wakeDue before it sleeps or does anything that takes long.
+func (q *queue[T]) offerUnwoken(item T) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.count == len(q.ring) || q.closed {
+		return false
+	}
+	q.push(item)
+	if q.takers.claim() {
+		q.due.Add(1)
+	}
+	return true
+}
+
+// wakeDue wakes the threads for what offerUnwoken appended, and reports whether
+// there were any.
+func (q *queue[T]) wakeDue() bool {
+	if q.due.Load() == 0 {
+		return false
+	}
+	poll.FutexWake(&q.takers.sequence, int(q.due.Swap(0)))
+	return true
+}
+
 // append is called with the lock held and releases it.
 func (q *queue[T]) append(item T) bool {
 	if q.closed {
 		q.mu.Unlock()
 		return false
 	}
-	q.ring[(q.head+q.count)%len(q.ring)] = item
-	q.count++
+	q.push(item)
 	q.unlockAndWake(&q.takers)
 	return true
+}
+
+// push is called with the lock held, when there is room.
+func (q *queue[T]) push(item T) {
+	q.ring[(q.head+q.count)%len(q.ring)] = item
+	q.count++
 }
 
 // take removes the oldest item, blocking the calling thread while the queue is
@@ -127,13 +158,20 @@ func (q *queue[T]) sleep(w *waiters, t *osthread.Thread) {
 }
 
 func (q *queue[T]) unlockAndWake(w *waiters) {
-	wake := w.sleeping > w.woken
-	if wake {
-		w.woken++
-		w.sequence.Add(1)
-	}
+	wake := w.claim()
 	q.mu.Unlock()
 	if wake {
 		poll.FutexWake(&w.sequence, 1)
 	}
+}
+
+// claim picks a sleeper to be woken, if there is one that is not yet. It is called
+// with the queue's lock held.
+func (w *waiters) claim() bool {
+	if w.sleeping <= w.woken {
+		return false
+	}
+	w.woken++
+	w.sequence.Add(1)
+	return true
 }

@@ -54,6 +54,7 @@ func Start(c Config, address string, service Service, stages *stage.Recorder, lo
 	}
 	e := &env{config: c, send: s, service: service, stages: stages, plant: c.Plant, stopped: make(chan struct{}),
 		threads: osthread.NewRegistry(osthread.Options{Pin: c.PinThreads, Batch: c.Batch}), log: log}
+	e.wakesInTurns = wakesInTurns(c)
 	e.offset.Sample()
 	if err := e.openNull(); err != nil {
 		l.close()
@@ -68,6 +69,15 @@ func Start(c Config, address string, service Service, stages *stage.Recorder, lo
 	server := &Server{env: e, model: m, listener: l, running: running, sampling: make(chan struct{})}
 	go server.sampleOffset()
 	return server, nil
+}
+
+// wakesInTurns reports what knob handler-wake comes to.
+func wakesInTurns(c Config) bool {
+	if c.HandlerWake == "request" || c.HandlerWake == "turn" {
+		return c.HandlerWake == "turn"
+	}
+	cpus, err := osthread.ProcessCPUs()
+	return err == nil && len(cpus) == 1
 }
 
 func (s *Server) sampleOffset() {

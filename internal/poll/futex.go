@@ -23,3 +23,6 @@ func FutexWait(word *atomic.Uint32, value uint32) {
 func FutexWake(word *atomic.Uint32, n int) {
 	unix.RawSyscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWakePrivate, uintptr(n), 0, 0, 0)
 }
+
+// Yield lets other threads that are ready run on the CPU before this one goes on.
+func Yield() { unix.RawSyscall(unix.SYS_SCHED_YIELD, 0, 0, 0) }

@@ -3,7 +3,7 @@
 // block, for a thread that blocks in one holds off every stop-the-world. The
 // closed list: recvfrom and recvmsg without waiting, sendto and sendmsg from Go
 // memory without waiting, epoll_wait with timeout 0, epoll_ctl, eventfd reads and
-// writes, futex wake. Everything that can block, sendfile and file reads among
+// writes, futex wake, sched_yield. Everything that can block, sendfile and file reads among
 // them since cold pages block, goes through the ordinary calls.
 //
 // All functions may be called from any thread; an Epoll's Wait from one at a time.

@@ -13,13 +13,16 @@ import (
 const (
 	echoConnections  = "64"
 	echoPayloadBytes = "64"
+	echoWarmUpMs     = "100"
 	echoWindowMs     = "500"
 	echoRounds       = 41
 )
 
 // contestant is one echo server.
 type contestant struct {
-	name  string
+	name string
+	// start runs the server afresh for a round; nil: one process serves all, at port.
+	start func() (port string, stop func())
 	port  string
 	warms bool // it is under load for a while before each round
 	// Answers per second, one number a round.
@@ -29,14 +32,19 @@ type contestant struct {
 // BenchmarkEcho measures echo servers in interleaved rounds, server and client on
 // a CPU each, and prints each one's ratio to a plain C epoll loop, and to a bare
 // server on package net, in the same round: median and quartiles of the rounds.
+// Every round starts every server afresh and warms it, since where a process's pages
+// lie makes it faster or slower by a few percent for as long as it lives.
 func BenchmarkEcho(b *testing.B) {
 	client := compile(b, "echo_client.c")
-	all := startContestants(b)
+	all := echoContestants(b)
 	random := rand.New(rand.NewPCG(1, 2))
 	for range echoRounds {
 		for _, i := range random.Perm(len(all)) {
 			c := all[i]
-			line := run(b, client, clientCPU, c.port, echoConnections, echoPayloadBytes, echoWindowMs)
+			port, stop := c.start()
+			run(b, client, clientCPU, port, echoConnections, echoPayloadBytes, echoWarmUpMs)
+			line := run(b, client, clientCPU, port, echoConnections, echoPayloadBytes, echoWindowMs)
+			stop()
 			c.rates = append(c.rates, answersPerSecond(b, line))
 		}
 	}
@@ -49,25 +57,22 @@ func BenchmarkEcho(b *testing.B) {
 	keep(b, "echo", rates)
 }
 
-// startContestants starts the yardsticks and every model that is compared; they
-// end with the benchmark.
-func startContestants(b *testing.B) []*contestant {
-	add := func(all []*contestant, name, port string, stop func()) []*contestant {
-		b.Cleanup(stop)
-		return append(all, &contestant{name: name, port: port})
+// echoContestants lists the yardsticks and every model that is compared.
+func echoContestants(b *testing.B) []*contestant {
+	loop, bare, binary := compile(b, "echo_server.c"), build(b, "./testdata/netecho", "netecho"), buildC10klab(b)
+	all := []*contestant{
+		{name: "C epoll loop", start: func() (string, func()) { return start(b, loop, serverCPU) }},
+		{name: "bare package net", start: func() (string, func()) { return start(b, "taskset", "-c", serverCPU, bare) }},
 	}
-	port, stop := start(b, compile(b, "echo_server.c"), serverCPU)
-	all := add(nil, "C epoll loop", port, stop)
-	port, stop = start(b, "taskset", "-c", serverCPU, build(b, "./testdata/netecho", "netecho"))
-	all = add(all, "bare package net", port, stop)
-	binary := buildC10klab(b)
 	for _, variant := range echoVariants() {
-		ready, stop := serve(b, binary, append([]string{"--service", "echo"}, strings.Fields(variant)...)...)
-		_, port, err := net.SplitHostPort(ready.Listen)
-		if err != nil {
-			b.Fatal(err)
-		}
-		all = add(all, strings.ReplaceAll(variant, "--", ""), port, stop)
+		all = append(all, &contestant{name: strings.ReplaceAll(variant, "--", ""), start: func() (string, func()) {
+			ready, stop := serve(b, binary, append([]string{"--service", "echo"}, strings.Fields(variant)...)...)
+			_, port, err := net.SplitHostPort(ready.Listen)
+			if err != nil {
+				b.Fatal(err)
+			}
+			return port, stop
+		}})
 	}
 	return all
 }
@@ -76,7 +81,7 @@ func echoVariants() (variants []string) {
 	models := []string{
 		"--model reactor", "--model loop-per-thread --loops 1",
 		"--model reactor-pool --handlers 1 --response-writer loop", "--model reactor-pool --handlers 1 --response-writer handler",
-		"--model reactor-pool --handlers 1 --response-writer handler --scheduling batch",
+		"--model reactor-pool --handlers 1 --response-writer handler --handler-wake request",
 		"--model goroutine-per-connection", "--model thread-per-connection",
 	}
 	for _, m := range models {
