@@ -89,7 +89,8 @@ func ProcessCPUs() ([]int, error) {
 }
 
 // PinProcess confines every thread of the process, and those they start later,
-// to the given CPUs. Call it before starting threads.
+// to the given CPUs, and gives Go's scheduler as many Ps, unless the environment
+// says how many. Call it before starting threads.
 func PinProcess(cpus []int) error {
 	tids, err := taskIDs()
 	if err != nil {
@@ -99,6 +100,9 @@ func PinProcess(cpus []int) error {
 		if err := pinThread(tid, cpus); err != nil && err != unix.ESRCH {
 			return fmt.Errorf("pin process to CPUs %v: %w", cpus, err)
 		}
+	}
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.SetDefaultGOMAXPROCS()
 	}
 	return nil
 }
