@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"c10klab/internal/knob"
+	"c10klab/internal/vfs"
 )
 
 // Knobs are this package's tunables.
@@ -15,6 +16,8 @@ var Knobs = []knob.Knob{
 		Meaning: "bytes of log per entry of the sparse offset index (Kafka's index.interval.bytes)"},
 	{Name: "max-batch-bytes", Kind: knob.Bytes, Default: "0", Max: math.MaxInt32,
 		Meaning: "largest record batch accepted (Kafka's max.message.bytes); 0: whatever fits a request"},
+	{Name: "log-flush", Kind: knob.Text, Default: "none",
+		Meaning: "when records are forced to the device besides the roll of a segment and a clean stop: none (Kafka's default), messages:N (flush.messages), interval:T (flush.ms), or request: before an append returns, one fsync for all that wait, and nobody reads what is not there yet"},
 	{Name: "log-dirs-for-new", Kind: knob.Text, Default: allDirs,
 		Meaning: "log dirs that new partitions are created in, the one with the fewest first: all, or positions in the list of log dirs, such as 0,2; what is there stays where it is"},
 }
@@ -26,6 +29,13 @@ type Config struct {
 	MaxBatchBytes      int64 // 0: no limit
 	// LogDirsForNew is the knob log-dirs-for-new as given; empty is all.
 	LogDirsForNew string
+	// LogFlush is the knob log-flush as given; empty is none.
+	LogFlush string
+	// FS is where the log dirs are; nil is the machine's own file system. Regions of
+	// files without a descriptor cannot be sent.
+	FS vfs.FS
+
+	flush flushPolicy // LogFlush, parsed by Open
 }
 
 // ConfigFrom reads the knobs' values.
@@ -35,7 +45,15 @@ func ConfigFrom(v *knob.Values) Config {
 		IndexIntervalBytes: v.Bytes("index-interval-bytes"),
 		MaxBatchBytes:      v.Bytes("max-batch-bytes"),
 		LogDirsForNew:      v.Text("log-dirs-for-new"),
+		LogFlush:           v.Text("log-flush"),
 	}
+}
+
+func (c Config) fs() vfs.FS {
+	if c.FS == nil {
+		return vfs.OS
+	}
+	return c.FS
 }
 
 // check guards the int32 positions of the index against a hand-made Config.

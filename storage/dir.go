@@ -3,12 +3,14 @@ package storage
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 
-	"golang.org/x/sys/unix"
+	"c10klab/internal/vfs"
 )
 
 const (
@@ -25,10 +27,30 @@ var kafkaFiles = []string{
 
 // logDir is one log dir, locked for as long as its store is open.
 type logDir struct {
+	fs    vfs.FS
 	path  string
-	lock  *os.File
+	lock  io.Closer
 	clean bool // marked as cleanly stopped
-	logs  []*Log
+
+	recoveryPoints, startOffsets partitionOffsets // as Open found them
+
+	checkpointing sync.Mutex // one checkpoint at a time
+
+	mu   sync.Mutex
+	logs []*Log
+}
+
+func (d *logDir) add(log *Log) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.logs = append(d.logs, log)
+}
+
+// partitions are the logs that the directory holds now.
+func (d *logDir) partitions() []*Log {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.logs)
 }
 
 // partitionDir is a partition found in, or meant for, a log dir.
@@ -44,47 +66,49 @@ func (p partitionDir) path() string {
 
 // openDir makes the directory if need be and locks it. A directory with other
 // content is refused before anything is put there.
-func openDir(path string) (*logDir, error) {
-	if err := os.MkdirAll(path, 0o755); err != nil {
+func openDir(fsys vfs.FS, path string) (*logDir, error) {
+	if err := fsys.MkdirAll(path); err != nil {
 		return nil, fmt.Errorf("making log dir: %w", err)
 	}
-	d := &logDir{path: path}
+	d := &logDir{fs: fsys, path: path}
 	if _, err := d.list(); err != nil {
 		return nil, err
 	}
-	lock, err := os.OpenFile(filepath.Join(path, lockFile), os.O_RDWR|os.O_CREATE, 0o644)
+	lock, err := fsys.Lock(filepath.Join(path, lockFile))
+	if errors.Is(err, vfs.ErrLocked) {
+		return nil, fmt.Errorf("%w: %s", ErrDirLocked, path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("locking log dir: %w", err)
 	}
 	d.lock = lock
-	if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		lock.Close()
-		if err == unix.EWOULDBLOCK {
-			return nil, fmt.Errorf("%w: %s", ErrDirLocked, path)
-		}
-		return nil, fmt.Errorf("locking log dir %s: %w", path, err)
+	if d.clean, err = fsys.Exists(filepath.Join(path, cleanFile)); err != nil {
+		return nil, errors.Join(fmt.Errorf("looking for the mark of a clean stop: %w", err), lock.Close())
 	}
-	_, err = os.Stat(filepath.Join(path, cleanFile))
-	d.clean = err == nil
 	return d, nil
 }
 
 // list returns the partitions in the directory; anything that is neither one
 // nor known nor hidden is ErrForeignDir.
 func (d *logDir) list() ([]partitionDir, error) {
-	entries, err := os.ReadDir(d.path)
+	names, err := d.fs.List(d.path)
 	if err != nil {
 		return nil, fmt.Errorf("listing log dir: %w", err)
 	}
 	var found []partitionDir
-	for _, entry := range entries {
-		name := entry.Name()
+	for _, name := range names {
 		if strings.HasPrefix(name, ".") || slices.Contains(kafkaFiles, name) {
 			continue
 		}
 		topic, partition, ok := parsePartitionDirName(name)
 		place := partitionDir{dir: d, topic: topic, partition: partition}
-		if !ok || !place.exists() {
+		exists := false
+		if ok {
+			if exists, err = place.exists(); err != nil {
+				return nil, err
+			}
+		}
+		if !exists {
 			return nil, fmt.Errorf("%w: %s holds %q", ErrForeignDir, d.path, name)
 		}
 		found = append(found, place)
@@ -94,12 +118,26 @@ func (d *logDir) list() ([]partitionDir, error) {
 
 // exists tells a partition from a directory that only happens to be named like
 // one: it holds metadata or, before Kafka 2.8, at least a segment.
-func (p partitionDir) exists() bool {
-	if _, err := os.Stat(filepath.Join(p.path(), metadataFile)); err == nil {
-		return true
+func (p partitionDir) exists() (bool, error) {
+	if there, err := p.dir.fs.Exists(filepath.Join(p.path(), metadataFile)); there || err != nil {
+		return there, err
 	}
-	bases, err := segmentBases(p.path())
-	return err == nil && len(bases) > 0
+	bases, err := segmentBases(p.dir.fs, p.path())
+	if errors.Is(err, syscall.ENOTDIR) {
+		return false, nil
+	}
+	return len(bases) > 0, err
+}
+
+// begin takes the mark of a clean stop away. Where a log was cut, its recovery point
+// has gone back, and must not come forward again while there are other records.
+func (d *logDir) begin(cut bool) error {
+	if cut {
+		if err := d.checkpoint(); err != nil {
+			return err
+		}
+	}
+	return d.setClean(false)
 }
 
 // setClean makes or removes the mark of a clean stop, on the device too: a mark
@@ -109,27 +147,20 @@ func (d *logDir) setClean(clean bool) error {
 		return nil
 	}
 	path := filepath.Join(d.path, cleanFile)
-	change := os.Remove
+	var err error
 	if clean {
-		change = func(path string) error { return os.WriteFile(path, nil, 0o644) }
+		err = vfs.WriteFile(d.fs, path)
+	} else {
+		err = d.fs.Remove(path)
 	}
-	err := change(path)
 	if err == nil {
-		err = d.sync()
+		err = d.fs.SyncDir(d.path)
 	}
 	if err != nil {
 		return fmt.Errorf("marking clean stop %v: %w", clean, err)
 	}
 	d.clean = clean
 	return nil
-}
-
-func (d *logDir) sync() error {
-	dir, err := os.Open(d.path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // unlock ends the store's hold on the directory.

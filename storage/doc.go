@@ -6,7 +6,7 @@
 //	    .lock                          flock(2)ed while a Store has the directory open
 //	    .kafka_cleanshutdown           there only after a clean stop
 //	    <topic>-<partition>/
-//	        partition.metadata         "version: 0\ntopic_id: <base64url of 16 bytes>\n"
+//	        partition.metadata         "version: 0\ntopic_id: <base64url of 16 bytes>"
 //	        <20-digit base offset>.log     v2 record batches (package batch) back to back
 //	        <20-digit base offset>.index   sparse offset index of that segment
 //

@@ -18,6 +18,7 @@ var (
 	ErrInvalidPlacement        = errors.New("log-dirs-for-new names no log dirs")
 	ErrForeignDir              = errors.New("not a log dir of this layout")
 	ErrCorruptSegment          = errors.New("corrupt log segment")
+	ErrInvalidFlush            = errors.New("log-flush is none of the policies")
 	ErrLogFailed               = errors.New("partition refuses writes after an I/O error")
 	ErrClosed                  = errors.New("store is closed")
 	ErrNoCachestat             = errors.New("the kernel lacks cachestat(2), which Linux has since 6.5")

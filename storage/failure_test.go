@@ -11,6 +11,7 @@ import (
 
 	"c10klab/internal/batch"
 	"c10klab/internal/knob"
+	"c10klab/internal/vfs"
 )
 
 func openOne(t *testing.T) (*Store, *Log) {
@@ -90,7 +91,7 @@ func TestFailuresStick(t *testing.T) {
 				t.Fatal(err)
 			}
 			seg, file := l.active(), l.active().file
-			broken, err := os.Open(os.DevNull)
+			broken, err := vfs.OS.Open(os.DevNull, os.O_RDONLY)
 			if err != nil {
 				t.Fatal(err)
 			}

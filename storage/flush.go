@@ -11,9 +11,24 @@ import (
 
 // syncState is how much of a log is known to be on the device.
 type syncState struct {
-	mu         sync.Mutex // one Flush at a time; taken before Log.mu
-	offset     int64      // records below it are
+	mu         sync.Mutex // one flush at a time; taken before Log.mu
+	offset     int64      // Kafka's recovery point: records below it are
 	newestBase int64      // segments up to this one have their directory entry there
+	indexedEnd int64      // the log's end when the active segment's indexes were; −1: never
+}
+
+// dirty is what a flush has to force out.
+type dirty struct {
+	segments []dirtySegment
+	files    []string // small ones beside the segments
+	end      int64    // the log's end that the flush covers
+}
+
+// dirtySegment is a segment with a reference, and what of it a flush covers.
+type dirtySegment struct {
+	*segment
+	coveredBytes int64
+	sealed       bool // its indexes are complete
 }
 
 // Flush forces all records appended before the call to the device (fsync(2)),
@@ -27,85 +42,146 @@ func (l *Log) Flush() error {
 	if err != nil {
 		return err
 	}
+	l.flushing.mu.Lock()
+	defer l.flushing.mu.Unlock()
 	return l.flush()
 }
 
-// flush is Flush on a log that may have been closed for appends already.
-func (l *Log) flush() error {
+// flushTo returns once all records below an offset are on the device. Those who
+// wait for a flush under way are all served by the next: Kafka has no such group
+// commit, databases do.
+func (l *Log) flushTo(offset int64) error {
 	l.flushing.mu.Lock()
 	defer l.flushing.mu.Unlock()
-	dirty, end, err := l.dirtySegments()
+	if l.flushing.offset >= offset {
+		return nil
+	}
+	return l.flush()
+}
+
+// keep does what the flush policy asks for after an append up to end.
+func (l *Log) keep(end int64) error {
+	switch policy := l.cfg.flush; {
+	case policy.everyRequest:
+		return l.flushTo(end)
+	case policy.messages > 0:
+		return l.flushTo(end - policy.messages + 1)
+	}
+	return nil
+}
+
+// flush is Flush, also on a log that is closed for appends. Under flushing.mu.
+func (l *Log) flush() error {
+	work, err := l.takeDirty()
 	if err != nil {
 		return err
 	}
-	err = l.sync(dirty)
-	for _, seg := range dirty {
+	err = l.sync(work)
+	for _, seg := range work.segments {
 		seg.release()
 	}
 	if err != nil {
 		return l.fail(err)
 	}
-	l.flushing.offset = end
+	l.flushing.offset = work.end
+	l.recoveryPoint.Store(work.end)
+	if l.cfg.flush.everyRequest {
+		l.commit(work)
+	}
 	return nil
 }
 
-// dirtySegments returns, with a reference each, the segments not wholly forced
-// out, and the log's end that forcing them covers.
-func (l *Log) dirtySegments() (dirty []*segment, end int64, err error) {
+// takeDirty collects what is not forced out yet.
+func (l *Log) takeDirty() (work dirty, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.failed != nil {
-		return nil, 0, l.failed
+		return work, l.failed
 	}
-	end = l.end.Load()
+	work.end = l.end.Load()
 	segments := *l.segments.Load()
 	for i, seg := range segments {
-		segmentEnd := end
-		if i+1 < len(segments) {
+		segmentEnd, sealed := work.end, i+1 < len(segments)
+		if sealed {
 			segmentEnd = segments[i+1].base
 		}
-		if (segmentEnd > l.flushing.offset || seg.base > l.flushing.newestBase) && seg.acquire() {
-			dirty = append(dirty, seg)
+		isDirty := segmentEnd > l.flushing.offset || seg.base > l.flushing.newestBase || sealed && !seg.indexesSynced
+		if isDirty && seg.acquire() {
+			work.segments = append(work.segments, dirtySegment{seg, seg.sizeBytes, sealed})
 		}
 	}
-	return dirty, end, nil
+	work.files, l.unsynced = l.unsynced, nil
+	return work, nil
 }
 
 // sync forces the segments out, and for new ones the directories above them.
-func (l *Log) sync(dirty []*segment) error {
+func (l *Log) sync(work dirty) error {
 	newest := l.flushing.newestBase
-	for _, seg := range dirty {
-		if err := l.fsync(seg.file); err != nil {
+	for _, seg := range work.segments {
+		if err := l.timeSync(seg.path, seg.file.Sync); err != nil {
 			return err
 		}
-		newest = max(newest, seg.base)
-	}
-	if newest > l.flushing.newestBase {
-		for _, dir := range []string{l.dir, filepath.Dir(l.dir)} {
-			if err := l.fsyncDir(dir); err != nil {
+		if seg.sealed && !seg.indexesSynced {
+			if err := l.syncIndexes(seg.segment); err != nil {
 				return err
 			}
 		}
-		l.flushing.newestBase = newest
+		newest = max(newest, seg.base)
 	}
+	for _, path := range work.files {
+		if err := l.syncPath(path); err != nil {
+			return err
+		}
+	}
+	if newest == l.flushing.newestBase && len(work.files) == 0 {
+		return nil
+	}
+	for _, dir := range []string{l.dir, filepath.Dir(l.dir)} {
+		if err := l.timeSync(dir, func() error { return l.fs.SyncDir(dir) }); err != nil {
+			return err
+		}
+	}
+	l.flushing.newestBase = newest
 	return nil
 }
 
-func (l *Log) fsyncDir(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return fmt.Errorf("opening directory to flush it: %w", err)
+func (l *Log) syncIndexes(seg *segment) error {
+	if err := errors.Join(l.syncPath(seg.indexPath()), l.syncPath(seg.timeIndexPath())); err != nil {
+		return err
 	}
-	return errors.Join(l.fsync(dir), dir.Close())
+	seg.indexesSynced = true
+	return nil
 }
 
-func (l *Log) fsync(file *os.File) error {
+// syncPath forces out a file that is not open.
+func (l *Log) syncPath(path string) error {
+	return l.timeSync(path, func() error {
+		f, err := l.fs.Open(path, os.O_RDWR)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.Sync(), f.Close())
+	})
+}
+
+// timeSync forces out what the path names and tells the observer.
+func (l *Log) timeSync(path string, sync func() error) error {
 	began := time.Now()
-	if err := file.Sync(); err != nil {
+	if err := sync(); err != nil {
 		return fmt.Errorf("flushing: %w", err)
 	}
-	l.observer.Fsynced(file.Name(), time.Since(began))
+	l.observer.Fsynced(path, time.Since(began))
 	return nil
+}
+
+// commit shows readers what a flush has forced out, where they see nothing else.
+func (l *Log) commit(work dirty) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, seg := range work.segments {
+		seg.committedBytes.Store(seg.coveredBytes)
+	}
+	l.highWatermark.Store(work.end)
 }
 
 // fail makes the log refuse writes from now on and returns the error to give.
@@ -115,26 +191,36 @@ func (l *Log) fail(err error) error {
 	return l.note(fmt.Errorf("%w: %w", ErrLogFailed, err))
 }
 
-// note adds the log's name to an error and keeps it if it is ErrLogFailed. Under mu.
+// note adds the log's name to an error; one that is ErrLogFailed is kept, and the
+// observer told. Under mu.
 func (l *Log) note(err error) error {
 	err = fmt.Errorf("%s: %w", l.dir, err)
 	if errors.Is(err, ErrLogFailed) && l.failed == nil {
 		l.failed = err
+		l.observer.Failed(l.dir, err)
 	}
 	return err
 }
 
-// close ends a clean life: no more appends, records forced out, index written.
+// close ends a clean life: no more appends, indexes written, all forced out.
 func (l *Log) close() error {
 	l.mu.Lock()
 	l.closed = true
 	l.mu.Unlock()
-	err := l.flush()
-	if err == nil {
-		err = l.flushIndex(l.active())
+	l.flushing.mu.Lock()
+	defer l.flushing.mu.Unlock()
+	defer l.abandon()
+	if err := l.flush(); err != nil {
+		return err
 	}
-	l.abandon()
-	return err
+	active := l.active()
+	if l.flushing.indexedEnd == l.end.Load() {
+		return nil
+	}
+	if err := l.flushIndex(active); err != nil {
+		return err
+	}
+	return errors.Join(l.syncIndexes(active), l.timeSync(l.dir, func() error { return l.fs.SyncDir(l.dir) }))
 }
 
 // abandon lets go of the files as they are.

@@ -2,12 +2,15 @@ package storage
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"c10klab/internal/batch"
 	"c10klab/internal/knob"
+	"c10klab/internal/vfs"
 )
 
 // FuzzIndexFile: whatever is in an index file, it is either refused or leads
@@ -20,7 +23,7 @@ func FuzzIndexFile(f *testing.F) {
 		if err := os.WriteFile(path, raw, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		x, err := readOffsetIndex(path, 10, logBytes)
+		x, err := readOffsetIndex(vfs.OS, path, 10, logBytes)
 		if err != nil {
 			return
 		}
@@ -30,6 +33,51 @@ func FuzzIndexFile(f *testing.F) {
 				t.Fatalf("offset %d leads to %d after %d, in a log of %d", offset, at, last, logBytes)
 			}
 			last = at
+		}
+	})
+}
+
+// FuzzTimeIndexFile: whatever is in a time index file, it is either refused or
+// rises in both.
+func FuzzTimeIndexFile(f *testing.F) {
+	f.Add([]byte{0, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 8, 0, 0, 0, 3})
+	f.Add(make([]byte, 24))
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		mem := vfs.NewMem()
+		if err := vfs.WriteFile(mem, "/fuzzed", raw); err != nil {
+			t.Fatal(err)
+		}
+		x, err := readTimeIndex(mem, "/fuzzed", 10)
+		if err != nil {
+			return
+		}
+		for ms, last := int64(0), int64(0); ms >= 0; ms = ms*2 + 1 {
+			at := x.lookup(ms)
+			if at < last || at > x.latestOffset() {
+				t.Fatalf("time %d leads to %d after %d, the last entry is %d", ms, at, last, x.latestOffset())
+			}
+			last = at
+			if ms == math.MaxInt64 {
+				break
+			}
+		}
+	})
+}
+
+// FuzzCheckpoint: a checkpoint file is read back as written, and anything else is
+// read without a panic.
+func FuzzCheckpoint(f *testing.F) {
+	f.Add("0\n1\nt 0 5\n")
+	f.Add("0\n0\n")
+	f.Add("0\n-1\nx")
+	f.Fuzz(func(t *testing.T, content string) {
+		lines, err := parseCheckpoint("fuzzed", content)
+		if err != nil {
+			return
+		}
+		again, err := parseCheckpoint("again", string(formatCheckpoint(lines)))
+		if err != nil || !slices.Equal(lines, again) {
+			t.Fatalf("%q became %q, %v", lines, again, err)
 		}
 	})
 }

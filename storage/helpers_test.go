@@ -175,6 +175,7 @@ type events struct {
 	rolled                 []int64
 	fsynced, indexes, dirs []string
 	recovered              []storage.Cut
+	failed                 []error
 }
 
 func (e *events) note(f func()) {
@@ -191,6 +192,9 @@ func (e *events) Fsynced(path string, _ time.Duration) {
 }
 func (e *events) IndexFlushed(path string, _ time.Duration) {
 	e.note(func() { e.indexes = append(e.indexes, path) })
+}
+func (e *events) Failed(_ string, err error) {
+	e.note(func() { e.failed = append(e.failed, err) })
 }
 func (e *events) Recovered(cut storage.Cut) {
 	e.note(func() { e.recovered = append(e.recovered, cut) })

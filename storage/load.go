@@ -1,99 +1,160 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
+
+	"c10klab/internal/vfs"
 )
 
-// openLog loads a partition's segments or, if there are none, makes the first.
-// clean says that the last stop was clean, so that the last segment needs no
-// scan if its index is sane. cut is what a scan had to remove, or nil.
-func openLog(dir string, cfg Config, observer Observer, clean bool) (*Log, *Cut, error) {
-	l := &Log{dir: dir, cfg: cfg, observer: observer}
+// standing is what is known of a partition before its files are read.
+type standing struct {
+	clean         bool  // the last stop was clean
+	recoveryPoint int64 // records below it were forced to the device
+	startOffset   int64 // the first record to be read, or below all there are
+}
+
+// openLog loads a partition's segments or, if there are none, makes the first. It
+// returns what recovery had to cut.
+func openLog(dir string, cfg Config, observer Observer, known standing) (*Log, []Cut, error) {
+	l := &Log{dir: dir, fs: cfg.fs(), cfg: cfg, observer: observer}
 	l.publish(nil)
-	if err := l.openSegments(); err != nil {
-		l.abandon()
-		return nil, nil, err
-	}
-	next, cut, err := l.takeUp(clean)
+	cuts, err := l.load(known)
 	if err != nil {
 		l.abandon()
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("loading %s: %w", dir, err)
 	}
+	return l, cuts, nil
+}
+
+func (l *Log) load(known standing) ([]Cut, error) {
+	if err := l.openSegments(known.startOffset); err != nil {
+		return nil, err
+	}
+	next, cuts, err := l.takeUp(known)
+	if err != nil {
+		return nil, err
+	}
+	if next < known.startOffset {
+		if err := l.startOver(known.startOffset); err != nil {
+			return nil, err
+		}
+		next = known.startOffset
+	}
+	l.setStanding(known, next)
+	if err := l.loadEpochs(); err != nil {
+		return nil, err
+	}
+	for _, cut := range cuts {
+		l.observer.Recovered(cut)
+	}
+	return cuts, nil
+}
+
+// setStanding publishes the loaded segments' offsets.
+func (l *Log) setStanding(known standing, next int64) {
+	segments := *l.segments.Load()
+	for _, seg := range segments {
+		seg.committedBytes.Store(seg.sizeBytes)
+		seg.indexesSynced = known.clean
+	}
+	l.start.Store(max(known.startOffset, segments[0].base))
 	l.end.Store(next)
 	l.highWatermark.Store(next)
-	return l, cut, nil
+	l.flushing.offset, l.flushing.newestBase, l.flushing.indexedEnd = min(known.recoveryPoint, next), math.MinInt64, -1
+	if known.clean {
+		l.flushing.offset, l.flushing.newestBase, l.flushing.indexedEnd = next, l.active().base, next
+	} else {
+		l.unsynced = append(l.unsynced, filepath.Join(l.dir, metadataFile))
+	}
+	l.recoveryPoint.Store(l.flushing.offset)
 }
 
 // openSegments opens the partition's log files, a first one if there are none.
-// Also after an error those that are open are the log's.
-func (l *Log) openSegments() error {
-	bases, err := segmentBases(l.dir)
+// Those that end at or below startOffset were being deleted, and are. Also after
+// an error those that are open are the log's.
+func (l *Log) openSegments(startOffset int64) error {
+	bases, err := segmentBases(l.fs, l.dir)
 	if err != nil {
 		return err
 	}
-	flags := 0
-	if len(bases) == 0 {
-		bases, flags = []int64{0}, os.O_CREATE|os.O_EXCL
-	}
-	l.start.Store(bases[0])
-	segments := make([]*segment, 0, len(bases))
-	for _, base := range bases {
-		seg, err := openSegment(l.dir, base, flags, l.cfg)
-		if err != nil {
+	for len(bases) > 1 && bases[1] <= startOffset {
+		if err := l.removeFiles(segmentPath(l.dir, bases[0])); err != nil {
 			return err
 		}
-		segments = append(segments, seg)
-		l.publish(segments)
+		bases = bases[1:]
+	}
+	if len(bases) == 0 {
+		return l.openInto(max(0, startOffset), os.O_CREATE|os.O_EXCL)
+	}
+	for _, base := range bases {
+		if err := l.openInto(base, 0); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// takeUp loads or rebuilds the indexes and finds where the log goes on.
-func (l *Log) takeUp(clean bool) (nextOffset int64, cut *Cut, err error) {
+// openInto opens a segment as the log's last.
+func (l *Log) openInto(base int64, flags int) error {
+	seg, err := openSegment(l.dir, base, flags, l.cfg)
+	if err != nil {
+		return err
+	}
 	segments := *l.segments.Load()
-	last := len(segments) - 1
-	for _, seg := range segments[:last] {
-		if err := seg.reindex(l.cfg); err != nil {
-			return 0, nil, err
-		}
-	}
-	if nextOffset, cut, err = l.takeUpActive(segments[last], clean); err != nil {
-		return 0, nil, err
-	}
-	for _, seg := range segments {
-		seg.committedBytes.Store(seg.sizeBytes)
-	}
-	if cut != nil {
-		l.observer.Recovered(*cut)
-	}
-	return nextOffset, cut, nil
+	l.publish(append(segments[:len(segments):len(segments)], seg))
+	return nil
 }
 
-// takeUpActive trusts the last segment after a clean stop, all of it being on
-// the device then, and scans it otherwise.
-func (l *Log) takeUpActive(active *segment, clean bool) (nextOffset int64, cut *Cut, err error) {
-	if clean {
-		if nextOffset, err = active.resume(l.cfg); err == nil {
-			l.flushing.offset, l.flushing.newestBase = nextOffset, active.base
-			return nextOffset, nil, nil
+// startOver leaves an empty segment at an offset and nothing else.
+func (l *Log) startOver(offset int64) error {
+	segments := *l.segments.Load()
+	if err := l.openInto(offset, os.O_CREATE); err != nil {
+		return err
+	}
+	return l.drop(segments)
+}
+
+// drop removes segments from the log and their files. The log's list has been, or
+// is, the others.
+func (l *Log) drop(segments []*segment) error {
+	kept := slices.DeleteFunc(slices.Clone(*l.segments.Load()), func(seg *segment) bool { return slices.Contains(segments, seg) })
+	l.publish(kept)
+	var errs []error
+	for _, seg := range segments {
+		errs = append(errs, l.removeFiles(seg.path))
+		errs = append(errs, seg.release())
+	}
+	return errors.Join(errs...)
+}
+
+// removeFiles removes a segment's files, the log file last, by which the others
+// are found.
+func (l *Log) removeFiles(logPath string) error {
+	for _, suffix := range []string{indexSuffix, timeIndexSuffix, logSuffix} {
+		err := l.fs.Remove(strings.TrimSuffix(logPath, logSuffix) + suffix)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing segment: %w", err)
 		}
 	}
-	l.flushing.newestBase = math.MinInt64
-	return active.recover(l.cfg)
+	return nil
 }
 
 // segmentBases lists the base offsets of a partition's segments, ascending.
-func segmentBases(dir string) ([]int64, error) {
-	entries, err := os.ReadDir(dir)
+func segmentBases(fsys vfs.FS, dir string) ([]int64, error) {
+	names, err := fsys.List(dir)
 	if err != nil {
 		return nil, fmt.Errorf("listing partition: %w", err)
 	}
 	var bases []int64
-	for _, entry := range entries {
-		if base, ok := segmentBase(entry.Name()); ok {
+	for _, name := range names {
+		if base, ok := segmentBase(name); ok {
 			bases = append(bases, base)
 		}
 	}

@@ -9,11 +9,13 @@ import (
 	"time"
 
 	"c10klab/internal/batch"
+	"c10klab/internal/vfs"
 )
 
 // Log is one topic-partition. All methods may be called from any thread.
 type Log struct {
 	dir      string
+	fs       vfs.FS
 	cfg      Config
 	observer Observer
 
@@ -22,10 +24,13 @@ type Log struct {
 	segments atomic.Pointer[[]*segment]
 
 	start, end, highWatermark atomic.Int64
+	recoveryPoint             atomic.Int64 // flushing.offset, for those who only look
 
-	mu     sync.Mutex // one writer at a time; readers never take it
-	closed bool
-	failed error // ErrLogFailed once set; stays
+	mu       sync.Mutex // one writer at a time; readers never take it
+	closed   bool
+	failed   error // ErrLogFailed once set; stays
+	epochs   epochs
+	unsynced []string // small files of the partition that the next flush forces out
 
 	flushing syncState
 }
@@ -49,7 +54,8 @@ func (l *Log) EndOffset() int64 { return l.end.Load() }
 func (l *Log) HighWatermark() int64 { return l.highWatermark.Load() }
 
 // Append adds one or more whole v2 batches, all or none, and writes their
-// offsets and leaderEpoch into records. Batches are checked before the
+// offsets and leaderEpoch into records. What log-flush says is then on the
+// device, or the error is ErrLogFailed. Batches are checked before the
 // partition's lock is taken; a bad one fails with *batch.Error or
 // ErrBatchTooLarge and nothing is appended. One write(2) then takes place under
 // the lock and may wait for the disk. If it fails the log is as before, or, if
@@ -60,6 +66,14 @@ func (l *Log) Append(records []byte, leaderEpoch int32) (AppendInfo, error) {
 	if err != nil {
 		return AppendInfo{}, fmt.Errorf("appending to %s: %w", l.dir, err)
 	}
+	info, err := l.append(records, sum, leaderEpoch)
+	if err != nil {
+		return AppendInfo{}, err
+	}
+	return info, l.keep(info.LastOffset + 1)
+}
+
+func (l *Log) append(records []byte, sum appendSum, leaderEpoch int32) (AppendInfo, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err := l.writable(); err != nil {
@@ -71,6 +85,9 @@ func (l *Log) Append(records []byte, leaderEpoch int32) (AppendInfo, error) {
 	if err != nil {
 		return AppendInfo{}, err
 	}
+	if err := l.noteEpoch(leaderEpoch, base); err != nil {
+		return AppendInfo{}, err
+	}
 	assignOffsets(records, base, leaderEpoch)
 	if err := seg.write(records); err != nil {
 		return AppendInfo{}, l.note(err)
@@ -80,7 +97,9 @@ func (l *Log) Append(records []byte, leaderEpoch int32) (AppendInfo, error) {
 		return nil
 	})
 	l.end.Store(last + 1)
-	l.advanceHighWatermark(last+1, seg)
+	if !l.cfg.flush.everyRequest {
+		l.advanceHighWatermark(last+1, seg)
+	}
 	return AppendInfo{BaseOffset: base, LastOffset: last, MaxTimestampMs: sum.maxTimestampMs, Batches: sum.batches}, nil
 }
 
@@ -181,7 +200,7 @@ func (l *Log) publish(segments []*segment) { l.segments.Store(&segments) }
 
 func (l *Log) flushIndex(seg *segment) error {
 	began := time.Now()
-	if err := seg.index.writeFile(seg.indexPath()); err != nil {
+	if err := seg.writeIndexes(); err != nil {
 		return err
 	}
 	l.observer.IndexFlushed(seg.indexPath(), time.Since(began))

@@ -15,9 +15,12 @@ type Observer interface {
 	IndexFlushed(path string, took time.Duration)
 	// Recovered: Open cut a damaged tail.
 	Recovered(cut Cut)
+	// Failed: the partition refuses writes from now on, with err.
+	Failed(dir string, err error)
 }
 
-// Cut is a damaged tail that Open removed after an unclean stop.
+// Cut is what Open removed of a segment after an unclean stop: a damaged tail, or
+// all of a segment that follows one.
 type Cut struct {
 	Path          string // the segment
 	Offset        int64  // first offset lost
@@ -33,3 +36,4 @@ func (silent) SegmentRolled(string, int64, time.Duration) {}
 func (silent) Fsynced(string, time.Duration)              {}
 func (silent) IndexFlushed(string, time.Duration)         {}
 func (silent) Recovered(Cut)                              {}
+func (silent) Failed(string, error)                       {}

@@ -3,7 +3,6 @@ package storage
 import (
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 )
@@ -17,14 +16,14 @@ func (s *Store) createPartitions(t *topic, places []partitionDir) error {
 		if err != nil {
 			for _, made := range places[i+1:] {
 				t.logs[made.partition].abandon()
-				os.RemoveAll(made.path())
+				s.fs.RemoveAll(made.path())
 			}
 			return err
 		}
 		t.logs[place.partition] = log
 	}
 	for _, place := range places {
-		place.dir.logs = append(place.dir.logs, t.logs[place.partition])
+		place.dir.add(t.logs[place.partition])
 	}
 	return nil
 }
@@ -33,21 +32,21 @@ func (s *Store) createPartitions(t *topic, places []partitionDir) error {
 // only together with its metadata, by which Open knows it for one of ours.
 func (s *Store) createPartition(place partitionDir, id TopicID) (*Log, error) {
 	making, path := filepath.Join(place.dir.path, makingDir), place.path()
-	if err := os.RemoveAll(making); err != nil {
+	if err := s.fs.RemoveAll(making); err != nil {
 		return nil, fmt.Errorf("removing what a crash left: %w", err)
 	}
-	if err := os.Mkdir(making, 0o755); err != nil {
+	if err := s.fs.Mkdir(making); err != nil {
 		return nil, fmt.Errorf("making partition: %w", err)
 	}
-	if err := writeMetadata(making, id); err != nil {
+	if err := writeMetadata(s.fs, making, id); err != nil {
 		return nil, err
 	}
-	if err := os.Rename(making, path); err != nil {
+	if err := s.fs.Rename(making, path); err != nil {
 		return nil, fmt.Errorf("making partition: %w", err)
 	}
-	log, _, err := openLog(path, s.cfg, s.observer, false)
+	log, _, err := openLog(path, s.cfg, s.observer, standing{})
 	if err != nil {
-		os.RemoveAll(path)
+		s.fs.RemoveAll(path)
 		return nil, err
 	}
 	return log, nil
@@ -57,6 +56,9 @@ func (s *Store) createPartition(place partitionDir, id TopicID) (*Log, error) {
 func (s *Store) load() error {
 	found := map[string]map[int]partitionDir{}
 	for _, dir := range s.dirs {
+		if err := dir.readCheckpoints(); err != nil {
+			return err
+		}
 		places, err := dir.list()
 		if err != nil {
 			return err
@@ -94,15 +96,13 @@ func (s *Store) loadTopic(name string, places map[int]partitionDir) (*topic, err
 	empty := true
 	for _, i := range slices.Sorted(maps.Keys(places)) {
 		place := places[i]
-		log, cut, err := openLog(place.path(), s.cfg, s.observer, place.dir.clean)
+		log, cuts, err := openLog(place.path(), s.cfg, s.observer, place.standing())
 		if err != nil {
 			return nil, err
 		}
-		if cut != nil {
-			s.cuts = append(s.cuts, *cut)
-		}
+		s.cuts = append(s.cuts, cuts...)
 		t.logs[i] = log
-		place.dir.logs = append(place.dir.logs, log)
+		place.dir.add(log)
 		empty = empty && log.EndOffset() == 0
 	}
 	return t, s.complete(t, empty)
@@ -131,7 +131,7 @@ func topicID(places map[int]partitionDir) (TopicID, error) {
 	var owner string
 	var without []partitionDir
 	for _, place := range places {
-		id, found, err := readMetadata(place.path())
+		id, found, err := readMetadata(place.dir.fs, place.path())
 		switch {
 		case err != nil:
 			return shared, err
@@ -147,7 +147,7 @@ func topicID(places map[int]partitionDir) (TopicID, error) {
 		shared = newTopicID()
 	}
 	for _, place := range without {
-		if err := writeMetadata(place.path(), shared); err != nil {
+		if err := writeMetadata(place.dir.fs, place.path(), shared); err != nil {
 			return shared, err
 		}
 	}

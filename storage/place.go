@@ -39,7 +39,7 @@ func parsePlaces(text string, dirs int) ([]int, error) {
 func (s *Store) place(name string, partitions int) []partitionDir {
 	holds := make(map[*logDir]int, len(s.forNew))
 	for _, dir := range s.forNew {
-		holds[dir] = len(dir.logs)
+		holds[dir] = len(dir.partitions())
 	}
 	places := make([]partitionDir, partitions)
 	for i := range places {

@@ -45,7 +45,7 @@ func TestPartitionsStayWhereTheyAreWhenNewOnesGoElsewhere(t *testing.T) {
 	if got := readAll(t, mustLog(t, again, "old", 1), 0); len(got) != len(wantNumbers(4)) {
 		t.Errorf("%d records of the old topic, want %d", len(got), len(wantNumbers(4)))
 	}
-	if old, created := files(t, dirs[0], "*-*"), files(t, dirs[1], "*-*"); len(old) != 2 || len(created) != 2 {
+	if old, created := files(t, dirs[0], "old-*"), files(t, dirs[1], "new-*"); len(old) != 2 || len(created) != 2 {
 		t.Errorf("log dir 0 has %q, log dir 1 has %q", old, created)
 	}
 }

@@ -19,7 +19,7 @@ type scanned struct {
 	damage     error // why the scan ended before the file did, or nil
 }
 
-// scan checks every batch of the segment from its start and rebuilds the index
+// scan checks every batch of the segment from its start and rebuilds the indexes
 // up to where it gets. Damage is a result; an error means that the file could
 // not be read, which says nothing about what is in it.
 func (s *segment) scan(cfg Config) (scanned, error) {
@@ -27,8 +27,8 @@ func (s *segment) scan(cfg Config) (scanned, error) {
 		in:        bufio.NewReaderSize(io.NewSectionReader(s.file, 0, s.sizeBytes), scanBufferBytes),
 		leftBytes: s.sizeBytes,
 	}
-	s.index = newOffsetIndex(indexRoom(cfg))
-	s.sizeBytes, s.unindexedBytes = 0, 0
+	s.clearIndexes(cfg)
+	s.sizeBytes = 0
 	result := scanned{nextOffset: s.base}
 	for {
 		h, err := in.next()
@@ -98,15 +98,48 @@ func (s *segment) recover(cfg Config) (nextOffset int64, cut *Cut, err error) {
 	}, nil
 }
 
-// resume takes up the segment after a clean stop: it loads the index and walks
-// the headers behind its last entry. An error means that a scan is needed.
-func (s *segment) resume(cfg Config) (nextOffset int64, err error) {
-	index, err := readOffsetIndex(s.indexPath(), indexRoom(cfg), s.sizeBytes)
+// takeUpWhole takes up a segment all of which is on the device. trusted says that
+// its indexes are too; isLast, that a damaged end may be cut.
+func (s *segment) takeUpWhole(cfg Config, trusted, isLast bool) (nextOffset int64, cut *Cut, err error) {
+	if nextOffset, err = s.resume(cfg, trusted); err == nil {
+		return nextOffset, nil, nil
+	}
+	if isLast {
+		return s.recover(cfg)
+	}
+	result, err := s.scan(cfg)
+	if err == nil && result.damage != nil {
+		err = fmt.Errorf("%w: %s at position %d, offset %d: %w", ErrCorruptSegment, s.path, s.sizeBytes, result.nextOffset, result.damage)
+	}
+	if err == nil {
+		err = s.writeIndexes()
+	}
+	return result.nextOffset, nil, err
+}
+
+// resume loads the indexes and walks the batch headers behind the last entry, or,
+// where the index files may be older than the log, behind the last entry of each.
+// An error means that a scan is needed.
+func (s *segment) resume(cfg Config, trusted bool) (nextOffset int64, err error) {
+	index, err := readOffsetIndex(s.fs, s.indexPath(), indexRoom(cfg), s.sizeBytes)
 	if err != nil {
 		return 0, err
 	}
+	times, err := readTimeIndex(s.fs, s.timeIndexPath(), timeIndexRoom(cfg))
+	if err != nil {
+		return 0, err
+	}
+	if err := s.checkFirst(); err != nil {
+		return 0, err
+	}
+	s.latestMs.Store(times.latestMs())
+	s.latestOffset = s.base + times.latestOffset()
+	start := index.lastPositionBytes()
+	if !trusted {
+		start = index.lookup(times.latestOffset())
+	}
 	nextOffset = s.base
-	w := headerWalk{segment: s, next: index.lastPositionBytes(), limitBytes: s.sizeBytes}
+	w := headerWalk{segment: s, next: start, limitBytes: s.sizeBytes}
 	for {
 		h, _, err := w.advance()
 		if err == io.EOF && w.next == s.sizeBytes {
@@ -115,24 +148,23 @@ func (s *segment) resume(cfg Config) (nextOffset int64, err error) {
 		if err != nil {
 			return 0, err
 		}
+		s.noteTime(h)
 		nextOffset = h.LastOffset() + 1
 	}
-	s.index = index
+	s.index, s.times = index, times
 	s.unindexedBytes = s.sizeBytes - index.lastPositionBytes()
 	return nextOffset, nil
 }
 
-// reindex gives a segment that is no longer written to its index back, from the
-// file or, failing that, by a scan. Damage in such a segment is ErrCorruptSegment.
-func (s *segment) reindex(cfg Config) error {
-	index, err := readOffsetIndex(s.indexPath(), indexRoom(cfg), s.sizeBytes)
-	if err == nil {
-		s.index = index
+// checkFirst tells a segment from one under another's name.
+func (s *segment) checkFirst() error {
+	w := headerWalk{segment: s, limitBytes: s.sizeBytes}
+	h, _, err := w.advance()
+	if err == io.EOF {
 		return nil
 	}
-	result, err := s.scan(cfg)
-	if err == nil && result.damage != nil {
-		err = fmt.Errorf("%w: %s at position %d: %w", ErrCorruptSegment, s.path, s.sizeBytes, result.damage)
+	if err == nil && h.BaseOffset != s.base {
+		err = fmt.Errorf("%w: %s begins with offset %d", ErrCorruptSegment, s.path, h.BaseOffset)
 	}
 	return err
 }

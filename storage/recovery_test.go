@@ -197,7 +197,9 @@ func TestDamageInAClosedSegmentWithoutIndexIsAnError(t *testing.T) {
 	dir := t.TempDir()
 	s, l := openWith(t, small(), nil, dir)
 	fillLog(t, l, 100)
-	s.Abandon()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
 	first := files(t, dir, "t-0", "*.log")[0]
 	rewrite(t, first, func(log []byte) []byte { log[500] ^= 1; return log })
 	os.Remove(strings.TrimSuffix(first, ".log") + ".index")

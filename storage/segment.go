@@ -3,6 +3,7 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -11,27 +12,34 @@ import (
 	"sync/atomic"
 
 	"c10klab/internal/batch"
+	"c10klab/internal/vfs"
 )
 
 const (
-	logSuffix   = ".log"
-	indexSuffix = ".index"
+	logSuffix       = ".log"
+	indexSuffix     = ".index"
+	timeIndexSuffix = ".timeindex"
 )
 
-// segment is one log file and its index. Its writer is whoever holds the log's
+// segment is one log file and its indexes. Its writer is whoever holds the log's
 // append lock; readers see the bytes below committed.
 type segment struct {
 	base int64
 	path string
-	file *os.File
-	fd   int // file's, kept apart because readers pass it to system calls
+	fs   vfs.FS
+	file vfs.File
+	fd   int // file's, kept apart because readers pass it to system calls; -1: none
 
 	index         *offsetIndex
+	times         *timeIndex
 	intervalBytes int64
 
 	sizeBytes      int64 // written; the writer's
 	unindexedBytes int64 // written since the last index entry; the writer's
+	indexesSynced  bool  // the index files are complete and on the device; whoever flushes
+	latestOffset   int64 // last offset of the first batch with the latest timestamp; the writer's
 
+	latestMs       atomic.Int64 // the latest timestamp of all batches
 	committedBytes atomic.Int64 // below the high watermark
 	references     atomic.Int32 // the log's own, and one per Slice or read under way
 }
@@ -56,30 +64,65 @@ func segmentBase(name string) (base int64, ok bool) {
 // O_RDWR. The caller owns the one reference.
 func openSegment(dir string, base int64, flags int, cfg Config) (*segment, error) {
 	path := segmentPath(dir, base)
-	file, err := os.OpenFile(path, os.O_RDWR|flags, 0o644)
+	file, err := cfg.fs().Open(path, os.O_RDWR|flags)
 	if err != nil {
 		return nil, fmt.Errorf("opening segment: %w", err)
 	}
-	info, err := file.Stat()
-	if err == nil && info.Size() > math.MaxInt32 {
-		err = fmt.Errorf("%w: %s has %d bytes, most is %d", ErrCorruptSegment, path, info.Size(), math.MaxInt32)
+	size, err := file.SizeBytes()
+	if err == nil && size > math.MaxInt32 {
+		err = fmt.Errorf("%w: %s has %d bytes, most is %d", ErrCorruptSegment, path, size, math.MaxInt32)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening segment: %w", err), file.Close())
 	}
 	s := &segment{
-		base: base, path: path, file: file, fd: int(file.Fd()),
-		index: newOffsetIndex(indexRoom(cfg)), intervalBytes: cfg.IndexIntervalBytes,
-		sizeBytes: info.Size(),
+		base: base, path: path, fs: cfg.fs(), file: file, fd: file.Fd(),
+		intervalBytes: cfg.IndexIntervalBytes,
+		sizeBytes:     size,
 	}
+	s.clearIndexes(cfg)
 	s.references.Store(1)
 	return s, nil
+}
+
+// clearIndexes begins the indexes anew.
+func (s *segment) clearIndexes(cfg Config) {
+	s.index, s.times = newOffsetIndex(indexRoom(cfg)), newTimeIndex(timeIndexRoom(cfg))
+	s.unindexedBytes, s.latestOffset = 0, s.base
+	s.latestMs.Store(noTimestamp)
 }
 
 // indexRoom is how many index entries a segment of the configured size needs.
 func indexRoom(cfg Config) int64 { return cfg.SegmentBytes/cfg.IndexIntervalBytes + 1 }
 
-func (s *segment) indexPath() string { return strings.TrimSuffix(s.path, logSuffix) + indexSuffix }
+// timeIndexRoom is for as many entries by time, and the one at the segment's end.
+func timeIndexRoom(cfg Config) int64 { return indexRoom(cfg) + 1 }
+
+// beside is the path of a file that belongs to the segment.
+func (s *segment) beside(suffix string) string { return strings.TrimSuffix(s.path, logSuffix) + suffix }
+
+func (s *segment) indexPath() string     { return s.beside(indexSuffix) }
+func (s *segment) timeIndexPath() string { return s.beside(timeIndexSuffix) }
+
+// removeIndexes removes both index files, those that there are.
+func (s *segment) removeIndexes() error {
+	for _, path := range []string{s.indexPath(), s.timeIndexPath()} {
+		if err := s.fs.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("removing index: %w", err)
+		}
+	}
+	return nil
+}
+
+// writeIndexes writes both index files. The time index ends with the segment's
+// latest timestamp, as in Kafka once a segment is no longer written to.
+func (s *segment) writeIndexes() error {
+	s.times.add(s.latestMs.Load(), int32(s.latestOffset-s.base))
+	if err := s.index.writeFile(s.fs, s.indexPath()); err != nil {
+		return err
+	}
+	return s.times.writeFile(s.fs, s.timeIndexPath())
+}
 
 // acquire takes a reference; false if the segment has been let go.
 func (s *segment) acquire() bool {
@@ -121,12 +164,22 @@ func (s *segment) write(records []byte) error {
 
 // extend accounts for one batch that now lies at the segment's end.
 func (s *segment) extend(h batch.Header) {
+	s.noteTime(h)
 	if s.unindexedBytes > s.intervalBytes {
 		s.index.add(int32(h.LastOffset()-s.base), int32(s.sizeBytes))
+		s.times.add(s.latestMs.Load(), int32(s.latestOffset-s.base))
 		s.unindexedBytes = 0
 	}
 	s.sizeBytes += int64(h.SizeBytes())
 	s.unindexedBytes += int64(h.SizeBytes())
+}
+
+// noteTime keeps the latest timestamp of the segment's batches.
+func (s *segment) noteTime(h batch.Header) {
+	if h.MaxTimestampMs > s.latestMs.Load() {
+		s.latestOffset = h.LastOffset()
+		s.latestMs.Store(h.MaxTimestampMs)
+	}
 }
 
 // takes reports whether the segment has room for more bytes up to lastOffset:
@@ -135,5 +188,5 @@ func (s *segment) takes(bytes int64, lastOffset int64, segmentBytes int64) bool 
 	if lastOffset-s.base > math.MaxInt32 {
 		return false
 	}
-	return s.sizeBytes == 0 || s.sizeBytes+bytes <= segmentBytes && !s.index.full()
+	return s.sizeBytes == 0 || s.sizeBytes+bytes <= segmentBytes && !s.index.full() && !s.times.full()
 }

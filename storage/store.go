@@ -8,12 +8,15 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+
+	"c10klab/internal/vfs"
 )
 
 // Store is a set of topic-partitions over one or more log dirs. All methods may
 // be called from any thread.
 type Store struct {
 	cfg      Config
+	fs       vfs.FS
 	observer Observer
 	cuts     []Cut
 
@@ -35,7 +38,8 @@ type topic struct {
 // damaged tail; Cuts and observer (which may be nil) say what. It fails with
 // ErrDirLocked if another store, here or in another process, has a directory
 // open, and with ErrForeignDir if one holds something else.
-// An index in Config.LogDirsForNew that no dir has is ErrInvalidPlacement.
+// An index in Config.LogDirsForNew that no dir has is ErrInvalidPlacement, and a
+// Config.LogFlush that is no policy ErrInvalidFlush.
 func Open(dirs []string, cfg Config, observer Observer) (_ *Store, err error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
@@ -47,10 +51,13 @@ func Open(dirs []string, cfg Config, observer Observer) (_ *Store, err error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.flush, err = parseFlushPolicy(cfg.LogFlush); err != nil {
+		return nil, err
+	}
 	if observer == nil {
 		observer = silent{}
 	}
-	s := &Store{cfg: cfg, observer: observer}
+	s := &Store{cfg: cfg, fs: cfg.fs(), observer: observer}
 	s.topics.Store(&map[string]*topic{})
 	defer func() {
 		if err != nil {
@@ -58,7 +65,7 @@ func Open(dirs []string, cfg Config, observer Observer) (_ *Store, err error) {
 		}
 	}()
 	for _, path := range dirs {
-		dir, err := openDir(path)
+		dir, err := openDir(s.fs, path)
 		if err != nil {
 			return nil, err
 		}
@@ -71,7 +78,7 @@ func Open(dirs []string, cfg Config, observer Observer) (_ *Store, err error) {
 		return nil, err
 	}
 	for _, dir := range s.dirs {
-		if err := dir.setClean(false); err != nil {
+		if err := dir.begin(len(s.cuts) > 0); err != nil {
 			return nil, err
 		}
 	}
@@ -143,9 +150,10 @@ func (s *Store) CreateTopic(name string, partitions int) error {
 func (s *Store) Close() error {
 	return s.end(func(dir *logDir) error {
 		var errs []error
-		for _, log := range dir.logs {
+		for _, log := range dir.partitions() {
 			errs = append(errs, log.close())
 		}
+		errs = append(errs, dir.checkpoint())
 		if err := errors.Join(errs...); err != nil {
 			return fmt.Errorf("closing log dir %s: %w", dir.path, err)
 		}
@@ -158,7 +166,7 @@ func (s *Store) Close() error {
 // will read again, where Close would wait for the disk, and for crash tests.
 func (s *Store) Abandon() error {
 	return s.end(func(dir *logDir) error {
-		for _, log := range dir.logs {
+		for _, log := range dir.partitions() {
 			log.abandon()
 		}
 		return nil

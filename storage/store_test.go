@@ -71,7 +71,7 @@ func TestPartitionMetadataIsKafkas(t *testing.T) {
 	s, _ := openWith(t, defaults(), nil, dir)
 	content, err := os.ReadFile(filepath.Join(dir, "t-0", "partition.metadata"))
 	info, _ := s.Topic("t")
-	if want := "version: 0\ntopic_id: " + info.ID.String() + "\n"; err != nil || string(content) != want || len(info.ID.String()) != 22 {
+	if want := "version: 0\ntopic_id: " + info.ID.String(); err != nil || string(content) != want || len(info.ID.String()) != 22 {
 		t.Errorf("%q, %v; want %q", content, err, want)
 	}
 }

@@ -10,64 +10,66 @@ import (
 // OffsetForTimestamp finds the first record, below the high watermark, whose
 // timestamp is ms or later; found is false if there is none. In a batch whose
 // records cannot be told apart (compressed) it gives the first one, which may be
-// earlier. It reads batch
-// headers from the start of the log on and may wait for the disk.
+// earlier. It looks into the time indexes, then reads some batch headers and one
+// batch, and may wait for the disk.
 func (l *Log) OffsetForTimestamp(ms int64) (offset, timestampMs int64, found bool, err error) {
-	for next := l.start.Load(); next < l.highWatermark.Load(); {
-		seg, err := l.acquire(next)
-		if err != nil {
-			return 0, 0, false, err
+	for _, seg := range *l.segments.Load() {
+		if seg.latestMs.Load() < ms || !seg.acquire() {
+			continue
 		}
-		hit, err := seg.firstAt(ms)
+		hit, err := seg.firstAt(ms, l.start.Load())
 		seg.release()
 		if err != nil || hit.found {
 			return hit.offset, hit.timestampMs, hit.found, err
 		}
-		if hit.offset <= next {
-			break
-		}
-		next = hit.offset
 	}
 	return 0, 0, false, nil
 }
 
-// timestampHit is a record found by time, or, if none was, the segment's end.
+// timestampHit is a record found by time.
 type timestampHit struct {
 	offset      int64
 	timestampMs int64
 	found       bool
 }
 
-func (s *segment) firstAt(ms int64) (timestampHit, error) {
-	w := headerWalk{segment: s, limitBytes: s.committedBytes.Load()}
-	end := s.base
+// firstAt looks among the segment's records from an offset on.
+func (s *segment) firstAt(ms, from int64) (timestampHit, error) {
+	start := s.index.lookup(max(s.times.lookup(ms), from-s.base))
+	w := headerWalk{segment: s, next: start, limitBytes: s.committedBytes.Load()}
 	for {
 		h, at, err := w.advance()
 		if err == io.EOF {
-			return timestampHit{offset: end}, nil
+			return timestampHit{}, nil
 		}
 		if err != nil {
 			return timestampHit{}, err
 		}
-		if h.MaxTimestampMs >= ms {
-			return s.firstRecordAt(ms, h, at)
+		if h.MaxTimestampMs < ms || h.LastOffset() < from {
+			continue
 		}
-		end = h.LastOffset() + 1
+		if hit, err := s.firstRecordAt(ms, from, h, at); err != nil || hit.found {
+			return hit, err
+		}
 	}
 }
 
-// firstRecordAt looks into the batch whose latest record is said to be at ms or
+// firstRecordAt looks into a batch whose latest record is said to be at ms or
 // later.
-func (s *segment) firstRecordAt(ms int64, h batch.Header, positionBytes int64) (timestampHit, error) {
+func (s *segment) firstRecordAt(ms, from int64, h batch.Header, positionBytes int64) (timestampHit, error) {
 	b := make([]byte, h.SizeBytes())
 	if _, err := s.file.ReadAt(b, positionBytes); err != nil {
 		return timestampHit{}, fmt.Errorf("reading %s at position %d: %w", s.path, positionBytes, err)
 	}
+	if h.Compression() != batch.Uncompressed {
+		return timestampHit{offset: max(h.BaseOffset, from), timestampMs: h.BaseTimestampMs, found: true}, nil
+	}
 	it := batch.Records(b)
 	for r, ok := it.Next(); ok; r, ok = it.Next() {
-		if t := h.BaseTimestampMs + r.TimestampDeltaMs; t >= ms {
-			return timestampHit{offset: h.BaseOffset + int64(r.OffsetDelta), timestampMs: t, found: true}, nil
+		t, offset := h.BaseTimestampMs+r.TimestampDeltaMs, h.BaseOffset+int64(r.OffsetDelta)
+		if t >= ms && offset >= from {
+			return timestampHit{offset: offset, timestampMs: t, found: true}, nil
 		}
 	}
-	return timestampHit{offset: h.BaseOffset, timestampMs: h.BaseTimestampMs, found: true}, nil
+	return timestampHit{}, it.Err()
 }

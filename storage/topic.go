@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"c10klab/internal/vfs"
 )
 
 // MaxPartitions is the most a topic may have: each keeps descriptors open.
@@ -74,7 +75,7 @@ func parsePartitionDirName(name string) (topic string, partition int, ok bool) {
 
 const (
 	metadataFile   = "partition.metadata"
-	metadataFormat = "version: 0\ntopic_id: %s\n"
+	metadataFormat = "version: 0\ntopic_id: %s"
 )
 
 // newTopicID draws a random (version 4) id. As in Kafka none starts with '-',
@@ -91,9 +92,9 @@ func newTopicID() TopicID {
 	}
 }
 
-func writeMetadata(partitionDir string, id TopicID) error {
+func writeMetadata(fsys vfs.FS, partitionDir string, id TopicID) error {
 	content := fmt.Appendf(nil, metadataFormat, id)
-	if err := os.WriteFile(filepath.Join(partitionDir, metadataFile), content, 0o644); err != nil {
+	if err := vfs.WriteFile(fsys, filepath.Join(partitionDir, metadataFile), content); err != nil {
 		return fmt.Errorf("writing topic id: %w", err)
 	}
 	return nil
@@ -101,9 +102,9 @@ func writeMetadata(partitionDir string, id TopicID) error {
 
 // readMetadata returns the topic id of a partition; found is false where there
 // is none yet: a crash came before it was written, or before it was on the device.
-func readMetadata(partitionDir string) (id TopicID, found bool, err error) {
+func readMetadata(fsys vfs.FS, partitionDir string) (id TopicID, found bool, err error) {
 	path := filepath.Join(partitionDir, metadataFile)
-	content, err := os.ReadFile(path)
+	content, err := vfs.ReadFile(fsys, path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && len(content) == 0 {
 		return id, false, nil
 	}

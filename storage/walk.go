@@ -45,12 +45,27 @@ func (w *headerWalk) advance() (h batch.Header, positionBytes int64, err error) 
 
 func (w *headerWalk) fill() error {
 	want := min(windowBytes, w.limitBytes-w.next)
-	n, err := pread(w.segment.fd, w.window[:want], w.next)
+	n, err := w.segment.readAt(w.window[:want], w.next)
 	if err != nil {
 		return fmt.Errorf("reading %s at position %d: %w", w.segment.path, w.next, err)
 	}
 	w.windowAt, w.filled = w.next, n
 	return nil
+}
+
+// readAt reads up to len(b) bytes. It lets b stay on its caller's stack: what goes
+// through an interface would not, so a file without a descriptor pays with a copy.
+func (s *segment) readAt(b []byte, positionBytes int64) (int, error) {
+	if s.fd >= 0 {
+		return pread(s.fd, b, positionBytes)
+	}
+	scratch := make([]byte, len(b))
+	n, err := s.file.ReadAt(scratch, positionBytes)
+	copy(b, scratch[:n])
+	if err == io.EOF {
+		err = nil
+	}
+	return n, err
 }
 
 // pread is pread(2), retried when a signal interrupts it.

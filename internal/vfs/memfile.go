@@ -1,0 +1,104 @@
+package vfs
+
+import (
+	"io"
+	"os"
+	"slices"
+	"sync/atomic"
+)
+
+// memFile is an open file of a Mem. Like a descriptor it outlives the file's name.
+type memFile struct {
+	mem    *Mem
+	node   *node
+	path   string
+	closed atomic.Bool
+}
+
+func (f *memFile) Name() string { return f.path }
+func (f *memFile) Fd() int      { return -1 }
+
+func (f *memFile) Close() error {
+	if f.closed.Swap(true) {
+		return failed("close", f.path, os.ErrClosed)
+	}
+	return nil
+}
+
+// do runs use under the file system's lock on a file that is open.
+func (f *memFile) do(op string, use func(*node) error) error {
+	f.mem.mu.Lock()
+	defer f.mem.mu.Unlock()
+	if f.closed.Load() {
+		return failed(op, f.path, os.ErrClosed)
+	}
+	return use(f.node)
+}
+
+func (f *memFile) ReadAt(b []byte, at int64) (n int, err error) {
+	err = f.do("read", func(file *node) error {
+		if at < int64(len(file.bytes)) {
+			n = copy(b, file.bytes[at:])
+		}
+		if n < len(b) {
+			return io.EOF
+		}
+		return nil
+	})
+	return n, err
+}
+
+func (f *memFile) WriteAt(b []byte, at int64) (int, error) {
+	err := f.do("write", func(file *node) error {
+		change := byteChange{at, append([]byte{}, b...)}
+		file.bytes = change.appliedTo(file.bytes)
+		file.writes = append(file.writes, change)
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	return len(b), nil
+}
+
+func (f *memFile) Truncate(sizeBytes int64) error {
+	return f.do("truncate", func(file *node) error {
+		file.resize(sizeBytes)
+		return nil
+	})
+}
+
+func (f *memFile) Sync() error {
+	return f.do("sync", func(file *node) error {
+		file.durable, file.writes = slices.Clone(file.bytes), nil
+		return nil
+	})
+}
+
+func (f *memFile) SizeBytes() (size int64, err error) {
+	err = f.do("stat", func(file *node) error {
+		size = int64(len(file.bytes))
+		return nil
+	})
+	return size, err
+}
+
+func (n *node) resize(sizeBytes int64) {
+	change := byteChange{at: sizeBytes}
+	n.bytes = change.appliedTo(n.bytes)
+	n.writes = append(n.writes, change)
+}
+
+// appliedTo returns content as it is after the change, in the same memory where
+// that has room. Gaps are zeros.
+func (c byteChange) appliedTo(content []byte) []byte {
+	end := c.at + int64(len(c.bytes))
+	if c.bytes == nil && end < int64(len(content)) {
+		return content[:end]
+	}
+	if grow := end - int64(len(content)); grow > 0 {
+		content = append(content, make([]byte, grow)...)
+	}
+	copy(content[c.at:], c.bytes)
+	return content
+}

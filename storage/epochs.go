@@ -1,0 +1,102 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+
+	"c10klab/internal/vfs"
+)
+
+const epochFile = "leader-epoch-checkpoint"
+
+// epochs says from which offset on each leader epoch wrote, ascending in both
+// (Kafka's LeaderEpochFileCache). Under Log.mu.
+type epochs []epochStart
+
+type epochStart struct {
+	epoch  int32
+	offset int64
+}
+
+func (e epochs) latest() int32 {
+	if len(e) == 0 {
+		return -1
+	}
+	return e[len(e)-1].epoch
+}
+
+// noteEpoch writes down that an epoch begins at an offset, if it is new. Under mu.
+func (l *Log) noteEpoch(epoch int32, offset int64) error {
+	if epoch <= l.epochs.latest() {
+		return nil
+	}
+	return l.setEpochs(append(l.epochs[:len(l.epochs):len(l.epochs)], epochStart{epoch, offset}))
+}
+
+// setEpochs replaces the file, which the next flush forces out. Under mu.
+func (l *Log) setEpochs(e epochs) error {
+	lines := make([]string, len(e))
+	for i, start := range e {
+		lines[i] = fmt.Sprintf("%d %d", start.epoch, start.offset)
+	}
+	path := filepath.Join(l.dir, epochFile)
+	if err := vfs.WriteFile(l.fs, path, formatCheckpoint(lines)); err != nil {
+		return fmt.Errorf("writing leader epochs of %s: %w", l.dir, err)
+	}
+	l.epochs = e
+	l.unsynced = append(l.unsynced, path)
+	return nil
+}
+
+// loadEpochs reads the file. One that is missing or damaged is made again from the
+// segments: each begins with the epoch of its first batch. An epoch that begins at
+// or after the log's end wrote nothing.
+func (l *Log) loadEpochs() error {
+	found, err := readEpochs(l.fs, filepath.Join(l.dir, epochFile))
+	var damage *CheckpointError
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || errors.As(err, &damage):
+		return l.rebuildEpochs()
+	case err != nil:
+		return fmt.Errorf("reading leader epochs: %w", err)
+	}
+	kept := found
+	for len(kept) > 0 && kept[len(kept)-1].offset >= l.end.Load() {
+		kept = kept[:len(kept)-1]
+	}
+	if len(kept) < len(found) {
+		return l.setEpochs(kept)
+	}
+	l.epochs = found
+	return nil
+}
+
+func (l *Log) rebuildEpochs() error {
+	var e epochs
+	for _, seg := range *l.segments.Load() {
+		w := headerWalk{segment: seg, limitBytes: seg.sizeBytes}
+		if h, _, err := w.advance(); err == nil && h.LeaderEpoch > e.latest() {
+			e = append(e, epochStart{h.LeaderEpoch, h.BaseOffset})
+		}
+	}
+	if len(e) == 0 {
+		return nil
+	}
+	return l.setEpochs(e)
+}
+
+func readEpochs(fsys vfs.FS, path string) (epochs, error) {
+	lines, err := readCheckpoint(fsys, path)
+	if err != nil {
+		return nil, err
+	}
+	e := make(epochs, len(lines))
+	for i, line := range lines {
+		if n, err := fmt.Sscanf(line, "%d %d", &e[i].epoch, &e[i].offset); n != 2 || err != nil {
+			return nil, &CheckpointError{path, line}
+		}
+	}
+	return e, nil
+}
