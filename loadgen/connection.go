@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"sync"
 
-	"c10klab/internal/clock"
-	"c10klab/internal/poll"
-
 	"golang.org/x/sys/unix"
 )
 
@@ -59,7 +56,7 @@ func (c *connection) offer(dueNs int64, t *tally) error {
 	if blocked := c.blockedSinceNs; blocked != 0 {
 		r.attemptedNs = dueNs
 		if blocked > dueNs {
-			r.attemptedNs = clock.Now()
+			r.attemptedNs = c.load.ground.now()
 		}
 	}
 	c.waiting.push(r)
@@ -143,7 +140,7 @@ func (c *connection) begin(r request) {
 	c.rest = c.frame
 	c.load.protocol.stamp(c.frame, c.index, r.id, r.dueNs)
 	if r.attemptedNs == 0 {
-		r.attemptedNs = clock.Now()
+		r.attemptedNs = c.load.ground.now()
 	}
 	c.inFlight.push(r)
 }
@@ -155,7 +152,7 @@ func (c *connection) flush(t *tally) error {
 	}
 	r := c.inFlight.at(c.inFlight.len() - 1)
 	for len(c.rest) > 0 {
-		n, errno := poll.Send(c.fd, c.rest, false)
+		n, errno := c.load.ground.send(c.fd, c.rest)
 		if errno == unix.EAGAIN {
 			return nil
 		}
@@ -163,7 +160,7 @@ func (c *connection) flush(t *tally) error {
 			return errno
 		}
 		c.rest = c.rest[n:]
-		nowNs := clock.Now()
+		nowNs := c.load.ground.now()
 		if r.firstByteNs == 0 {
 			r.firstByteNs = nowNs
 		}

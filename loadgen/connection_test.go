@@ -35,7 +35,7 @@ func newRig(t *testing.T, cfg Config) *rig {
 		t.Fatal(err)
 	}
 	file.Close()
-	l := &load{cfg: cfg, window: newWindow(), protocol: echo{payloadBytes: cfg.EchoBytes}}
+	l := &load{cfg: cfg, ground: kernel{}, window: newWindow(), protocol: echo{payloadBytes: cfg.EchoBytes}}
 	l.window.set(0, 1<<62)
 	r := &rig{t: t, target: target}
 	r.connection = newConnection(l, &framePool{newFrame: l.protocol.newFrame}, newTally(), fds[0], 0)

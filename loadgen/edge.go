@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"c10klab/internal/clock"
+	"c10klab/internal/osthread"
 	"c10klab/internal/record"
 )
 
@@ -17,6 +18,7 @@ import (
 type edge struct {
 	atNs    int64
 	process record.Process
+	threads []osthread.Entry // the generator's
 	machine machineTimes
 	server  []byte // JSON; nil: no admin port
 	// Producers' answers right before and right after the server took its
@@ -33,6 +35,9 @@ func (l *load) takeEdge(server func(context.Context) ([]byte, error)) (edge, err
 	e.outstandingArea = l.outstanding.integral(e.atNs)
 	var err error
 	if e.machine, err = readMachineTimes(); err != nil {
+		return e, err
+	}
+	if e.threads, err = l.allThreads(); err != nil {
 		return e, err
 	}
 	e.server, err = server(l.ctx)

@@ -51,6 +51,8 @@ func (e *evidence) measurement() (*record.Measurement, error) {
 		Priority:          e.load.priority,
 		Histograms:        t.bundle(e.load.protocol.api()),
 		Generator:         e.after.process.Since(e.before.process),
+		GeneratorThreads:  threadsSince(e.after.threads, e.before.threads),
+		MeanTimeNs:        t.trend.means(),
 	}
 	if cfg.opensLoop() {
 		m.ScheduleHash = cfg.Schedule.Hash(cfg.WarmUp, cfg.Window, cfg.pairs(), cfg.Producers)
@@ -61,7 +63,7 @@ func (e *evidence) measurement() (*record.Measurement, error) {
 	}
 	m.Host = hostUse(e.before, e.after, m.Generator, m.Server)
 	m.Problems = append(m.Problems, e.problems(m)...)
-	m.Checks, m.Outcome = judge(e.facts(m, gap))
+	m.Checks, m.NotJudged, m.Outcome = judge(e.facts(m, gap))
 	return m, nil
 }
 
@@ -163,6 +165,7 @@ type facts struct {
 	countGap    countGap
 	leastAnswer int64 // answers of the connection with the fewest
 	midAnswer   int64 // … of the median connection
+	trends      bool  // enough requests in each part of the window
 }
 
 func (e *evidence) facts(m *record.Measurement, gap countGap) *facts {
@@ -170,6 +173,7 @@ func (e *evidence) facts(m *record.Measurement, gap countGap) *facts {
 		cfg: e.load.cfg, m: m, api: e.load.protocol.api(), acked: e.counted.acked,
 		unconsumed: e.unconsumed(), clockSteps: e.load.wall.Steps(), countGap: gap,
 	}
+	f.trends = e.counted.trend.leastCount() >= leastPerPart
 	f.inFlight = float64(e.after.outstandingArea-e.before.outstandingArea) / float64(e.after.atNs-e.before.atNs)
 	if n := len(e.load.connections); n > 1 {
 		sorted := slices.SortedFunc(slices.Values(e.load.connections), func(a, b *connection) int { return cmp.Compare(a.answers, b.answers) })

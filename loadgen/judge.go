@@ -8,15 +8,19 @@ import (
 	"c10klab/internal/record"
 )
 
-// The thresholds of self-judgement.
+// The thresholds of self-judgement; ARCHITECTURE.md tabulates them.
 const (
 	latenessFloor    = time.Millisecond       // Lateness this small never matters
 	latenessShare    = 0.10                   // … nor this much of ResponseTime
 	latenessMaxFloor = 100 * time.Millisecond // no single request may be later, unless responses take longer
+	receiverShare    = 0.90                   // of a CPU
+	queuedFloor      = 250 * time.Microsecond // mean wait for a CPU this small never matters
+	queuedShare      = 0.10                   // … nor this much of the mean ResponseTime
 	stealShare       = 0.05                   // of all CPU time
 	foreignShare     = 0.20                   // of all CPU time
 	missingShare     = 0.05                   // of offered requests
 	littleShare      = 0.05                   // in-flight count against rate × time
+	trendFactor      = 2.0                    // mean time of the last quarter of the window against the first
 	starvationShare  = 0.50                   // fewest answers of a connection against the median
 	fairnessAnswers  = 100                    // least median for which chance does not look like starvation
 )
@@ -24,6 +28,7 @@ const (
 // rule is one question to a run. It passes while value ≤ limit.
 type rule struct {
 	name, unit string
+	limit      string // the limit in words, as ARCHITECTURE.md has it
 	// then is the outcome of a run that fails the rule; record.Valid makes it
 	// evidence only.
 	then record.Outcome
@@ -33,12 +38,12 @@ type rule struct {
 
 // rules is everything a run is judged by, the gravest outcomes first.
 var rules = []rule{
-	{"Lateness p99.9 beyond stolen time", "ms", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
+	{"Lateness p99.9 beyond stolen time", "ms", "1 ms, or 10 % of ResponseTime p99.9", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
 		late := f.span("Lateness")
 		limit := max(float64(latenessFloor), latenessShare*tail(f.span("ResponseTime"), 0))
 		return ms(tail(late, f.stolen())), ms(limit), late != nil
 	}},
-	{"Lateness, maximum", "ms", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
+	{"Lateness, maximum", "ms", "100 ms, or ResponseTime p99", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
 		late := f.span("Lateness")
 		if late == nil {
 			return 0, 0, false
@@ -49,46 +54,58 @@ var rules = []rule{
 		}
 		return ms(float64(late.MaxNs())), ms(limit), true
 	}},
-	{"CPU time stolen by other machines", "%", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
+	{"CPU time of the busiest receiver thread", "%", "90 % of a CPU", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
+		return 100 * f.busiestReceiver(), 100 * receiverShare, f.cfg.opensLoop()
+	}},
+	{"receiver thread's wait for a CPU, mean", "ms", "0.25 ms, or 10 % of the mean ResponseTime", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
+		limit := float64(queuedFloor)
+		if response := f.span("ResponseTime"); response != nil {
+			limit = max(limit, queuedShare*response.MeanNs())
+		}
+		return ms(f.longestQueued()), ms(limit), f.cfg.opensLoop()
+	}},
+	{"Little's law: in flight against rate × time", "%", "5 %, and what the window's edges cut", record.GeneratorLimited, littlesLaw},
+	{"answers counted by only one of server and generator", "requests", "0 beyond those in flight", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
+		if f.countGap == nil {
+			return 0, 0, false
+		}
+		return *f.countGap, 0, true
+	}},
+	{"CPU time stolen by other machines", "%", "5 % of all CPU time", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
 		return 100 * f.shareOfCPU(f.m.Host.StealNs), 100 * stealShare, true
 	}},
-	{"CPU time of foreign processes", "%", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
+	{"CPU time of foreign processes", "%", "20 % of all CPU time", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
 		return 100 * f.shareOfCPU(f.m.Host.ForeignNs), 100 * foreignShare, f.m.Host.ForeignNs >= 0
 	}},
-	{"garbage collections of the generator", "collections", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
+	{"garbage collections of the generator", "collections", "0", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
 		return float64(f.m.Generator.GCCycles), 0, true
 	}},
-	{"garbage collections of the server", "collections", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
+	{"garbage collections of the server", "collections", "0", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
 		if f.m.Server == nil {
 			return 0, 0, false
 		}
 		return float64(f.m.Server.GCCycles), 0, true
 	}},
-	{"wall clock steps", "steps", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
+	{"wall clock steps", "steps", "0", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
 		return float64(f.clockSteps), 0, true
 	}},
-	{"lagging consumers caught up", "consumers", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
+	{"lagging consumers caught up", "consumers", "0", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
 		return float64(f.m.LaggingCaughtUp), 0, f.cfg.mustLag()
 	}},
-	{"acknowledged below offered requests", "%", record.Saturated, func(f *facts) (float64, float64, bool) {
+	{"acknowledged below offered requests", "%", "5 %", record.Saturated, func(f *facts) (float64, float64, bool) {
 		offered := float64(f.m.OfferedRequests)
 		return missing(f.acked, offered), 100 * missingShare, offered > 0
 	}},
-	{"requests never answered", "requests", record.Saturated, func(f *facts) (float64, float64, bool) {
+	{"requests never answered", "requests", "0", record.Saturated, func(f *facts) (float64, float64, bool) {
 		return float64(f.m.InFlightAtEnd), 0, f.cfg.Producers > 0
 	}},
-	{"batches that reached no tail consumer", "batches", record.Saturated, func(f *facts) (float64, float64, bool) {
+	{"batches that reached no tail consumer", "batches", "0", record.Saturated, func(f *facts) (float64, float64, bool) {
 		return float64(f.unconsumed), 0, f.cfg.tails()
 	}},
-	{"Little's law: in flight against rate × time", "%", record.Valid, littlesLaw},
-	{"starvation: fewest answers below the median connection's", "%", record.Valid, func(f *facts) (float64, float64, bool) {
+	{"ResponseTime rises within the window", "×", "2 ×, last quarter against first", record.Saturated, rising},
+	{"steady state: change of the mean time", "×", "2 ×, last quarter against first", record.Valid, unsteady},
+	{"starvation: fewest answers below the median connection's", "%", "50 %", record.Valid, func(f *facts) (float64, float64, bool) {
 		return missing(f.leastAnswer, float64(f.midAnswer)), 100 * starvationShare, f.midAnswer >= fairnessAnswers
-	}},
-	{"answers counted by only one of server and generator", "requests", record.Valid, func(f *facts) (float64, float64, bool) {
-		if f.countGap == nil {
-			return 0, 0, false
-		}
-		return *f.countGap, 0, true
 	}},
 }
 
@@ -109,13 +126,14 @@ func littlesLaw(f *facts) (value, limit float64, applies bool) {
 	return 100 * math.Abs(f.inFlight-expected) / max(f.inFlight, expected), 100 * (littleShare + edges), true
 }
 
-// judge asks every rule and returns the gravest outcome.
-func judge(f *facts) ([]record.Check, record.Outcome) {
-	checks := make([]record.Check, 0, len(rules))
-	outcome := record.Valid
+// judge asks every rule. It returns the answers, the rules that did not apply, and
+// the gravest outcome.
+func judge(f *facts) (checks []record.Check, notJudged []string, outcome record.Outcome) {
+	outcome = record.Valid
 	for _, r := range rules {
 		value, limit, applies := r.judge(f)
 		if !applies {
+			notJudged = append(notJudged, r.name)
 			continue
 		}
 		c := record.Check{Name: r.name, Value: value, Limit: limit, Unit: r.unit, OK: value <= limit, Else: r.then}
@@ -124,13 +142,36 @@ func judge(f *facts) ([]record.Check, record.Outcome) {
 			outcome = r.then // rules stand in order of gravity
 		}
 	}
-	return checks, outcome
+	return checks, notJudged, outcome
 }
 
 // span is one of the generator's own histograms for the producers' requests, nil
 // when it holds nothing.
 func (f *facts) span(stage string) *hdr.Histogram {
 	return f.m.Histograms[hdr.Key{Stage: stage, API: f.api}]
+}
+
+// busiestReceiver is the share of the window in which the busiest of the threads that
+// stamp answers was on a CPU. One without time to spare stamps late, and the target
+// would be blamed.
+func (f *facts) busiestReceiver() (share float64) {
+	for _, e := range f.m.GeneratorThreads {
+		if stampsAnswers(e.Name) {
+			share = max(share, float64(e.CPUNs)/float64(f.cfg.Window))
+		}
+	}
+	return share
+}
+
+// longestQueued is how long such a thread waited for a CPU each time that it became
+// ready, on average, in nanoseconds: by so much its stamps are late.
+func (f *facts) longestQueued() (ns float64) {
+	for _, e := range f.m.GeneratorThreads {
+		if stampsAnswers(e.Name) && e.TimeSlices > 0 {
+			ns = max(ns, float64(e.RunQueueWaitNs)/float64(e.TimeSlices))
+		}
+	}
+	return ns
 }
 
 func (f *facts) shareOfCPU(ns int64) float64 {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/osthread"
 	"c10klab/internal/record"
 )
 
@@ -13,10 +14,12 @@ func soundFacts() *facts {
 	m := &record.Measurement{
 		OfferedRequests: 10_000, Answered: 10_000, Histograms: hdr.Bundle{},
 		Server: &record.Process{}, Host: record.HostUse{CPUs: 2},
+		GeneratorThreads: []osthread.Entry{{Name: "send-0", TimeSlices: 10_000}, {Name: "recv-0", TimeSlices: 10_000}, {Name: "fetch-lagging", TimeSlices: 1}},
+		MeanTimeNs:       parts(func(int) float64 { return 2e6 }),
 	}
 	f := &facts{
 		cfg: Config{Protocol: ProtocolKafka, Producers: 30, Window: 8 * time.Second, Schedule: Schedule{Poisson, 1250, 1}, Consumers: ConsumersTail},
-		m:   m, api: "Produce", acked: 10_000, leastAnswer: 300, midAnswer: 333, countGap: new(float64),
+		m:   m, api: "Produce", acked: 10_000, leastAnswer: 300, midAnswer: 333, countGap: new(float64), trends: true,
 	}
 	f.fill("Lateness", 10_000, 50*time.Microsecond)
 	f.fill("ResponseTime", 10_000, 2*time.Millisecond)
@@ -42,14 +45,14 @@ func TestOutcomes(t *testing.T) {
 		{"generator stopped for 2 s of 8", func(f *facts) {
 			f.fill("Lateness", 2500, time.Second)
 			f.fill("ResponseTime", 2500, time.Second)
-		}, record.GeneratorLimited, rules[0].name},
+		}, record.GeneratorLimited, "Lateness p99.9 beyond stolen time"},
 		{"generator stopped for 2 s of an hour", func(f *facts) {
 			f.fill("Lateness", 4_000_000, 50*time.Microsecond)
 			f.fill("ResponseTime", 4_000_000, 2*time.Millisecond)
 			f.fill("Lateness", 2500, time.Second)
 			f.fill("ResponseTime", 2500, time.Second)
-		}, record.GeneratorLimited, rules[1].name},
-		{"generator late against quick answers", func(f *facts) { f.fill("Lateness", 50, 3*time.Millisecond) }, record.GeneratorLimited, rules[0].name},
+		}, record.GeneratorLimited, "Lateness, maximum"},
+		{"generator late against quick answers", func(f *facts) { f.fill("Lateness", 50, 3*time.Millisecond) }, record.GeneratorLimited, "Lateness p99.9 beyond stolen time"},
 		{"the same against slow answers", func(f *facts) {
 			f.fill("Lateness", 50, 3*time.Millisecond)
 			f.fill("ResponseTime", 100_000, 50*time.Millisecond)
@@ -71,9 +74,25 @@ func TestOutcomes(t *testing.T) {
 		{"target keeps up with 90 %", func(f *facts) { f.acked = 9000 }, record.Saturated, "acknowledged below offered requests"},
 		{"request without answer", func(f *facts) { f.m.InFlightAtEnd = 1 }, record.Saturated, "requests never answered"},
 		{"batch that was not consumed", func(f *facts) { f.unconsumed = 1 }, record.Saturated, "batches that reached no tail consumer"},
+		{"receiver without time to spare", func(f *facts) {
+			f.m.GeneratorThreads[1].CPUNs = int64(7500 * time.Millisecond)
+		}, record.GeneratorLimited, "CPU time of the busiest receiver thread"},
+		{"sender that spins", func(f *facts) { f.m.GeneratorThreads[0].CPUNs = int64(8 * time.Second) }, record.Valid, ""},
+		{"receiver that waits for a CPU", func(f *facts) {
+			f.m.GeneratorThreads[1].RunQueueWaitNs = int64(5 * time.Second)
+		}, record.GeneratorLimited, "receiver thread's wait for a CPU, mean"},
+		{"consumer of a backlog that is busy", func(f *facts) {
+			f.m.GeneratorThreads[2].CPUNs, f.m.GeneratorThreads[2].RunQueueWaitNs = int64(8*time.Second), int64(8*time.Second)
+		}, record.Valid, ""},
+		{"queue that grows", func(f *facts) {
+			f.m.MeanTimeNs = parts(func(p int) float64 { return 1e6 * float64(1+p) })
+		}, record.Saturated, "ResponseTime rises within the window"},
+		{"warm-up too short", func(f *facts) {
+			f.m.MeanTimeNs = parts(func(p int) float64 { return 1e6 * float64(40-p*2) })
+		}, record.Valid, "steady state: change of the mean time"},
 		{"starved connections", func(f *facts) { f.leastAnswer = 3 }, record.Valid, "starvation: fewest answers below the median connection's"},
-		{"requests that no percentile saw", func(f *facts) { f.inFlight = 30 }, record.Valid, "Little's law: in flight against rate × time"},
-		{"counts that disagree", func(f *facts) { *f.countGap = 7 }, record.Valid, "answers counted by only one of server and generator"},
+		{"requests that no percentile saw", func(f *facts) { f.inFlight = 30 }, record.GeneratorLimited, "Little's law: in flight against rate × time"},
+		{"counts that disagree", func(f *facts) { *f.countGap = 7 }, record.GeneratorLimited, "answers counted by only one of server and generator"},
 		{"the gravest outcome counts", func(f *facts) {
 			f.acked, f.m.Generator.GCCycles = 1, 1
 			f.fill("Lateness", 5000, time.Second)
@@ -81,7 +100,7 @@ func TestOutcomes(t *testing.T) {
 	} {
 		f := soundFacts()
 		c.damage(f)
-		checks, outcome := judge(f)
+		checks, _, outcome := judge(f)
 		if outcome != c.outcome {
 			t.Errorf("%s: outcome %s, want %s", c.name, outcome, c.outcome)
 		}
@@ -105,7 +124,7 @@ func TestFewSamplesAreJudgedByThePercentileTheySupport(t *testing.T) {
 	f.fill("Lateness", 400, 50*time.Microsecond)
 	f.fill("Lateness", 1, 5*time.Millisecond) // says nothing of p99.9
 	f.fill("ResponseTime", 401, 2*time.Millisecond)
-	if _, outcome := judge(f); outcome != record.Valid {
+	if _, _, outcome := judge(f); outcome != record.Valid {
 		t.Errorf("outcome %s", outcome)
 	}
 }

@@ -14,6 +14,7 @@ import (
 // load is one run: its connections, its threads, and what they share.
 type load struct {
 	cfg      Config
+	ground   ground
 	protocol protocol
 	window   *window
 	wall     clock.Offset
@@ -24,6 +25,7 @@ type load struct {
 	fail context.CancelCauseFunc
 
 	threads     *osthread.Registry
+	uses        threadUses
 	descriptors []int
 	connections []*connection
 	consumers   []*consumer
@@ -47,7 +49,7 @@ func open(ctx context.Context, cfg Config) (*load, error) {
 	if err := checkDescriptors(cfg.connectionCount()); err != nil {
 		return nil, err
 	}
-	l := &load{cfg: cfg, window: newWindow(), threads: osthread.NewRegistry(osthread.Options{})}
+	l := &load{cfg: cfg, ground: kernel{}, window: newWindow(), threads: osthread.NewRegistry(osthread.Options{})}
 	l.ctx, l.fail = context.WithCancelCause(ctx)
 	l.wall.Sample()
 	if err := l.connect(); err != nil {
@@ -109,7 +111,7 @@ func (l *load) connectProducers(d *dialer) error {
 	pools := make([]*framePool, l.cfg.pairs())
 	receivers := make([]*receiver, l.cfg.pairs())
 	for i := range receivers {
-		r, err := l.addReceiver(fmt.Sprintf("recv-%d", i))
+		r, err := l.addReceiver(fmt.Sprintf("%s%d", receiverPrefix, i))
 		if err != nil {
 			return err
 		}
@@ -152,6 +154,9 @@ func (l *load) start(name string, body func() error) error {
 		if err == nil {
 			err = body()
 		}
+		if err == nil {
+			err = l.uses.note()
+		}
 		if err != nil {
 			l.fail(err)
 		}
@@ -177,7 +182,13 @@ func (l *load) startReceivers() error {
 func (l *load) startSenders(beginNs int64) error {
 	for part := range l.cfg.pairs() {
 		s := &sender{load: l, stream: l.cfg.Schedule.Stream(part, l.cfg.pairs(), l.cfg.Producers), tally: l.newTally()}
-		if err := l.start(fmt.Sprintf("send-%d", part), func() error { return s.run(beginNs) }); err != nil {
+		body := func() error {
+			if err := osthread.SetTimerSlack(); err != nil {
+				return err
+			}
+			return s.run(beginNs)
+		}
+		if err := l.start(fmt.Sprintf("send-%d", part), body); err != nil {
 			return err
 		}
 	}

@@ -2,6 +2,12 @@ package loadgen
 
 import "fmt"
 
+// Names of consumers' threads.
+const (
+	readersPrefix = "fetch-"
+	tailReaders   = "tail"
+)
+
 // readers are the consumers of one kind and what they have in common.
 type readers struct {
 	kind   string // for names and threads
@@ -21,7 +27,7 @@ type readers struct {
 // neither the producers' stamps nor those of the tail.
 func (l *load) connectConsumers(d *dialer) error {
 	if l.cfg.tails() {
-		tail := &readers{kind: "tail", tail: true, topic: l.topic, count: l.cfg.tailCount(), starts: l.endsBefore, service: fetchServiceTime}
+		tail := &readers{kind: tailReaders, tail: true, topic: l.topic, count: l.cfg.tailCount(), starts: l.endsBefore, service: fetchServiceTime}
 		if err := l.connectReaders(d, tail); err != nil {
 			return err
 		}
@@ -55,7 +61,7 @@ func (l *load) laggingReaders() (*readers, error) {
 }
 
 func (l *load) connectReaders(d *dialer, of *readers) error {
-	r, err := l.addReceiver("fetch-" + of.kind)
+	r, err := l.addReceiver(readersPrefix + of.kind)
 	if err != nil {
 		return err
 	}

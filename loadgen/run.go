@@ -197,7 +197,7 @@ func (l *load) drain() error {
 // finish ends the threads and enters the requests that were never answered with
 // their age.
 func (l *load) finish(e *evidence) {
-	endNs := clock.Now()
+	endNs := l.ground.now()
 	l.stop()
 	for _, c := range l.connections {
 		c.unanswered(func(r *request) {

@@ -52,6 +52,7 @@ const (
 // thread has ended; then tallies merge.
 type tally struct {
 	histograms [spans]*hdr.Histogram
+	trend      trend // of ResponseTime, in a closed loop of ServiceTime
 
 	offered  int64 // due in the window
 	answered int64 // producers' answers that came in the window
@@ -129,6 +130,7 @@ func (t *tally) record(r *request, doneNs int64, l *load) {
 	t.histograms[backPressure].Record(lastByteNs - r.attemptedNs)
 	if l.protocol.answers() {
 		t.histograms[serviceTime].Record(doneNs - r.attemptedNs)
+		t.trend.record(l.window, r.dueNs, doneNs-r.dueNs)
 	}
 	if l.cfg.Closed {
 		return // a closed loop has no due times
@@ -144,6 +146,7 @@ func (t *tally) merge(other *tally) {
 	for i, h := range other.histograms {
 		t.histograms[i].Merge(h)
 	}
+	t.trend.merge(&other.trend)
 	t.offered += other.offered
 	t.answered += other.answered
 	t.acked += other.acked

@@ -19,9 +19,23 @@ type Entry struct {
 	State               string `json:"state"` // R, S, D, T, Z …
 	CPUNs               int64  `json:"cpu_ns"`
 	RunQueueWaitNs      int64  `json:"run_queue_wait_ns"`
+	TimeSlices          int64  `json:"time_slices"` // times that it got a CPU
 	VoluntarySwitches   int64  `json:"voluntary_switches"`
 	InvoluntarySwitches int64  `json:"involuntary_switches"`
 }
+
+// Since returns what the thread did between an earlier reading and this.
+func (e Entry) Since(earlier Entry) Entry {
+	e.CPUNs -= earlier.CPUNs
+	e.RunQueueWaitNs -= earlier.RunQueueWaitNs
+	e.TimeSlices -= earlier.TimeSlices
+	e.VoluntarySwitches -= earlier.VoluntarySwitches
+	e.InvoluntarySwitches -= earlier.InvoluntarySwitches
+	return e
+}
+
+// ThisThread reads the calling thread, which must be locked.
+func ThisThread() (Entry, error) { return readEntry(unix.Gettid()) }
 
 // Census lists the threads of the process: those of a registry by name, and the
 // rest, which belong to the Go runtime.
@@ -127,7 +141,7 @@ func readEntry(tid int) (Entry, error) {
 	if err != nil {
 		return e, err
 	}
-	if _, err := fmt.Sscan(string(schedstat), &e.CPUNs, &e.RunQueueWaitNs); err != nil {
+	if _, err := fmt.Sscan(string(schedstat), &e.CPUNs, &e.RunQueueWaitNs, &e.TimeSlices); err != nil {
 		return e, fmt.Errorf("%s/schedstat: %w", dir, err)
 	}
 	return e, nil

@@ -1,6 +1,9 @@
 package record
 
-import "c10klab/internal/hdr"
+import (
+	"c10klab/internal/hdr"
+	"c10klab/internal/osthread"
+)
 
 // Outcome says what a measurement is worth.
 type Outcome string
@@ -39,11 +42,14 @@ const LaggingFetch = "LaggingFetch"
 // Measurement is what one load generator run measured, with the target's stages
 // where the target gives them. It is the document that `c10klab load` prints.
 type Measurement struct {
-	Outcome  Outcome           `json:"outcome"`
-	Checks   []Check           `json:"checks"`
-	Problems []string          `json:"problems,omitempty"`
-	Knobs    map[string]string `json:"knobs"` // the generator's
-	Seed     uint64            `json:"seed"`
+	Outcome Outcome `json:"outcome"`
+	Checks  []Check `json:"checks"`
+	// NotJudged names the rules that could not be asked: of a closed loop, a target
+	// without admin port, or too few requests.
+	NotJudged []string          `json:"not_judged,omitempty"`
+	Problems  []string          `json:"problems,omitempty"`
+	Knobs     map[string]string `json:"knobs"` // the generator's
+	Seed      uint64            `json:"seed"`
 	// ScheduleHash identifies the planned arrivals; equal hashes mean equal arrivals.
 	ScheduleHash string `json:"schedule_hash,omitempty"`
 
@@ -76,11 +82,19 @@ type Measurement struct {
 	// from the generator; stages from the target.
 	Histograms hdr.Bundle `json:"histograms"`
 
+	// MeanTimeNs is how ResponseTime (ServiceTime of a closed loop) went over the window:
+	// the means of its producers' requests by equal parts of the window, 0 for a part
+	// without any.
+	MeanTimeNs []float64 `json:"mean_time_ns,omitempty"`
+
 	// Priority of the generator's threads: "prompt" (nice −20, short time slice), or "normal" with the reason.
 	Priority string `json:"generator_priority"`
 
-	Generator Process  `json:"generator"`
-	Server    *Process `json:"server,omitempty"` // its use within the window
+	Generator Process `json:"generator"`
+	// GeneratorThreads are its senders and receivers, and what each did within the
+	// window.
+	GeneratorThreads []osthread.Entry `json:"generator_threads,omitempty"`
+	Server           *Process         `json:"server,omitempty"` // its use within the window
 	// LoopTimes are the network threads' within the window.
 	LoopTimes []LoopTimes     `json:"loop_times,omitempty"`
 	After     *ServerSnapshot `json:"server_at_end,omitempty"` // without histograms

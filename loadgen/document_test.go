@@ -1,0 +1,27 @@
+package loadgen
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"c10klab/internal/record"
+)
+
+func TestTheDocumentedTableIsTheOneRunsAreJudgedBy(t *testing.T) {
+	const path = "../ARCHITECTURE.md"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rules {
+		then := string(r.then)
+		if r.then == record.Valid {
+			then = "evidence"
+		}
+		if row := fmt.Sprintf("| %s | %s | %s |", r.name, r.limit, then); !strings.Contains(string(text), row+"\n") {
+			t.Errorf("%s lacks the row %q", path, row)
+		}
+	}
+}

@@ -1,0 +1,117 @@
+package loadgen
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"c10klab/internal/kafka"
+
+	"golang.org/x/sys/unix"
+)
+
+// virtual is a ground of virtual time, which passes only while somebody sleeps, and of
+// one simulated server that serves requests in the order in which they reach it. The
+// generator's schedule, sender, connections and tallies run on it unchanged.
+type virtual struct {
+	t     *testing.T
+	load  *load
+	nowNs int64
+	// service draws the time that the server takes for the next request.
+	service func() int64
+	// oversleep is how late each sleep ends; nil: not at all.
+	oversleep func() int64
+	// Between the two the server does nothing.
+	stallFromNs, stallToNs int64
+
+	freeNs  int64                  // when the server has served all that it got
+	queue   ring[simulatedRequest] // not answered
+	mostNow int                    // longest queue
+}
+
+const simulatedBytes = kafka.PrefixBytes + correlationBytes
+
+type simulatedRequest struct {
+	fd     int
+	frame  [simulatedBytes]byte // the request, which is the answer too
+	doneNs int64
+}
+
+func (v *virtual) now() int64 { return v.nowNs }
+
+func (v *virtual) sleep(untilNs int64) {
+	if v.oversleep != nil {
+		untilNs += v.oversleep()
+	}
+	v.advance(untilNs)
+}
+
+func (v *virtual) send(fd int, b []byte) (int, unix.Errno) {
+	start := max(v.nowNs, v.freeNs)
+	if start >= v.stallFromNs && start < v.stallToNs {
+		start = v.stallToNs
+	}
+	v.freeNs = start + v.service()
+	v.queue.push(simulatedRequest{fd, [simulatedBytes]byte(b), v.freeNs})
+	v.mostNow = max(v.mostNow, v.queue.len())
+	return len(b), 0
+}
+
+// advance lets time pass and delivers the answers that come meanwhile.
+func (v *virtual) advance(toNs int64) {
+	for v.queue.len() > 0 && v.queue.at(0).doneNs <= toNs {
+		done := v.queue.pop()
+		v.nowNs = done.doneNs
+		if err := v.load.connections[done.fd].arrived(done.frame[:], v.nowNs); err != nil {
+			v.t.Fatal(err)
+		}
+	}
+	v.nowNs = toNs
+}
+
+// newVirtual makes a load of the echo protocol on virtual ground.
+func newVirtual(t *testing.T, s Schedule, connections, inFlight int, service func() int64) *virtual {
+	cfg := Config{Protocol: ProtocolEcho, Schedule: s, Producers: connections, InFlight: inFlight, EchoBytes: correlationBytes, Threads: 1}
+	l := &load{cfg: cfg, window: newWindow(), protocol: echo{payloadBytes: cfg.EchoBytes}}
+	v := &virtual{t: t, load: l, service: service}
+	l.ground = v
+	pool := &framePool{newFrame: l.protocol.newFrame}
+	receiver := l.newTally()
+	for i := range connections {
+		l.connections = append(l.connections, newConnection(l, pool, receiver, i, i))
+	}
+	return v
+}
+
+// virtualBeginNs is when virtual runs begin; stamps of 0 mean "not yet".
+const virtualBeginNs = int64(time.Second)
+
+// run offers a window's requests, waits for all answers, and returns what was counted.
+func (v *virtual) run(window time.Duration) *tally {
+	v.t.Helper()
+	v.nowNs = virtualBeginNs
+	v.load.window.set(virtualBeginNs, virtualBeginNs+int64(window))
+	s := &sender{load: v.load, stream: v.load.cfg.Schedule.Stream(0, 1, len(v.load.connections)), tally: v.load.newTally()}
+	if err := s.run(virtualBeginNs); err != nil {
+		v.t.Fatal(err)
+	}
+	v.advance(virtualBeginNs + 2*int64(window))
+	all := newTally()
+	for _, t := range v.load.tallies {
+		all.merge(t)
+	}
+	return all
+}
+
+// TestVirtualGroundCountsEveryRequest guards the simulation itself.
+func TestVirtualGroundCountsEveryRequest(t *testing.T) {
+	const perSecond, window = 1000, time.Second
+	v := newVirtual(t, Schedule{Constant, perSecond, 1}, 4, 1, func() int64 { return 500_000 })
+	got := v.run(window)
+	if got.offered != perSecond || got.answered != perSecond || got.histograms[responseTime].Count() != perSecond {
+		t.Errorf("%d offered, %d answered, %d response times; want %d of each", got.offered, got.answered, got.histograms[responseTime].Count(), perSecond)
+	}
+	if h := got.histograms[responseTime]; math.Abs(h.MeanNs()-500_000) > 500 || v.mostNow != 1 {
+		t.Errorf("mean response %.0f ns on an idle server of 500 µs, at most %d requests in it", h.MeanNs(), v.mostNow)
+	}
+}
