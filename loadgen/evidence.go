@@ -89,6 +89,11 @@ func (e *evidence) addServer(m *record.Measurement) (countGap, error) {
 	use := after.Process.Since(before.Process)
 	m.Server, m.After = &use, after
 	m.LoopTimes = record.LoopTimesSince(after.LoopTimes, before.LoopTimes)
+	m.ThreadIO = record.ThreadIOSince(after.ThreadIO, before.ThreadIO)
+	m.HandlerIdle = record.HandlerIdleSince(after.HandlerIdle, before.HandlerIdle)
+	if n := after.Counters.Scrapes - before.Counters.Scrapes; n > 0 {
+		m.Problems = append(m.Problems, fmt.Sprintf("the server's metrics page was read %d times within the window", n))
+	}
 	after.Histograms, after.AtMark = nil, nil
 	for _, problem := range after.Problems {
 		m.Problems = append(m.Problems, "server: "+problem)

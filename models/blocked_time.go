@@ -44,16 +44,18 @@ func (b *blockedTime) begin(j *Job) {
 	b.meter.Begin()
 }
 
-func (b *blockedTime) end(j *Job) {
+// end returns what the call slept, 0 where that is not measured.
+func (b *blockedTime) end(j *Job) (ns int64) {
 	if !b.on || b.pass {
-		return
+		return 0
 	}
-	ns := b.meter.EndNs()
+	ns = b.meter.EndNs()
 	b.ns += ns
 	b.going = b.meter.Awake()
 	if b.env.recordsBlocked() {
 		b.env.stages.Blocked(b.hint, j.class, ns)
 	}
+	return ns
 }
 
 func (b *blockedTime) close() {

@@ -92,6 +92,9 @@ func (c *conn) admit(j *Job) {
 	c.started++
 	j.class = c.env.service.Classify(j.frame)
 	c.env.stages.Received(j.class)
+	if c.env.stages.Samples() && c.env.identifier != nil {
+		j.pick()
+	}
 }
 
 // quiet reports reasons that only say that the peer is gone.

@@ -14,11 +14,13 @@ type env struct {
 	config  Config
 	send    Send
 	service Service
-	stages  *stage.Recorder // nil: stages off
-	plant   stage.Plant
-	threads *osthread.Registry
-	offset  clock.Offset
-	log     func(format string, args ...any)
+	// identifier is the service, if its requests carry correlation ids; else nil.
+	identifier Identifier
+	stages     *stage.Recorder // nil: stages off
+	plant      stage.Plant
+	threads    *osthread.Registry
+	offset     clock.Offset
+	log        func(format string, args ...any)
 	// wakesInTurns: loops wake handlers when they have read what there is.
 	wakesInTurns bool
 
@@ -30,7 +32,10 @@ type env struct {
 
 	null        int // descriptor of /dev/null under prewarm, else −1
 	countersMu  sync.Mutex
-	counters    []*threadCounters
+	counters    map[*threadCounters]struct{} // of live threads
+	pastIO      map[string]IOCounts          // what ended threads have counted, by name
+	queues      []namedQueue
+	pools       []*handlerPool
 	residencies []*residencyCounts
 	loopTimes   []*publicLoopTimes
 }
@@ -41,27 +46,6 @@ func (e *env) now() int64 {
 		return 0
 	}
 	return clock.Now()
-}
-
-// threadCounters are one thread's; alone on their cache line. The thread counts in
-// plain numbers and publishes them once a turn or request.
-type threadCounters struct {
-	receives, sends             int64
-	publicReceives, publicSends atomic.Int64
-	_                           [32]byte
-}
-
-func (c *threadCounters) publish() {
-	c.publicReceives.Store(c.receives)
-	c.publicSends.Store(c.sends)
-}
-
-func (e *env) newThreadCounters() *threadCounters {
-	c := new(threadCounters)
-	e.countersMu.Lock()
-	defer e.countersMu.Unlock()
-	e.counters = append(e.counters, c)
-	return c
 }
 
 // stampsArrivals reports whether the kernel's receive stamps are asked for: only

@@ -20,6 +20,7 @@ import (
 var goroutinePerConnection = Model{
 	Name:    "goroutine-per-connection",
 	Accepts: "1 goroutine", NetworkIO: "N goroutines on the runtime's threads", Computes: "on the connection's goroutine",
+	Hides:   "a wait for a P or a CPU: before the request is read in SocketQueue, after that in whichever stage the goroutine was in; the run-queue wait is that of all the runtime's threads",
 	threads: func(Config, int) map[string]int { return map[string]int{} },
 	fits:    onePerConnection,
 	start: func(e *env, l *listener) (running, error) {
@@ -89,7 +90,7 @@ func (m *connectionGoroutines) open(tcp *net.TCPConn, l *listener) error {
 		return prepareErr
 	}
 	waiting := &goroutineCompletion{elsewhere: make(chan struct{}, 1)}
-	counters := m.env.newThreadCounters()
+	counters := m.env.newThreadCounters("goroutine")
 	one := &serial{
 		env: m.env, thread: m.opened,
 		conn:      m.env.open(s, fd, tcp.RemoteAddr().String(), waiting, new(spares)),
@@ -102,6 +103,7 @@ func (m *connectionGoroutines) open(tcp *net.TCPConn, l *listener) error {
 	m.opened++
 	m.add(one)
 	go func() {
+		defer m.env.endCounters(counters)
 		defer m.remove(one)
 		one.serve()
 	}()

@@ -4,21 +4,26 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"c10klab/internal/clock"
 	"c10klab/internal/osthread"
 )
 
 // handlerPool is a bounded request queue and the threads that serve it (Kafka:
 // RequestChannel and KafkaRequestHandlerPool).
 type handlerPool struct {
-	env    *env
-	queue  *queue[*Job]
-	pauses atomic.Int64
-	sheds  atomic.Int64
+	env     *env
+	name    string
+	threads int
+	startNs int64
+	queue   *queue[*Job]
+	pauses  atomic.Int64
+	sheds   atomic.Int64
 }
 
 // startHandlers starts a pool whose threads are called prefix-0 and so on.
 func startHandlers(e *env, prefix string, threads int) (*handlerPool, error) {
-	p := &handlerPool{env: e, queue: newQueue[*Job](e.config.RequestQueue)}
+	p := &handlerPool{env: e, name: prefix, threads: threads, startNs: clock.Now(), queue: newQueue[*Job](e.config.RequestQueue)}
+	e.tellOfPool(p)
 	for i := range threads {
 		if err := e.threads.Start(fmt.Sprintf("%s-%d", prefix, i), p.run); err != nil {
 			return nil, err
@@ -28,7 +33,7 @@ func startHandlers(e *env, prefix string, threads int) (*handlerPool, error) {
 }
 
 func (p *handlerPool) run(t *osthread.Thread) {
-	w := &handlerWriter{thread: t.Index, transmit: p.env.newTurnTransmitter(p.env.newThreadCounters())}
+	w := &handlerWriter{thread: t.Index, transmit: p.env.newTurnTransmitter(p.env.newThreadCounters(t.Name))}
 	w.transmit.blocked.hint = t.Index
 	defer w.transmit.close()
 	for {

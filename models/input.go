@@ -92,7 +92,7 @@ func (in *input) receive(c *conn, r *receiver) (bool, error) {
 	}
 	start := c.env.now()
 	n, arrivedNs, errno := c.socket.receive(r, target)
-	r.counters.receives++
+	r.counters.own.Receives++
 	switch {
 	case errno == unix.EAGAIN:
 		return false, nil
@@ -106,6 +106,7 @@ func (in *input) receive(c *conn, r *receiver) (bool, error) {
 	}
 	in.endNs = c.env.now()
 	in.arrivedNs, in.startNs = c.readInterval(arrivedNs, start, in.endNs)
+	r.counters.received(n, in.endNs-in.startNs)
 	in.drained = n < len(target)
 	if in.job != nil {
 		in.filled += n
@@ -117,16 +118,17 @@ func (in *input) receive(c *conn, r *receiver) (bool, error) {
 
 // readInterval corrects the stamps of a receive. A receive that waited began to
 // read when the thread ran again, not when it was called: the wait for the data
-// is nobody's, the wait for a CPU belongs to SocketQueue. The kernel's stamp is
-// that of the newest segment read; where even that came after the read began, the
-// first bytes came no later than the beginning, and SocketQueue is a lower bound.
+// is nobody's, the wait for a CPU belongs to SocketQueue. Where a loop asked the
+// socket before the data came, it began to read when they came. The kernel's stamp
+// is that of the newest segment read: SocketQueue is a lower bound where that is
+// not the frame's first.
 func (c *conn) readInterval(arrived, start, end int64) (arrivedNs, startNs int64) {
 	waits := c.loop == nil
 	switch {
 	case waits && (arrived == 0 || arrived > start):
 		return arrived, end
 	case arrived > start:
-		return start, start
+		return arrived, arrived
 	}
 	return arrived, start
 }

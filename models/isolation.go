@@ -55,6 +55,10 @@ func isolatedGroup(class string) string {
 	return strings.ToLower(class[:min(len(class), longest)]) + "-io"
 }
 
+// sharedHandlers names the pool and, with a number, the threads that all classes
+// share (Kafka: io threads).
+const sharedHandlers = "io"
+
 // handlers are a model's handler threads: those that all classes of requests
 // share, and those of the isolated class.
 type handlers struct {
@@ -64,7 +68,7 @@ type handlers struct {
 }
 
 func startAllHandlers(e *env) (*handlers, error) {
-	shared, err := startHandlers(e, "io", e.config.Handlers)
+	shared, err := startHandlers(e, sharedHandlers, e.config.Handlers)
 	if err != nil {
 		return nil, err
 	}

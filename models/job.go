@@ -25,6 +25,11 @@ type Job struct {
 	silent    bool  // no answer is due
 	away      bool  // other threads than the reading one may have it
 	hangUp    error // close the connection instead of answering
+	// sampled: the stamps are kept whole, under the correlation id, with the instant
+	// at which the newest send call began.
+	sampled       bool
+	correlationID int32
+	lastSendNs    int64
 }
 
 // newJob takes a job for a frame of the connection; the caller owns it and runs
@@ -36,7 +41,7 @@ func newJob(c *conn) *Job {
 	}
 	j.conn = c
 	j.stamps = stage.Stamps{}
-	j.silent, j.refused, j.hangUp = false, false, nil
+	j.silent, j.refused, j.sampled, j.hangUp = false, false, false, nil
 	j.cursor = cursor{}
 	j.response.reset()
 	return j
@@ -200,6 +205,17 @@ func (e *env) finish(j *Job, thread int) {
 		j.stamp(stage.Reaped)
 	}
 	e.stages.Finished(thread, j.class, &j.stamps)
+	if j.sampled {
+		e.stages.Keep(stage.Sampled{ID: j.correlationID, Class: j.class, LastSendNs: j.lastSendNs, Stamps: j.stamps})
+	}
+}
+
+// pick decides whether the request is sampled.
+func (j *Job) pick() {
+	e := j.conn.env
+	if id, known := e.identifier.CorrelationID(j.frame); known && e.stages.Picks(id) {
+		j.sampled, j.correlationID, j.lastSendNs = true, id, 0
+	}
 }
 
 // announce calls back who asked to know that the response was sent. The caller

@@ -94,7 +94,7 @@ type loopState struct {
 func (s *loopState) awaitsEdge() bool { return s.loop != nil && !s.halfShut }
 
 func newLoop(e *env, name string, offload offloader) (*loop, error) {
-	counters := e.newThreadCounters()
+	counters := e.newThreadCounters(name)
 	l := &loop{
 		env: e, name: name, offload: offload,
 		newConnections: newQueue[accepted](e.config.ConnectionQueue),
@@ -104,6 +104,8 @@ func newLoop(e *env, name string, offload offloader) (*loop, error) {
 		residency:      e.newResidency(),
 		times:          e.newLoopTimes(name),
 	}
+	e.tellOf("responses/"+name, &l.mail)
+	e.tellOf("connections/"+name, l.newConnections)
 	var err error
 	if l.epoll, err = poll.NewEpoll(eventsPerWait); err != nil {
 		return nil, err

@@ -5,6 +5,7 @@ package models
 var loopPerThread = Model{
 	Name:    "loop-per-thread",
 	Accepts: "1 thread", NetworkIO: "C1 threads", Computes: "on the network thread",
+	Hides: "a wait behind the loop's other connections: in SocketQueue before the request is read, in ResponseQueue until the turn's responses are sent",
 	threads: func(c Config, _ int) map[string]int {
 		return map[string]int{"acceptor": 1, "net": c.Loops}
 	},

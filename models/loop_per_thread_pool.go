@@ -6,6 +6,7 @@ package models
 var loopPerThreadPool = Model{
 	Name:    "loop-per-thread-pool",
 	Accepts: "1 thread", NetworkIO: "C1 threads", Computes: "C2 threads",
+	Hides: "a wait behind the loop's other connections in SocketQueue and ResponseQueue; a wait of a woken handler for a CPU in RequestQueue",
 	threads: func(c Config, _ int) map[string]int {
 		return map[string]int{"acceptor": 1, "net": c.Loops, "io": c.Handlers}
 	},

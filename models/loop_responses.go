@@ -13,6 +13,7 @@ type mailbox struct {
 	waiting   atomic.Bool // there may be mail, or a new connection
 	mu        poll.Mutex
 	responses []*Job // complete, not yet offered to the sequencer
+	longest   int    // most responses since forgetLongest
 	returned  []*Job // with an errand
 	unmuted   []*conn
 	resumed   bool // the request that the loop waited with is in the queue
@@ -54,6 +55,7 @@ func (l *loop) enqueueResponse(j *Job) {
 	l = l.sending()
 	l.mail.mu.Lock()
 	l.mail.responses = append(l.mail.responses, j)
+	l.mail.longest = max(l.mail.longest, len(l.mail.responses))
 	l.mail.mu.Unlock()
 	l.mailed()
 }

@@ -21,6 +21,8 @@ type queue[T any] struct {
 	fullWaits atomic.Int64  // puts that had to wait
 	overflow  []overflow[T] // items that wait outside, oldest first
 	due       atomic.Int32  // takers that wakeDue shall wake
+	longest   int           // most items since forgetLongest, those outside included
+	idle      sleepers      // the takers
 }
 
 // waiters is an event count: a sequence to sleep on, the number of sleepers, and
@@ -95,6 +97,7 @@ func (q *queue[T]) append(item T) bool {
 func (q *queue[T]) push(item T) {
 	q.ring[(q.head+q.count)%len(q.ring)] = item
 	q.count++
+	q.longest = max(q.longest, q.count+len(q.overflow))
 }
 
 // take removes the oldest item, blocking the calling thread while the queue is
@@ -146,6 +149,9 @@ func (q *queue[T]) close() {
 // thread is nil where it seldom sleeps.
 func (q *queue[T]) sleep(w *waiters, t *osthread.Thread) {
 	w.sleeping++
+	if w == &q.takers {
+		q.idle.add(1)
+	}
 	seen := w.sequence.Load()
 	q.mu.Unlock()
 	if t != nil {
@@ -155,6 +161,9 @@ func (q *queue[T]) sleep(w *waiters, t *osthread.Thread) {
 	q.mu.Lock()
 	w.sleeping--
 	w.woken = max(0, w.woken-1)
+	if w == &q.takers {
+		q.idle.add(-1)
+	}
 }
 
 func (q *queue[T]) unlockAndWake(w *waiters) {

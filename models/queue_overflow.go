@@ -14,6 +14,7 @@ func (q *queue[T]) offerOrWait(item T, taken func()) bool {
 	q.mu.Lock()
 	if q.count == len(q.ring) && !q.closed {
 		q.overflow = append(q.overflow, overflow[T]{item, taken})
+		q.longest = max(q.longest, q.count+len(q.overflow))
 		q.mu.Unlock()
 		return false
 	}

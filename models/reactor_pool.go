@@ -5,6 +5,7 @@ package models
 var reactorPool = Model{
 	Name:    "reactor-pool",
 	Accepts: "1 thread", NetworkIO: "on the accepting thread", Computes: "C2 threads",
+	Hides: "a wait behind the loop's other connections in SocketQueue and ResponseQueue; a wait of a woken handler for a CPU in RequestQueue",
 	threads: func(c Config, _ int) map[string]int {
 		return map[string]int{"net": 1, "io": c.Handlers}
 	},

@@ -14,6 +14,9 @@ type Model struct {
 	Accepts   string // which threads accept connections,
 	NetworkIO string // receive requests and send responses,
 	Computes  string // and handle requests
+	// Hides says in which stages the model's own waits show, where a reader of the
+	// stages' names would not look for them.
+	Hides string
 	// threads is the number of OS threads by group, as a census must find them.
 	threads func(c Config, connections int) map[string]int
 	// fits returns why the model cannot work as configured, nil if it can.

@@ -29,9 +29,10 @@ func (p *sendPool) close() { p.work.close() }
 // startSendThreads starts the threads send-0, send-1 …, each of which takes jobs
 // from a queue until that is closed and gives them to serve.
 func startSendThreads(e *env, work *queue[*Job], serve func(*transmitter, *Job)) error {
+	e.tellOf("send", work)
 	for i := range e.config.SendThreads {
 		err := e.threads.Start(fmt.Sprintf("send-%d", i), func(thread *osthread.Thread) {
-			t := e.newTurnTransmitter(e.newThreadCounters())
+			t := e.newTurnTransmitter(e.newThreadCounters(thread.Name))
 			t.blocked.hint = thread.Index
 			defer t.close()
 			for j, ok := work.take(thread); ok; j, ok = work.take(thread) {

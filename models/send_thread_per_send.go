@@ -48,7 +48,7 @@ func (s *threadPerSend) borrowCounters() *threadCounters {
 	defer s.mu.Unlock()
 	last := len(s.idle) - 1
 	if last < 0 {
-		return s.env.newThreadCounters()
+		return s.env.newThreadCounters("send")
 	}
 	c := s.idle[last]
 	s.idle = s.idle[:last]

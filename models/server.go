@@ -33,9 +33,9 @@ type Server struct {
 	sampling chan struct{}
 }
 
-// offsetSamplingInterval keeps the conversion of kernel stamps within the drift
-// of CLOCK_REALTIME against CLOCK_MONOTONIC over it (below 50 µs at the 500 ppm
-// that adjtimex allows, usually far below 1 µs).
+// offsetSamplingInterval is how soon a step of CLOCK_REALTIME is noticed. Between
+// steps its offset to CLOCK_MONOTONIC is constant: the kernel slews both alike
+// (timekeeping.c: wall_to_monotonic changes with a step only).
 const offsetSamplingInterval = 100 * time.Millisecond
 
 // Start builds the configured model around a service and serves on address. The
@@ -55,6 +55,7 @@ func Start(c Config, address string, service Service, stages *stage.Recorder, lo
 	e := &env{config: c, send: s, service: service, stages: stages, plant: c.Plant, stopped: make(chan struct{}),
 		threads: osthread.NewRegistry(osthread.Options{Pin: c.PinThreads, Batch: c.Batch}), log: log}
 	e.wakesInTurns = wakesInTurns(c)
+	e.identifier, _ = service.(Identifier)
 	e.offset.Sample()
 	if err := e.openNull(); err != nil {
 		l.close()
@@ -92,6 +93,9 @@ func (s *Server) sampleOffset() {
 		}
 	}
 }
+
+// Hides is Model.Hides of the model that serves.
+func (s *Server) Hides() string { return s.model.Hides }
 
 // Addr is the address served on.
 func (s *Server) Addr() string { return s.listener.address }
@@ -142,13 +146,5 @@ func (s *Server) QueueFull() QueueFull { return s.running.queueFull() }
 // SocketQueue times around it.
 func (s *Server) ClockSteps() int64 { return s.env.offset.Steps() }
 
-// Calls returns the number of receive and send calls made so far.
-func (s *Server) Calls() (receives, sends int64) {
-	s.env.countersMu.Lock()
-	defer s.env.countersMu.Unlock()
-	for _, c := range s.env.counters {
-		receives += c.publicReceives.Load()
-		sends += c.publicSends.Load()
-	}
-	return receives, sends
-}
+// ClockErrorNs bounds how wrong the conversion of the kernel's stamps is now.
+func (s *Server) ClockErrorNs() int64 { return s.env.offset.ErrorNs() }

@@ -16,6 +16,14 @@ type Service interface {
 	Classify(frame []byte) stage.Class
 }
 
+// Identifier is a service whose requests carry a number that their client knows
+// them by, so that the two sides' stamps of sampled requests can be joined.
+type Identifier interface {
+	// CorrelationID reads it from a frame, which may be malformed; false: there is
+	// none. It runs on the thread that received the frame and must not block.
+	CorrelationID(frame []byte) (id int32, ok bool)
+}
+
 // File is an open file of which a response carries bytes.
 type File interface {
 	Fd() int

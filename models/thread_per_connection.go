@@ -15,6 +15,7 @@ import (
 var threadPerConnection = Model{
 	Name:    "thread-per-connection",
 	Accepts: "1 thread", NetworkIO: "N threads, one a connection", Computes: "on the network thread",
+	Hides: "a wait for a CPU: before the request is read in SocketQueue, after that in whichever stage the thread was in; no queue of the server's shows it, the threads' run-queue wait does",
 	threads: func(_ Config, connections int) map[string]int {
 		return map[string]int{"acceptor": 1, "conn": connections}
 	},
@@ -41,7 +42,7 @@ func (m *connectionThreads) drain()         { m.serials.drain(m.env.aborting.Loa
 func (m *connectionThreads) open(a accepted) {
 	waiting := new(completion)
 	c := m.env.open(blockingSocket{descriptor{a.fd}}, a.fd, a.peer, waiting, new(spares))
-	counters := m.env.newThreadCounters()
+	counters := m.env.newThreadCounters("conn")
 	one := &serial{
 		env: m.env, conn: c,
 		completed: waiting.wait,
@@ -52,6 +53,7 @@ func (m *connectionThreads) open(a accepted) {
 	}
 	m.add(one)
 	err := m.env.threads.Start(fmt.Sprintf("conn-%d", m.named), func(t *osthread.Thread) {
+		defer m.env.endCounters(counters)
 		defer m.remove(one)
 		one.thread = t.Index
 		one.serve()
@@ -59,6 +61,7 @@ func (m *connectionThreads) open(a accepted) {
 	m.named++
 	if err != nil {
 		m.remove(one)
+		m.env.endCounters(counters)
 		c.kill(err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"c10klab/internal/clock"
 	"c10klab/internal/stage"
 
 	"golang.org/x/sys/unix"
@@ -78,10 +79,7 @@ func (t *transmitter) close() { t.blocked.close() }
 // send goes on with a response from its cursor until all is sent, the socket is
 // full or the turn is used up. The caller owns the job and has its connection's turn.
 func (t *transmitter) send(j *Job) sendStatus {
-	if j.stamps[stage.FirstWrite] == 0 {
-		j.conn.env.plant.In(stage.SendWait)
-		j.stamp(stage.FirstWrite)
-	}
+	t.begin(j)
 	if t.sentAtOnce(j) {
 		return sentAll
 	}
@@ -96,7 +94,6 @@ func (t *transmitter) send(j *Job) sendStatus {
 			return status
 		}
 		if j.cursor.region == len(j.response.cuts) {
-			j.conn.env.plant.In(stage.Send)
 			j.stamp(stage.LastByte)
 			return sentAll
 		}
@@ -104,22 +101,33 @@ func (t *transmitter) send(j *Job) sendStatus {
 	}
 }
 
+// begin stamps the beginning of a response's first send call.
+func (t *transmitter) begin(j *Job) {
+	plant := &j.conn.env.plant
+	if j.stamps[stage.FirstWrite] == 0 {
+		plant.In(stage.SendWait)
+		j.stamp(stage.FirstWrite)
+	}
+	if plant.Planted(stage.Send) && j.cursor == (cursor{}) {
+		plant.In(stage.Send)
+	}
+}
+
 // sentAtOnce takes the short way of nearly all responses that carry no file bytes:
-// one call that takes everything. It leaves the rest to the long way.
+// one call that takes everything. It leaves the rest to the long way, also a second try.
 func (t *transmitter) sentAtOnce(j *Job) bool {
 	r, c := &j.response, j.conn
-	if len(r.cuts) > 0 || j.cursor.done > 0 || c.dead.Load() {
+	if len(r.cuts) > 0 || j.cursor.done > 0 || j.stamps[stage.LastByte] != 0 || c.dead.Load() {
 		return false
 	}
-	t.counters.sends++
+	if j.sampled {
+		j.lastSendNs = clock.Now()
+	}
 	n, errno := c.socket.send(r.Buf, false)
-	j.cursor.done = int64(n)
-	if errno != 0 || n < len(r.Buf) {
-		return false
-	}
-	c.env.plant.In(stage.Send)
 	j.stamp(stage.LastByte)
-	return true
+	t.counters.sent(n, j.stamps[stage.LastByte]-j.stamps[stage.FirstWrite])
+	j.cursor.done = int64(n)
+	return errno == 0 && n == len(r.Buf)
 }
 
 // nextPiece moves the cursor on; a region just sent gives its file back.
@@ -170,23 +178,27 @@ func (t *transmitter) sendPiece(j *Job) (sendStatus, error) {
 // sendSome makes one send call; left is what the piece still had before it.
 func (t *transmitter) sendSome(j *Job) (n, left int, errno unix.Errno) {
 	at, r, s := &j.cursor, &j.response, j.conn.socket
+	startNs := j.conn.env.now()
+	if j.sampled {
+		j.lastSendNs = startNs
+	}
 	if at.inRegion {
 		region := r.cuts[at.region].region
 		left = int(region.LengthBytes - at.done)
-		t.counters.sends++
 		t.calls++
 		t.blocked.begin(j)
 		n, errno = t.mover.move(s, region.File.Fd(), region.OffsetBytes+at.done, capped(left, t.capBytes))
-		t.blocked.end(j)
-		return n, left, errno
+		t.counters.own.BlockedNs += t.blocked.end(j)
+	} else {
+		piece := r.bytesBefore(at.region)[at.done:]
+		if len(piece) == 0 {
+			return 0, 0, 0
+		}
+		left = len(piece)
+		n, errno = s.send(piece, at.region < len(r.cuts))
 	}
-	piece := r.bytesBefore(at.region)[at.done:]
-	if len(piece) == 0 {
-		return 0, 0, 0
-	}
-	t.counters.sends++
-	n, errno = s.send(piece, at.region < len(r.cuts))
-	return n, len(piece), errno
+	t.counters.sent(n, j.conn.env.now()-startNs)
+	return n, left, errno
 }
 
 // capped bounds n by a cap, 0 being none.

@@ -44,7 +44,7 @@ one line of JSON on stdout tells the addresses in use; the log goes to stderr.`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:9092", "address to serve on; port 0 picks a free one")
-	flags.StringVar(&o.admin, "admin", "127.0.0.1:0", "address of the admin port (stages, counters, residency, pprof); empty: none")
+	flags.StringVar(&o.admin, "admin", "127.0.0.1:0", "address of the admin port (stages, counters, samples, metrics, residency, pprof); empty: none")
 	flags.StringVar(&o.advertise, "advertise", "", "address that clients are told to connect to; empty: the one served on")
 	flags.StringSliceVar(&o.data, "data", nil, "log directories, the log service's only")
 	flags.BoolVar(&o.discard, "discard-data", false, "the data will be thrown away: stop without making it durable")
@@ -201,6 +201,8 @@ func (b *backend) close() error {
 type serving struct {
 	backend *backend
 	server  *models.Server
+	stages  *stage.Recorder // nil: off
+	page    *broker.MetricsPage
 	admin   *broker.AdminServer
 	ready   record.ServerReady
 }
@@ -214,7 +216,7 @@ func startServing(o serveOptions, v *knob.Values, config models.Config, b *backe
 	if err != nil {
 		return nil, err
 	}
-	s := &serving{backend: b, server: server, ready: record.ServerReady{Listen: server.Addr(), PID: os.Getpid()}}
+	s := &serving{backend: b, server: server, stages: stages, ready: record.ServerReady{Listen: server.Addr(), PID: os.Getpid()}}
 	if b.log != nil {
 		if err := b.advertise(cmp.Or(o.advertise, server.Addr())); err != nil {
 			return nil, firstError(err, s.stop())
@@ -228,7 +230,7 @@ func startServing(o serveOptions, v *knob.Values, config models.Config, b *backe
 		return nil, firstError(fmt.Errorf("admin port: %w", err), s.stop())
 	}
 	s.ready.Admin = listener.Addr().String()
-	s.admin = broker.ServeAdmin(listener, s.markSource(stages), s.snapshotSource(v, stages), b.store)
+	s.admin = s.adminPort(config, v).Serve(listener)
 	return s, nil
 }
 
@@ -246,66 +248,6 @@ func (b *backend) advertise(address string) error {
 	}
 	b.log.Advertise(host, int32(port))
 	return nil
-}
-
-// markSource begins a window.
-func (s *serving) markSource(stages *stage.Recorder) broker.Source {
-	return func(snapshot *record.ServerSnapshot) {
-		stages.Mark()
-		snapshot.Counters = s.counters(stages)
-		snapshot.LoopTimes, snapshot.Residency = s.loopTimes(), s.residency()
-		snapshot.Process = record.ThisProcess() // what reading costs is before the window,
-	}
-}
-
-func (s *serving) counters(stages *stage.Recorder) (c record.Counters) {
-	c.Connections, _ = s.server.Connections()
-	c.Requests, c.Responses = stages.Counts()
-	c.ReceiveCalls, c.SendCalls = s.server.Calls()
-	full := s.server.QueueFull()
-	c.Blocked, c.Paused, c.Shed = full.Waits, full.Pauses, full.Sheds
-	if s.backend.log != nil {
-		c.AppendedBytes, c.FetchedBytes = s.backend.log.AppendedBytes(), s.backend.log.FetchedBytes()
-		c.ThrottledFetches = s.backend.log.ThrottledFetches()
-	}
-	return c
-}
-
-func (s *serving) loopTimes() []record.LoopTimes {
-	var all []record.LoopTimes
-	for _, t := range s.server.LoopTimes() {
-		all = append(all, record.LoopTimes{Name: t.Name, WallNs: int64(t.Wall), IOWaitNs: int64(t.IOWait), IONs: int64(t.IO)})
-	}
-	return all
-}
-
-// residency is nil under strategies that do not probe.
-func (s *serving) residency() *record.ResidencyProbes {
-	r, probes := s.server.Residency()
-	if !probes {
-		return nil
-	}
-	return &record.ResidencyProbes{Probes: r.Probes, Hot: r.Hot, FalseHot: r.FalseHot, FalseHotBlockedNs: int64(r.FalseHotBlocked)}
-}
-
-func (s *serving) snapshotSource(v *knob.Values, stages *stage.Recorder) broker.Source {
-	return func(snapshot *record.ServerSnapshot) {
-		snapshot.Process = record.ThisProcess() // and here after it
-		snapshot.Counters = s.counters(stages)
-		snapshot.Knobs = v.Map()
-		snapshot.Histograms, snapshot.AtMark = stages.Snapshot()
-		snapshot.RecorderBytes = stages.MemoryBytes()
-		snapshot.ConnectionsByLoop = s.server.ConnectionsByLoop()
-		snapshot.LoopTimes, snapshot.Residency = s.loopTimes(), s.residency()
-		census, err := s.server.Census()
-		if err != nil {
-			snapshot.Problems = append(snapshot.Problems, err.Error())
-		}
-		snapshot.Census = census
-		if steps := s.server.ClockSteps(); steps > 0 {
-			snapshot.Problems = append(snapshot.Problems, fmt.Sprintf("CLOCK_REALTIME stepped %d times; SocketQueue is wrong around each step", steps))
-		}
-	}
 }
 
 // stop answers what is under way and closes everything.

@@ -19,25 +19,38 @@ import (
 // goroutine, one call at a time over all sources.
 type Source func(*record.ServerSnapshot)
 
-// NewAdmin makes the handler of the admin port: record.MarkPath and
-// record.SnapshotPath answer with what mark and snapshot fill in, /debug/pprof/ is
-// net/http/pprof. The instant comes from here. With a store, which may be nil,
-// there are record.ResidencyPath and record.EvictPath too.
-func NewAdmin(mark, snapshot Source, store *storage.Store) http.Handler {
+// Admin is what the admin port serves. Only Mark and Snapshot must be there.
+type Admin struct {
+	// Mark and Snapshot fill in the answers of record.MarkPath and record.SnapshotPath;
+	// the instant comes from here.
+	Mark, Snapshot Source
+	Sampler        Sampler        // serves record.SamplePath
+	Metrics        http.Handler   // serves record.MetricsPath
+	Store          *storage.Store // serves record.ResidencyPath and record.EvictPath
+}
+
+// Handler answers all paths of the admin port; /debug/pprof/ is net/http/pprof.
+func (a Admin) Handler() http.Handler {
 	var turn sync.Mutex
 	answer := func(source Source) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			turn.Lock()
 			s := takeSnapshot(source)
 			turn.Unlock()
-			writeSnapshot(w, s)
+			writeJSON(w, s)
 		}
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+record.MarkPath, answer(mark))
-	mux.HandleFunc("GET "+record.SnapshotPath, answer(snapshot))
-	if store != nil {
-		handleResidency(mux, store)
+	mux.HandleFunc("POST "+record.MarkPath, answer(a.Mark))
+	mux.HandleFunc("GET "+record.SnapshotPath, answer(a.Snapshot))
+	if a.Sampler != nil {
+		handleSampling(mux, a.Sampler)
+	}
+	if a.Metrics != nil {
+		mux.Handle("GET "+record.MetricsPath, a.Metrics)
+	}
+	if a.Store != nil {
+		handleResidency(mux, a.Store)
 	}
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
@@ -53,10 +66,10 @@ func takeSnapshot(fill Source) *record.ServerSnapshot {
 	return s
 }
 
-func writeSnapshot(w http.ResponseWriter, s *record.ServerSnapshot) {
-	body, err := json.Marshal(s)
+func writeJSON(w http.ResponseWriter, what any) {
+	body, err := json.Marshal(what)
 	if err != nil {
-		http.Error(w, fmt.Sprintf("encode snapshot: %v", err), http.StatusInternalServerError)
+		http.Error(w, fmt.Sprintf("encode the answer: %v", err), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
@@ -73,12 +86,12 @@ type AdminServer struct {
 // headerTimeout bounds how long a silent connection is held.
 const headerTimeout = 10 * time.Second
 
-// ServeAdmin starts to serve NewAdmin's handler on the listener, which it takes over.
-func ServeAdmin(listener net.Listener, mark, snapshot Source, store *storage.Store) *AdminServer {
-	a := &AdminServer{done: make(chan error, 1)}
-	a.server = http.Server{Handler: NewAdmin(mark, snapshot, store), ReadHeaderTimeout: headerTimeout}
-	go func() { a.done <- a.server.Serve(listener) }()
-	return a
+// Serve starts to serve the handler on the listener, which it takes over.
+func (a Admin) Serve(listener net.Listener) *AdminServer {
+	s := &AdminServer{done: make(chan error, 1)}
+	s.server = http.Server{Handler: a.Handler(), ReadHeaderTimeout: headerTimeout}
+	go func() { s.done <- s.server.Serve(listener) }()
+	return s
 }
 
 // Close closes the listener and all connections and returns the error that

@@ -15,9 +15,10 @@ func TestAdminAnswersWithWhatTheSourcesAdd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin := ServeAdmin(listener,
-		func(s *record.ServerSnapshot) { s.Counters.Connections = 2; s.Process = record.ThisProcess() },
-		func(s *record.ServerSnapshot) { s.Counters.Connections = 3; s.Process = record.ThisProcess() }, nil)
+	admin := Admin{
+		Mark:     func(s *record.ServerSnapshot) { s.Counters.Connections = 2; s.Process = record.ThisProcess() },
+		Snapshot: func(s *record.ServerSnapshot) { s.Counters.Connections = 3; s.Process = record.ThisProcess() },
+	}.Serve(listener)
 	base := "http://" + listener.Addr().String()
 
 	ask := func(method, path string, want int64) {

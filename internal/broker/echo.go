@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"encoding/binary"
+
 	"c10klab/internal/stage"
 	"c10klab/models"
 )
@@ -21,12 +23,23 @@ func (Echo) Refuse(j *models.Job) { j.Respond() }
 // Classify puts all requests into one class.
 func (Echo) Classify([]byte) stage.Class { return echoClass }
 
+// CorrelationID is the payload's first four bytes.
+func (Echo) CorrelationID(frame []byte) (int32, bool) { return echoID(frame) }
+
 // APIs lists the names of the classes; index 0 is "other".
 func (Echo) APIs() []string { return echoAPIs() }
 
 const echoClass = 1
 
 func echoAPIs() []string { return []string{"other", "Echo"} }
+
+// echoID reads the correlation id that the load generator begins a payload with.
+func echoID(frame []byte) (int32, bool) {
+	if len(frame) < 4 {
+		return 0, false
+	}
+	return int32(binary.BigEndian.Uint32(frame)), true
+}
 
 func echo(j *models.Job) {
 	r := j.Response()

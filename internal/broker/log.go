@@ -92,6 +92,9 @@ func (l *Log) Classify(frame []byte) stage.Class {
 	return l.classOf(key)
 }
 
+// CorrelationID is that of the request's header.
+func (l *Log) CorrelationID(frame []byte) (int32, bool) { return kafka.PeekCorrelationID(frame) }
+
 // APIs lists the names of the classes; index 0 is "other".
 func (l *Log) APIs() []string {
 	names := []string{"other"}

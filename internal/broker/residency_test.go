@@ -18,7 +18,7 @@ func (f *fixture) askResidency(method, path string) (found []record.Residency, s
 	f.t.Helper()
 	nothing := func(*record.ServerSnapshot) {}
 	answer := httptest.NewRecorder()
-	NewAdmin(nothing, nothing, f.store).ServeHTTP(answer, httptest.NewRequest(method, path, nil))
+	Admin{Mark: nothing, Snapshot: nothing, Store: f.store}.Handler().ServeHTTP(answer, httptest.NewRequest(method, path, nil))
 	if answer.Code == http.StatusNotImplemented {
 		need.Lacking(f.t, "cachestat(2), Linux 6.5")
 	}

@@ -37,6 +37,9 @@ func (s *Synthetic) Refuse(j *models.Job) { j.Respond() }
 // Classify puts all requests into one class.
 func (s *Synthetic) Classify([]byte) stage.Class { return echoClass }
 
+// CorrelationID is Echo's.
+func (s *Synthetic) CorrelationID(frame []byte) (int32, bool) { return echoID(frame) }
+
 // APIs lists the names of the classes; index 0 is "other".
 func (s *Synthetic) APIs() []string { return echoAPIs() }
 

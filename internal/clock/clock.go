@@ -23,6 +23,7 @@ func Now() int64 { return nanotime() }
 // CLOCK_MONOTONIC. Sample refreshes it; any thread may read it.
 type Offset struct {
 	realMinusMonotonicNs atomic.Int64
+	errorNs              atomic.Int64
 	steps                atomic.Int64
 }
 
@@ -34,27 +35,42 @@ const stepNs = int64(time.Millisecond)
 // narrowest bracket has the least preemption in it.
 const samplesPerReading = 5
 
-// Sample measures the offset anew and counts a step when it moved by more than
-// 1 ms. One thread at a time calls it, once a second is enough.
+// Sample measures the offset and counts a step when it moved by more than 1 ms. A
+// reading that agrees with an earlier, narrower one leaves that in place. One thread
+// at a time calls it.
 func (o *Offset) Sample() {
-	best, width := int64(0), int64(1<<62)
-	for range samplesPerReading {
-		before := Now()
-		var real unix.Timespec
-		if unix.ClockGettime(unix.CLOCK_REALTIME, &real) != nil {
-			return
-		}
-		after := Now()
-		if after-before < width {
-			width = after - before
-			best = real.Nano() - (before + width/2)
-		}
+	offset, errorNs := readOffset()
+	old, oldErrorNs := o.realMinusMonotonicNs.Load(), o.errorNs.Load()
+	moved := max(offset-old, old-offset)
+	if old != 0 && moved <= errorNs+oldErrorNs && oldErrorNs <= errorNs {
+		return
 	}
-	old := o.realMinusMonotonicNs.Swap(best)
-	if moved := best - old; old != 0 && (moved > stepNs || moved < -stepNs) {
+	o.realMinusMonotonicNs.Store(offset)
+	o.errorNs.Store(errorNs)
+	if old != 0 && moved > stepNs {
 		o.steps.Add(1)
 	}
 }
+
+// readOffset reads CLOCK_REALTIME between two readings of CLOCK_MONOTONIC; half of
+// the time between these bounds the error.
+func readOffset() (offset, errorNs int64) {
+	width := int64(1 << 62)
+	for range samplesPerReading {
+		before := Now()
+		var real unix.Timespec
+		// CLOCK_REALTIME is always there.
+		_ = unix.ClockGettime(unix.CLOCK_REALTIME, &real)
+		if after := Now(); after-before < width {
+			width = after - before
+			offset = real.Nano() - (before + width/2)
+		}
+	}
+	return offset, (width + 1) / 2
+}
+
+// ErrorNs bounds how wrong conversions are.
+func (o *Offset) ErrorNs() int64 { return o.errorNs.Load() }
 
 // Monotonic converts a CLOCK_REALTIME stamp.
 func (o *Offset) Monotonic(realNs int64) int64 { return realNs - o.realMinusMonotonicNs.Load() }

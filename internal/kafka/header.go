@@ -31,6 +31,15 @@ func PeekKey(frame []byte) (key int16, ok bool) {
 	return int16(binary.BigEndian.Uint16(frame)), true
 }
 
+// PeekCorrelationID returns the correlation id of a request payload, false when it
+// is too short to have one.
+func PeekCorrelationID(frame []byte) (id int32, ok bool) {
+	if len(frame) < fixedHeaderBytes {
+		return 0, false
+	}
+	return int32(binary.BigEndian.Uint32(frame[fixedHeaderBytes-4:])), true
+}
+
 // ParseRequestHeader splits a request payload (without length prefix) into
 // header and body. It allocates nothing; both results share frame's memory.
 //

@@ -96,9 +96,14 @@ type Measurement struct {
 	GeneratorThreads []osthread.Entry `json:"generator_threads,omitempty"`
 	Server           *Process         `json:"server,omitempty"` // its use within the window
 	// LoopTimes are the network threads' within the window.
-	LoopTimes []LoopTimes     `json:"loop_times,omitempty"`
-	After     *ServerSnapshot `json:"server_at_end,omitempty"` // without histograms
-	Host      HostUse         `json:"host"`
+	LoopTimes []LoopTimes `json:"loop_times,omitempty"`
+	// ThreadIO and HandlerIdle are the server's within the window.
+	ThreadIO    []ThreadIO    `json:"thread_io,omitempty"`
+	HandlerIdle []HandlerIdle `json:"handler_idle,omitempty"`
+	// Join puts the stamps of both sides together, of sampled requests.
+	Join  *Join           `json:"join,omitempty"`
+	After *ServerSnapshot `json:"server_at_end,omitempty"` // without histograms
+	Host  HostUse         `json:"host"`
 }
 
 // HostUse is the machine's processor time within the window, in CPU-nanoseconds

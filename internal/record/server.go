@@ -23,6 +23,12 @@ const (
 	MarkPath = "/mark"
 	// SnapshotPath is where it answers with a whole ServerSnapshot.
 	SnapshotPath = "/snapshot"
+	// SamplePath is where it begins to sample requests by the sample.Rule that is
+	// POSTed, and where it answers a GET with Samples. 409: its stages are off.
+	SamplePath = "/sample"
+	// MetricsPath is a page for Prometheus. Reading it costs the server milliseconds;
+	// who measures never does within a window.
+	MetricsPath = "/metrics"
 )
 
 // ServerSnapshot is the server's cumulative state at one instant; a window is
@@ -41,6 +47,15 @@ type ServerSnapshot struct {
 	// LoopTimes is what each network thread did with its time; empty where there is
 	// none, or with knob stages off.
 	LoopTimes []LoopTimes `json:"loop_times,omitempty"`
+	// ThreadIO is what the server's threads moved through sockets.
+	ThreadIO []ThreadIO `json:"thread_io,omitempty"`
+	// Queues are those between threads.
+	Queues []QueueLength `json:"queues,omitempty"`
+	// HandlerIdle is how long handler threads waited for requests.
+	HandlerIdle []HandlerIdle `json:"handler_idle,omitempty"`
+	// Hides says where the threading model makes requests wait unseen by other stages
+	// than the one named.
+	Hides string `json:"hides,omitempty"`
 	// Residency counts the decisions of send strategy resident.
 	Residency     *ResidencyProbes `json:"residency,omitempty"`
 	RecorderBytes int              `json:"recorder_bytes"`
@@ -75,6 +90,67 @@ func LoopTimesSince(later, earlier []LoopTimes) []LoopTimes {
 	return since
 }
 
+// ThreadIO is what the threads of one name have moved through sockets since their
+// start: connections' threads are "conn" together. Times are 0 with stages off.
+type ThreadIO struct {
+	Name          string `json:"name"`
+	ReceiveCalls  int64  `json:"receive_calls"` // also those that found nothing
+	ReceivedBytes int64  `json:"received_bytes"`
+	ReceiveNs     int64  `json:"receive_ns"` // in calls that brought bytes, without waiting for them
+	SendCalls     int64  `json:"send_calls"` // send and sendfile
+	SentBytes     int64  `json:"sent_bytes"`
+	SendNs        int64  `json:"send_ns"`    // in them
+	BlockedNs     int64  `json:"blocked_ns"` // of SendNs, asleep in calls with file bytes
+}
+
+// ThreadIOSince returns what each name's threads did since an earlier snapshot.
+func ThreadIOSince(later, earlier []ThreadIO) []ThreadIO {
+	since := make([]ThreadIO, len(later))
+	for i, t := range later {
+		for _, e := range earlier {
+			if e.Name != t.Name {
+				continue
+			}
+			t.ReceiveCalls, t.ReceivedBytes, t.ReceiveNs = t.ReceiveCalls-e.ReceiveCalls, t.ReceivedBytes-e.ReceivedBytes, t.ReceiveNs-e.ReceiveNs
+			t.SendCalls, t.SentBytes, t.SendNs = t.SendCalls-e.SendCalls, t.SentBytes-e.SentBytes, t.SendNs-e.SendNs
+			t.BlockedNs -= e.BlockedNs
+		}
+		since[i] = t
+	}
+	return since
+}
+
+// QueueLength is how many items wait in a queue: "requests" and "requests/POOL" (of
+// an isolated class), "responses/THREAD", "connections/THREAD", "send".
+type QueueLength struct {
+	Name    string `json:"name"`
+	Now     int    `json:"now"`
+	Longest int    `json:"longest"` // since the last mark
+}
+
+// HandlerIdle is how long a handler pool's threads have waited for requests,
+// summed, since their start (Kafka: RequestHandlerAvgIdlePercent).
+type HandlerIdle struct {
+	Pool    string `json:"pool"`
+	Threads int    `json:"threads"`
+	IdleNs  int64  `json:"idle_ns"`
+	WallNs  int64  `json:"wall_ns"` // of one thread
+}
+
+// HandlerIdleSince returns each pool's idle time since an earlier snapshot.
+func HandlerIdleSince(later, earlier []HandlerIdle) []HandlerIdle {
+	since := make([]HandlerIdle, len(later))
+	for i, p := range later {
+		for _, e := range earlier {
+			if e.Pool == p.Pool {
+				p.IdleNs, p.WallNs = p.IdleNs-e.IdleNs, p.WallNs-e.WallNs
+			}
+		}
+		since[i] = p
+	}
+	return since
+}
+
 // ResidencyProbes counts since the start.
 type ResidencyProbes struct {
 	Probes int64 `json:"probes"` // chunks that the page cache was asked about
@@ -95,10 +171,12 @@ type Counters struct {
 	FetchedBytes  int64            `json:"fetched_bytes"`  // file bytes named in fetch responses
 	// ThrottledFetches were above a read quota: answered empty, their connections muted.
 	ThrottledFetches int64 `json:"throttled_fetches"`
-	ReceiveCalls     int64 `json:"receive_calls"`      // recv and recvmsg calls
-	Blocked          int64 `json:"queue_full_blocked"` // puts that waited for room in the request queue
-	Paused           int64 `json:"queue_full_paused"`  // times that a network thread stopped reading for want of room there
-	Shed             int64 `json:"queue_full_shed"`    // requests refused for want of room there; their stages count like those of others
+	// Scrapes are readings of the metrics page.
+	Scrapes      int64 `json:"metrics_scrapes"`
+	ReceiveCalls int64 `json:"receive_calls"`      // recv and recvmsg calls
+	Blocked      int64 `json:"queue_full_blocked"` // puts that waited for room in the request queue
+	Paused       int64 `json:"queue_full_paused"`  // times that a network thread stopped reading for want of room there
+	Shed         int64 `json:"queue_full_shed"`    // requests refused for want of room there; their stages count like those of others
 }
 
 // Process is one process's use of the machine since its start.

@@ -16,6 +16,7 @@ type Recorder struct {
 	recorders *hdr.Recorders
 	requests  []counter
 	responses []counter
+	sampling  atomic.Pointer[sampling] // nil: no request is sampled
 }
 
 // counter stands alone on its cache line.
@@ -129,10 +130,14 @@ func (r *Recorder) Counts() (requests, responses map[string]int64) {
 	return requests, responses
 }
 
-// MemoryBytes is what the histograms occupy.
+// MemoryBytes is what the histograms and samples occupy.
 func (r *Recorder) MemoryBytes() int {
 	if r == nil {
 		return 0
 	}
-	return r.recorders.MemoryBytes()
+	bytes := r.recorders.MemoryBytes()
+	if s := r.sampling.Load(); s != nil {
+		bytes += s.bytes
+	}
+	return bytes
 }

@@ -1,0 +1,82 @@
+package broker
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"c10klab/internal/record"
+	"c10klab/internal/sample"
+	"c10klab/internal/stage"
+)
+
+// Sampler keeps the stamps of sampled requests. Any goroutine may call it.
+type Sampler interface {
+	// Start begins to follow a rule that has passed its Check; ErrStagesOff.
+	Start(rule sample.Rule) error
+	// Samples returns what the newest rule has kept.
+	Samples() record.Samples
+}
+
+// ErrStagesOff says that there are no stamps to sample.
+var ErrStagesOff = errors.New("knob stages is off, so no request has stamps")
+
+// longestRule bounds the bytes that a rule is read from.
+const longestRule = 4096
+
+func handleSampling(mux *http.ServeMux, sampler Sampler) {
+	mux.HandleFunc("POST "+record.SamplePath, func(w http.ResponseWriter, r *http.Request) {
+		var rule sample.Rule
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, longestRule)).Decode(&rule); err != nil {
+			http.Error(w, fmt.Sprintf("read the rule: %v", err), http.StatusBadRequest)
+			return
+		}
+		if err := rule.Check(); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		if err := sampler.Start(rule); err != nil {
+			http.Error(w, err.Error(), http.StatusConflict)
+		}
+	})
+	mux.HandleFunc("GET "+record.SamplePath, func(w http.ResponseWriter, _ *http.Request) {
+		writeJSON(w, sampler.Samples())
+	})
+}
+
+// StageSampler samples the requests of a stage recorder, nil when stages are off.
+type StageSampler struct {
+	Stages       *stage.Recorder
+	KernelStamps bool
+	ClockErrorNs func() int64 // of the kernel's stamps
+}
+
+var _ Sampler = StageSampler{}
+
+// Start implements Sampler.
+func (s StageSampler) Start(rule sample.Rule) error {
+	if s.Stages == nil {
+		return ErrStagesOff
+	}
+	s.Stages.Sample(rule)
+	return nil
+}
+
+// Samples implements Sampler.
+func (s StageSampler) Samples() record.Samples {
+	kept, lost := s.Stages.Kept()
+	all := record.Samples{Lost: lost, ClockErrorNs: s.ClockErrorNs(), KernelStamps: s.KernelStamps, Requests: make([]record.ServerSample, len(kept))}
+	for i, k := range kept {
+		st := &k.Stamps
+		all.Requests[i] = record.ServerSample{
+			API: s.Stages.API(k.Class), ID: k.ID,
+			Arrived: st[stage.Arrived], ReadStart: st[stage.ReadStart], FrameComplete: st[stage.FrameComplete],
+			EnqueueStart: st[stage.EnqueueStart], Dequeued: st[stage.Dequeued], LocalDone: st[stage.LocalDone],
+			ResponseComplete: st[stage.ResponseComplete], ResponseDequeued: st[stage.ResponseDequeued],
+			FirstWrite: st[stage.FirstWrite], LastByte: st[stage.LastByte], Reaped: st[stage.Reaped],
+			LastSend: k.LastSendNs,
+		}
+	}
+	return all
+}
