@@ -2,43 +2,103 @@ package experiments
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/BurntSushi/toml"
+
+	"c10klab/internal/knob"
 )
 
-// checkKnobs checks each name and value that the spec mentions.
+// checkKnobs checks each name and value that the spec mentions, and that they go
+// together.
 func (s *Spec) checkKnobs(tables knobTables) error {
-	type section struct {
+	for _, sec := range []struct {
 		path   toml.Key
 		values map[string]string
-	}
-	sections := []section{{toml.Key{"fixed"}, s.Fixed}, {toml.Key{"quick", "fixed"}, s.Quick.Fixed}, {toml.Key{"full", "fixed"}, s.Full.Fixed}}
-	for _, exclusion := range s.Exclude {
-		sections = append(sections, section{toml.Key{"exclude"}, exclusion})
-	}
-	for _, p := range s.Predictions {
-		for _, values := range []map[string]string{p.A, p.B, p.Where} {
-			sections = append(sections, section{toml.Key{"predictions"}, values})
-		}
-	}
-	for _, sec := range sections {
+	}{{toml.Key{"fixed"}, s.Fixed}, {toml.Key{"quick", "fixed"}, s.Quick.Fixed}, {toml.Key{"full", "fixed"}, s.Full.Fixed}} {
 		if name, err := tables.checkAll(sec.values); err != nil {
-			key := append(slices.Clone(sec.path), name)
-			if lineOf(s.Text, key) == 0 {
-				key = sec.path
+			return s.errorAt(append(slices.Clone(sec.path), name), "%w", err)
+		}
+		for _, axis := range s.Axes {
+			if _, both := sec.values[axis.Knob]; both {
+				return s.errorAt(append(slices.Clone(sec.path), axis.Knob), "knob %s is both fixed and an axis", axis.Knob)
 			}
-			return s.errorAt(key, "%w", err)
 		}
 	}
-	return s.checkAxes(tables)
+	if err := s.checkAxes(tables); err != nil {
+		return err
+	}
+	for i, exclusion := range s.Exclude {
+		if err := s.checkSelection(tables, exclusion); err != nil {
+			return s.errorAtTable("exclude", i, "exclusion %d: %w", i+1, err)
+		}
+	}
+	for i, p := range s.Predictions {
+		if err := s.checkPrediction(tables, p); err != nil {
+			return s.errorAtTable("predictions", i, "prediction %d: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+func (s *Spec) checkPrediction(tables knobTables, p Prediction) error {
+	for _, values := range []map[string]string{p.A, p.B, p.Where} {
+		if err := s.checkSelection(tables, values); err != nil {
+			return err
+		}
+	}
+	if p.Along == "" {
+		return nil
+	}
+	var axes []string
+	for _, axis := range s.Axes {
+		axes = append(axes, axis.Knob)
+	}
+	if !slices.Contains(axes, p.Along) {
+		return fmt.Errorf("the experiment has no axis %s%s", p.Along, knob.DidYouMean(p.Along, axes))
+	}
+	return nil
+}
+
+// checkSelection checks values that select cells: some cell must have each.
+func (s *Spec) checkSelection(tables knobTables, values map[string]string) error {
+	if _, err := tables.checkAll(values); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if had := s.valuesOf(tables, name); !slices.Contains(had, values[name]) {
+			return fmt.Errorf("no cell has %s=%s%s", name, values[name], knob.DidYouMean(values[name], had))
+		}
+	}
+	return nil
+}
+
+// valuesOf lists the values that a knob has in some cell of some variant.
+func (s *Spec) valuesOf(tables knobTables, name string) []string {
+	var values []string
+	for _, axis := range s.Axes {
+		if axis.Knob == name {
+			values = append(values, axis.Levels...)
+		}
+	}
+	for _, variant := range []Variant{s.Quick, s.Full} {
+		values = append(values, variant.Axes[name]...)
+		if value, fixed := variant.Fixed[name]; fixed {
+			values = append(values, value)
+		}
+	}
+	if value, fixed := s.Fixed[name]; fixed {
+		values = append(values, value)
+	}
+	if len(values) == 0 && slices.Contains(labels, name) {
+		values = append(values, tables.defaultOf(name))
+	}
+	return values
 }
 
 func (s *Spec) checkAxes(tables knobTables) error {
 	for _, axis := range s.Axes {
-		if _, both := s.Fixed[axis.Knob]; both {
-			return s.errorAt(toml.Key{"axes", axis.Knob}, "knob %s is both fixed and an axis", axis.Knob)
-		}
 		if err := tables.checkLevels(axis); err != nil {
 			return s.errorAt(toml.Key{"axes", axis.Knob}, "%w", err)
 		}

@@ -118,7 +118,7 @@ func claimResult(claim string, all []evidence) (verdict results.Verdict, ratio, 
 		return results.Undecided, none, none
 	}
 	for _, e := range all {
-		if _, own, here := ClaimVerdict(e.findings, claim); here && slices.Equal(own.Comparisons, deciding.Comparisons) {
+		if _, own, here := ClaimVerdict(e.findings, claim); here && slices.EqualFunc(own.Comparisons, deciding.Comparisons, Comparison.equal) {
 			return verdict, deciding.format(deciding.Deciding().Estimate), e.figure()
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 
@@ -66,16 +67,18 @@ type predictionFile struct {
 	A         scalars  `toml:"a"`
 	B         scalars  `toml:"b"`
 	Each      bool     `toml:"each"`
+	Along     string   `toml:"along"`
 	Where     scalars  `toml:"where"`
 	Relation  string   `toml:"relation"`
 	Threshold *float64 `toml:"threshold"`
 	Outcome   string   `toml:"outcome"`
+	RefutedBy string   `toml:"refuted-by"`
 }
 
 var (
 	topKeys        = []string{"id", "title", "claims", "question", "method", "seed", "needs", "fixed", "axes", "exclude", "quick", "full", "predictions"}
 	variantKeys    = []string{"repeats", "fixed", "axes"}
-	predictionKeys = []string{"claim", "metric", "a", "b", "each", "where", "relation", "threshold", "outcome"}
+	predictionKeys = []string{"claim", "metric", "a", "b", "each", "along", "where", "relation", "threshold", "outcome", "refuted-by"}
 )
 
 // Parse reads a spec strictly: an unknown key is an error. Errors begin with
@@ -110,7 +113,7 @@ func Parse(file, text string) (*Spec, error) {
 	for i, p := range raw.Predictions {
 		prediction, err := p.prediction(s.Claims)
 		if err != nil {
-			return nil, s.errorAt(toml.Key{"predictions"}, "prediction %d: %w", i+1, err)
+			return nil, s.errorAtTable("predictions", i, "prediction %d: %w", i+1, err)
 		}
 		s.Predictions = append(s.Predictions, prediction)
 	}
@@ -146,30 +149,60 @@ func (v variantFile) variant() Variant {
 
 func (p predictionFile) prediction(claims []string) (Prediction, error) {
 	metric, err := ParseMetric(p.Metric)
-	paired := len(p.A) > 0 && len(p.B) > 0
-	relation := results.Relation(p.Relation)
-	switch {
-	case err != nil:
+	if err == nil {
+		err = p.check(claims)
+	}
+	if err != nil {
 		return Prediction{}, err
-	case !slices.Contains(claims, p.Claim):
-		return Prediction{}, fmt.Errorf("claim %q is not among the experiment's claims", p.Claim)
-	case paired == p.Each:
-		return Prediction{}, errors.New("either variants a and b to compare, or each = true")
-	case !p.Each && (len(p.Where) > 0 || p.Outcome != ""):
-		return Prediction{}, errors.New("where and outcome go with each = true")
-	case paired && !slices.Equal(slices.Sorted(maps.Keys(p.A)), slices.Sorted(maps.Keys(p.B))):
-		return Prediction{}, errors.New("variants a and b must name the same knobs")
-	case !slices.Contains(results.Relations, relation):
-		return Prediction{}, fmt.Errorf("relation %q is none of %v", p.Relation, results.Relations)
-	case p.Threshold == nil:
-		return Prediction{}, errors.New("a threshold is missing")
-	case p.Outcome != "" && p.Outcome != string(record.Valid) && p.Outcome != string(record.Saturated):
-		return Prediction{}, fmt.Errorf("outcome %q is neither %s nor %s", p.Outcome, record.Valid, record.Saturated)
 	}
 	return Prediction{
-		Claim: p.Claim, Metric: metric, A: p.A.text(), B: p.B.text(), Each: p.Each, Where: p.Where.text(),
-		Relation: relation, Threshold: *p.Threshold, Outcome: p.Outcome,
+		Claim: p.Claim, Metric: metric, A: p.A.text(), B: p.B.text(), Each: p.Each, Along: p.Along, Where: p.Where.text(),
+		Relation: results.Relation(p.Relation), Threshold: *p.Threshold, Outcome: p.Outcome, RefutedBy: p.RefutedBy,
 	}, nil
+}
+
+// check checks what the prediction says by itself.
+func (p predictionFile) check(claims []string) error {
+	if !slices.Contains(claims, p.Claim) {
+		return fmt.Errorf("claim %q is not among the experiment's claims%s", p.Claim, knob.DidYouMean(p.Claim, claims))
+	}
+	if err := p.checkKind(); err != nil {
+		return err
+	}
+	switch {
+	case !slices.Contains(results.Relations, results.Relation(p.Relation)):
+		return fmt.Errorf("relation %q is none of %v", p.Relation, results.Relations)
+	case p.Threshold == nil:
+		return errors.New("a threshold is missing")
+	case math.IsNaN(*p.Threshold) || math.IsInf(*p.Threshold, 0):
+		return fmt.Errorf("threshold %v is no number to compare with", *p.Threshold)
+	case p.Outcome != "" && p.Outcome != string(record.Valid) && p.Outcome != string(record.Saturated):
+		return fmt.Errorf("outcome %q is neither %s nor %s", p.Outcome, record.Valid, record.Saturated)
+	}
+	return nil
+}
+
+// checkKind checks that the prediction is of exactly one kind.
+func (p predictionFile) checkKind() error {
+	kinds := 0
+	for _, kind := range []bool{len(p.A)+len(p.B) > 0, p.Each, p.Along != ""} {
+		if kind {
+			kinds++
+		}
+	}
+	switch {
+	case kinds != 1 || (len(p.A) > 0) != (len(p.B) > 0):
+		return errors.New("either variants a and b to compare, or each = true, or along = an axis")
+	case len(p.A) > 0 && len(p.Where) > 0:
+		return errors.New("where goes with each = true or along")
+	case p.Outcome != "" && !p.Each:
+		return errors.New("outcome goes with each = true")
+	case !slices.Equal(slices.Sorted(maps.Keys(p.A)), slices.Sorted(maps.Keys(p.B))):
+		return errors.New("variants a and b must name the same knobs")
+	case len(p.A) > 0 && maps.Equal(p.A, p.B):
+		return errors.New("variants a and b are the same")
+	}
+	return nil
 }
 
 // complete checks what the spec says by itself, without knowing any knob.
@@ -197,9 +230,13 @@ func (s *Spec) checkClaims() error {
 	if err != nil {
 		return err
 	}
+	var known []string
+	for _, c := range claims {
+		known = append(known, c.ID)
+	}
 	for _, id := range s.Claims {
-		if !slices.ContainsFunc(claims, func(c Claim) bool { return c.ID == id }) {
-			return s.errorAt(toml.Key{"claims"}, "no claim is named %q", id)
+		if !slices.Contains(known, id) {
+			return s.errorAt(toml.Key{"claims"}, "no claim is named %q%s", id, knob.DidYouMean(id, known))
 		}
 	}
 	return nil

@@ -1,8 +1,8 @@
 package experiments
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -19,6 +19,15 @@ const trialOverhead = 1500 * time.Millisecond
 // disksOverhead is what emulated disks add: mounting them, and taking them down.
 const disksOverhead = 3 * time.Second
 
+// A plan beyond these asks for Config.Yes.
+const (
+	mostHours  = 12
+	mostTrials = 10_000
+)
+
+// ErrTooLong says that a plan asks for more than a run is likely meant to take.
+var ErrTooLong = errors.New("confirm with --yes, or choose with --only, --set and --repeats")
+
 // Plan is what a run will do.
 type Plan struct {
 	Experiments []Planned
@@ -34,9 +43,13 @@ type Planned struct {
 	TrialTimes []time.Duration
 }
 
-// NewPlan checks every spec against the knob tables and expands it into cells.
+// NewPlan checks every spec against the knob tables and expands it into cells. To
+// resume without specs, it is the stored run's plan.
 func NewPlan(cfg Config) (*Plan, error) {
 	tables := cfg.tables()
+	if cfg.Resume && len(cfg.Specs) == 0 {
+		return storedPlan(cfg.Out, tables)
+	}
 	if _, err := tables.checkAll(cfg.Set); err != nil {
 		return nil, err
 	}
@@ -58,7 +71,15 @@ func NewPlan(cfg Config) (*Plan, error) {
 	if plan.Trials() == 0 {
 		return nil, fmt.Errorf("nothing to run: no cell of the %d experiments chosen matches --only %s", len(cfg.Specs), strings.Join(cfg.Only, " "))
 	}
-	return plan, nil
+	return plan, tooLong(cfg, float64(plan.Trials()), plan.Estimate().Hours())
+}
+
+// tooLong asks for confirmation of what may be a mistake.
+func tooLong(cfg Config, trials, hours float64) error {
+	if cfg.Yes || trials <= mostTrials && hours <= mostHours {
+		return nil
+	}
+	return fmt.Errorf("%.0f trials would take about %.0f hours: %w", trials, hours, ErrTooLong)
 }
 
 func expand(spec *Spec, cfg Config, tables knobTables, only map[string][]string) (Planned, error) {
@@ -70,6 +91,9 @@ func expand(spec *Spec, cfg Config, tables knobTables, only map[string][]string)
 		planned.Repeats = cfg.Repeats
 	}
 	axes, fixed := spec.resolve(cfg)
+	if err := tooManyCells(cfg, axes, fixed, tables, planned.Repeats); err != nil {
+		return Planned{}, fmt.Errorf("experiment %s: %w", spec.ID, err)
+	}
 	for _, levels := range product(axes) {
 		knobs := maps.Clone(fixed)
 		maps.Copy(knobs, levels)
@@ -87,7 +111,40 @@ func expand(spec *Spec, cfg Config, tables knobTables, only map[string][]string)
 		planned.Cells = append(planned.Cells, results.PlannedCell{Experiment: spec.ID, ID: cellID(spec.ID, axes, knobs), Knobs: knobs})
 		planned.TrialTimes = append(planned.TrialTimes, trialTime(knobs, tables))
 	}
+	if cfg.Full {
+		planned.addTwin()
+	}
 	return planned, nil
+}
+
+// tooManyCells refuses a product too large before it is made.
+func tooManyCells(cfg Config, axes []Axis, fixed map[string]string, tables knobTables, repeats int) error {
+	if len(cfg.Only) > 0 {
+		return nil // what is left is counted later
+	}
+	trials := float64(repeats)
+	for _, axis := range axes {
+		trials *= float64(len(axis.Levels))
+	}
+	if trials <= mostTrials {
+		return nil
+	}
+	return tooLong(cfg, trials, trials*trialTime(fixed, tables).Hours())
+}
+
+// twinSuffix ends the id of a cell that repeats another.
+const twinSuffix = ".again"
+
+// addTwin repeats the first cell (A/A): what differs between the two is what the
+// machine and the method make differ, the floor below which no difference counts.
+func (p *Planned) addTwin() {
+	if len(p.Cells) == 0 {
+		return
+	}
+	twin := p.Cells[0]
+	twin.ID, twin.TwinOf = twin.ID+twinSuffix, twin.ID
+	p.Cells = append(p.Cells, twin)
+	p.TrialTimes = append(p.TrialTimes, p.TrialTimes[0])
 }
 
 func (s *Spec) variant(full bool) Variant {
@@ -192,54 +249,4 @@ func trialTime(knobs map[string]string, tables knobTables) time.Duration {
 // permutation that depends on the seed and the block alone.
 func (p Planned) Order(seed uint64, block int) []int {
 	return rand.New(rand.NewPCG(seed, uint64(block))).Perm(len(p.Cells))
-}
-
-// usesDisks reports whether a cell asks for emulated disks.
-func (p *Plan) usesDisks() bool {
-	return slices.ContainsFunc(p.Experiments, func(e Planned) bool {
-		return slices.ContainsFunc(e.Cells, func(c results.PlannedCell) bool { return c.Knobs[disksKnob] != "" })
-	})
-}
-
-// Trials counts the trials of all blocks.
-func (p *Plan) Trials() int {
-	total := 0
-	for _, e := range p.Experiments {
-		total += e.Repeats * len(e.Cells)
-	}
-	return total
-}
-
-// Estimate is how long the plan will take.
-func (p *Plan) Estimate() time.Duration {
-	var total time.Duration
-	for _, e := range p.Experiments {
-		for _, d := range e.TrialTimes {
-			total += time.Duration(e.Repeats) * d
-		}
-	}
-	return total
-}
-
-// Print writes the cells, the order of each block and the estimated time.
-func (p *Plan) Print(w io.Writer) error {
-	var b strings.Builder
-	for _, e := range p.Experiments {
-		fmt.Fprintf(&b, "%s: %s\n%d cells × %d blocks\n\n", e.Spec.ID, e.Spec.Title, len(e.Cells), e.Repeats)
-		for i, cell := range e.Cells {
-			fmt.Fprintf(&b, "%4d  %s  (%s)\n", i+1, cell.ID, settings(cell.Knobs))
-		}
-		b.WriteString("\n")
-		for block := 1; block <= e.Repeats; block++ {
-			fmt.Fprintf(&b, "block %d:", block)
-			for _, cell := range e.Order(p.Seed, block) {
-				fmt.Fprintf(&b, " %d", cell+1)
-			}
-			b.WriteString("\n")
-		}
-		b.WriteString("\n")
-	}
-	fmt.Fprintf(&b, "seed %d, %d trials, about %.1f minutes\n", p.Seed, p.Trials(), p.Estimate().Minutes())
-	_, err := io.WriteString(w, b.String())
-	return err
 }

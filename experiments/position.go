@@ -18,6 +18,23 @@ func (s *Spec) errorAt(key toml.Key, format string, args ...any) error {
 	return fmt.Errorf("%s: %w", place, fmt.Errorf(format, args...))
 }
 
+// errorAtTable makes an error that begins with FILE:LINE of the header of the n-th
+// table, from 0, of an array of tables.
+func (s *Spec) errorAtTable(table string, n int, format string, args ...any) error {
+	for i, line := range strings.Split(s.Text, "\n") {
+		header, isTable := strings.CutPrefix(strings.TrimSpace(line), "[[")
+		header, _, _ = strings.Cut(header, "]]")
+		if !isTable || !slices.Equal(keyParts(header), []string{table}) {
+			continue
+		}
+		if n == 0 {
+			return fmt.Errorf("%s:%d: %w", s.File, i+1, fmt.Errorf(format, args...))
+		}
+		n--
+	}
+	return s.errorAt(toml.Key{table}, format, args...)
+}
+
 // lineOf finds the line, from 1, on which a key or the header of a table is
 // written; 0 if none is.
 func lineOf(text string, key toml.Key) int {

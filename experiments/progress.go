@@ -14,23 +14,36 @@ import (
 type progress struct {
 	w       io.Writer
 	total   int
-	done    int
+	before  int // trials of a resumed run that were there already
+	done    int // by this process
 	started time.Time
 }
 
-func newProgress(w io.Writer, plan *Plan) *progress {
+func newProgress(w io.Writer, plan *Plan, before int) *progress {
 	if w == nil {
 		w = io.Discard
 	}
 	fmt.Fprintf(w, "%d trials, about %s, seed %d\n", plan.Trials(), round(plan.Estimate()), plan.Seed)
-	return &progress{w: w, total: plan.Trials(), started: time.Now()}
+	if before > 0 {
+		fmt.Fprintf(w, "%d trials are stored already\n", before)
+	}
+	return &progress{w: w, total: plan.Trials(), before: before, started: time.Now()}
 }
 
-func (p *progress) report(t results.Trial) {
+// report tells of an attempt; last: none follows at the cell in this block.
+func (p *progress) report(t results.Trial, last bool) {
+	if !last {
+		fmt.Fprintf(p.w, "block %d  %s %s; trying once more\n", t.Block, t.Cell, finding(t))
+		return
+	}
 	p.done++
-	left := time.Since(p.started) / time.Duration(p.done) * time.Duration(p.total-p.done)
-	fmt.Fprintf(p.w, "[%*d/%d] block %d  %-52s %s  %s left\n", len(fmt.Sprint(p.total)), p.done, p.total, t.Block, t.Cell, finding(t), round(left))
+	done := p.stored()
+	left := time.Since(p.started) / time.Duration(p.done) * time.Duration(p.total-done)
+	fmt.Fprintf(p.w, "[%*d/%d] block %d  %-52s %s  %s left\n", len(fmt.Sprint(p.total)), done, p.total, t.Block, t.Cell, finding(t), round(left))
 }
+
+// stored is how many cells are settled in their blocks.
+func (p *progress) stored() int { return p.before + p.done }
 
 func finding(t results.Trial) string {
 	if t.Measurement == nil {

@@ -13,6 +13,7 @@ import (
 
 	"c10klab/internal/knob"
 	"c10klab/internal/osthread"
+	"c10klab/internal/record"
 	"c10klab/results"
 )
 
@@ -24,7 +25,11 @@ type Config struct {
 	Seed    uint64            // 0: the first spec's
 	Set     map[string]string // knobs that override the spec's, an axis too
 	Only    []string          // KNOB=VALUE: run only matching cells; values of one knob are alternatives
+	Yes     bool              // however long it takes
 
+	// Resume continues the run in Out, if one is there: as it was planned if Specs
+	// is empty, else only if the plan is the same.
+	Resume  bool
 	Out     string // the run directory, absent or empty
 	DataDir string // parent of the trials' data directories, and no disk is emulated; empty: Out
 
@@ -58,13 +63,22 @@ func Run(ctx context.Context, cfg Config) (*results.Run, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err = r.runAll(ctx, plan)
-	if baseErr := r.discardBases(); err == nil {
-		err = baseErr
-	}
-	if summaryErr := r.run.WriteSummary(); err == nil {
-		err = summaryErr
+	complete := err == nil
+	for _, next := range []func() error{r.discardBases, r.run.WriteSummary, r.sealIf(complete), r.run.Close} {
+		if nextErr := next(); err == nil {
+			err = nextErr
+		}
 	}
 	return r.run, err
+}
+
+// sealIf writes the manifest of a complete run; one that was interrupted will
+// still grow.
+func (r *runner) sealIf(complete bool) func() error {
+	if complete {
+		return r.run.Seal
+	}
+	return func() error { return nil }
 }
 
 // runner is the state of a run under way.
@@ -121,11 +135,21 @@ func newRunner(cfg Config, plan *Plan) (*runner, error) {
 		info.Specs = append(info.Specs, results.NewSpec(e.Spec.ID, e.Spec.Text, e.Repeats))
 		info.Cells = append(info.Cells, e.Cells...)
 	}
-	run, err := results.Create(cfg.Out, info)
+	run, err := openRun(cfg, info)
 	if err != nil {
 		return nil, err
 	}
-	return &runner{cfg: cfg, run: run, cpus: cpus, progress: newProgress(cfg.Progress, plan), realDisk: realDisk}, nil
+	before := 0
+	for _, e := range plan.Experiments {
+		for _, cell := range e.Cells {
+			for block := 1; block <= e.Repeats; block++ {
+				if settled(run.Attempts(cell.ID, block)) {
+					before++
+				}
+			}
+		}
+	}
+	return &runner{cfg: cfg, run: run, cpus: cpus, progress: newProgress(cfg.Progress, plan, before), realDisk: realDisk}, nil
 }
 
 func hashFile(path string) (string, error) {
@@ -147,19 +171,41 @@ func (r *runner) runAll(ctx context.Context, plan *Plan) error {
 	for _, e := range plan.Experiments {
 		for block := 1; block <= e.Repeats; block++ {
 			for _, cell := range e.Order(plan.Seed, block) {
-				t, err := r.runTrial(ctx, e.Cells[cell], block)
+				err := r.runCell(ctx, e.Cells[cell], block)
 				if ctx.Err() != nil {
-					return fmt.Errorf("interrupted after %d of %d trials: %w", len(r.run.Trials), plan.Trials(), context.Cause(ctx))
+					return fmt.Errorf("interrupted after %d of %d trials: %w", r.progress.stored(), plan.Trials(), context.Cause(ctx))
 				}
 				if err != nil {
 					return err
 				}
-				if err := r.run.Commit(t); err != nil {
-					return err
-				}
-				r.progress.report(t)
 			}
 		}
 	}
 	return nil
+}
+
+// maxAttempts is how often a cell is tried in a block until it is measured.
+const maxAttempts = 2
+
+// runCell measures a cell in a block, unless that is stored already, and tries a
+// second time what failed. Every attempt is stored.
+func (r *runner) runCell(ctx context.Context, cell results.PlannedCell, block int) error {
+	for attempts := r.run.Attempts(cell.ID, block); !settled(attempts); {
+		t, err := r.runTrial(ctx, cell, block, len(attempts)+1)
+		if ctx.Err() != nil || err != nil {
+			return err
+		}
+		if err := r.run.Commit(t); err != nil {
+			return err
+		}
+		attempts = append(attempts, t)
+		r.progress.report(t, settled(attempts))
+	}
+	return nil
+}
+
+// settled reports whether no further attempt is due at a cell in a block.
+func settled(attempts []results.Trial) bool {
+	n := len(attempts)
+	return n >= maxAttempts || n > 0 && attempts[n-1].Outcome != record.Failed
 }

@@ -51,26 +51,36 @@ type Variant struct {
 
 // Prediction is one condition that decides a claim: on the ratio of the metric
 // in variant A to that in variant B, within blocks, for every pair of cells that
-// agree in all other knobs; or, if Each, on the metric itself in every cell that
-// matches Where.
+// agree in all other knobs; if Each, on the metric itself in every cell that
+// matches Where; with Along, on Kendall's rank correlation of the metric with the
+// levels of that axis (−1 to 1), for all cells that match Where and agree in all
+// other knobs.
 type Prediction struct {
 	Claim     string
 	Metric    Metric
 	A, B      map[string]string
 	Each      bool
+	Along     string
 	Where     map[string]string
 	Relation  results.Relation
 	Threshold float64
 	// Outcome, if set, is what each cell's outcome must be too.
 	Outcome string
+	// RefutedBy says in the author's words what would refute it.
+	RefutedBy string
 }
 
 func (p Prediction) String() string {
 	condition := fmt.Sprintf("%s %g", p.Relation, p.Threshold)
-	if !p.Each {
+	var text string
+	switch {
+	case p.Each:
+		text = fmt.Sprintf("%s %s in each cell", p.Metric, condition)
+	case p.Along != "":
+		text = fmt.Sprintf("rank correlation of %s with %s %s", p.Metric, p.Along, condition)
+	default:
 		return fmt.Sprintf("%s of (%s) ÷ (%s) %s", p.Metric, settings(p.A), settings(p.B), condition)
 	}
-	text := fmt.Sprintf("%s %s in each cell", p.Metric, condition)
 	if len(p.Where) > 0 {
 		text += " with " + settings(p.Where)
 	}
@@ -78,6 +88,16 @@ func (p Prediction) String() string {
 		text += ", outcome " + p.Outcome
 	}
 	return text
+}
+
+// Refutation says what would refute the prediction: the author's words, or the
+// rule that decides every prediction.
+func (p Prediction) Refutation() string {
+	if p.RefutedBy != "" {
+		return p.RefutedBy
+	}
+	beyond := map[results.Relation]string{">=": "below", "<=": "above", "=": "on one side of"}[p.Relation]
+	return fmt.Sprintf("an interval over blocks that lies wholly %s %g", beyond, p.Threshold)
 }
 
 //go:embed specs/*.toml

@@ -22,7 +22,7 @@ func TestSpecMistakesNameLineAndNearestName(t *testing.T) {
 		{"unknown level", `"loop-per-thread"]`, `"loop-per-tread"]`, `small.toml:10: knob model: "loop-per-tread" is none of`},
 		{"no level", `["none", "tail"]`, "[]", "small.toml:11: axis consumers has no level"},
 		{"level twice", `["none", "tail"]`, `["none", "none"]`, "small.toml:11: axis consumers names level none twice"},
-		{"fixed and axis", "rate = 100", `model = "reactor"`, "small.toml:10: knob model is both fixed and an axis"},
+		{"fixed and axis", "rate = 100", `model = "reactor"`, "small.toml:8: knob model is both fixed and an axis"},
 		{"bad variant value", `window = "15s"`, "window = 15", `small.toml:17: knob window: "15" is not a duration`},
 		{"unknown metric", `"rate_held"`, `"ResponsTime/Produce p99"`, `nothing measured is named "ResponsTime" (did you mean ResponseTime?)`},
 		{"unknown percentile", `"rate_held"`, `"ResponseTime/Produce p98"`, `"p98" is none of p50, p99, p999, max`},
@@ -31,6 +31,16 @@ func TestSpecMistakesNameLineAndNearestName(t *testing.T) {
 		{"a claim of another", `claim = "N15"`, `claim = "N1"`, `claim "N1" is not among the experiment's claims`},
 		{"unknown need", "seed = 7", "seed = 7\nneeds = [\"two-cpu\"]", `small.toml:7: nothing known is called "two-cpu" (did you mean two-cpus?)`},
 		{"missing repeats", "repeats = 2", "", "quick.repeats is missing"},
+		{"no axis", "model = [\"reactor\", \"loop-per-thread\"]\nconsumers = [\"none\", \"tail\"]", "", "small.toml:9: axes is missing"},
+		{"a claim one letter off", `claims = ["N15"]`, `claims = ["N155"]`, `no claim is named "N155" (did you mean N15?)`},
+		{"fixed in a variant and axis", `window = "15s"`, `model = "reactor"`, "small.toml:17: knob model is both fixed and an axis"},
+		{"equal variants", "each = true\nrelation = \">=\"\nthreshold = 0.95\noutcome = \"valid\"", "relation = \">=\"\nthreshold = 1\na = {model=\"reactor\"}\nb = {model=\"reactor\"}", "small.toml:18: prediction 1: variants a and b are the same"},
+		{"a variant that no cell has", "each = true\nrelation = \">=\"\nthreshold = 0.95\noutcome = \"valid\"",
+			"a = {model=\"reactor\"}\nb = {model=\"reactor-pool\"}\nrelation = \">=\"\nthreshold = 1", "small.toml:18: prediction 1: no cell has model=reactor-pool (did you mean reactor?)"},
+		{"a prediction along no axis", "each = true\nrelation = \">=\"\nthreshold = 0.95\noutcome = \"valid\"",
+			"along = \"modle\"\nrelation = \">=\"\nthreshold = 1", "the experiment has no axis modle (did you mean model?)"},
+		{"a threshold that is none", "threshold = 0.95", "threshold = nan", "small.toml:18: prediction 1: threshold NaN is no number"},
+		{"an exclusion of nothing", "[quick]", "[[exclude]]\nconsumers = \"lagging\"\n[quick]", "small.toml:12: exclusion 1: no cell has consumers=lagging"},
 	}
 	for _, c := range cases {
 		spec, err := Parse("small.toml", strings.Replace(smallSpec, c.old, c.new, 1))

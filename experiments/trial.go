@@ -27,10 +27,10 @@ const (
 
 // runTrial measures a cell once. A trial that fails is returned as such; the
 // error is for what makes further trials pointless.
-func (r *runner) runTrial(ctx context.Context, cell results.PlannedCell, block int) (results.Trial, error) {
+func (r *runner) runTrial(ctx context.Context, cell results.PlannedCell, block, attempt int) (results.Trial, error) {
 	t := results.Trial{
 		Experiment: cell.Experiment, Block: block, Cell: cell.ID, Knobs: r.trialKnobs(cell, block),
-		Attempt: 1, Started: time.Now(),
+		Attempt: attempt, Started: time.Now(), LoadBefore: results.ReadLoad(),
 	}
 	t.ConfigHash = configHash(t.Knobs, r.run.Info.BinarySHA256)
 	log, err := os.Create(r.run.LogPath(t))
@@ -50,6 +50,7 @@ func (r *runner) runTrial(ctx context.Context, cell results.PlannedCell, block i
 		t.LogTail = tail(log)
 		t.Error = withLastLine(err.Error(), t.LogTail)
 	}
+	t.LoadAfter = results.ReadLoad()
 	err = discard(dir)
 	t.ElapsedNs = time.Since(t.Started).Nanoseconds()
 	return t, err

@@ -33,27 +33,48 @@ type Cell struct {
 var byWorth = []record.Outcome{record.Valid, record.Saturated, record.EnvironmentLimited, record.GeneratorLimited, record.Failed}
 
 // Cells merges the trials of each planned cell; a cell without a trial is left
-// out. It reads one trial's histograms at a time.
+// out, and so are twins. It reads one trial's histograms at a time.
 func (r *Run) Cells() ([]Cell, error) {
-	trials := map[string][]Trial{}
-	for _, t := range r.Trials {
-		trials[t.Cell] = append(trials[t.Cell], t)
-	}
-	var cells []Cell
-	for _, planned := range r.Info.Cells {
-		if len(trials[planned.ID]) == 0 {
-			continue
-		}
-		cell, err := r.mergeCell(planned, trials[planned.ID])
-		if err != nil {
+	cells := r.CellOutcomes()
+	trials := r.trialsByCell()
+	for i := range cells {
+		if err := r.mergeHistograms(&cells[i], trials[cells[i].ID]); err != nil {
 			return nil, err
 		}
-		cells = append(cells, cell)
 	}
 	return cells, nil
 }
 
-func (r *Run) mergeCell(planned PlannedCell, trials []Trial) (Cell, error) {
+// CellOutcomes is Cells without histograms, which reads no further file.
+func (r *Run) CellOutcomes() []Cell {
+	return r.outcomes(func(p PlannedCell) bool { return p.TwinOf == "" })
+}
+
+// Twins are the cells that repeat another (A/A), as CellOutcomes gives the others.
+func (r *Run) Twins() []Cell {
+	return r.outcomes(func(p PlannedCell) bool { return p.TwinOf != "" })
+}
+
+func (r *Run) outcomes(wanted func(PlannedCell) bool) []Cell {
+	trials := r.trialsByCell()
+	var cells []Cell
+	for _, planned := range r.Info.Cells {
+		if len(trials[planned.ID]) > 0 && wanted(planned) {
+			cells = append(cells, newCell(planned, trials[planned.ID]))
+		}
+	}
+	return cells
+}
+
+func (r *Run) trialsByCell() map[string][]Trial {
+	trials := map[string][]Trial{}
+	for _, t := range r.Trials {
+		trials[t.Cell] = append(trials[t.Cell], t)
+	}
+	return trials
+}
+
+func newCell(planned PlannedCell, trials []Trial) Cell {
 	c := Cell{Experiment: planned.Experiment, ID: planned.ID, Knobs: planned.Knobs, Trials: map[record.Outcome]int{}, Histograms: hdr.Bundle{}}
 	for _, t := range trials {
 		c.Trials[t.Outcome]++
@@ -61,16 +82,17 @@ func (r *Run) mergeCell(planned PlannedCell, trials []Trial) (Cell, error) {
 	}
 	c.addFailedChecks(trials)
 	c.Outcome, c.Basis = mostFrequent(c.Trials), basis(c.Trials)
+	c.addRates(trials)
+	return c
+}
+
+// addRates takes rates over the windows of the trials that count.
+func (c *Cell) addRates(trials []Trial) {
 	var windowNs, ackedBytes, offeredBytes, fetchedBytes float64
 	for _, t := range trials {
 		if t.Outcome != c.Basis || !t.measured() {
 			continue
 		}
-		bundle, err := r.Histograms(t)
-		if err != nil {
-			return Cell{}, err
-		}
-		c.Histograms.Merge(bundle)
 		ns := float64(t.Measurement.WindowNs)
 		windowNs += ns
 		ackedBytes += t.Measurement.AckedMBps * ns
@@ -80,7 +102,20 @@ func (r *Run) mergeCell(planned PlannedCell, trials []Trial) (Cell, error) {
 	if windowNs > 0 {
 		c.RateMBps, c.OfferedMBps, c.FetchedMBps = ackedBytes/windowNs, offeredBytes/windowNs, fetchedBytes/windowNs
 	}
-	return c, nil
+}
+
+func (r *Run) mergeHistograms(c *Cell, trials []Trial) error {
+	for _, t := range trials {
+		if t.Outcome != c.Basis || !t.measured() {
+			continue
+		}
+		bundle, err := r.Histograms(t)
+		if err != nil {
+			return err
+		}
+		c.Histograms.Merge(bundle)
+	}
+	return nil
 }
 
 // addProblems unites the trials' problems, each said once.

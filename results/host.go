@@ -40,7 +40,7 @@ func ReadHost(dataDir string) Host {
 		Machine:           readText("/sys/class/dmi/id/product_name"),
 		CongestionControl: readText("/proc/sys/net/ipv4/tcp_congestion_control"),
 		Limits:            limits(),
-		LoadBefore:        readText("/proc/loadavg"),
+		LoadBefore:        ReadLoad(),
 	}
 	var name unix.Utsname
 	if unix.Uname(&name) == nil {
@@ -53,6 +53,9 @@ func ReadHost(dataDir string) Host {
 	h.DataFileSystem, h.DataDevice = mountOf(dataDir)
 	return h
 }
+
+// ReadLoad is the machine's load average now, as /proc/loadavg tells it.
+func ReadLoad() string { return readText("/proc/loadavg") }
 
 func readText(path string) string {
 	data, _ := os.ReadFile(path)

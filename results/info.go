@@ -3,6 +3,7 @@ package results
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"maps"
 	"os/exec"
 	"strings"
 	"time"
@@ -23,6 +24,15 @@ type Info struct {
 	Host         Host   `json:"host"`
 	// Cells lists what was planned, in the order of tables and figures.
 	Cells []PlannedCell `json:"cells"`
+	// Resumed tells when an interrupted run was continued, and where.
+	Resumed []Resumption `json:"resumed,omitempty"`
+}
+
+// Resumption is one continuation of a run.
+type Resumption struct {
+	At          time.Time `json:"at"`
+	CommandLine []string  `json:"command_line"`
+	Host        Host      `json:"host"`
 }
 
 // Spec is an experiment as it was when the run started.
@@ -45,6 +55,14 @@ type PlannedCell struct {
 	Experiment string            `json:"experiment"`
 	ID         string            `json:"id"`
 	Knobs      map[string]string `json:"knobs"`
+	// TwinOf is the cell that this one repeats (A/A): what differs between the two
+	// is noise.
+	TwinOf string `json:"twin_of,omitempty"`
+}
+
+// Equal reports whether two plans mean the same cell.
+func (p PlannedCell) Equal(q PlannedCell) bool {
+	return p.Experiment == q.Experiment && p.ID == q.ID && p.TwinOf == q.TwinOf && maps.Equal(p.Knobs, q.Knobs)
 }
 
 // UnknownRevision stands where git could not be asked.

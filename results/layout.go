@@ -4,12 +4,17 @@
 //	trials/BLOCK-CELL.json       one trial: knobs, outcome, measurement or error
 //	trials/BLOCK-CELL.hlog       its histograms, tagged STAGE/API (HdrHistogram log 1.3)
 //	trials/BLOCK-CELL.log        stderr of its server and its load generator
+//	trials/BLOCK-CELL.2.*        the second attempt, where the first one failed
+//	manifest.sha256              hashes of all that (sha256sum -c reads it)
 //	summary.json                 the Document of the whole run, derived from the rest
 //	plots/                       figures, derived from the rest
 //
 // A trial counts once its .json is there: every file is written under another
 // name, fsynced and renamed, the .json last. Histograms merge across trials;
 // percentiles never do.
+//
+// Schema 2 added twins of cells, second attempts, resumptions, the load of each
+// trial and the manifest; a run of schema 1 is read as one without them.
 package results
 
 import (
@@ -20,13 +25,15 @@ import (
 )
 
 // SchemaVersion is the version of the files that this package writes.
-const SchemaVersion = 1
+const SchemaVersion = 2
 
 const (
 	runFile     = "run.json"
 	summaryFile = "summary.json"
 	trialsDir   = "trials"
 	plotsDir    = "plots"
+	// partialPrefix begins the names of files that are still being written.
+	partialPrefix = ".partial-"
 )
 
 // PlotsDir is where a run's figures belong.
@@ -42,14 +49,18 @@ func RateFigure(experiment string) string { return experiment + "-rates.png" }
 func (r *Run) LogPath(t Trial) string { return r.trialPath(t, ".log") }
 
 func (r *Run) trialPath(t Trial, suffix string) string {
-	return filepath.Join(r.Dir, trialsDir, fmt.Sprintf("%02d-%s%s", t.Block, t.Cell, suffix))
+	name := fmt.Sprintf("%02d-%s", t.Block, t.Cell)
+	if t.Attempt > 1 {
+		name += fmt.Sprintf(".%d", t.Attempt)
+	}
+	return filepath.Join(r.Dir, trialsDir, name+suffix)
 }
 
 // writeAtomic makes path appear with all its content or not at all, also after
 // a crash of the machine.
 func writeAtomic(path string, write func(io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".partial-*")
+	f, err := os.CreateTemp(dir, partialPrefix+"*")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}

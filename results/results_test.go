@@ -179,18 +179,27 @@ func TestBadRunDirectoriesHaveNamedErrors(t *testing.T) {
 		do   func(dir string) error
 		want error
 	}{
-		"empty":       {func(dir string) error { return os.RemoveAll(dir) }, ErrNoRun},
-		"garbage":     {func(dir string) error { return os.WriteFile(dir+"/run.json", []byte("{"), 0o644) }, ErrGarbled},
-		"no schema":   {func(dir string) error { return os.WriteFile(dir+"/run.json", []byte("{}"), 0o644) }, ErrGarbled},
-		"newer":       {func(dir string) error { return os.WriteFile(dir+"/run.json", []byte(`{"schema":99}`), 0o644) }, ErrNewerSchema},
-		"trial":       {func(dir string) error { return os.Truncate(dir+"/trials/01-x.reactor.none.json", 20) }, ErrGarbled},
+		"empty":     {func(dir string) error { return os.RemoveAll(dir) }, ErrNoRun},
+		"garbage":   {func(dir string) error { return os.WriteFile(dir+"/run.json", []byte("{"), 0o644) }, ErrGarbled},
+		"no schema": {func(dir string) error { return os.WriteFile(dir+"/run.json", []byte("{}"), 0o644) }, ErrGarbled},
+		"newer":     {func(dir string) error { return os.WriteFile(dir+"/run.json", []byte(`{"schema":99}`), 0o644) }, ErrNewerSchema},
+		"trial":     {func(dir string) error { return os.Truncate(dir+"/trials/01-x.reactor.none.json", 20) }, ErrGarbled},
+		"a trial without a cell": {func(dir string) error {
+			return os.WriteFile(dir+"/trials/01-x.reactor.none.json", []byte(`{"block":1}`), 0o644)
+		}, ErrGarbled},
 		"second run":  {func(dir string) error { _, err := Create(dir, Info{}); return err }, ErrNotEmpty},
 		"interrupted": {func(dir string) error { return os.WriteFile(dir+"/trials/.partial-1", []byte("{"), 0o644) }, nil},
 	}
 	for name, d := range damage {
 		r := newRun(t, cell)
 		commit(t, r, cell, 1, measurement(record.Valid, 10, 1e6))
-		err := d.do(r.Dir)
+		if _, err := Create(r.Dir, Info{}); !errors.Is(err, ErrInUse) {
+			t.Errorf("%s: a second writer gets %v, want %v", name, err, ErrInUse)
+		}
+		err := r.Close()
+		if err == nil {
+			err = d.do(r.Dir)
+		}
 		if err == nil {
 			_, err = Open(r.Dir)
 		}

@@ -23,6 +23,8 @@ var (
 	ErrGarbled = errors.New("the file is damaged or was edited")
 	// ErrNewerSchema says that a newer c10klab wrote the run.
 	ErrNewerSchema = errors.New("the run was written by a newer version")
+	// ErrInUse says that another process is writing the run.
+	ErrInUse = errors.New("another process is writing this run")
 )
 
 // Run is a run directory. One goroutine at a time may use it.
@@ -30,26 +32,8 @@ type Run struct {
 	Dir    string
 	Info   Info
 	Trials []Trial // in the order they started
-}
 
-// Create starts a run in dir, which must be absent or empty.
-func Create(dir string, info Info) (*Run, error) {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("create run directory: %w", err)
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("create run directory: %w", err)
-	}
-	if len(entries) > 0 {
-		return nil, fmt.Errorf("create run in %s: %w", dir, ErrNotEmpty)
-	}
-	if err := os.Mkdir(filepath.Join(dir, trialsDir), 0o755); err != nil {
-		return nil, fmt.Errorf("create run directory: %w", err)
-	}
-	info.Schema = SchemaVersion
-	r := &Run{Dir: dir, Info: info}
-	return r, writeJSON(filepath.Join(dir, runFile), info)
+	lock *os.File // of who writes it; nil: it is only read
 }
 
 // Open reads a run, finished or not. Its errors wrap ErrNoRun, ErrGarbled or
@@ -74,12 +58,22 @@ func Open(dir string) (*Run, error) {
 	}
 	r.Trials = make([]Trial, len(files))
 	for i, file := range files {
-		if err := readJSON(file, &r.Trials[i]); err != nil {
+		if err := readTrial(file, &r.Trials[i]); err != nil {
 			return nil, err
 		}
 	}
 	slices.SortStableFunc(r.Trials, func(a, b Trial) int { return a.Started.Compare(b.Started) })
 	return r, nil
+}
+
+func readTrial(file string, t *Trial) error {
+	if err := readJSON(file, t); err != nil {
+		return err
+	}
+	if t.Cell == "" || t.Block < 1 || t.Outcome == "" || t.measured() && t.Measurement.WindowNs <= 0 {
+		return fmt.Errorf("%s: cell %q, block %d, outcome %q: %w", file, t.Cell, t.Block, t.Outcome, ErrGarbled)
+	}
+	return nil
 }
 
 // Commit stores a trial for good and adds it to the run.
@@ -92,11 +86,22 @@ func (r *Run) Commit(t Trial) error {
 			return err
 		}
 	}
-	if err := writeJSON(r.trialPath(t, ".json"), t); err != nil {
+	if err := writeCompact(r.trialPath(t, ".json"), t); err != nil {
 		return err
 	}
 	r.Trials = append(r.Trials, t)
 	return nil
+}
+
+// Attempts returns the attempts at a cell in a block that are stored.
+func (r *Run) Attempts(cell string, block int) []Trial {
+	var attempts []Trial
+	for _, t := range r.Trials {
+		if t.Cell == cell && t.Block == block {
+			attempts = append(attempts, t)
+		}
+	}
+	return attempts
 }
 
 // Histograms reads a trial's histograms; a failed trial has none.
@@ -124,6 +129,12 @@ func (r *Run) WriteSummary() error {
 		return err
 	}
 	return writeJSON(filepath.Join(r.Dir, summaryFile), NewDocument(r.Dir, cells))
+}
+
+// writeCompact writes JSON without indentation, for what is written often and holds
+// long lists.
+func writeCompact(path string, value any) error {
+	return writeAtomic(path, func(w io.Writer) error { return json.NewEncoder(w).Encode(value) })
 }
 
 func writeJSON(path string, value any) error {

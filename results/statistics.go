@@ -2,6 +2,7 @@ package results
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 )
@@ -17,9 +18,11 @@ const LeastCoverage = 0.95
 // above 95 %. With 8 blocks that is smallest to largest, 99.2 %. (benchmath's
 // interval is the shortest one, which may leave out one side's extreme.)
 type Estimate struct {
-	N              int
-	Median, Lo, Hi float64
-	Coverage       float64 // of [Lo, Hi]; 0 when so few blocks support no interval
+	N        int     `json:"n"`
+	Median   float64 `json:"median"`
+	Lo       float64 `json:"lo"`
+	Hi       float64 `json:"hi"`
+	Coverage float64 `json:"coverage"` // of [Lo, Hi]; 0 when so few blocks support no interval
 }
 
 // Bounded reports whether there are blocks enough for an interval.
@@ -37,15 +40,19 @@ func (e Estimate) String() string {
 
 // Ratio compares two cells block by block: the median of a[i]/b[i]. The slices
 // are parallel; a block where either side is no positive number is left out.
-func Ratio(a, b []float64) Estimate {
+func Ratio(a, b []float64) Estimate { return MedianOf(ratiosOf(a, b)) }
+
+func ratiosOf(a, b []float64) []float64 {
 	ratios := make([]float64, 0, len(a))
 	for i := range a {
 		if a[i] > 0 && b[i] > 0 {
 			ratios = append(ratios, a[i]/b[i])
 		}
 	}
-	return MedianOf(ratios)
+	return ratios
 }
+
+func sortedBlocks(byBlock map[int]float64) []int { return slices.Sorted(maps.Keys(byBlock)) }
 
 // MedianOf estimates the median of one value per block.
 func MedianOf(values []float64) Estimate {
@@ -55,14 +62,36 @@ func MedianOf(values []float64) Estimate {
 	}
 	sorted := slices.Sorted(slices.Values(values))
 	e := Estimate{N: n, Median: (sorted[(n-1)/2] + sorted[n/2]) / 2}
-	for k := 1; k <= n/2; k++ {
-		coverage := OrderCoverage(n, k)
-		if coverage < LeastCoverage {
-			break
-		}
-		e.Lo, e.Hi, e.Coverage = sorted[k-1], sorted[n-k], coverage
+	if k := order(n); k > 0 {
+		e.Lo, e.Hi, e.Coverage = sorted[k-1], sorted[n-k], OrderCoverage(n, k)
 	}
 	return e
+}
+
+// order is the largest k for which the k-th smallest and the k-th largest of n
+// values enclose the median with LeastCoverage; 0 if none does.
+func order(n int) int {
+	k := 0
+	for k < n/2 && OrderCoverage(n, k+1) >= LeastCoverage {
+		k++
+	}
+	return k
+}
+
+// mostBlocks is how far BlocksNeeded looks.
+const mostBlocks = 200
+
+// BlocksNeeded estimates how many blocks in all would decide what n blocks with
+// few on the one side of the threshold and the rest on the other leave open, if
+// further blocks fell as these did; 0 when more blocks would not help.
+func BlocksNeeded(few, n int) int {
+	for total := max(n+1, MinBlocks); n > 0 && total <= mostBlocks; total++ {
+		expected := int(math.Ceil(float64(few) / float64(n) * float64(total)))
+		if k := order(total); k > 0 && expected < k {
+			return total
+		}
+	}
+	return 0
 }
 
 // OrderCoverage is the probability that the k-th smallest and the k-th largest

@@ -21,6 +21,9 @@ type Trial struct {
 	Outcome    record.Outcome `json:"outcome"`
 	Started    time.Time      `json:"started"`
 	ElapsedNs  int64          `json:"elapsed_ns"`
+	// LoadBefore and LoadAfter are /proc/loadavg.
+	LoadBefore string `json:"load_before,omitempty"`
+	LoadAfter  string `json:"load_after,omitempty"`
 	// Measurement is without its histograms, which are in the .hlog; nil if failed.
 	Measurement *record.Measurement `json:"measurement,omitempty"`
 	// OutOfRange counts durations that the histograms could not hold, by

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,10 +24,11 @@ var defaultExperiments = []string{"write-100mbs", "cold-reads"}
 
 type runOptions struct {
 	full, dryRun, asJSON bool
+	resume, yes          bool
 	out, data            string
 	repeats              int
 	seed                 uint64
-	set, only            []string
+	set, only, files     []string
 }
 
 func newRunCommand() *cobra.Command {
@@ -36,10 +38,13 @@ func newRunCommand() *cobra.Command {
 		Short: "Run experiments; print a table, draw plots",
 		Long: `Run experiments by their names or by the claims they decide. Without arguments:
 write-100mbs and then cold-reads, the quick variants. Each trial has fresh server and load processes and
-a fresh data directory; cells are interleaved in random blocks.`,
+a fresh data directory; cells are interleaved in random blocks. A trial that fails is stored with its reason and
+tried once more. An interrupted run goes on with --resume.`,
 		Example: `  c10klab run
   c10klab run N15 --full
-  c10klab run write-100mbs --only model=reactor --set rate=50 --dry-run`,
+  c10klab run write-100mbs --only model=reactor --set rate=50 --dry-run
+  c10klab run N15 --full --out results/runs/n15 --resume
+  c10klab run --file my-experiment.toml`,
 		ValidArgsFunction: completeExperiments,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			return runExperiments(cmd.Context(), o, names)
@@ -55,6 +60,9 @@ a fresh data directory; cells are interleaved in random blocks.`,
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print cells, order and minutes; run nothing")
 	flags.StringVar(&o.data, "data", "", "parent of the trials' data directories, on the disk to measure (default: the run directory)")
 	flags.BoolVar(&o.asJSON, "json", false, "print one JSON document instead of tables")
+	flags.BoolVar(&o.resume, "resume", false, "continue the run in --out, if one is there: its missing trials")
+	flags.StringArrayVar(&o.files, "file", nil, "an experiment of your own, a TOML file as in experiments/specs; repeatable")
+	flags.BoolVar(&o.yes, "yes", false, "however many hours it takes")
 	return cmd
 }
 
@@ -119,14 +127,10 @@ func checkServer(knobs map[string]string) error {
 }
 
 func (o runOptions) config(names []string) (experiments.Config, error) {
-	if len(names) == 0 {
-		names = defaultExperiments
+	if o.resume && o.out == "" {
+		return experiments.Config{}, errors.New("--resume needs --out, the directory of the run to continue")
 	}
-	all, err := experiments.Specs()
-	if err != nil {
-		return experiments.Config{}, err
-	}
-	specs, err := experiments.Select(all, names)
+	specs, err := o.specs(names)
 	if err != nil {
 		return experiments.Config{}, err
 	}
@@ -139,11 +143,44 @@ func (o runOptions) config(names []string) (experiments.Config, error) {
 		settings[name] = value
 	}
 	return experiments.Config{
-		Specs: specs, Full: o.full, Repeats: o.repeats, Seed: o.seed, Set: settings, Only: o.only,
-		Out:     cmp.Or(o.out, filepath.Join("results", "runs", time.Now().Format("20060102-150405"))),
-		DataDir: o.data, ServerKnobs: serverKnobs, LoadKnobs: loadKnobs, DiskKnobs: diskKnobs,
+		Specs: specs, Full: o.full, Repeats: o.repeats, Seed: o.seed, Set: settings, Only: o.only, Yes: o.yes,
+		Out:    cmp.Or(o.out, filepath.Join("results", "runs", time.Now().Format("20060102-150405"))),
+		Resume: o.resume, DataDir: o.data, ServerKnobs: serverKnobs, LoadKnobs: loadKnobs, DiskKnobs: diskKnobs,
 		CommandLine: append([]string{"c10klab"}, os.Args[1:]...), Progress: os.Stderr,
 	}, nil
+}
+
+// specs are the experiments named and those of files; none when a stored run is
+// resumed, which knows its own.
+func (o runOptions) specs(names []string) ([]*experiments.Spec, error) {
+	if len(names)+len(o.files) == 0 {
+		if o.resume {
+			if _, err := results.Open(o.out); !errors.Is(err, results.ErrNoRun) {
+				return nil, err
+			}
+		}
+		names = defaultExperiments
+	}
+	all, err := experiments.Specs()
+	if err != nil {
+		return nil, err
+	}
+	specs, err := experiments.Select(all, names)
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range o.files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("read experiment: %w", err)
+		}
+		spec, err := experiments.Parse(file, string(text))
+		if err != nil {
+			return nil, err
+		}
+		specs = append(specs, spec)
+	}
+	return specs, nil
 }
 
 // report prints what was measured, draws it, and gives the exit status.
@@ -163,7 +200,7 @@ func report(run *results.Run, asJSON bool) error {
 	} else if err := printTables(run, cells, files); err != nil {
 		return err
 	}
-	if status := results.ExitCode(cells); status != exitOK {
+	if status := results.ExitCode(append(cells, run.Twins()...)); status != exitOK {
 		return &exitError{status: status}
 	}
 	return nil

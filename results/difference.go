@@ -1,0 +1,119 @@
+package results
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"golang.org/x/perf/benchmath"
+)
+
+// Alpha is the chance at which a difference, a trend or a refutation is accepted
+// where there is none.
+const Alpha = 1 - LeastCoverage
+
+// Difference compares one metric of two variants, a value a trial.
+type Difference struct {
+	Ratio  Estimate `json:"ratio"`  // of the first to the second
+	P      float64  `json:"p"`      // two-sided, of no difference; 1 where nothing was compared
+	Paired bool     `json:"paired"` // within blocks; else between independent trials
+	NA, NB int      `json:"-"`
+}
+
+// Different reports whether the ratio's interval leaves 1 out.
+func (d Difference) Different() bool {
+	return d.Ratio.Bounded() && (d.Ratio.Lo > 1 || d.Ratio.Hi < 1)
+}
+
+func (d Difference) String() string {
+	switch {
+	case d.Ratio.N == 0:
+		return "n/a"
+	case !d.Ratio.Bounded():
+		return fmt.Sprintf("× %s (n=%d, too few trials for an interval)", Significant(d.Ratio.Median), d.Ratio.N)
+	case !d.Different():
+		return fmt.Sprintf("no detectable difference: × %s (p=%.3f)", d.Ratio, d.P)
+	}
+	return fmt.Sprintf("× %s (p=%.3f)", d.Ratio, d.P)
+}
+
+// Paired compares variants that ran in the same blocks: the median of a[i]/b[i]
+// with its order-statistic interval, and the sign test that the interval inverts.
+// The slices are parallel.
+func Paired(a, b []float64) Difference {
+	ratios := ratiosOf(a, b)
+	d := Difference{Ratio: MedianOf(ratios), P: 1, Paired: true, NA: len(ratios), NB: len(ratios)}
+	above, below := 0, 0
+	for _, r := range ratios {
+		if r > 1 {
+			above++
+		} else if r < 1 {
+			below++
+		}
+	}
+	if above+below > 0 {
+		d.P = min(1, 2*SignTest(min(above, below), above+below))
+	}
+	return d
+}
+
+// Unpaired compares variants whose trials have no block in common, such as those
+// of two runs: the Mann–Whitney U test (by benchmath), and as the effect the
+// Hodges–Lehmann estimate, the median of all ratios a[i]/b[j], with the interval
+// that inverts the test (Hollander, Wolfe & Chicken, Nonparametric Statistical
+// Methods, section 4.3). Values that are not positive are left out.
+func Unpaired(a, b []float64) Difference {
+	a, b = positive(a), positive(b)
+	d := Difference{P: 1, NA: len(a), NB: len(b)}
+	if len(a) == 0 || len(b) == 0 {
+		return d
+	}
+	ratios := make([]float64, 0, len(a)*len(b))
+	for _, x := range a {
+		for _, y := range b {
+			ratios = append(ratios, x/y)
+		}
+	}
+	slices.Sort(ratios)
+	n := len(ratios)
+	d.Ratio = Estimate{N: min(len(a), len(b)), Median: (ratios[(n-1)/2] + ratios[n/2]) / 2}
+	if k, coverage := rankSumOrder(len(a), len(b)); k > 0 {
+		d.Ratio.Lo, d.Ratio.Hi, d.Ratio.Coverage = ratios[k-1], ratios[n-k], coverage
+	}
+	thresholds := benchmath.DefaultThresholds
+	comparison := benchmath.AssumeNothing.Compare(benchmath.NewSample(a, &thresholds), benchmath.NewSample(b, &thresholds))
+	d.P = comparison.P
+	return d
+}
+
+func positive(values []float64) []float64 {
+	return slices.DeleteFunc(slices.Clone(values), func(v float64) bool { return !(v > 0) || math.IsInf(v, 0) })
+}
+
+// SignTest is the chance that at most few of n fair coins fall on one side.
+func SignTest(few, n int) float64 { return (1 - OrderCoverage(n, few+1)) / 2 }
+
+// Holm adjusts the p-values of one family so that each may be compared with the
+// chance allowed to the family as a whole (Holm, Scand. J. Statist. 6, 1979).
+func Holm(p []float64) []float64 {
+	order := make([]int, len(p))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		switch {
+		case p[i] < p[j]:
+			return -1
+		case p[i] > p[j]:
+			return 1
+		}
+		return 0
+	})
+	adjusted := make([]float64, len(p))
+	highest := 0.0
+	for rank, i := range order {
+		highest = max(highest, min(1, p[i]*float64(len(p)-rank)))
+		adjusted[i] = highest
+	}
+	return adjusted
+}

@@ -1,0 +1,134 @@
+package results
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+const manifestFile = "manifest.sha256"
+
+var (
+	// ErrNoManifest says that a run has no hashes to be checked against: it was
+	// interrupted, or an older version wrote it.
+	ErrNoManifest = errors.New("the run has no " + manifestFile)
+	// ErrChanged says that a file is not what the manifest says.
+	ErrChanged = errors.New("the file was changed after the run")
+	// ErrUnlisted says that a file was added after the run.
+	ErrUnlisted = errors.New("the file is not in the manifest")
+)
+
+// Seal writes the manifest: the SHA-256 of every file that is evidence. Figures and
+// the summary are derived and left out.
+func (r *Run) Seal() error {
+	files, err := r.evidenceFiles()
+	if err != nil {
+		return err
+	}
+	var lines strings.Builder
+	for _, file := range files {
+		sum, err := hashOf(filepath.Join(r.Dir, file))
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(&lines, "%s  %s\n", sum, filepath.ToSlash(file))
+	}
+	return writeAtomic(filepath.Join(r.Dir, manifestFile), func(w io.Writer) error {
+		_, err := io.WriteString(w, lines.String())
+		return err
+	})
+}
+
+// CheckManifest compares the run's files with its manifest. Its errors wrap
+// ErrNoManifest, ErrChanged, ErrUnlisted, ErrGarbled or fs.ErrNotExist, and name
+// the file.
+func (r *Run) CheckManifest() error {
+	listed, err := r.readManifest()
+	if err != nil {
+		return err
+	}
+	files, err := r.evidenceFiles()
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		want, known := listed[filepath.ToSlash(file)]
+		path := filepath.Join(r.Dir, file)
+		if !known {
+			return fmt.Errorf("%s: %w", path, ErrUnlisted)
+		}
+		delete(listed, filepath.ToSlash(file))
+		got, err := hashOf(path)
+		if err != nil {
+			return err
+		}
+		if got != want {
+			return fmt.Errorf("%s: %w", path, ErrChanged)
+		}
+	}
+	for file := range listed {
+		return fmt.Errorf("%s: in the manifest, and %w", filepath.Join(r.Dir, file), fs.ErrNotExist)
+	}
+	return nil
+}
+
+func (r *Run) readManifest() (map[string]string, error) {
+	path := filepath.Join(r.Dir, manifestFile)
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", r.Dir, ErrNoManifest)
+	} else if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	defer f.Close()
+	listed := map[string]string{}
+	lines := bufio.NewScanner(f)
+	for lines.Scan() {
+		sum, file, found := strings.Cut(lines.Text(), "  ")
+		if !found || len(sum) != 2*sha256.Size {
+			return nil, fmt.Errorf("%s: line %q: %w", path, lines.Text(), ErrGarbled)
+		}
+		listed[file] = sum
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return listed, nil
+}
+
+// evidenceFiles lists run.json and what is in trials, relative to the run.
+func (r *Run) evidenceFiles() ([]string, error) {
+	files := []string{runFile}
+	entries, err := os.ReadDir(filepath.Join(r.Dir, trialsDir))
+	if err != nil {
+		return nil, fmt.Errorf("list trials: %w", err)
+	}
+	for _, entry := range entries {
+		if entry.Type().IsRegular() && !strings.HasPrefix(entry.Name(), partialPrefix) {
+			files = append(files, filepath.Join(trialsDir, entry.Name()))
+		}
+	}
+	slices.Sort(files)
+	return files, nil
+}
+
+func hashOf(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("hash: %w", err)
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("hash %s: %w", path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
