@@ -72,6 +72,12 @@ var Numbers = []Number{
 	{"disk_write_await_ms", "time that a write waits for the slowest emulated disk, mean", func(t results.Trial) (float64, bool) {
 		return ofDisks(t, func(s record.DiskSample) (float64, bool) { return s.WriteAwaitMs, s.WriteMBps > 0 })
 	}},
+	{"disk_reads_per_mb", "reads of the emulated disks for each 10⁶ bytes of record batches fetched by all consumers", diskReadsPerMB},
+	{"spikes_at_roll", "share of the slowest thousandth of appends within 10 ms of a segment's roll, beyond chance (0: no more often than anywhere, 1: all)", spikesAt(eventsOf(record.EventRoll))},
+	{"spikes_at_index_flush", "the same, of an index file being written", spikesAt(eventsOf(record.EventIndexFlush))},
+	{"spikes_at_fsync", "the same, of a file being forced to the device", spikesAt(eventsOf(record.EventFsync))},
+	{"spikes_at_write_back", "the same, of the kernel writing dirty pages, by 100 ms samples", spikesAt(samplesWith(writingBack))},
+	{"spikes_at_dirty_throttle", "the same, of more dirty pages than writers need not wait for, by 100 ms samples", spikesAt(samplesWith(dirtyBeyondHalfway))},
 }
 
 // ofLoops is the highest of the network threads' shares of their time.
@@ -84,20 +90,42 @@ func ofLoops(t results.Trial, part func(record.LoopTimes) int64) (highest float6
 	return highest, found
 }
 
-// ofDisks is the highest of the disks' means over the samples of the window for
-// which the value exists.
-func ofDisks(t results.Trial, value func(record.DiskSample) (float64, bool)) (highest float64, found bool) {
+// diskReadsPerMB counts over the samples of the window. Older records lack the counts.
+func diskReadsPerMB(t results.Trial) (float64, bool) {
+	var reads int64
+	for _, d := range t.Disks {
+		for _, s := range windowSamples(t, d) {
+			reads += s.Reads
+		}
+	}
+	m := t.Measurement
+	ratio, fetched := over(float64(reads), m.FetchedMBps*float64(m.WindowNs)/1e9)
+	return ratio, fetched && reads > 0
+}
+
+// windowSamples are the disk's samples that end within the window.
+func windowSamples(t results.Trial, d record.DiskStatus) (inside []record.DiskSample) {
 	if t.Measurement.After == nil {
-		return 0, false
+		return nil
 	}
 	end := t.Measurement.After.MonotonicNs
 	begin := end - t.Measurement.WindowNs
+	for _, s := range d.Samples {
+		if begin <= s.AtNs && s.AtNs <= end {
+			inside = append(inside, s)
+		}
+	}
+	return inside
+}
+
+// ofDisks is the highest of the disks' means over the samples of the window for
+// which the value exists.
+func ofDisks(t results.Trial, value func(record.DiskSample) (float64, bool)) (highest float64, found bool) {
 	for _, d := range t.Disks {
 		var sum float64
 		n := 0
-		for _, s := range d.Samples {
-			v, exists := value(s)
-			if exists && begin <= s.AtNs && s.AtNs <= end {
+		for _, s := range windowSamples(t, d) {
+			if v, exists := value(s); exists {
 				sum += v
 				n++
 			}

@@ -1,10 +1,7 @@
 package storage_test
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
-	"time"
 
 	"c10klab/internal/batch"
 )
@@ -13,56 +10,6 @@ const (
 	benchBatchBytes = 64 << 10
 	benchRound      = 256 // batches, 16 MiB
 )
-
-// BenchmarkAppendAgainstWrite appends 64 KiB batches through the store and
-// writes the same bytes to a bare file, in turns. The ratio is store speed over
-// bare speed, CRC-32C included.
-func BenchmarkAppendAgainstWrite(b *testing.B) {
-	tmpl, err := batch.TemplateForBytes(benchBatchBytes, 1000, 1)
-	if err != nil {
-		b.Fatal(err)
-	}
-	records := tmpl.AppendTo(nil)
-	dir := b.TempDir()
-	var store, bare time.Duration
-	for b.Loop() {
-		store += appendRound(b, filepath.Join(dir, "store"), records)
-		bare += writeRound(b, filepath.Join(dir, "bare"), records)
-	}
-	bytes := float64(b.N) * benchRound * benchBatchBytes
-	b.ReportMetric(float64(bare)/float64(store), "of-bare-write")
-	b.ReportMetric(bytes/1e6/store.Seconds(), "store-MB/s")
-	b.ReportMetric(bytes/1e6/bare.Seconds(), "bare-MB/s")
-}
-
-func appendRound(b *testing.B, dir string, records []byte) time.Duration {
-	s, l := openWith(b, defaults(), nil, dir)
-	began := time.Now()
-	for range benchRound {
-		mustAppend(b, l, records)
-	}
-	took := time.Since(began)
-	s.Abandon()
-	os.RemoveAll(dir)
-	return took
-}
-
-func writeRound(b *testing.B, path string, records []byte) time.Duration {
-	f, err := os.Create(path)
-	if err != nil {
-		b.Fatal(err)
-	}
-	began := time.Now()
-	for range benchRound {
-		if _, err := f.Write(records); err != nil {
-			b.Fatal(err)
-		}
-	}
-	took := time.Since(began)
-	f.Close()
-	os.Remove(path)
-	return took
-}
 
 // BenchmarkRead finds offsets all over a hot log, in big and in small batches.
 func BenchmarkRead(b *testing.B) {

@@ -160,7 +160,9 @@ type backend struct {
 	service service
 	log     *broker.Log // nil unless the service is the log
 	store   *storage.Store
-	discard bool
+	// activity is the store's, nil without one.
+	activity *broker.Activity
+	discard  bool
 }
 
 func openBackend(o serveOptions, v *knob.Values) (*backend, error) {
@@ -173,12 +175,19 @@ func openBackend(o serveOptions, v *knob.Values) (*backend, error) {
 	if len(o.data) == 0 {
 		return nil, usageError(fmt.Errorf("the log service needs a directory: --data DIR[,DIR…]"))
 	}
-	store, err := openStore(o.data, v)
+	activity, err := broker.ActivityFrom(v)
 	if err != nil {
 		return nil, err
 	}
-	log := broker.NewLog(store, broker.LogConfigFrom(v))
-	return &backend{service: log, log: log, store: store, discard: o.discard}, nil
+	store, err := openStore(o.data, v, activity)
+	if err != nil {
+		activity.Close()
+		return nil, err
+	}
+	config := broker.LogConfigFrom(v)
+	config.Activity = activity
+	log := broker.NewLog(store, config)
+	return &backend{service: log, log: log, store: store, activity: activity, discard: o.discard}, nil
 }
 
 func (b *backend) answerDelayed() {
@@ -188,10 +197,11 @@ func (b *backend) answerDelayed() {
 }
 
 func (b *backend) close() error {
-	switch {
-	case b.store == nil:
+	if b.store == nil {
 		return nil
-	case b.discard:
+	}
+	defer b.activity.Close()
+	if b.discard {
 		return b.store.Abandon()
 	}
 	return b.store.Close()

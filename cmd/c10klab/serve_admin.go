@@ -24,6 +24,9 @@ func (s *serving) adminPort(config models.Config, v *knob.Values) broker.Admin {
 func (s *serving) mark(snapshot *record.ServerSnapshot) {
 	s.stages.Mark()
 	s.server.MarkQueues()
+	if s.backend.activity != nil {
+		s.backend.activity.Mark()
+	}
 	s.addCounts(snapshot)
 	snapshot.Process = record.ThisProcess() // what reading costs is before the window,
 }
@@ -36,6 +39,10 @@ func (s *serving) snapshotSource(v *knob.Values) broker.Source {
 		snapshot.Histograms, snapshot.AtMark = s.stages.Snapshot()
 		snapshot.RecorderBytes = s.stages.MemoryBytes()
 		snapshot.ConnectionsByLoop = s.server.ConnectionsByLoop()
+		if s.backend.activity != nil {
+			snapshot.Store = s.backend.activity.Snapshot()
+			snapshot.Problems = append(snapshot.Problems, s.backend.activity.Failures()...)
+		}
 		census, err := s.server.Census()
 		if err != nil {
 			snapshot.Problems = append(snapshot.Problems, err.Error())

@@ -8,9 +8,9 @@ import (
 )
 
 // openStore opens the log dirs with the knobs of package storage and logs what
-// recovery had to cut.
-func openStore(dirs []string, v *knob.Values) (*storage.Store, error) {
-	store, err := storage.Open(dirs, storage.ConfigFrom(v), nil)
+// recovery had to cut. The observer may be nil.
+func openStore(dirs []string, v *knob.Values, observer storage.Observer) (*storage.Store, error) {
+	store, err := storage.Open(dirs, storage.ConfigFrom(v), observer)
 	if errors.Is(err, storage.ErrInvalidPlacement) {
 		return nil, usageError(err)
 	}

@@ -29,7 +29,6 @@ package batch
 import (
 	"encoding/binary"
 	"fmt"
-	"hash/crc32"
 )
 
 // HeaderBytes is the size of everything before the first record.
@@ -59,8 +58,6 @@ const (
 	atBaseSequence    = 53
 	atRecordCount     = 57
 )
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Header is a batch's fixed part.
 type Header struct {
@@ -187,9 +184,4 @@ func Walk(b []byte, fn func(h Header, batch []byte) error) (tail []byte, err err
 func AssignOffset(b []byte, base int64, leaderEpoch int32) {
 	binary.BigEndian.PutUint64(b[atBaseOffset:], uint64(base))
 	binary.BigEndian.PutUint32(b[atLeaderEpoch:], uint32(leaderEpoch))
-}
-
-// checksum computes the CRC of exactly one whole batch.
-func checksum(batch []byte) uint32 {
-	return crc32.Checksum(batch[atAttributes:], castagnoli)
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"c10klab/internal/batch"
+	"c10klab/internal/clock"
 	"c10klab/storage"
 )
 
@@ -118,11 +119,13 @@ func (p *produce) append(topic string, part *producePartition) {
 	if part.refusal = p.checkBatch(part.records); part.refusal.code != 0 {
 		return
 	}
+	beganNs := clock.Now()
 	info, err := log.Append(part.records, leaderEpoch)
 	if err != nil {
 		part.refusal = refusalOf(err)
 		return
 	}
+	p.log.config.Activity.appended(beganNs)
 	part.log = log
 	part.baseOffset, part.logStart = info.BaseOffset, log.StartOffset()
 	if p.acks == acksAll {

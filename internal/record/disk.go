@@ -79,11 +79,13 @@ type DiskCounts struct {
 // DiskSample is what the kernel counted at the loop device over 100 ms
 // (Documentation/admin-guide/iostats.rst).
 type DiskSample struct {
-	AtNs         int64   `json:"at_ns"`          // its end, CLOCK_MONOTONIC
-	Util         float64 `json:"util"`           // share of the time with a request under way, 0 to 1
-	ReadAwaitMs  float64 `json:"read_await_ms"`  // mean over the reads that ended
-	WriteAwaitMs float64 `json:"write_await_ms"` // mean over the writes that ended
-	InFlight     int64   `json:"in_flight"`      // requests at its end
-	ReadMBps     float64 `json:"read_mb_s"`      // 10⁶ bytes a second
+	AtNs         int64   `json:"at_ns"`            // its end, CLOCK_MONOTONIC
+	Util         float64 `json:"util"`             // share of the time with a request under way, 0 to 1
+	ReadAwaitMs  float64 `json:"read_await_ms"`    // mean over the reads that ended
+	WriteAwaitMs float64 `json:"write_await_ms"`   // mean over the writes that ended
+	InFlight     int64   `json:"in_flight"`        // requests at its end
+	Reads        int64   `json:"reads,omitempty"`  // that ended
+	Writes       int64   `json:"writes,omitempty"` // that ended
+	ReadMBps     float64 `json:"read_mb_s"`        // 10⁶ bytes a second
 	WriteMBps    float64 `json:"write_mb_s"`
 }

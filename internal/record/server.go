@@ -57,9 +57,11 @@ type ServerSnapshot struct {
 	// than the one named.
 	Hides string `json:"hides,omitempty"`
 	// Residency counts the decisions of send strategy resident.
-	Residency     *ResidencyProbes `json:"residency,omitempty"`
-	RecorderBytes int              `json:"recorder_bytes"`
-	Problems      []string         `json:"problems,omitempty"` // storage failures, clock steps …
+	Residency *ResidencyProbes `json:"residency,omitempty"`
+	// Store is what the log service's store did since the mark.
+	Store         *StoreActivity `json:"store,omitempty"`
+	RecorderBytes int            `json:"recorder_bytes"`
+	Problems      []string       `json:"problems,omitempty"` // storage failures, clock steps …
 }
 
 // LoopTimes divides a network thread's time since its start, in nanoseconds; it is

@@ -59,6 +59,8 @@ func (c deviceCounts) since(earlier deviceCounts) record.DiskSample {
 		ReadAwaitMs:  mean(c.readMs-earlier.readMs, c.reads-earlier.reads),
 		WriteAwaitMs: mean(c.writeMs-earlier.writeMs, c.writes-earlier.writes),
 		InFlight:     c.inFlight,
+		Reads:        c.reads - earlier.reads,
+		Writes:       c.writes - earlier.writes,
 		ReadMBps:     rate(c.readSectors - earlier.readSectors),
 		WriteMBps:    rate(c.writtenSectors - earlier.writtenSectors),
 	}

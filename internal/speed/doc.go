@@ -1,5 +1,5 @@
-// Package speed holds the benchmarks that run whole processes against each other
-// and print ratios. Nothing else may run on the machine meanwhile:
+// Package speed holds the benchmarks that run whole processes, or the log store and
+// bare system calls, against each other and print ratios. Nothing else may run on the machine meanwhile:
 //
 //	go test -run '^$' -bench . -benchtime 1x -timeout 1h ./internal/speed
 //

@@ -1,0 +1,114 @@
+package experiments
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"c10klab/internal/record"
+	"c10klab/results"
+)
+
+const (
+	spikeShare    = 0.001 // of all appends, the slowest: those beyond the p99.9
+	leastSpikes   = 5     // of fewer, a share says nothing
+	spikeMarginNs = 10e6  // how far before or after a suspect a spike may lie
+)
+
+// A suspect is what slow appends may fall together with: when it was.
+type suspect func(*record.StoreActivity) []span
+
+// span is a stretch of time, CLOCK_MONOTONIC.
+type span struct{ fromNs, toNs int64 }
+
+func eventsOf(kind string) suspect {
+	return func(a *record.StoreActivity) (spans []span) {
+		for _, e := range a.Events {
+			if e.Kind == kind {
+				spans = append(spans, span{e.AtNs - e.TookNs, e.AtNs})
+			}
+		}
+		return spans
+	}
+}
+
+// samplesWith is the time of the samples that match, each from the one before it.
+func samplesWith(matches func(record.WriteBackSample) bool) suspect {
+	return func(a *record.StoreActivity) (spans []span) {
+		for i, s := range a.WriteBack {
+			if i > 0 && matches(s) {
+				spans = append(spans, span{a.WriteBack[i-1].AtNs, s.AtNs})
+			}
+		}
+		return spans
+	}
+}
+
+// writingBack: the kernel writes dirty pages.
+func writingBack(s record.WriteBackSample) bool { return s.WrittenPages > 0 }
+
+// dirtyBeyondHalfway: writers have to wait (balance_dirty_pages).
+func dirtyBeyondHalfway(s record.WriteBackSample) bool {
+	return s.DirtyPages+s.WritebackPages > (s.DirtyLimitPages+s.BackgroundPages)/2
+}
+
+// spikesAt is the share of the slowest thousandth of appends that lie within 10 ms of
+// a suspect, beyond chance: 0 if they do no more often than stretches of the same
+// lengths anywhere in the window would, 1 if all of them do (Cohen's kappa). Without
+// any event of the suspect it is 0; it is unsupported with too few spikes, with events
+// or samples lost, and where the suspect is there all the time.
+func spikesAt(when suspect) func(results.Trial) (float64, bool) {
+	return func(t results.Trial) (float64, bool) { return spikesBeyondChance(t, when) }
+}
+
+func spikesBeyondChance(t results.Trial, when suspect) (float64, bool) {
+	after := t.Measurement.After
+	if after == nil || after.Store == nil {
+		return 0, false
+	}
+	a := after.Store
+	spikes := int(math.Ceil(spikeShare * float64(a.Appends)))
+	if spikes < leastSpikes || spikes > len(a.SlowestAppends) || a.LostEvents+a.LostSamples > 0 {
+		return 0, false
+	}
+	window := span{after.MonotonicNs - t.Measurement.WindowNs, after.MonotonicNs}
+	spans := when(a)
+	var hits, chance float64
+	for _, s := range a.SlowestAppends[:spikes] {
+		// An append that ends at an instant touches a suspect if that instant lies in
+		// the suspect's span, longer by the append's own length.
+		near := widen(spans, spikeMarginNs, spikeMarginNs+s.TookNs)
+		chance += covered(near, window)
+		if slices.ContainsFunc(near, func(n span) bool { return n.fromNs <= s.AtNs && s.AtNs <= n.toNs }) {
+			hits++
+		}
+	}
+	share, expected := hits/float64(spikes), chance/float64(spikes)
+	if expected >= 1 {
+		return 0, false
+	}
+	return (share - expected) / (1 - expected), true
+}
+
+// widen returns the spans, longer at both ends.
+func widen(spans []span, before, after int64) []span {
+	wide := make([]span, len(spans))
+	for i, s := range spans {
+		wide[i] = span{s.fromNs - before, s.toNs + after}
+	}
+	return wide
+}
+
+// covered is the share of the window that lies in any of the spans.
+func covered(spans []span, window span) float64 {
+	sorted := slices.SortedFunc(slices.Values(spans), func(a, b span) int { return cmp.Compare(a.fromNs, b.fromNs) })
+	sum, reached := int64(0), window.fromNs
+	for _, s := range sorted {
+		from, to := max(s.fromNs, reached), min(s.toNs, window.toNs)
+		if to > from {
+			sum += to - from
+			reached = to
+		}
+	}
+	return float64(sum) / float64(window.toNs-window.fromNs)
+}
