@@ -11,6 +11,7 @@ import (
 // request is one request's stamps, CLOCK_MONOTONIC; 0: not yet.
 type request struct {
 	id          int32
+	size        int32 // index into load.sizes
 	dueNs       int64
 	attemptedNs int64
 	firstByteNs int64 // the target's socket accepted the first byte
@@ -24,7 +25,7 @@ type request struct {
 type connection struct {
 	stream
 	load   *load
-	frames *framePool
+	frames []*framePool // by size
 	index  int
 	own    *tally // the receiver's
 
@@ -39,7 +40,7 @@ type connection struct {
 	blockedSinceNs int64
 }
 
-func newConnection(l *load, frames *framePool, own *tally, fd, index int) *connection {
+func newConnection(l *load, frames []*framePool, own *tally, fd, index int) *connection {
 	c := &connection{load: l, frames: frames, own: own, index: index}
 	c.stream = stream{fd: fd, name: fmt.Sprintf("producer %d", index), maxAnswerBytes: l.protocol.maxAnswerBytes(), deliver: c.answered}
 	return c
@@ -48,19 +49,27 @@ func newConnection(l *load, frames *framePool, own *tally, fd, index int) *conne
 // offer takes a request that has fallen due; the sender calls it. A request that
 // finds the connection blocked since before it fell due was attempted when it
 // fell due: that wait is the target's. Otherwise the sender is late, if anyone.
-func (c *connection) offer(dueNs int64, t *tally) error {
-	c.load.outstanding.add(1, dueNs)
+func (c *connection) offer(dueNs int64, size int, t *tally) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := request{dueNs: dueNs}
+	r := request{dueNs: dueNs, size: int32(size)}
 	if blocked := c.blockedSinceNs; blocked != 0 {
 		r.attemptedNs = dueNs
 		if blocked > dueNs {
 			r.attemptedNs = c.load.ground.now()
 		}
 	}
-	c.waiting.push(r)
+	c.enter(r, t)
 	return c.pump(t)
+}
+
+// enter takes in a request that is due. Its caller holds mu.
+func (c *connection) enter(r request, t *tally) {
+	c.load.outstanding.add(1, r.dueNs)
+	if c.load.cfg.TraceTo != "" {
+		t.trace(&r, c.load)
+	}
+	c.waiting.push(r)
 }
 
 // answered takes one answer; the receiver calls it.
@@ -77,8 +86,7 @@ func (c *connection) answered(payload []byte, nowNs int64) error {
 	}
 	c.complete(&r, nowNs, a.errorCode, c.own)
 	if c.load.cfg.Closed && c.load.window.begun() && !c.load.window.over(nowNs) {
-		c.load.outstanding.add(1, nowNs)
-		c.waiting.push(request{dueNs: nowNs, attemptedNs: nowNs})
+		c.enter(request{dueNs: nowNs, attemptedNs: nowNs}, c.own)
 	}
 	return c.pump(c.own)
 }
@@ -136,9 +144,9 @@ func (c *connection) block() {
 func (c *connection) begin(r request) {
 	c.lastID++
 	r.id = c.lastID
-	c.frame = c.frames.take()
+	c.frame = c.frames[r.size].take()
 	c.rest = c.frame
-	c.load.protocol.stamp(c.frame, c.index, r.id, r.dueNs)
+	c.load.sizes[r.size].stamp(c.frame, c.index, r.id, r.dueNs)
 	if r.attemptedNs == 0 {
 		r.attemptedNs = c.load.ground.now()
 	}
@@ -168,7 +176,7 @@ func (c *connection) flush(t *tally) error {
 			r.lastByteNs = nowNs
 		}
 	}
-	c.frames.give(c.frame)
+	c.frames[r.size].give(c.frame)
 	c.frame = nil
 	if !c.load.protocol.answers() {
 		done := c.inFlight.pop()

@@ -35,17 +35,20 @@ func newRig(t *testing.T, cfg Config) *rig {
 		t.Fatal(err)
 	}
 	file.Close()
-	l := &load{cfg: cfg, ground: kernel{}, window: newWindow(), protocol: echo{payloadBytes: cfg.EchoBytes}}
+	l := &load{cfg: cfg, ground: kernel{}, window: newWindow()}
+	if err := l.chooseProtocol(); err != nil {
+		t.Fatal(err)
+	}
 	l.window.set(0, 1<<62)
 	r := &rig{t: t, target: target}
-	r.connection = newConnection(l, &framePool{newFrame: l.protocol.newFrame}, newTally(), fds[0], 0)
+	r.connection = newConnection(l, []*framePool{{newFrame: l.protocol.newFrame}}, newTally(), fds[0], 0)
 	t.Cleanup(func() { target.Close(); unix.Close(fds[0]) })
 	return r
 }
 
 func (r *rig) offerAt(dueNs int64) {
 	r.t.Helper()
-	if err := r.offer(dueNs, r.own); err != nil {
+	if err := r.offer(dueNs, 0, r.own); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -173,7 +176,7 @@ func TestPartialSendGoesOnWhenTheTargetTakesMore(t *testing.T) {
 		}
 	}
 	payload := <-got
-	if want := r.frames.take()[kafka.PrefixBytes:]; !bytes.Equal(payload, want) {
+	if want := r.frames[0].take()[kafka.PrefixBytes:]; !bytes.Equal(payload, want) {
 		t.Error("the target got other bytes than were sent")
 	}
 	if err := r.deliver(payload, clock.Now()); err != nil {

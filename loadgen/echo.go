@@ -15,7 +15,7 @@ const correlationBytes = 4
 // the correlation id and come back first.
 type echo struct{ payloadBytes int }
 
-func (e echo) api() string { return "Echo" }
+func (e echo) api() string { return echoAPI }
 
 func (e echo) newFrame() []byte {
 	frame := make([]byte, kafka.PrefixBytes+e.payloadBytes)

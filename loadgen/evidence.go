@@ -25,7 +25,6 @@ func (e *evidence) measurement() (*record.Measurement, error) {
 	cfg, t := e.load.cfg, e.counted
 	startNs := e.load.window.startNs.Load()
 	seconds := cfg.Window.Seconds()
-	batchBytes, records := e.load.protocol.batch()
 	mbps := func(bytes int64) float64 { return float64(bytes) / bytesPerMB / seconds }
 
 	m := &record.Measurement{
@@ -37,15 +36,15 @@ func (e *evidence) measurement() (*record.Measurement, error) {
 		Answered:          t.answered,
 		Errors:            t.errors,
 		FetchErrors:       t.fetchErrors,
-		OfferedMBps:       mbps(t.offered * int64(batchBytes)),
-		AckedMBps:         mbps(t.acked * int64(batchBytes)),
+		OfferedMBps:       mbps(t.offeredBytes),
+		AckedMBps:         mbps(t.ackedBytes),
 		FetchedMBps:       mbps(t.tailBytes + t.laggingBytes),
 		TailMBps:          mbps(t.tailBytes),
 		LaggingMBps:       mbps(t.laggingBytes),
 		LaggingCaughtUp:   e.load.caughtUp(),
 		BadAnswers:        e.load.bad.answers.Load(),
 		RequestsPerSec:    float64(t.answered+t.fetches) / seconds,
-		AckedRecords:      t.ackedAll * int64(records),
+		AckedRecords:      t.ackedRecords,
 		LogEndRecords:     e.logEndRecords,
 		InFlightAtEnd:     e.unanswered,
 		Priority:          e.load.priority,
@@ -55,7 +54,7 @@ func (e *evidence) measurement() (*record.Measurement, error) {
 		MeanTimeNs:        t.trend.means(),
 	}
 	if cfg.opensLoop() {
-		m.ScheduleHash = cfg.Schedule.Hash(cfg.WarmUp, cfg.Window, cfg.pairs(), cfg.Producers)
+		m.ScheduleHash = cfg.planHash()
 	}
 	gap, err := e.addServer(m)
 	if err != nil {

@@ -139,7 +139,7 @@ func TestBrokerWithoutAnApiIsRefused(t *testing.T) {
 func TestProduceFramesAreWholeRequests(t *testing.T) {
 	var wall clock.Offset
 	wall.Sample()
-	p, err := newProduce(kafkaConfig(t, ""), &wall)
+	p, err := newProduce(kafkaConfig(t, ""), 4096, &wall)
 	if err != nil {
 		t.Fatal(err)
 	}

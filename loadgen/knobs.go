@@ -29,6 +29,7 @@ var Knobs = []knob.Knob{
 	{Name: "rate-requests", Kind: knob.Float, Unit: "requests/s", Default: "0", Meaning: "offered requests over all producers; overrides rate unless 0"},
 	{Name: "schedule", Kind: knob.Choice, Choices: []string{Constant, Poisson}, Default: Poisson, Meaning: "when requests fall due: evenly spaced, or independent of each other"},
 	{Name: "seed", Kind: knob.Int, Default: "1", Meaning: "seed of the schedule; the same seed gives the same arrivals"},
+	{Name: "trace", Kind: knob.Text, Default: "", Meaning: "CSV file of requests (time,api,bytes) to offer instead of a schedule, as load --write-trace makes one; rate, schedule and sizes are the file's"},
 	{Name: "in-flight", Kind: knob.Int, Unit: "requests", Default: "1", Min: 1, Max: 1e5, Meaning: "unanswered requests that a producer connection may have"},
 	{Name: "batch-bytes", Kind: knob.Bytes, Default: "64KiB", Min: 1, Max: kafka.MaxFrameBytes, Meaning: "record batch of one produce request, header included"},
 	{Name: "record-bytes", Kind: knob.Bytes, Default: "1KiB", Min: 1, Meaning: "value of one record"},
@@ -47,7 +48,7 @@ var Knobs = []knob.Knob{
 	{Name: "lagging-wrap", Kind: knob.Bool, Default: "false", Meaning: "a lagging consumer that reaches the end of a partition begins it again and need not lag; what it reads again may be in the page cache"},
 	{Name: "bad-consumers", Kind: knob.Choice, Choices: []string{BadNone, BadDies, BadTrickle, BadStuck}, Default: BadNone, Meaning: "consumers that fetch from the lagging topic while load runs and then hang up within the answer, read a byte a second, or read nothing; in no statistics of the generator"},
 	{Name: "bad-connections", Kind: knob.Int, Unit: "connections", Default: "10", Min: 1, Max: 1e4, Meaning: "connections of the bad consumers"},
-	{Name: "echo-bytes", Kind: knob.Bytes, Default: "64", Min: correlationBytes, Max: 64 << 20, Meaning: "payload of an echo frame, without its 4-byte length"},
+	{Name: "echo-bytes", Kind: knob.Bytes, Default: "64", Min: correlationBytes, Max: mostEchoBytes, Meaning: "payload of an echo frame, without its 4-byte length"},
 	{Name: "warm-up", Kind: knob.Duration, Default: "2s", Meaning: "load before the measured window"},
 	{Name: "window", Kind: knob.Duration, Default: "8s", Meaning: "measured window"},
 	{Name: "drain", Kind: knob.Duration, Default: "10s", Meaning: "longest wait for answers after the window"},
@@ -66,8 +67,11 @@ type Config struct {
 	Protocol  string
 	Closed    bool
 	Producers int
-	Schedule  Schedule
-	InFlight  int // requests per producer connection
+	Schedule  Schedule // with a Trace: its mean rate
+	Trace     *Trace   // requests to replay; nil: Schedule's
+	// TraceTo is the file that producers' requests are written to as a Trace; empty: none.
+	TraceTo  string
+	InFlight int // requests per producer connection
 
 	BatchBytes  int
 	RecordBytes int
@@ -141,6 +145,12 @@ func ConfigFrom(v *knob.Values) (Config, error) {
 	if c.Schedule.PerSecond == 0 && c.Protocol == ProtocolKafka {
 		c.Schedule.PerSecond = v.Float("rate") * bytesPerMB / float64(c.BatchBytes)
 	}
+	if path := v.Text("trace"); path != "" {
+		if c.Trace, err = readTraceFile(path, c.api()); err != nil {
+			return Config{}, fmt.Errorf("knob trace: %w", err)
+		}
+		c.Schedule.PerSecond = c.Trace.perSecond(c.WarmUp + c.Window)
+	}
 	if text := v.Text("load-cpus"); text != "" {
 		if c.CPUs, err = osthread.ParseCPUs(text); err != nil {
 			return Config{}, fmt.Errorf("knob load-cpus: %w", err)
@@ -156,6 +166,11 @@ const highestPerSecond = 1e8
 func (c Config) check() error {
 	if err := c.checkConsumers(); err != nil {
 		return err
+	}
+	if c.Trace != nil {
+		if err := c.checkTrace(); err != nil {
+			return err
+		}
 	}
 	return firstBroken([]constraint{
 		{c.Window <= 0, fmt.Sprintf("knob window: %v measures nothing", c.Window)},

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"c10klab/internal/clock"
@@ -15,7 +16,8 @@ import (
 type load struct {
 	cfg      Config
 	ground   ground
-	protocol protocol
+	protocol protocol   // that of the largest requests
+	sizes    []protocol // one for each size that requests have
 	window   *window
 	wall     clock.Offset
 	topic    *topic // the producers'; nil: nobody uses it
@@ -41,6 +43,7 @@ type load struct {
 	answers     atomic.Int64 // producers' answers since the first request
 	ackedDue    atomic.Int64 // acknowledged requests due in the window
 	consumed    atomic.Int64 // batches due in the window that reached a tail consumer
+	offering    atomic.Int64 // senders that have not come to the window's end
 	stopped     atomic.Bool
 }
 
@@ -75,12 +78,11 @@ func (l *load) connect() error {
 
 // speak chooses the protocol and prepares what it needs at the target.
 func (l *load) speak() (err error) {
-	if l.cfg.Protocol == ProtocolEcho {
-		l.protocol = echo{payloadBytes: l.cfg.EchoBytes}
-		return nil
-	}
-	if l.protocol, err = newProduce(l.cfg, &l.wall); err != nil {
+	if err := l.chooseProtocol(); err != nil {
 		return err
+	}
+	if l.cfg.Protocol == ProtocolEcho {
+		return nil
 	}
 	if l.cfg.usesTopic() {
 		if l.topic, err = openTopic(l.ctx, l.cfg.Target, l.cfg.Topic, l.cfg.Partitions); err != nil {
@@ -91,6 +93,30 @@ func (l *load) speak() (err error) {
 		}
 	}
 	return l.openBacklog()
+}
+
+// chooseProtocol makes the protocol for each size of request.
+func (l *load) chooseProtocol() error {
+	sizes := l.cfg.sizes()
+	largest := slices.Max(sizes)
+	for _, bytes := range sizes {
+		p, err := l.newProtocol(bytes)
+		if err != nil {
+			return err
+		}
+		l.sizes = append(l.sizes, p)
+		if bytes == largest {
+			l.protocol = p
+		}
+	}
+	return nil
+}
+
+func (l *load) newProtocol(bytes int) (protocol, error) {
+	if l.cfg.Protocol == ProtocolEcho {
+		return echo{payloadBytes: bytes}, nil
+	}
+	return newProduce(l.cfg, bytes, &l.wall)
 }
 
 // openBacklog finds the topic that lagging and bad consumers read.
@@ -108,14 +134,17 @@ func (l *load) openBacklog() (err error) {
 }
 
 func (l *load) connectProducers(d *dialer) error {
-	pools := make([]*framePool, l.cfg.pairs())
+	pools := make([][]*framePool, l.cfg.pairs())
 	receivers := make([]*receiver, l.cfg.pairs())
 	for i := range receivers {
 		r, err := l.addReceiver(fmt.Sprintf("%s%d", receiverPrefix, i))
 		if err != nil {
 			return err
 		}
-		receivers[i], pools[i] = r, &framePool{newFrame: l.protocol.newFrame}
+		receivers[i] = r
+		for _, p := range l.sizes {
+			pools[i] = append(pools[i], &framePool{newFrame: p.newFrame})
+		}
 	}
 	return d.dialAll(l.ctx, l.cfg.Producers, func(fd int) error {
 		l.descriptors = append(l.descriptors, fd)
@@ -181,8 +210,11 @@ func (l *load) startReceivers() error {
 // startSenders starts the threads that offer requests by the schedule.
 func (l *load) startSenders(beginNs int64) error {
 	for part := range l.cfg.pairs() {
-		s := &sender{load: l, stream: l.cfg.Schedule.Stream(part, l.cfg.pairs(), l.cfg.Producers), tally: l.newTally()}
+		s := &sender{load: l, next: l.cfg.plan(part), tally: l.newTally()}
+		s.tally.expectTraced(l.cfg)
+		l.offering.Add(1)
 		body := func() error {
+			defer l.offering.Add(-1)
 			if err := osthread.SetTimerSlack(); err != nil {
 				return err
 			}

@@ -35,10 +35,10 @@ type produce struct {
 // API key and version.
 const correlationAt = kafka.PrefixBytes + 4
 
-func newProduce(cfg Config, wall *clock.Offset) (*produce, error) {
-	template, err := batch.TemplateForBytes(cfg.BatchBytes, cfg.RecordBytes, cfg.Schedule.Seed)
+func newProduce(cfg Config, batchBytes int, wall *clock.Offset) (*produce, error) {
+	template, err := batch.TemplateForBytes(batchBytes, cfg.RecordBytes, cfg.Schedule.Seed)
 	if err != nil {
-		return nil, fmt.Errorf("knobs batch-bytes and record-bytes: %w", err)
+		return nil, fmt.Errorf("%s and record-bytes: %w", cfg.sizeKnob("knobs batch-bytes"), err)
 	}
 	partition := kmsg.NewProduceRequestTopicPartition()
 	partition.Records = template.AppendTo(nil)
@@ -55,14 +55,14 @@ func newProduce(cfg Config, wall *clock.Offset) (*produce, error) {
 	const recordsLengthBytes, partitionBytes = 4, 4
 	frameBytes := len(p.newFrame())
 	if payload := frameBytes - kafka.PrefixBytes; payload > kafka.MaxFrameBytes {
-		return nil, fmt.Errorf("knob batch-bytes: a request of %d bytes is above Kafka's limit of %d", payload, kafka.MaxFrameBytes)
+		return nil, fmt.Errorf("%s: a request of %d bytes is above Kafka's limit of %d", cfg.sizeKnob("knob batch-bytes"), payload, kafka.MaxFrameBytes)
 	}
 	p.recordsAt = frameBytes - template.SizeBytes() // the records end the frame
 	p.partitionAt = p.recordsAt - recordsLengthBytes - partitionBytes
 	return p, nil
 }
 
-func (p *produce) api() string { return "Produce" }
+func (p *produce) api() string { return produceAPI }
 
 func (p *produce) newFrame() []byte { return kafka.AppendRequest(nil, 0, clientID, &p.request) }
 

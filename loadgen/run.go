@@ -70,6 +70,11 @@ func Run(ctx context.Context, cfg Config) (*record.Measurement, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.TraceTo != "" {
+		if err := e.writeTrace(cfg.TraceTo); err != nil {
+			return nil, err
+		}
+	}
 	return e.measurement()
 }
 
@@ -104,7 +109,7 @@ func (l *load) measure() (*evidence, error) {
 	if _, err := admin.snapshot(l.ctx); err != nil {
 		return nil, err
 	}
-	if err := l.begin(e.counted); err != nil {
+	if err := l.begin(); err != nil {
 		return nil, err
 	}
 	startNs, endNs := l.window.startNs.Load(), l.window.endNs.Load()
@@ -135,7 +140,7 @@ const firstAnswerTimeout = 30 * time.Second
 // meets neither cold connections nor starved ones unawares.
 func (l *load) firstAnswers(t *tally) error {
 	for _, c := range l.connections {
-		if err := c.offer(clock.Now(), t); err != nil {
+		if err := c.offer(clock.Now(), 0, t); err != nil {
 			return err
 		}
 	}
@@ -159,7 +164,7 @@ func (l *load) firstAnswers(t *tally) error {
 const leadNs = int64(10 * time.Millisecond)
 
 // begin fixes the window and starts the load.
-func (l *load) begin(t *tally) error {
+func (l *load) begin() error {
 	runtime.GC()
 	beginNs := clock.Now() + leadNs
 	startNs := beginNs + int64(l.cfg.WarmUp)
@@ -167,23 +172,19 @@ func (l *load) begin(t *tally) error {
 	if err := l.startBadConsumers(); err != nil {
 		return err
 	}
-	if !l.cfg.Closed {
-		return l.startSenders(beginNs)
-	}
-	for range l.cfg.InFlight {
-		for _, c := range l.connections {
-			if err := c.offer(clock.Now(), t); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
+	return l.startSenders(beginNs)
 }
 
-// drain waits for the answers owed after the window, then for tail consumers to
-// have read what was acknowledged, each up to the knob's bound. Running into it
-// is not an error: what is missing is evidence.
+// drain waits until the senders have offered everything, for one that is late too;
+// then for the answers owed, then for tail consumers to have read what was
+// acknowledged, each up to the knob's bound. Running into it is not an error: what is
+// missing is evidence.
 func (l *load) drain() error {
+	for l.offering.Load() > 0 {
+		if err := l.sleepUntil(clock.Now() + int64(waitPause)); err != nil {
+			return err
+		}
+	}
 	err := l.waitFor(l.cfg.Drain, func() bool { return l.outstanding.count() == 0 })
 	if err == nil && l.cfg.tails() {
 		err = l.waitFor(l.cfg.Drain, func() bool { return l.consumed.Load() >= l.ackedDue.Load() })
@@ -225,7 +226,6 @@ func (l *load) readLogEnds(e *evidence) error {
 		e.logEndRecords = -1
 		return nil
 	}
-	_, records := l.protocol.batch()
 	var failure error
 	grown := func() bool {
 		ends, err := l.topic.offsets(l.ctx, logEnd)
@@ -237,7 +237,7 @@ func (l *load) readLogEnds(e *evidence) error {
 		for i, end := range ends {
 			e.logEndRecords += end - l.endsBefore[i]
 		}
-		return l.protocol.answers() || e.logEndRecords >= e.counted.ackedAll*int64(records)
+		return l.protocol.answers() || e.logEndRecords >= e.counted.ackedRecords
 	}
 	if err := l.waitFor(l.cfg.Drain, grown); err != nil && !errors.Is(err, errTimeout) {
 		return err

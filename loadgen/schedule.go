@@ -31,6 +31,7 @@ type Schedule struct {
 type Arrival struct {
 	OffsetNs   int64 // from the schedule's beginning
 	Connection int
+	Size       int // index into the run's sizes of requests; 0 except in a Trace of several
 }
 
 // Stream is one thread's part of a schedule, in order of time. One goroutine at
@@ -65,7 +66,7 @@ func (st *Stream) Next() Arrival {
 		return st.nextConstant()
 	}
 	st.offsetNs += int64(math.Round(st.random.ExpFloat64() / st.ownPerNs))
-	return Arrival{st.offsetNs, st.part + st.parts*st.random.IntN(st.own())}
+	return Arrival{OffsetNs: st.offsetNs, Connection: st.part + st.parts*st.random.IntN(st.own())}
 }
 
 // nextConstant computes the offset from the arrival's number over all parts, so
@@ -75,7 +76,7 @@ func (st *Stream) nextConstant() Arrival {
 	connection := st.part + st.parts*int(st.count%own)
 	number := st.count/own*int64(st.connections) + int64(connection)
 	st.count++
-	return Arrival{int64(float64(number) / st.schedule.PerSecond * float64(time.Second)), connection}
+	return Arrival{OffsetNs: int64(float64(number) / st.schedule.PerSecond * float64(time.Second)), Connection: connection}
 }
 
 // hashedArrivals is how many of a window's arrivals per part enter its hash.

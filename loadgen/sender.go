@@ -7,23 +7,25 @@ const napNs = int64(50 * time.Millisecond)
 
 // sender is the thread that offers one pair's requests as they fall due.
 type sender struct {
-	load   *load
-	stream *Stream
-	tally  *tally
+	load *load
+	// next is the plan: it returns the requests in order of time, false when there are
+	// no more.
+	next  func() (Arrival, bool)
+	tally *tally
 }
 
-// run follows the schedule, which began at beginNs, to the window's end.
+// run follows the plan, which began at beginNs, to the window's end.
 func (s *sender) run(beginNs int64) error {
 	for {
-		next := s.stream.Next()
+		next, more := s.next()
 		dueNs := beginNs + next.OffsetNs
-		if s.load.window.over(dueNs) || !s.waitUntil(dueNs) {
+		if !more || s.load.window.over(dueNs) || !s.waitUntil(dueNs) {
 			return nil
 		}
-		if s.load.window.contains(dueNs) {
-			s.tally.offered++
+		if !s.load.cfg.Closed && s.load.window.contains(dueNs) {
+			s.tally.offer(s.load.sizes[next.Size])
 		}
-		if err := s.load.connections[next.Connection].offer(dueNs, s.tally); err != nil {
+		if err := s.load.connections[next.Connection].offer(dueNs, next.Size, s.tally); err != nil {
 			return err
 		}
 	}

@@ -54,11 +54,13 @@ type tally struct {
 	histograms [spans]*hdr.Histogram
 	trend      trend // of ResponseTime, in a closed loop of ServiceTime
 
-	offered  int64 // due in the window
-	answered int64 // producers' answers that came in the window
-	acked    int64 // those without an error
-	errors   int64 // since the first request, as the following
-	ackedAll int64
+	offered      int64 // due in the window
+	offeredBytes int64 // … in record batches
+	answered     int64 // producers' answers that came in the window
+	acked        int64 // those without an error
+	ackedBytes   int64 // … in record batches
+	errors       int64 // since the first request, as the following
+	ackedRecords int64
 	// firstError is the Kafka error code of the first error answer.
 	firstError int16
 
@@ -70,6 +72,8 @@ type tally struct {
 
 	tailBytes    int64 // record bytes of tail consumers' answers in the window
 	laggingBytes int64 // … of lagging consumers'
+
+	traced []traced // the producers' requests, where a trace is wanted
 }
 
 // newTally makes all histograms at once: making one costs a page fault per page,
@@ -98,11 +102,19 @@ func (t *tally) fetchRefused(errorCode int16) {
 	t.firstFetchError = cmp.Or(t.firstFetchError, errorCode)
 }
 
+// offer counts a request that is due in the window.
+func (t *tally) offer(p protocol) {
+	batchBytes, _ := p.batch()
+	t.offered++
+	t.offeredBytes += int64(batchBytes)
+}
+
 // complete counts a request that was answered, or with acks 0 sent, at doneNs.
 func (t *tally) complete(r *request, doneNs int64, errorCode int16, l *load) {
+	batchBytes, records := l.sizes[r.size].batch()
 	ok := errorCode == 0
 	if ok {
-		t.ackedAll++
+		t.ackedRecords += int64(records)
 	} else {
 		t.errors++
 		t.firstError = cmp.Or(t.firstError, errorCode)
@@ -111,6 +123,7 @@ func (t *tally) complete(r *request, doneNs int64, errorCode int16, l *load) {
 		t.answered++
 		if ok {
 			t.acked++
+			t.ackedBytes += int64(batchBytes)
 		}
 	}
 	if l.window.contains(r.dueNs) {
@@ -151,7 +164,10 @@ func (t *tally) merge(other *tally) {
 	t.answered += other.answered
 	t.acked += other.acked
 	t.errors += other.errors
-	t.ackedAll += other.ackedAll
+	t.offeredBytes += other.offeredBytes
+	t.ackedBytes += other.ackedBytes
+	t.ackedRecords += other.ackedRecords
+	t.traced = append(t.traced, other.traced...)
 	t.firstError = cmp.Or(t.firstError, other.firstError)
 	t.fetches += other.fetches
 	t.fetchErrors += other.fetchErrors

@@ -72,13 +72,16 @@ func (v *virtual) advance(toNs int64) {
 // newVirtual makes a load of the echo protocol on virtual ground.
 func newVirtual(t *testing.T, s Schedule, connections, inFlight int, service func() int64) *virtual {
 	cfg := Config{Protocol: ProtocolEcho, Schedule: s, Producers: connections, InFlight: inFlight, EchoBytes: correlationBytes, Threads: 1}
-	l := &load{cfg: cfg, window: newWindow(), protocol: echo{payloadBytes: cfg.EchoBytes}}
+	l := &load{cfg: cfg, window: newWindow()}
+	if err := l.chooseProtocol(); err != nil {
+		t.Fatal(err)
+	}
 	v := &virtual{t: t, load: l, service: service}
 	l.ground = v
-	pool := &framePool{newFrame: l.protocol.newFrame}
+	pools := []*framePool{{newFrame: l.protocol.newFrame}}
 	receiver := l.newTally()
 	for i := range connections {
-		l.connections = append(l.connections, newConnection(l, pool, receiver, i, i))
+		l.connections = append(l.connections, newConnection(l, pools, receiver, i, i))
 	}
 	return v
 }
@@ -91,7 +94,7 @@ func (v *virtual) run(window time.Duration) *tally {
 	v.t.Helper()
 	v.nowNs = virtualBeginNs
 	v.load.window.set(virtualBeginNs, virtualBeginNs+int64(window))
-	s := &sender{load: v.load, stream: v.load.cfg.Schedule.Stream(0, 1, len(v.load.connections)), tally: v.load.newTally()}
+	s := &sender{load: v.load, next: v.load.cfg.plan(0), tally: v.load.newTally()}
 	if err := s.run(virtualBeginNs); err != nil {
 		v.t.Fatal(err)
 	}

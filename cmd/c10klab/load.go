@@ -15,7 +15,7 @@ import (
 )
 
 func newLoadCommand() *cobra.Command {
-	var target, admin string
+	var target, admin, writeTrace string
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "load --target ADDRESS",
@@ -29,6 +29,7 @@ target; a c10klab server's stages are read over its admin port.`,
 	}
 	cmd.Flags().StringVar(&target, "target", "", "address of the server to load (required)")
 	cmd.Flags().StringVar(&admin, "admin", "", "its admin port, for stages; empty: none")
+	cmd.Flags().StringVar(&writeTrace, "write-trace", "", "file to write the producers' requests to, for --trace; empty: none")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the whole measurement as JSON")
 	knobs := bindKnobs(cmd, loadKnobs)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -43,7 +44,7 @@ target; a c10klab server's stages are read over its admin port.`,
 		if err != nil {
 			return usageError(err)
 		}
-		config.Target, config.Admin = target, admin
+		config.Target, config.Admin, config.TraceTo = target, admin, writeTrace
 		m, err := loadgen.Run(cmd.Context(), config)
 		if err != nil {
 			return err
