@@ -124,7 +124,7 @@ func (c *consumer) answered(payload []byte, nowNs int64) error {
 		return nil
 	}
 	if c.load.window.contains(c.attemptedNs) {
-		c.tally.histograms[c.of.service].Record(nowNs - c.attemptedNs)
+		c.tally.enter(c.of.service, c.attemptedNs, nowNs-c.attemptedNs, c.load.window)
 	}
 	if c.load.window.contains(nowNs) {
 		c.tally.fetched(c.of, recordBytes)

@@ -49,6 +49,7 @@ func (e *evidence) measurement() (*record.Measurement, error) {
 		InFlightAtEnd:     e.unanswered,
 		Priority:          e.load.priority,
 		Histograms:        t.bundle(e.load.protocol.api()),
+		OverTime:          t.series(e.load.protocol.api(), startNs),
 		Generator:         e.after.process.Since(e.before.process),
 		GeneratorThreads:  threadsSince(e.after.threads, e.before.threads),
 		MeanTimeNs:        t.trend.means(),

@@ -162,6 +162,7 @@ func (l *load) addReceiver(name string) (*receiver, error) {
 	if err != nil {
 		return nil, err
 	}
+	r.tally.watchOverTime(l.cfg.Window)
 	l.receivers = append(l.receivers, r)
 	l.tallies = append(l.tallies, r.tally)
 	return r, nil
@@ -169,6 +170,7 @@ func (l *load) addReceiver(name string) (*receiver, error) {
 
 func (l *load) newTally() *tally {
 	t := newTally()
+	t.watchOverTime(l.cfg.Window)
 	l.tallies = append(l.tallies, t)
 	return t
 }

@@ -33,10 +33,28 @@ func TestOpenLoopRecordsEveryRequestDueInTheWindow(t *testing.T) {
 				t.Errorf("%s holds other than the %d requests offered", stage, m.OfferedRequests)
 			}
 		}
+		if n := overTime(m, "ResponseTime"); n != m.OfferedRequests {
+			t.Errorf("%d requests over time, %d offered", n, m.OfferedRequests)
+		}
 		if m.ScheduleHash == "" || m.LogEndRecords != -1 || m.Host.ForeignNs != -1 || m.Server != nil {
 			t.Errorf("hash %q, log end %d, foreign %d, server %v", m.ScheduleHash, m.LogEndRecords, m.Host.ForeignNs, m.Server)
 		}
 	}
+}
+
+// overTime counts the requests of a span's series.
+func overTime(m *record.Measurement, stage string) (n int64) {
+	for _, s := range m.OverTime {
+		if s.Stage != stage {
+			continue
+		}
+		for _, step := range s.Steps {
+			for i := 1; i < len(step); i += 2 {
+				n += step[i]
+			}
+		}
+	}
+	return n
 }
 
 func TestConstantScheduleOffersExactlyThePlannedRequests(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"sync/atomic"
+	"time"
 
 	"c10klab/internal/hdr"
 	"c10klab/internal/record"
@@ -52,7 +53,8 @@ const (
 // thread has ended; then tallies merge.
 type tally struct {
 	histograms [spans]*hdr.Histogram
-	trend      trend // of ResponseTime, in a closed loop of ServiceTime
+	trend      trend          // of ResponseTime, in a closed loop of ServiceTime
+	overTime   [spans]*series // nil: not kept for the span
 
 	offered      int64 // due in the window
 	offeredBytes int64 // … in record batches
@@ -84,6 +86,22 @@ func newTally() *tally {
 		t.histograms[i] = hdr.NewHistogram()
 	}
 	return t
+}
+
+// overTimeSpans are those whose course over the window is kept.
+var overTimeSpans = []span{responseTime, fetchServiceTime}
+
+// watchOverTime keeps series of a window.
+func (t *tally) watchOverTime(window time.Duration) {
+	for _, s := range overTimeSpans {
+		t.overTime[s] = newSeries(window)
+	}
+}
+
+// enter counts a duration of a request that fell due, or a fetch that was asked for, at fromNs.
+func (t *tally) enter(s span, fromNs, ns int64, w *window) {
+	t.histograms[s].Record(ns)
+	t.overTime[s].record(fromNs-w.startNs.Load(), ns)
 }
 
 // fetched counts a fetch answer that came in the window.
@@ -150,7 +168,7 @@ func (t *tally) record(r *request, doneNs int64, l *load) {
 	}
 	t.histograms[lateness].Record(r.attemptedNs - r.dueNs)
 	if l.protocol.answers() {
-		t.histograms[responseTime].Record(doneNs - r.dueNs)
+		t.enter(responseTime, r.dueNs, doneNs-r.dueNs, l.window)
 	}
 }
 
@@ -158,6 +176,7 @@ func (t *tally) record(r *request, doneNs int64, l *load) {
 func (t *tally) merge(other *tally) {
 	for i, h := range other.histograms {
 		t.histograms[i].Merge(h)
+		t.overTime[i].merge(other.overTime[i])
 	}
 	t.trend.merge(&other.trend)
 	t.offered += other.offered
@@ -176,10 +195,9 @@ func (t *tally) merge(other *tally) {
 	t.laggingBytes += other.laggingBytes
 }
 
-// bundle names the histograms that counted anything.
-func (t *tally) bundle(api string) hdr.Bundle {
-	b := hdr.Bundle{}
-	for i, key := range [spans]hdr.Key{
+// spanKeys names the spans, with the API of the protocol.
+func spanKeys(api string) [spans]hdr.Key {
+	return [spans]hdr.Key{
 		responseTime:       {Stage: "ResponseTime", API: api},
 		serviceTime:        {Stage: "ServiceTime", API: api},
 		lateness:           {Stage: "Lateness", API: api},
@@ -187,10 +205,28 @@ func (t *tally) bundle(api string) hdr.Bundle {
 		fetchServiceTime:   {Stage: "ServiceTime", API: fetchAPI},
 		laggingServiceTime: {Stage: "ServiceTime", API: record.LaggingFetch},
 		endToEnd:           {Stage: "EndToEnd", API: fetchAPI},
-	} {
+	}
+}
+
+// bundle names the histograms that counted anything.
+func (t *tally) bundle(api string) hdr.Bundle {
+	b := hdr.Bundle{}
+	for i, key := range spanKeys(api) {
 		if h := t.histograms[i]; h.Count()+h.OutOfRange() > 0 {
 			b[key] = h
 		}
 	}
 	return b
+}
+
+// series names the series that counted anything in a window from startNs.
+func (t *tally) series(api string, startNs int64) []record.TimeSeries {
+	var named []record.TimeSeries
+	for i, key := range spanKeys(api) {
+		if d, counted := t.overTime[i].document(startNs); counted {
+			d.Stage, d.API = key.Stage, key.API
+			named = append(named, d)
+		}
+	}
+	return named
 }

@@ -9,6 +9,8 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
+
+	"c10klab/results"
 )
 
 // hdrAxis is the position of a quantile on the HDR axis: how many times the
@@ -44,7 +46,7 @@ func curveFigure(experiment string, s source) (figure, bool) {
 	styles := s.lineStyles()
 	line := make([]*panelPlot, len(levels))
 	for i, level := range levels {
-		line[i] = &panelPlot{Plot: curvePlot(all[i], styles), title: "consumers: " + level + "  " + counts(all[i]), foot: "share of requests at most this slow"}
+		line[i] = &panelPlot{Plot: curvePlot(all[i], styles), title: "consumers: " + level + " " + counts(all[i]), foot: "share of requests at most this slow"}
 		logAxis(&line[i].Y, low*0.97, high*1.03, 10)
 		line[i].X.Max = last * 1.03
 		if i == 0 {
@@ -87,9 +89,30 @@ func curvePlot(curves []curve, styles map[string]draw.LineStyle) *plot.Plot {
 		if !c.stands {
 			line.LineStyle = faint(line.LineStyle)
 		}
-		p.Add(line)
+		p.Add(line, curveTips{c})
 	}
 	return p
+}
+
+// curveTips tells where a curve crosses the labelled percentiles, and its end.
+type curveTips struct{ curve curve }
+
+// Plot implements plot.Plotter.
+func (t curveTips) Plot(c draw.Canvas, p *plot.Plot) {
+	trX, trY := p.Transforms(&c)
+	next := 0
+	for i, point := range t.curve.points {
+		at := hdrAxis(point.Quantile)
+		last := i == len(t.curve.points)-1
+		if !last && (next == len(hdrTicks) || at < hdrTicks[next].Value) {
+			continue
+		}
+		for next < len(hdrTicks) && at >= hdrTicks[next].Value {
+			next++
+		}
+		tellAt(&c, vg.Point{X: trX(at), Y: trY(float64(point.ValueNs))}, glyphRadius, "%s: %.5g %% of requests took at most %s",
+			t.curve.label, 100*point.Quantile, results.FormatDuration(float64(point.ValueNs)))
+	}
 }
 
 // lineStyles gives each label the same line in all panels.

@@ -1,14 +1,14 @@
 // Package plots draws figures from a stored run and nothing else: the tails of
-// response times and of broker stages by model, percentile curves on the HDR axis,
-// and rates of reads. Each figure is written as PNG and SVG.
+// response times and of broker stages by cell, percentile curves on the HDR axis,
+// where the mean request's time goes, one trial of each cell over time, rates of
+// reads, and ratios between cells. Each figure is PNG and SVG; the SVG tells the
+// values behind its marks.
 package plots
 
 import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"c10klab/results"
 )
@@ -20,15 +20,42 @@ var kinds = []struct {
 	make func(experiment string, s source) (figure, bool)
 }{
 	{"tail", tailFigure},
+	{"ratios", forestFigure},
+	{"stack", stackFigure},
 	{"stages", stageFigure},
 	{"percentiles", curveFigure},
+	{"over-time", overTimeFigure},
+	{"heat", heatFigure},
 	{"rates", rateFigure},
+}
+
+// Ratios are the comparisons that figures show, by experiment.
+type Ratios map[string][]Ratio
+
+// Figure is a figure drawn as SVG.
+type Figure struct {
+	Experiment string
+	Kind       string // unique within the experiment
+	Title      string
+	Notes      []string
+	SVG        []byte
+}
+
+// Figures draws the figures of every experiment of the run, in order.
+func Figures(run *results.Run, cells []results.Cell, ratios Ratios) ([]Figure, error) {
+	var drawn []Figure
+	err := eachFigure(run, cells, ratios, func(experiment, kind string, f figure) error {
+		svg, err := f.svg()
+		drawn = append(drawn, Figure{Experiment: experiment, Kind: kind, Title: f.title, Notes: f.notes, SVG: svg})
+		return err
+	})
+	return drawn, err
 }
 
 // Draw writes the figures of every experiment of the run into dir, which it
 // makes if needed, as EXPERIMENT-KIND.png and .svg, and returns their paths in
 // order.
-func Draw(run *results.Run, dir string) ([]string, error) {
+func Draw(run *results.Run, ratios Ratios, dir string) ([]string, error) {
 	cells, err := run.Cells()
 	if err != nil {
 		return nil, fmt.Errorf("draw %s: %w", run.Dir, err)
@@ -37,6 +64,16 @@ func Draw(run *results.Run, dir string) ([]string, error) {
 		return nil, fmt.Errorf("make directory for figures: %w", err)
 	}
 	var files []string
+	err = eachFigure(run, cells, ratios, func(experiment, kind string, f figure) error {
+		names, err := f.save(filepath.Join(dir, experiment+"-"+kind))
+		files = append(files, names...)
+		return err
+	})
+	return files, err
+}
+
+// eachFigure makes the figures of each experiment in turn.
+func eachFigure(run *results.Run, cells []results.Cell, ratios Ratios, use func(experiment, kind string, f figure) error) error {
 	for len(cells) > 0 {
 		experiment := cells[0].Experiment
 		var own, rest []results.Cell
@@ -47,32 +84,21 @@ func Draw(run *results.Run, dir string) ([]string, error) {
 				rest = append(rest, c)
 			}
 		}
-		drawn, err := drawExperiment(run, experiment, own, dir)
+		cells = rest
+		s, err := newSource(run, own)
 		if err != nil {
-			return nil, err
+			return fmt.Errorf("draw %s: %w", experiment, err)
 		}
-		files, cells = append(files, drawn...), rest
-	}
-	return files, nil
-}
-
-func drawExperiment(run *results.Run, experiment string, cells []results.Cell, dir string) ([]string, error) {
-	s, err := newSource(run, cells)
-	if err != nil {
-		return nil, fmt.Errorf("draw %s: %w", experiment, err)
-	}
-	var files []string
-	for _, kind := range kinds {
-		f, found := kind.make(experiment, s)
-		if !found {
-			continue
+		s.ratios = ratios[experiment]
+		for _, kind := range kinds {
+			f, found := kind.make(experiment, s)
+			if !found {
+				continue
+			}
+			if err := use(experiment, kind.name, f); err != nil {
+				return err
+			}
 		}
-		names, err := f.save(filepath.Join(dir, experiment+"-"+kind.name))
-		if err != nil {
-			return nil, err
-		}
-		slices.SortFunc(names, strings.Compare)
-		files = append(files, names...)
 	}
-	return files, nil
+	return nil
 }

@@ -1,15 +1,8 @@
 package plots
 
 import (
-	"bytes"
-	"fmt"
-	"io"
-	"os"
-
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
-	"gonum.org/v1/plot/vg/vgimg"
-	"gonum.org/v1/plot/vg/vgsvg"
 )
 
 const (
@@ -35,10 +28,6 @@ type legendEntry struct {
 	text   string
 	sample func(c *draw.Canvas, centre vg.Point)
 }
-
-// fontFamily names, for viewers of an SVG without the font it was laid out in,
-// others with the same widths.
-const fontFamily = "font-family:Liberation Sans,Arial,Helvetica,sans-serif;"
 
 const (
 	sampleWidth = vg.Length(34)
@@ -85,25 +74,4 @@ func (f figure) drawLegend(c draw.Canvas) vg.Length {
 		}
 	}
 	return legendLine*vg.Length(len(lines)) + 8
-}
-
-// save writes the figure as base.png and base.svg and returns the two names.
-func (f figure) save(base string) ([]string, error) {
-	png := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(pngDPI))}
-	f.draw(draw.New(png))
-	svg := vgsvg.New(f.width, f.height)
-	f.draw(draw.New(svg))
-	var names []string
-	for suffix, canvas := range map[string]io.WriterTo{".png": png, ".svg": svg} {
-		var b bytes.Buffer
-		if _, err := canvas.WriteTo(&b); err != nil {
-			return nil, fmt.Errorf("draw %s%s: %w", base, suffix, err)
-		}
-		content := bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans;"), []byte(fontFamily))
-		if err := os.WriteFile(base+suffix, content, 0o644); err != nil {
-			return nil, fmt.Errorf("store figure: %w", err)
-		}
-		names = append(names, base+suffix)
-	}
-	return names, nil
 }

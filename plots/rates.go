@@ -16,7 +16,6 @@ type rateRow struct {
 	label   string
 	outcome string
 	stands  bool
-	median  float64
 	trials  []float64
 }
 
@@ -38,7 +37,13 @@ func (t rates) Plot(c draw.Canvas, p *plot.Plot) {
 		for _, rate := range r.trials {
 			c.DrawGlyph(draw.GlyphStyle{Color: tailColours[0], Radius: trialRadius, Shape: draw.CircleGlyph{}}, vg.Point{X: trX(rate), Y: trY(at - trialOffset)})
 		}
-		c.DrawGlyph(draw.GlyphStyle{Color: tailColours[0], Radius: glyphRadius, Shape: shape}, vg.Point{X: trX(r.median), Y: y})
+		e := results.MedianOf(r.trials)
+		if e.Bounded() {
+			drawInterval(&c, tailColours[0], trX(e.Lo), trX(e.Hi), trY(at-trialOffset))
+		}
+		centre := vg.Point{X: trX(e.Median), Y: y}
+		c.DrawGlyph(draw.GlyphStyle{Color: tailColours[0], Radius: glyphRadius, Shape: shape}, centre)
+		tellAt(&c, centre, glyphRadius, "%s: median of %s %s MB/s, %s", r.label, plural(e.N, "trial"), e, r.outcome)
 	}
 }
 
@@ -52,7 +57,6 @@ func rateFigure(experiment string, s source) (figure, bool) {
 			continue
 		}
 		row := rateRow{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), trials: s.fetched[cell.ID]}
-		row.median = results.MedianOf(row.trials).Median
 		highest = max(highest, slices.Max(row.trials))
 		rows = append(rows, row)
 	}
@@ -70,13 +74,11 @@ func rateFigure(experiment string, s source) (figure, bool) {
 func ratePlot(rows []rateRow, highest float64) *plot.Plot {
 	pl := newPlot()
 	pl.X.Min, pl.X.Max = 0, highest*1.05
-	ticks := make([]plot.Tick, len(rows))
+	labels := make([]string, len(rows))
 	for i, r := range rows {
-		ticks[i] = plot.Tick{Value: float64(len(rows) - 1 - i), Label: r.label}
+		labels[i] = fmt.Sprintf("%s, n=%s", r.label, plural(len(r.trials), "trial"))
 	}
-	pl.Y.Tick.Marker = plot.ConstantTicks(ticks)
-	pl.Y.Min, pl.Y.Max = -0.6, float64(len(rows))-0.4
-	pl.Y.Tick.Length = 0
+	rowTicks(pl, labels)
 	pl.Add(verticalGrid{}, rates{rows})
 	return pl
 }
@@ -85,6 +87,9 @@ func rateLegend(rows []rateRow) []legendEntry {
 	entries := []legendEntry{
 		glyphEntry("median of trials", tailColours[0], glyphRadius, tailShapes[0]),
 		glyphEntry("one trial each", tailColours[0], trialRadius, draw.CircleGlyph{}),
+	}
+	if slices.ContainsFunc(rows, func(r rateRow) bool { return results.MedianOf(r.trials).Bounded() }) {
+		entries = append(entries, intervalEntry())
 	}
 	var outcomes []string
 	for _, r := range rows {

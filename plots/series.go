@@ -29,6 +29,9 @@ func (r row) values() []float64 {
 	return slices.DeleteFunc(values, func(ns float64) bool { return ns == absent })
 }
 
+// interval estimates the median over trials of a percentile.
+func (r row) interval(q int) results.Estimate { return results.MedianOf(r.byTrial[q]) }
+
 var tailQuantiles = [...]float64{0.99, 0.999}
 
 // panel is the rows of one consumers level.
@@ -49,15 +52,30 @@ type curve struct {
 // source gives figures their data from one experiment of a run.
 type source struct {
 	cells   []results.Cell
-	trials  map[string][]trialTails // by cell
-	fetched map[string][]float64    // of each trial, 10⁶ bytes a second, by cell
+	run     *results.Run
+	trials  map[string][]trialDigest // by cell
+	fetched map[string][]float64     // of each trial, 10⁶ bytes a second, by cell
+	ratios  []Ratio
+	// timelines are of one trial of each cell.
+	timelines []timeline
 }
 
-// trialTails are one trial's tails by histogram.
-type trialTails map[hdr.Key][len(tailQuantiles)]float64
+// trialDigest is what figures show of one trial's histograms.
+type trialDigest struct {
+	tails  map[hdr.Key][len(tailQuantiles)]float64
+	meanNs map[hdr.Key]float64
+}
+
+func digest(bundle hdr.Bundle) trialDigest {
+	d := trialDigest{map[hdr.Key][len(tailQuantiles)]float64{}, map[hdr.Key]float64{}}
+	for key, h := range bundle {
+		d.tails[key], d.meanNs[key] = tailOf(h), h.MeanNs()
+	}
+	return d
+}
 
 func newSource(run *results.Run, cells []results.Cell) (source, error) {
-	s := source{cells: cells, trials: map[string][]trialTails{}, fetched: map[string][]float64{}}
+	s := source{run: run, cells: cells, trials: map[string][]trialDigest{}, fetched: map[string][]float64{}}
 	for _, cell := range cells {
 		for _, t := range run.Trials {
 			if t.Cell != cell.ID || t.Outcome != cell.Basis {
@@ -67,17 +85,15 @@ func newSource(run *results.Run, cells []results.Cell) (source, error) {
 			if err != nil {
 				return source{}, err
 			}
-			tails := trialTails{}
-			for key, h := range bundle {
-				tails[key] = tailOf(h)
-			}
-			s.trials[cell.ID] = append(s.trials[cell.ID], tails)
+			s.trials[cell.ID] = append(s.trials[cell.ID], digest(bundle))
 			if t.Measurement != nil {
 				s.fetched[cell.ID] = append(s.fetched[cell.ID], t.Measurement.FetchedMBps)
 			}
 		}
 	}
-	return s, nil
+	var err error
+	s.timelines, err = s.readTimelines()
+	return s, err
 }
 
 func tailOf(h *hdr.Histogram) (tail [len(tailQuantiles)]float64) {
@@ -117,8 +133,8 @@ func (s source) row(cell results.Cell, key hdr.Key) row {
 		h = hdr.NewHistogram()
 	}
 	r.count, r.tail = h.Count(), tailOf(h)
-	for _, tails := range s.trials[cell.ID] {
-		tail, measured := tails[key]
+	for _, t := range s.trials[cell.ID] {
+		tail, measured := t.tails[key]
 		if !measured {
 			continue
 		}

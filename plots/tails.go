@@ -5,7 +5,6 @@ import (
 	"image/color"
 	"math"
 	"slices"
-	"strings"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -26,7 +25,8 @@ var hollowShapes = [len(tailQuantiles)]draw.GlyphDrawer{draw.RingGlyph{}, hollow
 var tailNames = [len(tailQuantiles)]string{"p99", "p99.9"}
 
 // tails draws the rows of a panel: per row the merged percentiles joined by a
-// bar, hollow where they do not stand, and each trial's as small dots beneath.
+// bar, hollow where they do not stand; beneath, each trial's as small dots and the
+// interval of their median.
 type tails struct {
 	rows    []row
 	floorNs float64 // what lies below is drawn as an arrow at the left edge
@@ -41,11 +41,7 @@ func (t tails) Plot(c draw.Canvas, p *plot.Plot) {
 		t.drawBar(&c, r, trX, y)
 		below := trY(float64(len(t.rows)-1-i) - trialOffset)
 		for q := range tailQuantiles {
-			for _, ns := range r.byTrial[q] {
-				if ns >= t.floorNs {
-					c.DrawGlyph(draw.GlyphStyle{Color: tailColours[q], Radius: trialRadius, Shape: draw.CircleGlyph{}}, vg.Point{X: trX(ns), Y: below})
-				}
-			}
+			t.drawTrials(&c, r, q, trX, below)
 			t.drawMerged(&c, r, q, trX, y)
 		}
 		t.drawRemark(&c, r, trX, y)
@@ -58,6 +54,35 @@ func (t tails) drawBar(c *draw.Canvas, r row, trX func(float64) vg.Length, y vg.
 		return
 	}
 	c.StrokeLine2(draw.LineStyle{Color: color.Gray{Y: 165}, Width: 2.5}, trX(max(first, t.floorNs)), y, trX(last), y)
+}
+
+// drawTrials draws one percentile of each trial and the interval of its median.
+func (t tails) drawTrials(c *draw.Canvas, r row, q int, trX func(float64) vg.Length, y vg.Length) {
+	if e := r.interval(q); e.Bounded() && e.Lo >= t.floorNs {
+		drawInterval(c, tailColours[q], trX(e.Lo), trX(e.Hi), y)
+		tell(c, vg.Rectangle{Min: vg.Point{X: trX(e.Lo), Y: y - intervalCap}, Max: vg.Point{X: trX(e.Hi), Y: y + intervalCap}},
+			"%s: median of %s over %d trials %s, interval %s to %s", r.label, tailNames[q], e.N,
+			results.FormatDuration(e.Median), results.FormatDuration(e.Lo), results.FormatDuration(e.Hi))
+	}
+	for _, ns := range r.byTrial[q] {
+		if ns >= t.floorNs {
+			at := vg.Point{X: trX(ns), Y: y}
+			c.DrawGlyph(draw.GlyphStyle{Color: tailColours[q], Radius: trialRadius, Shape: draw.CircleGlyph{}}, at)
+			tellAt(c, at, trialRadius, "%s: %s of one trial %s", r.label, tailNames[q], results.FormatDuration(ns))
+		}
+	}
+}
+
+// intervalCap is half the height of the caps that end an interval.
+const intervalCap = vg.Length(3)
+
+// drawInterval draws a line between two caps.
+func drawInterval(c *draw.Canvas, colour color.Color, from, to, y vg.Length) {
+	line := draw.LineStyle{Color: colour, Width: 1}
+	c.StrokeLine2(line, from, y, to, y)
+	for _, x := range []vg.Length{from, to} {
+		c.StrokeLine2(line, x, y-intervalCap, x, y+intervalCap)
+	}
 }
 
 func (t tails) drawMerged(c *draw.Canvas, r row, q int, trX func(float64) vg.Length, y vg.Length) {
@@ -75,7 +100,17 @@ func (t tails) drawMerged(c *draw.Canvas, r row, q int, trX func(float64) vg.Len
 		c.DrawGlyph(draw.GlyphStyle{Color: colorWhite, Radius: glyphRadius, Shape: tailShapes[q]}, vg.Point{X: trX(ns), Y: y})
 		glyph.Shape = hollowShapes[q]
 	}
-	c.DrawGlyph(glyph, vg.Point{X: trX(ns), Y: y})
+	at := vg.Point{X: trX(ns), Y: y}
+	c.DrawGlyph(glyph, at)
+	tellAt(c, at, glyphRadius, "%s: %s %s%s of %s requests, %s", r.label, tailNames[q], r.bound(), results.FormatDuration(ns), countLabel(r.count), r.outcome)
+}
+
+// bound is what stands before a value that is a lower bound.
+func (r row) bound() string {
+	if r.bounds {
+		return atLeast
+	}
+	return ""
 }
 
 // atLeast stands before values that are lower bounds.
@@ -116,17 +151,14 @@ func (r row) missing() string {
 func tailPlot(p panel, low, high float64, maxLabels int, showLabels bool) *plot.Plot {
 	pl := newPlot()
 	logAxis(&pl.X, low, high, maxLabels)
-	ticks := make([]plot.Tick, len(p.rows))
+	labels := make([]string, len(p.rows))
 	for i, r := range p.rows {
-		ticks[i].Value = float64(len(p.rows) - 1 - i)
-		ticks[i].Label = " " // a major tick without text
+		labels[i] = " "
 		if showLabels {
-			ticks[i].Label = fmt.Sprintf("%s  n=%s", r.label, countLabel(r.count))
+			labels[i] = fmt.Sprintf("%s, n=%s in %s", r.label, countLabel(r.count), plural(r.trials, "trial"))
 		}
 	}
-	pl.Y.Tick.Marker = plot.ConstantTicks(ticks)
-	pl.Y.Min, pl.Y.Max = -0.6, float64(len(p.rows))-0.4
-	pl.Y.Tick.Length = 0
+	rowTicks(pl, labels)
 	pl.Add(verticalGrid{}, tails{rows: p.rows, floorNs: pl.X.Min})
 	return pl
 }
@@ -145,104 +177,4 @@ func tailRange(panels []panel, floorNs float64) (low, high float64, found bool) 
 		}
 	}
 	return low, high, low <= high
-}
-
-// tailFigure is the clients' view: the tail of ResponseTime, a panel per
-// consumers level.
-func tailFigure(experiment string, s source) (figure, bool) {
-	panels := s.panels("ResponseTime", "Produce")
-	low, high, found := tailRange(panels, 0)
-	if !found {
-		return figure{}, false
-	}
-	f := figure{
-		width: 9.5 * vg.Inch, title: experiment + ": response time of Produce, p99 and p99.9 by " + strings.Join(s.rowKnobs(), ", "),
-		notes: []string{headline(panels)}, legend: tailLegend(panels),
-	}
-	rows := 0
-	for i, p := range panels {
-		view := &panelPlot{Plot: tailPlot(p, low*0.97, high*1.03, 10, true), title: "consumers: " + p.consumers}
-		if i == len(panels)-1 {
-			view.foot = "response time (due until answered), log scale"
-		}
-		f.panels = append(f.panels, []*panelPlot{view})
-		rows += len(p.rows)
-	}
-	f.height = 130 + vg.Length(len(panels))*60 + vg.Length(rows)*25
-	return f, true
-}
-
-// headline says in numbers what the figure shows: who has the shortest and the
-// longest p99 among the cells that stand.
-func headline(panels []panel) string {
-	var best, worst *row
-	var bestAt, worstAt string
-	for _, p := range panels {
-		for i := range p.rows {
-			r := &p.rows[i]
-			if !r.stands || r.bounds || r.tail[0] == absent {
-				continue
-			}
-			if best == nil || r.tail[0] < best.tail[0] {
-				best, bestAt = r, p.consumers
-			}
-			if worst == nil || r.tail[0] > worst.tail[0] {
-				worst, worstAt = r, p.consumers
-			}
-		}
-	}
-	if best == nil {
-		return "no cell is valid"
-	}
-	if len(panels) > 1 {
-		bestAt, worstAt = ", consumers "+bestAt, ", consumers "+worstAt
-	} else {
-		bestAt, worstAt = "", ""
-	}
-	return fmt.Sprintf("p99 from %s (%s%s) to %s (%s%s)",
-		results.FormatDuration(best.tail[0]), best.label, bestAt, results.FormatDuration(worst.tail[0]), worst.label, worstAt)
-}
-
-func tailLegend(panels []panel) []legendEntry {
-	var entries []legendEntry
-	any := func(test func(row) bool) bool {
-		return slices.ContainsFunc(panels, func(p panel) bool { return slices.ContainsFunc(p.rows, test) })
-	}
-	for q := range tailQuantiles {
-		if any(func(r row) bool { return r.tail[q] != absent }) {
-			entries = append(entries, glyphEntry(tailNames[q]+", trials merged", tailColours[q], glyphRadius, tailShapes[q]))
-		}
-	}
-	if any(func(r row) bool { return len(r.byTrial[0]) > 0 }) {
-		entries = append(entries, glyphEntry("one trial each", noteColour, trialRadius, draw.CircleGlyph{}))
-	}
-	if any(func(r row) bool { return r.bounds }) {
-		entries = append(entries, legendEntry{text: "a lower bound: saturated", sample: func(c *draw.Canvas, centre vg.Point) {
-			c.FillText(style(labelSize, noteColour, draw.XCenter, draw.YCenter), centre, atLeast)
-		}})
-	}
-	var outcomes []string
-	for _, p := range panels {
-		for _, r := range p.rows {
-			outcomes = withOutcome(outcomes, r.stands, r.outcome)
-		}
-	}
-	if len(outcomes) > 0 {
-		entries = append(entries, glyphEntry("hollow: "+strings.Join(outcomes, ", "), noteColour, glyphRadius, draw.RingGlyph{}))
-	}
-	return entries
-}
-
-// withOutcome adds the outcome of numbers that do not stand, once.
-func withOutcome(outcomes []string, stands bool, outcome string) []string {
-	if stands || slices.Contains(outcomes, outcome) {
-		return outcomes
-	}
-	return append(outcomes, outcome)
-}
-
-func glyphEntry(text string, colour color.Color, radius vg.Length, shape draw.GlyphDrawer) legendEntry {
-	return legendEntry{text: text, sample: func(c *draw.Canvas, centre vg.Point) {
-		c.DrawGlyph(draw.GlyphStyle{Color: colour, Radius: radius, Shape: shape}, centre)
-	}}
 }

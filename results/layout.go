@@ -3,6 +3,7 @@
 //	run.json                     what was run, where, from which source
 //	trials/BLOCK-CELL.json       one trial: knobs, outcome, measurement or error
 //	trials/BLOCK-CELL.hlog       its histograms, tagged STAGE/API (HdrHistogram log 1.3)
+//	trials/BLOCK-CELL.series     how durations went over its window (JSON, record.TimeSeries)
 //	trials/BLOCK-CELL.log        stderr of its server and its load generator
 //	trials/BLOCK-CELL.2.*        the second attempt, where the first one failed
 //	manifest.sha256              hashes of all that (sha256sum -c reads it)
@@ -38,6 +39,9 @@ const (
 
 // PlotsDir is where a run's figures belong.
 func PlotsDir(runDir string) string { return filepath.Join(runDir, plotsDir) }
+
+// TrialsDir is where a run's trials are; it changes whenever one is added.
+func TrialsDir(runDir string) string { return filepath.Join(runDir, trialsDir) }
 
 // TailFigure is the file name of an experiment's main figure in PlotsDir.
 func TailFigure(experiment string) string { return experiment + "-tail.png" }

@@ -86,6 +86,9 @@ func (r *Run) Commit(t Trial) error {
 			return err
 		}
 	}
+	if err := r.commitSeries(&t); err != nil {
+		return err
+	}
 	if err := writeCompact(r.trialPath(t, ".json"), t); err != nil {
 		return err
 	}

@@ -91,7 +91,7 @@ generator; and shows where each request's time went.`,
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(suggestFlag(cmd, err)) })
 	root.AddCommand(newRunCommand(), newServeCommand(), newPrepareCommand(), newLoadCommand(), newListCommand(),
-		newDoctorCommand(), newDiskCommand(), newPlotCommand(), newDocumentCommand())
+		newDoctorCommand(), newDiskCommand(), newPlotCommand(), newReportCommand(), newDocumentCommand())
 	return root
 }
 

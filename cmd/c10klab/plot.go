@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"c10klab/experiments"
-	"c10klab/plots"
 	"c10klab/results"
 
 	"github.com/spf13/cobra"
@@ -21,7 +20,7 @@ func newPlotCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			files, err := plots.Draw(run, results.PlotsDir(run.Dir))
+			files, err := drawFigures(run)
 			for _, f := range files {
 				fmt.Fprintln(cmd.OutOrStdout(), f)
 			}

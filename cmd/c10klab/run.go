@@ -13,7 +13,6 @@ import (
 
 	"c10klab/experiments"
 	"c10klab/models"
-	"c10klab/plots"
 	"c10klab/results"
 
 	"github.com/spf13/cobra"
@@ -97,7 +96,7 @@ func runExperiments(ctx context.Context, o runOptions, names []string) error {
 	if run == nil {
 		return runErr
 	}
-	return firstError(runErr, report(run, o.asJSON))
+	return firstError(runErr, printRun(run, o.asJSON))
 }
 
 // refuse reports the first cell whose server would refuse its knobs, before any
@@ -183,13 +182,13 @@ func (o runOptions) specs(names []string) ([]*experiments.Spec, error) {
 	return specs, nil
 }
 
-// report prints what was measured, draws it, and gives the exit status.
-func report(run *results.Run, asJSON bool) error {
+// printRun prints what was measured, draws it, and gives the exit status.
+func printRun(run *results.Run, asJSON bool) error {
 	cells, err := run.Cells()
 	if err != nil || len(cells) == 0 {
 		return err
 	}
-	files, err := plots.Draw(run, results.PlotsDir(run.Dir))
+	files, err := drawFigures(run)
 	if err != nil {
 		return err
 	}

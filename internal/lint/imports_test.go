@@ -39,6 +39,7 @@ var allowed = map[string][]string{
 	"loadgen":           {"internal/kafka", "internal/queueing", "internal/hdr", "internal/osthread", "internal/poll", "internal/knob", "internal/batch", "internal/clock", "internal/record", "internal/sample"},
 	"results":           {"internal/hdr", "internal/record"},
 	"plots":             {"results", "internal/hdr", "internal/record"},
+	"internal/report":   {"experiments", "plots", "results", "internal/hdr", "internal/record", "internal/need"},
 	"experiments":       {"results", "internal/need", "internal/knob", "internal/hdr", "internal/record", "internal/osthread"},
 }
 

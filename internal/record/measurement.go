@@ -81,6 +81,9 @@ type Measurement struct {
 	// Histograms: ResponseTime, ServiceTime, Lateness, BackPressure and EndToEnd
 	// from the generator; stages from the target.
 	Histograms hdr.Bundle `json:"histograms"`
+	// OverTime is how ResponseTime, and ServiceTime of fetches, went within the
+	// window; empty in records of versions that did not keep it.
+	OverTime []TimeSeries `json:"over_time,omitempty"`
 
 	// MeanTimeNs is how ResponseTime (ServiceTime of a closed loop) went over the window:
 	// the means of its producers' requests by equal parts of the window, 0 for a part

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"time"
+
+	"c10klab/experiments"
+	"c10klab/internal/report"
+	"c10klab/plots"
+	"c10klab/results"
+
+	"github.com/spf13/cobra"
+)
+
+func newReportCommand() *cobra.Command {
+	var out, listen string
+	var serve bool
+	cmd := &cobra.Command{
+		Use:   "report RUN...",
+		Short: "Make one HTML page of runs, or serve it while they grow",
+		Long: `Make one HTML page of run directories: what came of them in words, verdicts, figures that tell their values,
+tables that sort and filter, setup, validity, and the commands that make such a run again. The page is one file and
+needs no network. It is written whole or not at all.
+
+With --serve nothing is written: the page is served, and shows runs as their trials are stored.`,
+		Example: `  c10klab report results/reference/write-100mbs -o report.html
+  c10klab report results/reference/cold-reads results/reference/cold-or-hot -o cold.html
+  c10klab report results/runs/20260102-030405 --serve`,
+		ValidArgsFunction: completeRuns,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError(fmt.Errorf("%s needs run directories, such as results/reference/write-100mbs; c10klab run makes one", cmd.CommandPath()))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if serve {
+				return serveReport(cmd, listen, args)
+			}
+			if err := report.Write(out, args); err != nil {
+				return err
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), out)
+			return nil
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVarP(&out, "out", "o", "report.html", "the page's file")
+	flags.BoolVar(&serve, "serve", false, "serve the page instead of writing it")
+	flags.StringVar(&listen, "listen", "127.0.0.1:0", "address to serve on; port 0: a free one")
+	return cmd
+}
+
+// serveReport serves the page until the command is interrupted.
+func serveReport(cmd *cobra.Command, listen string, dirs []string) error {
+	for _, dir := range dirs {
+		if _, err := results.Open(dir); err != nil {
+			return err
+		}
+	}
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		return fmt.Errorf("serve the report: %w", err)
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "http://%s/\n", listener.Addr())
+	const headerTimeout, grace = 10 * time.Second, time.Second
+	server := &http.Server{Handler: report.Handler(dirs), ReadHeaderTimeout: headerTimeout}
+	stop := context.AfterFunc(cmd.Context(), func() {
+		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		defer cancel()
+		_ = server.Shutdown(ctx) // what is still open ends with the process
+	})
+	defer stop()
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the report: %w", err)
+	}
+	return nil
+}
+
+// completeRuns offers run directories where they are kept.
+func completeRuns(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var dirs []string
+	for _, pattern := range []string{"results/runs/*/run.json", "results/reference/*/run.json"} {
+		files, _ := filepath.Glob(pattern)
+		for _, file := range files {
+			dirs = append(dirs, filepath.Dir(file))
+		}
+	}
+	return dirs, cobra.ShellCompDirectiveDefault
+}
+
+// drawFigures writes the figures of a run into its directory.
+func drawFigures(run *results.Run) ([]string, error) {
+	judged, err := experiments.JudgeRun(run)
+	if err != nil {
+		return nil, err
+	}
+	return plots.Draw(run, report.Ratios(judged), results.PlotsDir(run.Dir))
+}

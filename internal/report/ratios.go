@@ -1,0 +1,68 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"c10klab/experiments"
+	"c10klab/plots"
+)
+
+// Ratios are the comparisons of judged experiments as figures show them. Predictions
+// of a metric itself are no ratios and left out.
+func Ratios(judged []experiments.Judged) plots.Ratios {
+	ratios := plots.Ratios{}
+	for _, j := range judged {
+		constant := constantSettings(j)
+		for _, f := range j.Findings {
+			if f.Prediction.Each {
+				continue
+			}
+			for _, c := range f.Comparisons {
+				ratios[j.Spec.ID] = append(ratios[j.Spec.ID], plots.Ratio{
+					Label: ratioLabel(f.Prediction, c, constant), Estimate: c.Estimate,
+					Relation: f.Prediction.Relation, Threshold: f.Prediction.Threshold, Verdict: c.Verdict,
+				})
+			}
+		}
+	}
+	return ratios
+}
+
+// constantSettings are those that all comparisons of an experiment have in common.
+func constantSettings(j experiments.Judged) []string {
+	var common []string
+	first := true
+	for _, f := range j.Findings {
+		for _, c := range f.Comparisons {
+			own := strings.Fields(c.Cells)
+			if first {
+				common, first = own, false
+				continue
+			}
+			common = slices.DeleteFunc(common, func(s string) bool { return !slices.Contains(own, s) })
+		}
+	}
+	return common
+}
+
+// ratioLabel is "CLAIM METRIC: A ÷ B; other knobs", without those that never differ.
+func ratioLabel(p experiments.Prediction, c experiments.Comparison, constant []string) string {
+	label := fmt.Sprintf("%s %s: %s ÷ %s", p.Claim, p.Metric, values(p.A), values(p.B))
+	rest := slices.DeleteFunc(strings.Fields(c.Cells), func(s string) bool { return slices.Contains(constant, s) })
+	if len(rest) > 0 {
+		label += "; " + strings.Join(rest, " ")
+	}
+	return label
+}
+
+// values lists the values of knobs in the order of their names.
+func values(knobs map[string]string) string {
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(knobs)) {
+		list = append(list, knobs[name])
+	}
+	return strings.Join(list, ", ")
+}

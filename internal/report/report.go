@@ -1,0 +1,172 @@
+// Package report makes one HTML page of stored runs. The page needs no network:
+// styles, scripts and figures are inside it.
+package report
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	"html/template"
+	"os"
+	"path/filepath"
+
+	"c10klab/experiments"
+	"c10klab/plots"
+	"c10klab/results"
+)
+
+//go:embed page
+var files embed.FS
+
+var page = template.Must(template.New("page.html").Funcs(template.FuncMap{
+	"style": func() (template.CSS, error) {
+		text, err := files.ReadFile("page/page.css")
+		return template.CSS(text), err
+	},
+	"script": func() (template.JS, error) {
+		text, err := files.ReadFile("page/page.js")
+		return template.JS(text), err
+	},
+}).ParseFS(files, "page/*.html"))
+
+// document is what the page shows.
+type document struct {
+	Title string
+	Live  bool // the page asks the server that sent it for news
+	Runs  []*runView
+}
+
+// runView is one run.
+type runView struct {
+	Anchor      string
+	Dir         string
+	Started     string
+	Progress    string // empty when all planned trials are there
+	Summary     []sentence
+	Experiments []experimentView
+	Setup       []fact
+	Validity    validity
+	Reproduce   []step
+}
+
+// experimentView is one experiment of a run.
+type experimentView struct {
+	Anchor, ID, Title, Question, Method string
+	Verdicts                            table
+	Figures                             []figureView
+	Tables                              []table
+}
+
+type figureView struct {
+	Anchor, Title string
+	SVG           template.HTML
+}
+
+// HTML renders the page of the runs in the directories. live makes it ask the
+// server that it came from whether a run has grown.
+func HTML(dirs []string, live bool) ([]byte, error) {
+	d := document{Title: "c10klab", Live: live}
+	for i, dir := range dirs {
+		run, err := results.Open(dir)
+		if err != nil {
+			return nil, err
+		}
+		view, err := newRunView(run, fmt.Sprintf("run%d", i+1))
+		if err != nil {
+			return nil, fmt.Errorf("report on %s: %w", dir, err)
+		}
+		d.Runs = append(d.Runs, view)
+		d.Title += " · " + filepath.Base(dir)
+	}
+	var b bytes.Buffer
+	if err := page.Execute(&b, d); err != nil {
+		return nil, fmt.Errorf("render the report: %w", err)
+	}
+	return b.Bytes(), nil
+}
+
+func newRunView(run *results.Run, anchor string) (*runView, error) {
+	judged, err := experiments.JudgeRun(run)
+	if err != nil {
+		return nil, err
+	}
+	cells, err := run.Cells()
+	if err != nil {
+		return nil, err
+	}
+	figures, err := plots.Figures(run, cells, Ratios(judged))
+	if err != nil {
+		return nil, err
+	}
+	blocks, err := readBlocks(run)
+	if err != nil {
+		return nil, err
+	}
+	v := &runView{
+		Anchor: anchor, Dir: run.Dir, Started: run.Info.Started.UTC().Format("2006-01-02 15:04 MST"), Progress: progress(run),
+		Summary: summary(judged, cells, blocks), Setup: setup(run), Validity: newValidity(run), Reproduce: reproduce(run),
+	}
+	for _, j := range judged {
+		own := cellsOf(cells, j.Spec.ID)
+		e := experimentView{
+			Anchor: anchor + "-" + j.Spec.ID, ID: j.Spec.ID, Title: j.Spec.Title, Question: j.Spec.Question, Method: j.Spec.Method,
+			Verdicts: verdictTable(j), Tables: cellTables(own),
+		}
+		for _, f := range figures {
+			if f.Experiment == j.Spec.ID {
+				e.Figures = append(e.Figures, figureView{e.Anchor + "-" + f.Kind, f.Title, inline(f)})
+			}
+		}
+		v.Experiments = append(v.Experiments, e)
+	}
+	return v, nil
+}
+
+func cellsOf(cells []results.Cell, experiment string) []results.Cell {
+	var own []results.Cell
+	for _, c := range cells {
+		if c.Experiment == experiment {
+			own = append(own, c)
+		}
+	}
+	return own
+}
+
+// progress says how much of a run is there, as long as something is missing.
+func progress(run *results.Run) string {
+	planned := 0
+	for _, spec := range run.Info.Specs {
+		for _, cell := range run.Info.Cells {
+			if cell.Experiment == spec.ID {
+				planned += spec.Repeats
+			}
+		}
+	}
+	if len(run.Trials) >= planned {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d planned trials are there: the run is under way, or was interrupted", len(run.Trials), planned)
+}
+
+// Write renders the page and puts it at path, whole or not at all.
+func Write(path string, dirs []string) error {
+	content, err := HTML(dirs, false)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".partial-*")
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	defer os.Remove(f.Name()) // no such file once it was renamed
+	_, err = f.Write(content)
+	for _, next := range []func() error{func() error { return f.Chmod(0o644) }, f.Sync, f.Close, func() error { return os.Rename(f.Name(), path) }} {
+		if err == nil {
+			err = next()
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("write report %s: %w", path, err)
+	}
+	return nil
+}

@@ -1,0 +1,156 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"c10klab/experiments"
+	"c10klab/internal/record"
+	"c10klab/results"
+)
+
+// fact is a line of the setup.
+type fact struct{ Name, Value string }
+
+func setup(run *results.Run) []fact {
+	info, host := run.Info, run.Info.Host
+	tree := "clean"
+	if !info.Source.Clean {
+		tree = "with uncommitted changes, or unknown"
+	}
+	virtual := ""
+	if host.Virtualised {
+		virtual = ", virtualised"
+	}
+	const gib = 1 << 30
+	facts := []fact{
+		{"source", fmt.Sprintf("revision %s, tree %s", info.Source.Revision, tree)},
+		{"machine", fmt.Sprintf("%d × %s (%s%s), %.0f GiB", host.Cores, host.CPUModel, host.Architecture, virtual, float64(host.MemoryBytes)/gib)},
+		{"system", fmt.Sprintf("Linux %s, data on %s, TCP %s", host.Kernel, host.DataFileSystem, host.CongestionControl)},
+		{"load average before", host.LoadBefore},
+		{"seed", fmt.Sprint(info.Seed)},
+	}
+	if host.Governor != "" {
+		facts = append(facts, fact{"CPU governor", host.Governor})
+	}
+	for _, name := range slices.Sorted(maps.Keys(host.Limits)) {
+		facts = append(facts, fact{"limit " + name, host.Limits[name]})
+	}
+	for _, spec := range info.Specs {
+		facts = append(facts, fact{"spec " + spec.ID, fmt.Sprintf("SHA-256 %s, %s", spec.SHA256, plural(spec.Repeats, "block"))})
+		facts = append(facts, fact{"knobs of " + spec.ID, sharedKnobs(cellKnobs(run, spec.ID))})
+	}
+	return facts
+}
+
+func cellKnobs(run *results.Run, experiment string) []map[string]string {
+	var all []map[string]string
+	for _, c := range run.Info.Cells {
+		if c.Experiment == experiment {
+			all = append(all, c.Knobs)
+		}
+	}
+	return all
+}
+
+// sharedKnobs lists the knobs that all cells have in common.
+func sharedKnobs(cells []map[string]string) string {
+	if len(cells) == 0 {
+		return ""
+	}
+	var shared []string
+	for _, name := range slices.Sorted(maps.Keys(cells[0])) {
+		if !slices.ContainsFunc(cells, func(knobs map[string]string) bool { return knobs[name] != cells[0][name] }) {
+			shared = append(shared, name+"="+cells[0][name])
+		}
+	}
+	return strings.Join(shared, " ")
+}
+
+// validity is how far the trials can be believed.
+type validity struct {
+	Counts string
+	Checks table
+	Trials table
+}
+
+func newValidity(run *results.Run) validity {
+	v := validity{
+		Checks: table{Title: "Rules of self-judgement that failed", Columns: []column{{Name: "cell"}, {Name: "block", Number: true}, {Name: "rule"},
+			{Name: "found", Number: true}, {Name: "limit", Number: true}, {Name: "leads to"}}},
+		Trials: table{Title: "Trials in the order they ran", Columns: []column{{Name: "started"}, {Name: "block", Number: true}, {Name: "cell"}, {Name: "outcome"},
+			{Name: "MB/s", Number: true}, {Name: "stolen CPU", Number: true, Meaning: "time that a hypervisor gave to other machines"}, {Name: "problems"}}},
+	}
+	counts := map[record.Outcome]int{}
+	for _, t := range run.Trials {
+		counts[t.Outcome]++
+		v.addTrial(t)
+	}
+	var parts []string
+	for _, outcome := range []record.Outcome{record.Valid, record.Saturated, record.EnvironmentLimited, record.GeneratorLimited, record.Failed} {
+		if counts[outcome] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[outcome], outcome))
+		}
+	}
+	v.Counts = fmt.Sprintf("%s: %s.", plural(len(run.Trials), "trial"), strings.Join(parts, ", "))
+	return v
+}
+
+func (v *validity) addTrial(t results.Trial) {
+	block := numberCell(fmt.Sprint(t.Block), float64(t.Block))
+	rate, stolen, problems := textCell(missing), textCell(missing), t.Error
+	if m := t.Measurement; m != nil {
+		rate = numberCell(results.Significant(m.AckedMBps), m.AckedMBps)
+		if whole := float64(m.WindowNs) * float64(m.Host.CPUs); whole > 0 {
+			share := float64(m.Host.StealNs) / whole
+			stolen = numberCell(results.Significant(100*share)+" %", share)
+		}
+		problems = strings.Join(m.Problems, "; ")
+		for _, c := range m.Checks {
+			if !c.OK {
+				v.Checks.Rows = append(v.Checks.Rows, row{string(c.Else), []cell{textCell(t.Cell), block, textCell(c.Name),
+					numberCell(results.Significant(c.Value)+" "+c.Unit, c.Value), numberCell(results.Significant(c.Limit)+" "+c.Unit, c.Limit), textCell(string(c.Else))}})
+			}
+		}
+	}
+	class := string(t.Outcome)
+	if t.Outcome == record.Valid {
+		class = ""
+	}
+	v.Trials.Rows = append(v.Trials.Rows, row{class, []cell{
+		numberCell(t.Started.UTC().Format("01-02 15:04:05"), float64(t.Started.UnixMilli())), block, textCell(t.Cell), textCell(string(t.Outcome)), rate, stolen, textCell(problems),
+	}})
+}
+
+// step is a command with what it does.
+type step struct{ Command, Does string }
+
+// reproduce lists the commands that make such a run and its page again.
+func reproduce(run *results.Run) []step {
+	var steps []step
+	if revision := run.Info.Source.Revision; revision != results.UnknownRevision && revision != "" {
+		steps = append(steps, step{"git checkout " + revision, "the source of the run"})
+	}
+	command := experiments.CommandLine(run.Info)
+	quoted := make([]string, len(command))
+	for i, argument := range command {
+		quoted[i] = shellQuote(argument)
+	}
+	return append(steps,
+		step{"go run ./cmd/c10klab doctor", "says what a machine lacks for it"},
+		step{"go run ./cmd/" + strings.Join(quoted, " "), "the run"},
+		step{"go run ./cmd/c10klab report " + shellQuote(run.Dir) + " -o report.html", "this page"})
+}
+
+// shellQuote quotes an argument for a POSIX shell where it needs it.
+func shellQuote(argument string) string {
+	plain := func(r rune) bool {
+		return strings.ContainsRune("-_=./:,+@%", r) || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+	}
+	if argument != "" && !strings.ContainsFunc(argument, func(r rune) bool { return !plain(r) }) {
+		return argument
+	}
+	return "'" + strings.ReplaceAll(argument, "'", `'\''`) + "'"
+}

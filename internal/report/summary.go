@@ -1,0 +1,187 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"c10klab/experiments"
+	"c10klab/internal/record"
+	"c10klab/results"
+)
+
+// sentence is one line of the summary.
+type sentence struct {
+	Kind string // verdict, winner, warning or note: how the page marks it
+	Head string // in bold
+	Text string
+}
+
+// summary says for a newcomer what came of a run: the claims, who won, by how much
+// and how sure that is, and what does not stand.
+func summary(judged []experiments.Judged, cells []results.Cell, b blocks) []sentence {
+	var all []sentence
+	for _, j := range judged {
+		all = append(all, claimSentences(j)...)
+		all = append(all, winnerSentences(cellsOf(cells, j.Spec.ID), b)...)
+	}
+	return append(all, outcomeSentences(cells)...)
+}
+
+// claimSentences says each claim's verdict with its question.
+func claimSentences(j experiments.Judged) []sentence {
+	register, err := experiments.Claims()
+	if err != nil {
+		return nil // a run can be read without the register
+	}
+	var all []sentence
+	for _, id := range j.Spec.Claims {
+		verdict, deciding, found := experiments.ClaimVerdict(j.Findings, id)
+		question := ""
+		if i := slices.IndexFunc(register, func(c experiments.Claim) bool { return c.ID == id }); i >= 0 {
+			question = register[i].Question
+		}
+		if !found {
+			all = append(all, sentence{"verdict open", id + ": open", question + " This run has no cells that decide it."})
+			continue
+		}
+		c := deciding.Deciding()
+		text := fmt.Sprintf("%s Decided by: %s: %s over %s", question, deciding.Prediction, deciding.Format(c.Estimate), plural(c.Estimate.N, "block"))
+		if c.Reason != "" {
+			text += " (" + c.Reason + ")"
+		}
+		all = append(all, sentence{"verdict " + string(verdict), fmt.Sprintf("%s: %s", id, verdict), text + "."})
+	}
+	return all
+}
+
+// winnerSentences names the winner of each contest in each group of cells that
+// differ in the contested knob alone.
+func winnerSentences(cells []results.Cell, b blocks) []sentence {
+	knob := contestedKnob(cells)
+	var all []sentence
+	for i, c := range contests {
+		for _, g := range groups(cells, knob) {
+			if s, decided := winner(c, g, knob, b[i]); decided {
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}
+
+// contestedKnob is the knob whose levels compete: the model if there are several,
+// else the way of sending, else whatever varies.
+func contestedKnob(cells []results.Cell) string {
+	varying := slices.DeleteFunc(results.VaryingKnobs(cells), func(name string) bool {
+		return !slices.ContainsFunc(cells, func(c results.Cell) bool { return c.Knobs[name] != cells[0].Knobs[name] })
+	})
+	for _, name := range []string{"model", "send"} {
+		if slices.Contains(varying, name) {
+			return name
+		}
+	}
+	varying = append(slices.DeleteFunc(varying, func(name string) bool { return name == "consumers" }), "consumers")
+	return varying[0]
+}
+
+// group is cells that agree in all knobs but the contested one.
+type group struct {
+	setting string // what the cells have in common and other groups have not
+	cells   []results.Cell
+}
+
+func groups(cells []results.Cell, knob string) []group {
+	var all []group
+	for _, c := range cells {
+		setting := settingOf(cells, c, knob)
+		i := slices.IndexFunc(all, func(g group) bool { return g.setting == setting })
+		if i < 0 {
+			i, all = len(all), append(all, group{setting: setting})
+		}
+		all[i].cells = append(all[i].cells, c)
+	}
+	return all
+}
+
+func settingOf(cells []results.Cell, c results.Cell, knob string) string {
+	var parts []string
+	for _, name := range results.VaryingKnobs(cells) {
+		if name != knob && slices.ContainsFunc(cells, func(o results.Cell) bool { return o.Knobs[name] != c.Knobs[name] }) {
+			parts = append(parts, name+"="+c.Knobs[name])
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+// winner ranks a group by its medians and tells the winner from the next and the last.
+func winner(c contest, g group, knob string, values map[string]map[int]float64) (sentence, bool) {
+	ranked := slices.DeleteFunc(slices.Clone(g.cells), func(cell results.Cell) bool { return len(values[cell.ID]) == 0 })
+	if len(ranked) < 2 {
+		return sentence{}, false
+	}
+	middle := func(cell results.Cell) float64 { return median(values[cell.ID]).Median }
+	slices.SortStableFunc(ranked, func(x, y results.Cell) int {
+		if c.higher {
+			x, y = y, x
+		}
+		return cmp.Compare(middle(x), middle(y))
+	})
+	first, last := ranked[0], ranked[len(ranked)-1]
+	head := fmt.Sprintf("%s has %s: %s", first.Knobs[knob], c.best, c.format(middle(first)))
+	if g.setting != "" {
+		head = g.setting + ": " + head
+	}
+	text := against(first, ranked[1], knob, values)
+	if len(ranked) > 2 {
+		text += "; " + against(first, last, knob, values)
+	}
+	return sentence{"winner", head, text + "."}, true
+}
+
+// against says how far another cell is from the winner, and how sure that is.
+func against(first, other results.Cell, knob string, values map[string]map[int]float64) string {
+	e := ratio(values[other.ID], values[first.ID])
+	name := other.Knobs[knob]
+	switch {
+	case e.N == 0:
+		return name + " has no block in common with it"
+	case !e.Bounded():
+		return fmt.Sprintf("%s has %s × that in %s, too few to be sure", name, results.Significant(e.Median), plural(e.N, "block"))
+	case e.Lo <= 1 && 1 <= e.Hi:
+		return fmt.Sprintf("%s cannot be told from it: %s × that, interval %s to %s", name, results.Significant(e.Median), results.Significant(e.Lo), results.Significant(e.Hi))
+	}
+	return fmt.Sprintf("%s has %s × that, interval %s to %s (%.0f %% sure)", name, results.Significant(e.Median), results.Significant(e.Lo), results.Significant(e.Hi), 100*e.Coverage)
+}
+
+// outcomeSentences says which cells are not valid.
+func outcomeSentences(cells []results.Cell) []sentence {
+	where := map[record.Outcome][]string{}
+	for _, c := range cells {
+		if c.Outcome != record.Valid {
+			where[c.Outcome] = append(where[c.Outcome], c.ID)
+		}
+	}
+	var all []sentence
+	for _, outcome := range slices.Sorted(maps.Keys(where)) {
+		all = append(all, sentence{"warning", fmt.Sprintf("%d of %s %s", len(where[outcome]), plural(len(cells), "cell"), outcome),
+			outcomeMeaning[outcome] + " " + strings.Join(where[outcome], ", ")})
+	}
+	return all
+}
+
+var outcomeMeaning = map[record.Outcome]string{
+	record.Saturated:          "The server could not keep up there; percentiles are lower bounds.",
+	record.GeneratorLimited:   "The load generator was late there; no number of these counts.",
+	record.EnvironmentLimited: "The machine interfered there; no number of these counts.",
+	record.Failed:             "No measurement came of these.",
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

@@ -1,0 +1,100 @@
+package plots
+
+import (
+	"encoding/json"
+	"flag"
+	"math"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "rewrite golden files")
+
+// wantGolden compares the data of a figure with the committed ones.
+func wantGolden(t *testing.T, name string, data any) {
+	t.Helper()
+	got, err := json.MarshalIndent(data, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("testdata", name+".json")
+	if *update {
+		if err := os.WriteFile(path, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != string(want) {
+		t.Errorf("data differ from %s (go test ./plots -update accepts):\n%s", path, got)
+	}
+}
+
+func rounded(x float64) float64 { return math.Round(x*1e3) / 1e3 }
+
+func TestTailsAreAsCommitted(t *testing.T) {
+	s := sourceOf(t, simulated(t, 8, 1000))
+	type golden struct {
+		Label, Outcome string
+		Stands, Bounds bool
+		Count          int64
+		Tail           [2]float64
+		ByTrial        [2][]float64
+		Interval       [2]string
+	}
+	series := map[string][]golden{}
+	for _, p := range s.panels("ResponseTime", "Produce") {
+		for _, r := range p.rows {
+			series[p.consumers] = append(series[p.consumers], golden{r.label, r.outcome, r.stands, r.bounds, r.count, r.tail, r.byTrial,
+				[2]string{r.interval(0).String(), r.interval(1).String()}})
+		}
+	}
+	wantGolden(t, "tails", series)
+}
+
+func TestStacksAreAsCommitted(t *testing.T) {
+	s := sourceOf(t, simulated(t, 8, 1000))
+	type golden struct {
+		Label, Outcome string
+		Stands         bool
+		Count          int64
+		MeansNs        []float64
+		Total          string
+	}
+	series := map[string][]golden{}
+	for _, level := range s.levels() {
+		for _, st := range s.stacks("Produce", level) {
+			g := golden{st.label, st.outcome, st.stands, st.count, nil, st.total.String()}
+			for _, mean := range st.means {
+				g.MeansNs = append(g.MeansNs, rounded(mean))
+			}
+			series[level] = append(series[level], g)
+		}
+	}
+	wantGolden(t, "stacks", series)
+}
+
+func TestTimelinesAreAsCommitted(t *testing.T) {
+	s := sourceOf(t, simulated(t, 2, 50_000))
+	type golden struct {
+		Label, Consumers, Outcome, Span string
+		Block                           int
+		PointsNs, Util                  [][2]float64
+	}
+	pace := choosePace(s.timelines)
+	var series []golden
+	for _, line := range s.timelines[:2] {
+		g := golden{Label: line.label, Consumers: line.consumers, Outcome: line.outcome, Span: line.span + " " + pace.String(), Block: line.block}
+		for _, p := range line.points(pace) {
+			g.PointsNs = append(g.PointsNs, [2]float64{rounded(p.seconds), p.value})
+		}
+		for _, u := range line.util {
+			g.Util = append(g.Util, [2]float64{rounded(u.seconds), rounded(u.value)})
+		}
+		series = append(series, g)
+	}
+	wantGolden(t, "timelines", series)
+}
