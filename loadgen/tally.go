@@ -35,6 +35,9 @@ func (w *window) begun() bool { return w.startNs.Load() != math.MaxInt64 }
 
 func (w *window) over(ns int64) bool { return ns >= w.endNs.Load() }
 
+// responseTimeName is ResponseTime's in histograms.
+const responseTimeName = "ResponseTime"
+
 // span is one of the durations that the generator measures.
 type span int
 
@@ -198,7 +201,7 @@ func (t *tally) merge(other *tally) {
 // spanKeys names the spans, with the API of the protocol.
 func spanKeys(api string) [spans]hdr.Key {
 	return [spans]hdr.Key{
-		responseTime:       {Stage: "ResponseTime", API: api},
+		responseTime:       {Stage: responseTimeName, API: api},
 		serviceTime:        {Stage: "ServiceTime", API: api},
 		lateness:           {Stage: "Lateness", API: api},
 		backPressure:       {Stage: "BackPressure", API: api},

@@ -2,11 +2,13 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/knob"
 	"c10klab/internal/record"
 	"c10klab/loadgen"
 	"c10klab/results"
@@ -14,44 +16,70 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// loadFlags are those of the load command beside the knobs.
+type loadFlags struct {
+	target, admin string
+	writeTrace    string
+	findMax       bool
+	slo           string
+	asJSON        bool
+}
+
 func newLoadCommand() *cobra.Command {
-	var target, admin, writeTrace string
-	var asJSON bool
+	f := &loadFlags{}
 	cmd := &cobra.Command{
 		Use:   "load --target ADDRESS",
 		Short: "Load a server and measure it",
 		Long: `Offer load to a server at times planned beforehand, measure, and judge whether the
 numbers can be believed. Any broker that speaks the Kafka protocol is a valid
-target; a c10klab server's stages are read over its admin port.`,
+target; a c10klab server's stages are read over its admin port.
+
+With --find-max, look for the highest rate at which the target holds --slo: double or
+halve the rate, bisect, and measure both ends of the interval found again.`,
 		Example: `  c10klab load --target 127.0.0.1:9092 --admin 127.0.0.1:40123 --rate 100
-  c10klab load --target 127.0.0.1:9092 --protocol echo --mode closed --producers 64`,
+  c10klab load --target 127.0.0.1:9092 --protocol echo --mode closed --producers 64
+  c10klab load --target 127.0.0.1:9092 --find-max --slo 'p99<20ms,p999<100ms'`,
 		Args: noArguments,
 	}
-	cmd.Flags().StringVar(&target, "target", "", "address of the server to load (required)")
-	cmd.Flags().StringVar(&admin, "admin", "", "its admin port, for stages; empty: none")
-	cmd.Flags().StringVar(&writeTrace, "write-trace", "", "file to write the producers' requests to, for --trace; empty: none")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the whole measurement as JSON")
+	cmd.Flags().StringVar(&f.target, "target", "", "address of the server to load (required)")
+	cmd.Flags().StringVar(&f.admin, "admin", "", "its admin port, for stages; empty: none")
+	cmd.Flags().StringVar(&f.writeTrace, "write-trace", "", "file to write the producers' requests to, for --trace; empty: none")
+	cmd.Flags().BoolVar(&f.findMax, "find-max", false, "look for the highest rate that holds --slo, starting from the rate given")
+	cmd.Flags().StringVar(&f.slo, "slo", "p99<20ms", "bounds of ResponseTime for --find-max: a percentile (p999 is p99.9), mean or max")
+	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print the whole measurement as JSON")
 	knobs := bindKnobs(cmd, loadKnobs)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		v, err := knobs.values()
 		if err != nil {
 			return err
 		}
-		if target == "" {
-			return usageError(fmt.Errorf("load needs --target ADDRESS"))
-		}
-		config, err := loadgen.ConfigFrom(v)
+		config, err := f.config(v)
 		if err != nil {
 			return usageError(err)
 		}
-		config.Target, config.Admin, config.TraceTo = target, admin, writeTrace
+		if f.findMax {
+			return findMax(cmd.Context(), config, f.slo, f.asJSON)
+		}
 		m, err := loadgen.Run(cmd.Context(), config)
 		if err != nil {
 			return err
 		}
-		return printMeasurement(os.Stdout, m, asJSON)
+		return printMeasurement(os.Stdout, m, f.asJSON)
 	}
 	return cmd
+}
+
+// config reads flags and knobs; its error is the user's.
+func (f *loadFlags) config(v *knob.Values) (loadgen.Config, error) {
+	if f.target == "" {
+		return loadgen.Config{}, errors.New("load needs --target ADDRESS")
+	}
+	if f.findMax && f.writeTrace != "" {
+		return loadgen.Config{}, errors.New("--write-trace records one run; --find-max makes many")
+	}
+	config, err := loadgen.ConfigFrom(v)
+	config.Target, config.Admin, config.TraceTo = f.target, f.admin, f.writeTrace
+	return config, err
 }
 
 func printMeasurement(w io.Writer, m *record.Measurement, asJSON bool) error {

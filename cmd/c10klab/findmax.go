@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"c10klab/internal/record"
+	"c10klab/loadgen"
+	"c10klab/results"
+)
+
+// findMax searches and prints; progress goes to stderr.
+func findMax(ctx context.Context, config loadgen.Config, sloText string, asJSON bool) error {
+	slo, err := loadgen.ParseSLO(sloText)
+	if err != nil {
+		return usageError(err)
+	}
+	found, err := loadgen.FindMax(ctx, config, slo, func(p record.Probe) {
+		fmt.Fprintln(os.Stderr, probeLine(p))
+	})
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		if err := json.NewEncoder(os.Stdout).Encode(found); err != nil {
+			return fmt.Errorf("print the rate found: %w", err)
+		}
+	} else {
+		fmt.Println(maxRateText(found))
+	}
+	if found.LimitedBy != "" {
+		return &exitError{status: exitLimited}
+	}
+	return nil
+}
+
+func probeLine(p record.Probe) string {
+	said := map[bool]string{true: "holds", false: "does not hold"}[p.Holds]
+	var values []string
+	for _, name := range slices.Sorted(maps.Keys(p.FoundNs)) {
+		values = append(values, name+" "+results.FormatDuration(p.FoundNs[name]))
+	}
+	return fmt.Sprintf("%10.1f requests/s: %s, %s, %s", p.PerSecond, p.Outcome, strings.Join(values, ", "), said)
+}
+
+func maxRateText(m *record.MaxRate) string {
+	rate := fmt.Sprintf("%.1f requests/s", m.PerSecond)
+	if m.PerSecondMBps > 0 {
+		rate += fmt.Sprintf(" (%.1f MB/s)", m.PerSecondMBps)
+	}
+	text := fmt.Sprintf("%s holds up to %s, uncertain by +%.1f %%: %d of %d runs held it there; ",
+		m.SLO, rate, 100*m.Uncertainty, m.Held, m.HeldOf)
+	if m.LimitedBy != "" {
+		return text + fmt.Sprintf("at %.1f requests/s every run was %s, so the target may be able to do more", m.NotPerSecond, m.LimitedBy)
+	}
+	return text + fmt.Sprintf("at %.1f requests/s %d of %d did not", m.NotPerSecond, m.Failed, m.FailedOf)
+}
