@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"sync"
@@ -12,10 +13,12 @@ import (
 type request struct {
 	id          int32
 	size        int32 // index into load.sizes
+	sampled     bool
 	dueNs       int64
 	attemptedNs int64
 	firstByteNs int64 // the target's socket accepted the first byte
 	lastByteNs  int64 // … and the last
+	begunNs     int64 // its first send call began; of sampled requests only
 }
 
 // connection is one producer. Its pair's sender offers requests as they fall due
@@ -42,6 +45,7 @@ type connection struct {
 
 func newConnection(l *load, frames []*framePool, own *tally, fd, index int) *connection {
 	c := &connection{load: l, frames: frames, own: own, index: index}
+	c.lastID = int32(index+1) - c.idStride()
 	c.stream = stream{fd: fd, name: fmt.Sprintf("producer %d", index), maxAnswerBytes: l.protocol.maxAnswerBytes(), deliver: c.answered}
 	return c
 }
@@ -85,6 +89,7 @@ func (c *connection) answered(payload []byte, nowNs int64) error {
 		return err
 	}
 	c.complete(&r, nowNs, a.errorCode, c.own)
+	c.keep(&r, a, nowNs)
 	if c.load.cfg.Closed && c.load.window.begun() && !c.load.window.over(nowNs) {
 		c.enter(request{dueNs: nowNs, attemptedNs: nowNs}, c.own)
 	}
@@ -142,16 +147,22 @@ func (c *connection) block() {
 
 // begin makes the frame of a request and puts it in flight, not a byte sent.
 func (c *connection) begin(r request) {
-	c.lastID++
+	l := c.load
+	c.lastID += c.idStride()
 	r.id = c.lastID
+	r.sampled = l.sampling.picker.Picks(r.id)
 	c.frame = c.frames[r.size].take()
 	c.rest = c.frame
-	c.load.sizes[r.size].stamp(c.frame, c.index, r.id, r.dueNs)
-	if r.attemptedNs == 0 {
-		r.attemptedNs = c.load.ground.now()
+	l.sizes[r.size].stamp(c.frame, c.index, r.id, r.dueNs)
+	if r.attemptedNs == 0 || r.sampled {
+		r.begunNs = l.ground.now()
+		r.attemptedNs = cmp.Or(r.attemptedNs, r.begunNs)
 	}
 	c.inFlight.push(r)
 }
+
+// idStride lies between the correlation ids of a connection, so that no two share one.
+func (c *connection) idStride() int32 { return int32(max(1, c.load.cfg.Producers)) }
 
 // flush sends the frame under way as far as the socket takes it.
 func (c *connection) flush(t *tally) error {

@@ -18,6 +18,7 @@ type evidence struct {
 	unanswered    int64  // due in the window, without an answer
 	unsent        int64  // those of which the target took no byte
 	logEndRecords int64
+	samples       []byte // the server's record.Samples as JSON; nil: none
 }
 
 // measurement turns evidence into the document that a run leaves.
@@ -62,6 +63,9 @@ func (e *evidence) measurement() (*record.Measurement, error) {
 		return nil, err
 	}
 	m.Host = hostUse(e.before, e.after, m.Generator, m.Server)
+	if m.Join, err = e.join(m); err != nil {
+		return nil, err
+	}
 	m.Problems = append(m.Problems, e.problems(m)...)
 	m.Checks, m.NotJudged, m.Outcome = judge(e.facts(m, gap))
 	return m, nil
@@ -133,6 +137,7 @@ func (e *evidence) problems(m *record.Measurement) (lines []string) {
 		add(!c.of.tail && !c.of.wraps && times > 0, "%s read to the end of the log %d times and did not lag", c.name, times)
 	}
 	add(e.load.cfg.misbehaves() && m.BadAnswers == 0, "no bad consumer got an answer that it could treat badly")
+	add(e.load.sampling.problem != "", "%s", e.load.sampling.problem)
 	for _, key := range m.Histograms.Keys() {
 		n := m.Histograms[key].OutOfRange()
 		add(n > 0, "%d durations of %s are outside what a histogram holds", n, key)

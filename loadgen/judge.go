@@ -104,6 +104,13 @@ var rules = []rule{
 	}},
 	{"ResponseTime rises within the window", "×", "2 ×, last quarter against first", record.Saturated, rising},
 	{"steady state: change of the mean time", "×", "2 ×, last quarter against first", record.Valid, unsteady},
+	{"sum of mean terms against the mean response time", "%", "5 %, and what the window's edges cut", record.Valid, addUp},
+	{"joined requests with a term below the clocks' error", "requests", "0", record.Valid, func(f *facts) (float64, float64, bool) {
+		if f.m.Join == nil || !f.m.Join.OneSegment {
+			return 0, 0, false
+		}
+		return float64(f.m.Join.BelowClockError), 0, true
+	}},
 	{"starvation: fewest answers below the median connection's", "%", "50 %", record.Valid, func(f *facts) (float64, float64, bool) {
 		return missing(f.leastAnswer, float64(f.midAnswer)), 100 * starvationShare, f.midAnswer >= fairnessAnswers
 	}},

@@ -9,6 +9,7 @@ import (
 	"c10klab/internal/kafka"
 	"c10klab/internal/knob"
 	"c10klab/internal/osthread"
+	"c10klab/internal/sample"
 )
 
 // Choices of knobs.
@@ -53,6 +54,8 @@ var Knobs = []knob.Knob{
 	{Name: "window", Kind: knob.Duration, Default: "8s", Meaning: "measured window"},
 	{Name: "drain", Kind: knob.Duration, Default: "10s", Meaning: "longest wait for answers after the window"},
 	{Name: "load-threads", Kind: knob.Int, Unit: "thread pairs", Default: "1", Min: 1, Max: 1024, Meaning: "pairs of a sender and a receiver thread that the producers are spread over"},
+	{Name: "join-samples", Kind: knob.Int, Unit: "requests", Default: "4096", Max: sample.MostKept / 2, Meaning: "requests of the window, about, whose stamps on both sides are joined by correlation id, with a server that keeps them; in a closed loop one of 64, and the newest of these; 0: none"},
+	{Name: "client-stamps", Kind: knob.Choice, Choices: []string{"auto", "on", "off"}, Default: "auto", Meaning: "arrival stamps of answers by the kernel, for joined requests; auto: on with protocol kafka"},
 	{Name: "load-cpus", Kind: knob.Text, Default: "", Meaning: "CPUs to confine the generator to, such as 1 or 2-3; empty: any"},
 }
 
@@ -96,6 +99,9 @@ type Config struct {
 
 	WarmUp, Window, Drain time.Duration
 
+	JoinSamples  int  // requests to sample; 0: none
+	ClientStamps bool // the kernel stamps arrivals
+
 	Threads int   // sender and receiver pairs
 	CPUs    []int // empty: any
 
@@ -130,12 +136,14 @@ func ConfigFrom(v *knob.Values) (Config, error) {
 		WarmUp:              v.Duration("warm-up"),
 		Window:              v.Duration("window"),
 		Drain:               v.Duration("drain"),
+		JoinSamples:         v.Int("join-samples"),
 		Threads:             v.Int("load-threads"),
 		Text:                map[string]string{},
 	}
 	for _, k := range Knobs {
 		c.Text[k.Name] = v.Text(k.Name)
 	}
+	c.ClientStamps = v.Text("client-stamps") == "on" || v.Text("client-stamps") == "auto" && c.Protocol == ProtocolKafka
 	acks, err := strconv.ParseInt(v.Text("acks"), 10, 16)
 	if err != nil {
 		return Config{}, fmt.Errorf("knob acks: %w", err)

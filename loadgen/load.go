@@ -18,6 +18,7 @@ type load struct {
 	ground   ground
 	protocol protocol   // that of the largest requests
 	sizes    []protocol // one for each size that requests have
+	sampling sampling
 	window   *window
 	wall     clock.Offset
 	topic    *topic // the producers'; nil: nobody uses it

@@ -38,6 +38,7 @@ import (
 	"c10klab/internal/clock"
 	"c10klab/internal/osthread"
 	"c10klab/internal/record"
+	"c10klab/internal/sample"
 )
 
 // Run puts the configured load on the target and measures. It blocks for all
@@ -98,6 +99,9 @@ func (l *load) measure() (*evidence, error) {
 	if err := l.decidePriority(); err != nil {
 		return nil, err
 	}
+	if err := l.startSampling(admin); err != nil {
+		return nil, err
+	}
 	if err := l.startReceivers(); err != nil {
 		return nil, err
 	}
@@ -128,6 +132,11 @@ func (l *load) measure() (*evidence, error) {
 	}
 	if err := l.drain(); err != nil {
 		return nil, err
+	}
+	if l.sampling.picker != (sample.Picker{}) {
+		if e.samples, err = admin.samples(l.ctx); err != nil {
+			return nil, err
+		}
 	}
 	l.finish(e)
 	return e, l.readLogEnds(e)
@@ -246,7 +255,7 @@ func (l *load) readLogEnds(e *evidence) error {
 }
 
 // wallClockPause is how often the wall clock is held against the monotonic one.
-const wallClockPause = time.Second
+const wallClockPause = 100 * time.Millisecond
 
 // watchWallClock looks for steps of the wall clock until an instant.
 func (l *load) watchWallClock(untilNs int64) error {

@@ -7,7 +7,6 @@ import (
 
 	"c10klab/internal/clock"
 	"c10klab/internal/kafka"
-	"c10klab/internal/poll"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,6 +22,9 @@ type stream struct {
 	// deliver gets a frame's payload, valid during the call, and the instant at
 	// which its last byte was at this process.
 	deliver func(payload []byte, nowNs int64) error
+
+	stamped   *stampedSocket // nil: arrivals are not stamped
+	arrivedNs int64          // the newest bytes did, by the kernel; 0: not known
 
 	partial   []byte // a frame that has begun to arrive; empty: none
 	wantBytes int    // what partial is to grow to next: a length or a whole frame
@@ -51,7 +53,7 @@ func (s *stream) receive(scratch []byte, toEnd bool) error {
 		if len(s.partial) > 0 {
 			space = s.partial[len(s.partial):s.wantBytes]
 		}
-		n, errno := poll.Recv(s.fd, space)
+		n, errno := s.recv(space)
 		switch {
 		case errno == unix.EAGAIN:
 			return nil

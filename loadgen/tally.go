@@ -8,6 +8,7 @@ import (
 
 	"c10klab/internal/hdr"
 	"c10klab/internal/record"
+	"c10klab/internal/sample"
 )
 
 // window is the measured time. It is set once, when all connections have had an
@@ -56,8 +57,9 @@ const (
 // thread has ended; then tallies merge.
 type tally struct {
 	histograms [spans]*hdr.Histogram
-	trend      trend          // of ResponseTime, in a closed loop of ServiceTime
-	overTime   [spans]*series // nil: not kept for the span
+	trend      trend                      // of ResponseTime, in a closed loop of ServiceTime
+	overTime   [spans]*series             // nil: not kept for the span
+	samples    *sample.Ring[clientSample] // nil: nothing is sampled
 
 	offered      int64 // due in the window
 	offeredBytes int64 // … in record batches

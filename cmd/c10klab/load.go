@@ -110,6 +110,7 @@ func summarize(w io.Writer, m *record.Measurement) error {
 		p.line("%-22s %-12s %10d %12s %12s %12s %12s", k.Stage, k.API, h.Count(),
 			quantile(h, 0.5), quantile(h, 0.99), quantile(h, 0.999), results.FormatDuration(float64(h.MaxNs())))
 	}
+	printJoin(p, m)
 	for _, c := range m.Checks {
 		if !c.OK {
 			p.line("check %s: %.4g %s, limit %.4g: %s", c.Name, c.Value, c.Unit, c.Limit, c.Else)

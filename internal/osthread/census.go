@@ -24,6 +24,9 @@ type Entry struct {
 	InvoluntarySwitches int64  `json:"involuntary_switches"`
 }
 
+// Group is the thread's name up to its number, as Thread.Group.
+func (e Entry) Group() string { return groupOf(e.Name) }
+
 // Since returns what the thread did between an earlier reading and this.
 func (e Entry) Since(earlier Entry) Entry {
 	e.CPUNs -= earlier.CPUNs
@@ -48,7 +51,7 @@ type Census struct {
 func (c Census) Groups() map[string]int {
 	groups := map[string]int{}
 	for _, e := range c.Threads {
-		groups[groupOf(e.Name)]++
+		groups[e.Group()]++
 	}
 	return groups
 }

@@ -36,8 +36,8 @@ type ServerSample struct {
 // by correlation id.
 type Join struct {
 	Rule sample.Rule `json:"rule"`
-	// Client and Server are the samples due in the window that each side has kept;
-	// Joined those that both have.
+	// Client is how many samples due in the window the generator has kept, Server how
+	// many of the whole run the server has; Joined are those that both have.
 	Client int `json:"client"`
 	Server int `json:"server"`
 	Joined int `json:"joined"`
@@ -66,7 +66,8 @@ type Join struct {
 	// BelowClockError are joined requests with a term that is below zero by more than
 	// the clocks' error; 0 where OneSegment is false.
 	BelowClockError int `json:"below_clock_error"`
-	// RunQueue is where a model's waits for a CPU go that its stages do not name.
+	// RunQueue is how long the server's threads waited for a CPU, which is where
+	// ServerSnapshot.Hides says so.
 	RunQueue []RunQueueWait `json:"run_queue,omitempty"`
 	// Slowest are the joined requests with the longest response times.
 	Slowest []JoinedRequest `json:"slowest,omitempty"`

@@ -53,8 +53,7 @@ type ServerSnapshot struct {
 	Queues []QueueLength `json:"queues,omitempty"`
 	// HandlerIdle is how long handler threads waited for requests.
 	HandlerIdle []HandlerIdle `json:"handler_idle,omitempty"`
-	// Hides says where the threading model makes requests wait unseen by other stages
-	// than the one named.
+	// Hides says in which stages the threading model's own waits show.
 	Hides string `json:"hides,omitempty"`
 	// Residency counts the decisions of send strategy resident.
 	Residency *ResidencyProbes `json:"residency,omitempty"`

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"c10klab/internal/record"
+	"c10klab/models"
+)
+
+// joinedRun serves an echo and joins what both sides stamped of every request.
+func joinedRun(t *testing.T, perSecond int, settings ...string) *record.Join {
+	t.Helper()
+	s := startServer(t, append([]string{"--service", "echo", "--kernel-stamps", "on"}, settings...)...)
+	stdout, stderr, exit := runCommand(t, "load", "--json", "--target", s.Listen, "--admin", s.Admin, "--protocol", "echo",
+		"--rate-requests", strconv.Itoa(perSecond), "--schedule", "constant", "--producers", "2", "--client-stamps", "on", "--warm-up", "0s", "--window", "1s")
+	if exit != exitOK && exit != exitLimited { // a busy machine limits
+		t.Fatalf("load ended with %d: %s", exit, stderr)
+	}
+	var m record.Measurement
+	decode(t, stdout, &m)
+	if m.Join == nil || m.Join.Joined < perSecond/2 || m.Join.Joined > m.Join.Client || m.Join.Lost > 0 {
+		t.Fatalf("of %d requests these were joined: %+v", perSecond, m.Join)
+	}
+	return m.Join
+}
+
+// Two processes stamp the same requests without knowing of each other. Their stamps
+// must be in the order in which things happen, and leave no time out.
+func TestStampsOfBothSidesAddUp(t *testing.T) {
+	for _, model := range models.Names() {
+		t.Run(model, func(t *testing.T) {
+			t.Parallel()
+			j := joinedRun(t, 100, "--model", model)
+			if !j.OneSegment || !j.ServerKernelStamps || !j.ClientKernelStamps || j.ClockErrorNs <= 0 {
+				t.Errorf("the join rests on other stamps than were asked for: %+v", j)
+			}
+			if j.BelowClockError > 0 {
+				t.Errorf("%d of %d requests have a term that is negative by more than %d ns: %+v", j.BelowClockError, j.Joined, j.ClockErrorNs, j)
+			}
+			var sum float64
+			for _, term := range j.Terms {
+				sum += term.MeanNs
+			}
+			const rounding = 1e-6
+			if math.Abs(sum/j.MeanResponseNs-1) > rounding {
+				t.Errorf("mean terms add up to %.0f ns, the mean response time is %.0f ns", sum, j.MeanResponseNs)
+			}
+			for _, one := range j.Slowest {
+				var sum int64
+				for _, ns := range one.TermsNs {
+					sum += ns
+				}
+				if sum != one.ResponseNs {
+					t.Errorf("request %d: terms add up to %d ns, its response time is %d ns", one.ID, sum, one.ResponseNs)
+				}
+			}
+		})
+	}
+}
+
+// A delay planted in one stage is in that term of the client's response time and in no
+// other. The least of all requests is looked at: a busy machine makes requests slower,
+// never all of them.
+func TestPlantedDelayShowsInItsTermOfTheResponseTime(t *testing.T) {
+	const planted = 50 * time.Millisecond
+	for _, name := range []string{"SocketQueue", "Receive", "Dispatch", "RequestQueue", "LocalTime", "RemoteTime", "ResponseQueue", "SendWait", "Send"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			j := joinedRun(t, 20, "--plant", name+"="+planted.String())
+			for _, term := range j.Terms {
+				share := float64(term.MinNs) / float64(planted)
+				switch {
+				case term.Name == name && share < 0.95:
+					t.Errorf("%s shows %.3f of its own delay", name, share)
+				case term.Name != name && math.Abs(share) > 0.05:
+					t.Errorf("%s shows %.3f of the delay in %s", term.Name, share, name)
+				}
+			}
+		})
+	}
+}
+
+func TestLoadPrintsTheJoinedTable(t *testing.T) {
+	s := startServer(t, "--service", "echo", "--model", "thread-per-connection")
+	stdout, stderr, exit := runCommand(t, "load", "--target", s.Listen, "--admin", s.Admin, "--protocol", "echo",
+		"--rate-requests", "200", "--producers", "2", "--warm-up", "0s", "--window", "500ms")
+	if exit != exitOK && exit != exitLimited {
+		t.Fatalf("load ended with %d: %s", exit, stderr)
+	}
+	for _, want := range []string{"joined by correlation id", "RequestWire", "ResponseWire", "= response time", "SocketQueue is within RequestWire", "model thread-per-connection hides", "threads conn waited for a CPU"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("the summary lacks %q:\n%s", want, stdout)
+		}
+	}
+}
+
+func TestServersWithoutStagesAreLoadedWithoutAJoin(t *testing.T) {
+	s := startServer(t, "--service", "echo", "--stages", "false")
+	stdout, stderr, exit := runCommand(t, "load", "--json", "--target", s.Listen, "--admin", s.Admin, "--protocol", "echo",
+		"--rate-requests", "200", "--producers", "2", "--warm-up", "0s", "--window", "200ms")
+	if exit != exitOK && exit != exitLimited {
+		t.Fatalf("load ended with %d: %s", exit, stderr)
+	}
+	var m record.Measurement
+	decode(t, stdout, &m)
+	if m.Join != nil || len(m.Histograms) == 0 {
+		t.Errorf("join %+v, %d histograms", m.Join, len(m.Histograms))
+	}
+}

@@ -1,0 +1,105 @@
+package loadgen
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"c10klab/internal/hdr"
+	"c10klab/internal/record"
+)
+
+// joined is one request as both sides saw it.
+type joined struct {
+	client *clientSample
+	server *record.ServerSample
+}
+
+// span is a named stretch of a joined request's time.
+type joinedSpan struct {
+	name string
+	of   func(j joined) int64 // nanoseconds
+	// floor is the least that can be, without the clocks' error; nil: 0.
+	floor func(j joined) int64
+}
+
+const (
+	requestWire  = "RequestWire"
+	responseWire = "ResponseWire"
+)
+
+// terms lie one after the other from the due time to the answer, so that they add up
+// to the response time.
+var terms = []joinedSpan{
+	{name: "Lateness", of: func(j joined) int64 { return j.client.attemptedNs - j.client.dueNs }},
+	{name: requestWire, of: func(j joined) int64 { return j.arrived() - j.client.attemptedNs }},
+	{name: "SocketQueue", of: func(j joined) int64 { return j.server.ReadStart - j.arrived() }},
+	{name: "Receive", of: func(j joined) int64 { return j.server.FrameComplete - j.server.ReadStart }},
+	{name: "Dispatch", of: func(j joined) int64 { return j.server.EnqueueStart - j.server.FrameComplete }},
+	{name: "RequestQueue", of: func(j joined) int64 { return j.server.Dequeued - j.server.EnqueueStart }},
+	{name: "LocalTime", of: func(j joined) int64 { return j.server.LocalDone - j.server.Dequeued }},
+	{name: "RemoteTime", of: func(j joined) int64 { return j.server.ResponseComplete - j.server.LocalDone }},
+	{name: "ResponseQueue", of: func(j joined) int64 { return j.server.ResponseDequeued - j.server.ResponseComplete }},
+	{name: "SendWait", of: func(j joined) int64 { return j.server.FirstWrite - j.server.ResponseDequeued }},
+	{name: "Send", of: func(j joined) int64 { return j.server.LastByte - j.server.FirstWrite }},
+	// The client may have the answer before the last send call has returned.
+	{name: responseWire, of: func(j joined) int64 { return j.client.answeredNs - j.server.LastByte },
+		floor: func(j joined) int64 { return j.server.LastSend - j.server.LastByte }},
+}
+
+// beside are no terms: they overlap terms or lie after the answer.
+func beside(serverStamps, clientStamps bool) []joinedSpan {
+	spans := []joinedSpan{
+		{name: "ConnectionWait", of: func(j joined) int64 { return j.client.begunNs - j.client.attemptedNs }},
+		{name: "BackPressure", of: func(j joined) int64 { return j.client.lastByteNs - j.client.attemptedNs }},
+	}
+	if serverStamps {
+		spans = append(spans, joinedSpan{name: "RequestNetwork", of: func(j joined) int64 { return j.server.Arrived - j.client.begunNs }})
+	}
+	if clientStamps {
+		spans = append(spans,
+			joinedSpan{name: "ResponseNetwork", of: func(j joined) int64 { return j.client.arrivedNs - j.server.LastSend }},
+			joinedSpan{name: "AnswerRead", of: func(j joined) int64 { return j.client.answeredNs - j.client.arrivedNs }})
+	}
+	return append(spans, joinedSpan{name: "Reap", of: func(j joined) int64 { return j.server.Reaped - j.server.LastByte }})
+}
+
+// arrived is when the server's kernel had the request; without its stamp, when the
+// server began to read it.
+func (j joined) arrived() int64 { return cmp.Or(j.server.Arrived, j.server.ReadStart) }
+
+func (j joined) responseNs() int64 { return j.client.answeredNs - j.client.dueNs }
+
+// below reports whether any span of the request is shorter than it can be.
+func (j joined) below(clockErrorNs int64, groups ...[]joinedSpan) bool {
+	for _, group := range groups {
+		for _, s := range group {
+			least := -clockErrorNs
+			if s.floor != nil {
+				least += s.floor(j)
+			}
+			if s.of(j) < least {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (s joinedSpan) describe(requests []joined) record.JoinTerm {
+	values := make([]int64, len(requests))
+	var sum float64
+	for i, j := range requests {
+		values[i] = s.of(j)
+		sum += float64(values[i])
+	}
+	slices.Sort(values)
+	n := len(values)
+	quantile := func(q float64) *int64 {
+		if !hdr.Supports(int64(n), q) {
+			return nil
+		}
+		return &values[max(0, int(math.Ceil(q*float64(n)))-1)]
+	}
+	return record.JoinTerm{Name: s.name, MeanNs: sum / float64(n), MinNs: values[0], P50Ns: quantile(0.5), P99Ns: quantile(0.99), MaxNs: values[n-1]}
+}
