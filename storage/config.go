@@ -3,6 +3,7 @@ package storage
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"c10klab/internal/knob"
 	"c10klab/internal/vfs"
@@ -18,6 +19,14 @@ var Knobs = []knob.Knob{
 		Meaning: "largest record batch accepted (Kafka's max.message.bytes); 0: whatever fits a request"},
 	{Name: "log-flush", Kind: knob.Text, Default: "none",
 		Meaning: "when records are forced to the device besides the roll of a segment and a clean stop: none (Kafka's default), messages:N (flush.messages), interval:T (flush.ms), or request: before an append returns, one fsync for all that wait, and nobody reads what is not there yet"},
+	{Name: "segment-ms", Kind: knob.Int, Unit: "ms", Default: "0", Max: math.MaxInt64,
+		Meaning: "time after a segment's first batch at which an append rolls it, by the batches' timestamps (Kafka's segment.ms); 0: never"},
+	{Name: "retention-ms", Kind: knob.Int, Unit: "ms", Default: "0", Max: math.MaxInt64,
+		Meaning: "age of its latest record at which a segment is deleted (Kafka's retention.ms); 0: never"},
+	{Name: "retention-bytes", Kind: knob.Bytes, Default: "0",
+		Meaning: "size of a partition above which its oldest segments are deleted (Kafka's retention.bytes); 0: no limit"},
+	{Name: "housekeeping-interval", Kind: knob.Duration, Default: "1m", Min: 0.001,
+		Meaning: "time between applications of retention and writes of the checkpoints (Kafka's log.retention.check.interval.ms and log.flush.offset.checkpoint.interval.ms)"},
 	{Name: "log-dirs-for-new", Kind: knob.Text, Default: allDirs,
 		Meaning: "log dirs that new partitions are created in, the one with the fewest first: all, or positions in the list of log dirs, such as 0,2; what is there stays where it is"},
 }
@@ -28,7 +37,12 @@ type Config struct {
 	IndexIntervalBytes int64
 	MaxBatchBytes      int64 // 0: no limit
 	// LogDirsForNew is the knob log-dirs-for-new as given; empty is all.
-	LogDirsForNew string
+	LogDirsForNew  string
+	SegmentMs      int64 // 0: no roll by time
+	RetentionMs    int64 // 0: for ever
+	RetentionBytes int64 // 0: no limit
+	// HousekeepingInterval is the time between two rounds; 0 is a minute.
+	HousekeepingInterval time.Duration
 	// LogFlush is the knob log-flush as given; empty is none.
 	LogFlush string
 	// FS is where the log dirs are; nil is the machine's own file system. Regions of
@@ -41,12 +55,23 @@ type Config struct {
 // ConfigFrom reads the knobs' values.
 func ConfigFrom(v *knob.Values) Config {
 	return Config{
-		SegmentBytes:       v.Bytes("segment-bytes"),
-		IndexIntervalBytes: v.Bytes("index-interval-bytes"),
-		MaxBatchBytes:      v.Bytes("max-batch-bytes"),
-		LogDirsForNew:      v.Text("log-dirs-for-new"),
-		LogFlush:           v.Text("log-flush"),
+		SegmentBytes:         v.Bytes("segment-bytes"),
+		IndexIntervalBytes:   v.Bytes("index-interval-bytes"),
+		MaxBatchBytes:        v.Bytes("max-batch-bytes"),
+		LogDirsForNew:        v.Text("log-dirs-for-new"),
+		LogFlush:             v.Text("log-flush"),
+		SegmentMs:            int64(v.Int("segment-ms")),
+		RetentionMs:          int64(v.Int("retention-ms")),
+		RetentionBytes:       v.Bytes("retention-bytes"),
+		HousekeepingInterval: v.Duration("housekeeping-interval"),
 	}
+}
+
+func (c Config) housekeepingInterval() time.Duration {
+	if c.HousekeepingInterval == 0 {
+		return time.Minute
+	}
+	return c.HousekeepingInterval
 }
 
 func (c Config) fs() vfs.FS {
@@ -68,6 +93,14 @@ func (c Config) check() error {
 	} {
 		if field.value < field.least || field.value > math.MaxInt32 {
 			return fmt.Errorf("storage: %s is %d, want %d to %d", field.name, field.value, field.least, math.MaxInt32)
+		}
+	}
+	for name, value := range map[string]int64{
+		"segment-ms": c.SegmentMs, "retention-ms": c.RetentionMs, "retention-bytes": c.RetentionBytes,
+		"housekeeping-interval": int64(c.HousekeepingInterval),
+	} {
+		if value < 0 {
+			return fmt.Errorf("storage: %s is %d, least is 0", name, value)
 		}
 	}
 	return nil

@@ -51,8 +51,7 @@ func (l *Log) setEpochs(e epochs) error {
 }
 
 // loadEpochs reads the file. One that is missing or damaged is made again from the
-// segments: each begins with the epoch of its first batch. An epoch that begins at
-// or after the log's end wrote nothing.
+// segments: each begins with the epoch of its first batch.
 func (l *Log) loadEpochs() error {
 	found, err := readEpochs(l.fs, filepath.Join(l.dir, epochFile))
 	var damage *CheckpointError
@@ -62,14 +61,19 @@ func (l *Log) loadEpochs() error {
 	case err != nil:
 		return fmt.Errorf("reading leader epochs: %w", err)
 	}
-	kept := found
+	l.epochs = found
+	return l.trimEpochs()
+}
+
+// trimEpochs forgets the epochs that wrote nothing below the log's end.
+func (l *Log) trimEpochs() error {
+	kept := l.epochs
 	for len(kept) > 0 && kept[len(kept)-1].offset >= l.end.Load() {
 		kept = kept[:len(kept)-1]
 	}
-	if len(kept) < len(found) {
+	if len(kept) < len(l.epochs) {
 		return l.setEpochs(kept)
 	}
-	l.epochs = found
 	return nil
 }
 

@@ -44,7 +44,14 @@ func (l *Log) Flush() error {
 	}
 	l.flushing.mu.Lock()
 	defer l.flushing.mu.Unlock()
-	return l.flush()
+	return l.flush(false)
+}
+
+// flushSealed forces out the segments that are no longer written to.
+func (l *Log) flushSealed() error {
+	l.flushing.mu.Lock()
+	defer l.flushing.mu.Unlock()
+	return l.flush(true)
 }
 
 // flushTo returns once all records below an offset are on the device. Those who
@@ -56,7 +63,7 @@ func (l *Log) flushTo(offset int64) error {
 	if l.flushing.offset >= offset {
 		return nil
 	}
-	return l.flush()
+	return l.flush(false)
 }
 
 // keep does what the flush policy asks for after an append up to end.
@@ -70,9 +77,10 @@ func (l *Log) keep(end int64) error {
 	return nil
 }
 
-// flush is Flush, also on a log that is closed for appends. Under flushing.mu.
-func (l *Log) flush() error {
-	work, err := l.takeDirty()
+// flush is Flush, or flushSealed, also on a log that is closed for appends. Under
+// flushing.mu.
+func (l *Log) flush(sealedOnly bool) error {
+	work, err := l.takeDirty(sealedOnly)
 	if err != nil {
 		return err
 	}
@@ -83,8 +91,8 @@ func (l *Log) flush() error {
 	if err != nil {
 		return l.fail(err)
 	}
-	l.flushing.offset = work.end
-	l.recoveryPoint.Store(work.end)
+	l.flushing.offset = max(work.end, l.flushing.offset)
+	l.recoveryPoint.Store(l.flushing.offset)
 	if l.cfg.flush.everyRequest {
 		l.commit(work)
 	}
@@ -92,7 +100,7 @@ func (l *Log) flush() error {
 }
 
 // takeDirty collects what is not forced out yet.
-func (l *Log) takeDirty() (work dirty, err error) {
+func (l *Log) takeDirty(sealedOnly bool) (work dirty, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.failed != nil {
@@ -100,7 +108,15 @@ func (l *Log) takeDirty() (work dirty, err error) {
 	}
 	work.end = l.end.Load()
 	segments := *l.segments.Load()
-	for i, seg := range segments {
+	if len(segments) == 0 {
+		return work, fmt.Errorf("flushing %s: %w", l.dir, ErrClosed)
+	}
+	last := len(segments) - 1
+	if sealedOnly {
+		work.end = segments[last].base
+		last--
+	}
+	for i, seg := range segments[:last+1] {
 		segmentEnd, sealed := work.end, i+1 < len(segments)
 		if sealed {
 			segmentEnd = segments[i+1].base
@@ -181,7 +197,7 @@ func (l *Log) commit(work dirty) {
 	for _, seg := range work.segments {
 		seg.committedBytes.Store(seg.coveredBytes)
 	}
-	l.highWatermark.Store(work.end)
+	l.highWatermark.Store(max(work.end, l.highWatermark.Load()))
 }
 
 // fail makes the log refuse writes from now on and returns the error to give.
@@ -210,7 +226,7 @@ func (l *Log) close() error {
 	l.flushing.mu.Lock()
 	defer l.flushing.mu.Unlock()
 	defer l.abandon()
-	if err := l.flush(); err != nil {
+	if err := l.flush(false); err != nil {
 		return err
 	}
 	active := l.active()
@@ -220,7 +236,11 @@ func (l *Log) close() error {
 	if err := l.flushIndex(active); err != nil {
 		return err
 	}
-	return errors.Join(l.syncIndexes(active), l.timeSync(l.dir, func() error { return l.fs.SyncDir(l.dir) }))
+	snapshot, err := l.writeSnapshot()
+	if err != nil {
+		return err
+	}
+	return errors.Join(l.syncIndexes(active), l.syncPath(snapshot), l.timeSync(l.dir, func() error { return l.fs.SyncDir(l.dir) }))
 }
 
 // abandon lets go of the files as they are.

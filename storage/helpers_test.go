@@ -3,6 +3,7 @@ package storage_test
 import (
 	"errors"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -176,6 +177,25 @@ type events struct {
 	fsynced, indexes, dirs []string
 	recovered              []storage.Cut
 	failed                 []error
+	deleted                []string
+}
+
+func (e *events) fsyncs() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.fsynced)
+}
+
+func (e *events) deletions() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.deleted)
+}
+
+func (e *events) rolls() []int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.rolled)
 }
 
 func (e *events) note(f func()) {
@@ -192,6 +212,12 @@ func (e *events) Fsynced(path string, _ time.Duration) {
 }
 func (e *events) IndexFlushed(path string, _ time.Duration) {
 	e.note(func() { e.indexes = append(e.indexes, path) })
+}
+func (e *events) SegmentDeleted(path string, _ int64) {
+	e.note(func() { e.deleted = append(e.deleted, path) })
+}
+func (e *events) HousekeepingFailed(err error) {
+	e.note(func() { e.failed = append(e.failed, err) })
 }
 func (e *events) Failed(_ string, err error) {
 	e.note(func() { e.failed = append(e.failed, err) })

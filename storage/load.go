@@ -24,6 +24,7 @@ type standing struct {
 // returns what recovery had to cut.
 func openLog(dir string, cfg Config, observer Observer, known standing) (*Log, []Cut, error) {
 	l := &Log{dir: dir, fs: cfg.fs(), cfg: cfg, observer: observer}
+	l.checkpoint, l.rolled = func() error { return nil }, func() {}
 	l.publish(nil)
 	cuts, err := l.load(known)
 	if err != nil {
@@ -48,7 +49,7 @@ func (l *Log) load(known standing) ([]Cut, error) {
 		next = known.startOffset
 	}
 	l.setStanding(known, next)
-	if err := l.loadEpochs(); err != nil {
+	if err := errors.Join(l.loadEpochs(), l.loadProducers()); err != nil {
 		return nil, err
 	}
 	for _, cut := range cuts {

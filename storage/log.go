@@ -19,6 +19,9 @@ type Log struct {
 	cfg      Config
 	observer Observer
 
+	checkpoint func() error // writes the log dir's checkpoints
+	rolled     func()       // asks for a flush of what was sealed
+
 	// segments ascend by base offset; the last one is active. The slice is
 	// replaced, never changed, and before a segment in it is let go.
 	segments atomic.Pointer[[]*segment]
@@ -26,11 +29,12 @@ type Log struct {
 	start, end, highWatermark atomic.Int64
 	recoveryPoint             atomic.Int64 // flushing.offset, for those who only look
 
-	mu       sync.Mutex // one writer at a time; readers never take it
-	closed   bool
-	failed   error // ErrLogFailed once set; stays
-	epochs   epochs
-	unsynced []string // small files of the partition that the next flush forces out
+	mu        sync.Mutex // one writer at a time; readers never take it
+	closed    bool
+	failed    error // ErrLogFailed once set; stays
+	epochs    epochs
+	producers producers
+	unsynced  []string // small files of the partition that the next flush forces out
 
 	flushing syncState
 }
@@ -41,6 +45,9 @@ type AppendInfo struct {
 	LastOffset     int64
 	MaxTimestampMs int64
 	Batches        int
+	// Duplicate: an idempotent producer's batch had been appended before, to these
+	// offsets, and was not again.
+	Duplicate bool
 }
 
 // StartOffset is the first offset that can be read.
@@ -56,8 +63,10 @@ func (l *Log) HighWatermark() int64 { return l.highWatermark.Load() }
 // Append adds one or more whole v2 batches, all or none, and writes their
 // offsets and leaderEpoch into records. What log-flush says is then on the
 // device, or the error is ErrLogFailed. Batches are checked before the
-// partition's lock is taken; a bad one fails with *batch.Error or
-// ErrBatchTooLarge and nothing is appended. One write(2) then takes place under
+// partition's lock is taken; a bad one fails with *batch.Error, ErrBatchTooLarge or
+// ErrInvalidProducer and nothing is appended. A batch of an idempotent producer comes
+// alone; one that is not its next fails with ErrOutOfOrderSequence or
+// ErrStaleProducerEpoch, and one that was appended before is not again. One write(2) then takes place under
 // the lock and may wait for the disk. If it fails the log is as before, or, if
 // that cannot be had, refuses all further writes with ErrLogFailed. It keeps no
 // reference to records and does not allocate, rolling apart.
@@ -79,9 +88,19 @@ func (l *Log) append(records []byte, sum appendSum, leaderEpoch int32) (AppendIn
 	if err := l.writable(); err != nil {
 		return AppendInfo{}, err
 	}
+	if isIdempotent(sum.first) {
+		earlier, isDuplicate, err := l.producers.check(sum.first)
+		if err != nil {
+			return AppendInfo{}, fmt.Errorf("appending to %s: %w", l.dir, err)
+		}
+		if isDuplicate {
+			return AppendInfo{BaseOffset: earlier.baseOffset(), LastOffset: earlier.lastOffset,
+				MaxTimestampMs: earlier.timestampMs, Batches: 1, Duplicate: true}, nil
+		}
+	}
 	base := l.end.Load()
 	last := base + sum.records - 1
-	seg, err := l.segmentFor(int64(len(records)), last)
+	seg, err := l.segmentFor(int64(len(records)), last, sum.maxTimestampMs)
 	if err != nil {
 		return AppendInfo{}, err
 	}
@@ -94,6 +113,9 @@ func (l *Log) append(records []byte, sum appendSum, leaderEpoch int32) (AppendIn
 	}
 	batch.Walk(records, func(h batch.Header, _ []byte) error {
 		seg.extend(h)
+		if isIdempotent(h) {
+			l.producers.note(h)
+		}
 		return nil
 	})
 	l.end.Store(last + 1)
@@ -108,6 +130,7 @@ type appendSum struct {
 	records        int64
 	batches        int
 	maxTimestampMs int64
+	first          batch.Header
 }
 
 // inspect checks every batch of an append.
@@ -122,6 +145,14 @@ func inspect(records []byte, maxBatchBytes int64) (appendSum, error) {
 		}
 		if _, err := batch.Check(b); err != nil {
 			return err
+		}
+		if err := checkProducerFields(h); err != nil {
+			return err
+		}
+		if sum.batches == 0 {
+			sum.first = h
+		} else if isIdempotent(h) || isIdempotent(sum.first) {
+			return fmt.Errorf("%w: producer %d, not alone in an append", ErrInvalidProducer, max(h.ProducerID, sum.first.ProducerID))
 		}
 		sum.records += int64(h.RecordCount)
 		sum.batches++
@@ -164,10 +195,12 @@ func (l *Log) advanceHighWatermark(offset int64, seg *segment) {
 }
 
 // segmentFor returns the active segment, rolled if it cannot take bytes up to
-// lastOffset. Under mu.
-func (l *Log) segmentFor(bytes, lastOffset int64) (*segment, error) {
+// lastOffset, or if its first batch is segment-ms older than the append. Under mu.
+func (l *Log) segmentFor(bytes, lastOffset, timestampMs int64) (*segment, error) {
 	active := l.active()
-	if active.takes(bytes, lastOffset, l.cfg.SegmentBytes) {
+	isFull := !active.takes(bytes, lastOffset, l.cfg.SegmentBytes)
+	isOld := l.cfg.SegmentMs > 0 && active.firstMs >= 0 && timestampMs-active.firstMs > l.cfg.SegmentMs
+	if !isFull && !isOld {
 		return active, nil
 	}
 	return l.roll()
@@ -179,10 +212,14 @@ func (l *Log) active() *segment {
 }
 
 // roll closes the active segment for writing and starts the next. The index is
-// written first: whatever a crash leaves, only the last segment lacks one. Under mu.
+// written first: whatever a crash leaves, only the last segment lacks one. So is what
+// is known of producers, for a recovery that begins with the new segment. Under mu.
 func (l *Log) roll() (*segment, error) {
 	began := time.Now()
 	if err := l.flushIndex(l.active()); err != nil {
+		return nil, fmt.Errorf("rolling %s: %w", l.dir, err)
+	}
+	if _, err := l.writeSnapshot(); err != nil {
 		return nil, fmt.Errorf("rolling %s: %w", l.dir, err)
 	}
 	base := l.end.Load()
@@ -192,6 +229,7 @@ func (l *Log) roll() (*segment, error) {
 	}
 	old := *l.segments.Load()
 	l.publish(append(old[:len(old):len(old)], seg))
+	l.rolled()
 	l.observer.SegmentRolled(l.dir, base, time.Since(began))
 	return seg, nil
 }

@@ -219,16 +219,18 @@ func TestFlushForcesWhatIsNewAndNoMore(t *testing.T) {
 	fillLog(t, l, 30)
 	flush := func() []string {
 		t.Helper()
-		before := len(told.fsynced)
+		before := len(told.fsyncs())
 		if err := l.Flush(); err != nil {
 			t.Fatal(err)
 		}
-		return told.fsynced[before:]
+		return told.fsyncs()[before:]
 	}
 	want := slices.Concat(files(t, dir, "t-0", "*.log"), files(t, dir, "t-0", "*.*index"), files(t, dir, "t-0", "*.index"),
 		files(t, dir, "t-0", "*metadata"), files(t, dir, "t-0", "*checkpoint"), []string{dir + "/t-0", dir})
 	slices.Sort(want)
-	if got := slices.Sorted(slices.Values(flush())); !slices.Equal(got, slices.Compact(want)) {
+	flush()
+	// Sealed segments may have been forced out before, by the store itself.
+	if got := slices.Compact(slices.Sorted(slices.Values(told.fsyncs()))); !slices.Equal(got, slices.Compact(want)) {
 		t.Errorf("the first flush forced %v, want %v", got, want)
 	}
 	if got := flush(); len(got) != 0 {

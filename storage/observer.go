@@ -3,8 +3,9 @@ package storage
 import "time"
 
 // Observer learns of the rare, slow events of a store. Its methods are called
-// on the thread that did the work, inside an append, Flush, Open or Close and
-// with the partition's lock held: they must be quick and must not call back.
+// on the thread that did the work, inside an append, Flush, Open, Close or on the
+// store's housekeeping goroutine, some with the partition's lock held: they must be
+// quick and must not call back.
 type Observer interface {
 	// SegmentRolled: a new active segment begins at baseOffset; took includes
 	// writing the old segment's index.
@@ -15,6 +16,11 @@ type Observer interface {
 	IndexFlushed(path string, took time.Duration)
 	// Recovered: Open cut a damaged tail.
 	Recovered(cut Cut)
+	// SegmentDeleted: a segment's files were removed, for its age, the log's size or
+	// DeleteRecords.
+	SegmentDeleted(path string, sizeBytes int64)
+	// HousekeepingFailed: retention or a checkpoint; it is tried again at the next time.
+	HousekeepingFailed(err error)
 	// Failed: the partition refuses writes from now on, with err.
 	Failed(dir string, err error)
 }
@@ -29,11 +35,26 @@ type Cut struct {
 	Reason        string
 }
 
-// silent is the observer of those who passed none.
-type silent struct{}
+// Silent is an observer that does nothing, that of those who pass none.
+type Silent struct{}
 
-func (silent) SegmentRolled(string, int64, time.Duration) {}
-func (silent) Fsynced(string, time.Duration)              {}
-func (silent) IndexFlushed(string, time.Duration)         {}
-func (silent) Recovered(Cut)                              {}
-func (silent) Failed(string, error)                       {}
+// SegmentRolled implements Observer.
+func (Silent) SegmentRolled(string, int64, time.Duration) {}
+
+// Fsynced implements Observer.
+func (Silent) Fsynced(string, time.Duration) {}
+
+// IndexFlushed implements Observer.
+func (Silent) IndexFlushed(string, time.Duration) {}
+
+// Recovered implements Observer.
+func (Silent) Recovered(Cut) {}
+
+// SegmentDeleted implements Observer.
+func (Silent) SegmentDeleted(string, int64) {}
+
+// HousekeepingFailed implements Observer.
+func (Silent) HousekeepingFailed(error) {}
+
+// Failed implements Observer.
+func (Silent) Failed(string, error) {}

@@ -44,12 +44,23 @@ func (s *Store) createPartition(place partitionDir, id TopicID) (*Log, error) {
 	if err := s.fs.Rename(making, path); err != nil {
 		return nil, fmt.Errorf("making partition: %w", err)
 	}
-	log, _, err := openLog(path, s.cfg, s.observer, standing{})
+	log, _, err := s.openLog(place, standing{})
 	if err != nil {
 		s.fs.RemoveAll(path)
 		return nil, err
 	}
 	return log, nil
+}
+
+// openLog opens a partition and ties it to its log dir and to the housekeeping.
+func (s *Store) openLog(place partitionDir, known standing) (*Log, []Cut, error) {
+	log, cuts, err := openLog(place.path(), s.cfg, s.observer, known)
+	if err != nil {
+		return nil, nil, err
+	}
+	log.checkpoint = place.dir.checkpoint
+	log.rolled = func() { s.keeper.noteRoll(log) }
+	return log, cuts, nil
 }
 
 // load finds and opens all partitions. The store is not shared yet.
@@ -96,7 +107,7 @@ func (s *Store) loadTopic(name string, places map[int]partitionDir) (*topic, err
 	empty := true
 	for _, i := range slices.Sorted(maps.Keys(places)) {
 		place := places[i]
-		log, cuts, err := openLog(place.path(), s.cfg, s.observer, place.standing())
+		log, cuts, err := s.openLog(place, place.standing())
 		if err != nil {
 			return nil, err
 		}

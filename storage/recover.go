@@ -156,7 +156,7 @@ func (s *segment) resume(cfg Config, trusted bool) (nextOffset int64, err error)
 	return nextOffset, nil
 }
 
-// checkFirst tells a segment from one under another's name.
+// checkFirst tells a segment from one under another's name, and notes its first time.
 func (s *segment) checkFirst() error {
 	w := headerWalk{segment: s, limitBytes: s.sizeBytes}
 	h, _, err := w.advance()
@@ -166,5 +166,6 @@ func (s *segment) checkFirst() error {
 	if err == nil && h.BaseOffset != s.base {
 		err = fmt.Errorf("%w: %s begins with offset %d", ErrCorruptSegment, s.path, h.BaseOffset)
 	}
+	s.firstMs = h.MaxTimestampMs
 	return err
 }

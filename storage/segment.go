@@ -37,6 +37,7 @@ type segment struct {
 	sizeBytes      int64 // written; the writer's
 	unindexedBytes int64 // written since the last index entry; the writer's
 	indexesSynced  bool  // the index files are complete and on the device; whoever flushes
+	firstMs        int64 // latest timestamp of the first batch; the writer's
 	latestOffset   int64 // last offset of the first batch with the latest timestamp; the writer's
 
 	latestMs       atomic.Int64 // the latest timestamp of all batches
@@ -88,7 +89,7 @@ func openSegment(dir string, base int64, flags int, cfg Config) (*segment, error
 // clearIndexes begins the indexes anew.
 func (s *segment) clearIndexes(cfg Config) {
 	s.index, s.times = newOffsetIndex(indexRoom(cfg)), newTimeIndex(timeIndexRoom(cfg))
-	s.unindexedBytes, s.latestOffset = 0, s.base
+	s.unindexedBytes, s.latestOffset, s.firstMs = 0, s.base, noTimestamp
 	s.latestMs.Store(noTimestamp)
 }
 
@@ -164,6 +165,9 @@ func (s *segment) write(records []byte) error {
 
 // extend accounts for one batch that now lies at the segment's end.
 func (s *segment) extend(h batch.Header) {
+	if s.sizeBytes == 0 {
+		s.firstMs = h.MaxTimestampMs
+	}
 	s.noteTime(h)
 	if s.unindexedBytes > s.intervalBytes {
 		s.index.add(int32(h.LastOffset()-s.base), int32(s.sizeBytes))

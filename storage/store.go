@@ -26,6 +26,8 @@ type Store struct {
 	dirs   []*logDir
 	forNew []*logDir // those of dirs that new partitions go to
 	closed bool
+
+	keeper *housekeeper
 }
 
 type topic struct {
@@ -55,10 +57,11 @@ func Open(dirs []string, cfg Config, observer Observer) (_ *Store, err error) {
 		return nil, err
 	}
 	if observer == nil {
-		observer = silent{}
+		observer = Silent{}
 	}
 	s := &Store{cfg: cfg, fs: cfg.fs(), observer: observer}
 	s.topics.Store(&map[string]*topic{})
+	s.keeper = newHousekeeper(s)
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.Abandon())
@@ -82,6 +85,7 @@ func Open(dirs []string, cfg Config, observer Observer) (_ *Store, err error) {
 			return nil, err
 		}
 	}
+	s.keeper.start()
 	return s, nil
 }
 
@@ -181,6 +185,7 @@ func (s *Store) end(stop func(*logDir) error) error {
 		return nil
 	}
 	s.closed = true
+	s.keeper.end()
 	var errs []error
 	for _, dir := range s.dirs {
 		errs = append(errs, stop(dir), dir.unlock())

@@ -63,7 +63,7 @@ load --consumers lagging --lagging-topic T reads it.`,
 }
 
 func prepare(ctx context.Context, data []string, v *knob.Values) (*record.Backlog, error) {
-	store, err := openStore(data, v, nil)
+	store, err := openStore(data, v, storage.Silent{})
 	if err != nil {
 		return nil, err
 	}

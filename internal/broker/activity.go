@@ -65,6 +65,12 @@ func (a *Activity) Failed(_ string, err error) {
 	a.failures = append(a.failures, err.Error())
 }
 
+// SegmentDeleted implements storage.Observer.
+func (a *Activity) SegmentDeleted(path string, _ int64) { a.note(record.EventDelete, path, 0) }
+
+// HousekeepingFailed implements storage.Observer; it is tried again.
+func (a *Activity) HousekeepingFailed(error) {}
+
 // Failures are the errors after which partitions refuse writes, since the start.
 func (a *Activity) Failures() []string {
 	a.mu.Lock()

@@ -74,9 +74,7 @@ func (l *Log) heartbeat(q *request) error {
 	return q.respond(resp)
 }
 
-// initProducerID gives every idempotent producer an id of its own. The log does
-// not look at sequence numbers: a batch that a producer sends again is stored
-// again.
+// initProducerID gives every idempotent producer an id of its own.
 func (l *Log) initProducerID(q *request) error {
 	_, transactional := q.in.nullableText()
 	q.in.int32() // transaction timeout

@@ -131,6 +131,9 @@ func (p *produce) append(topic string, part *producePartition) {
 	if p.acks == acksAll {
 		part.awaited = info.LastOffset + 1
 	}
+	if info.Duplicate {
+		return
+	}
 	p.appended = append(p.appended, log)
 	p.log.appendedBytes.Add(int64(len(part.records)))
 }

@@ -5,6 +5,7 @@ const (
 	EventRoll       = "roll"        // a log segment was closed and the next one made
 	EventIndexFlush = "index-flush" // an index file was written, not forced to the device
 	EventFsync      = "fsync"       // a file or directory was forced to the device
+	EventDelete     = "delete"      // a log segment's files were removed
 )
 
 // StoreActivity is what the server's log store did since the mark, and the kernel's

@@ -1,0 +1,95 @@
+package storage
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// retain moves the log's start behind the segments that are too old or too many,
+// as in Kafka's UnifiedLog.deleteOldSegments. A segment's age is that of its latest
+// timestamp; one without timestamps does not age. The active segment is rolled when
+// all of it is too old. Nothing is removed yet.
+func (l *Log) retain(now time.Time) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.writable() != nil {
+		return nil
+	}
+	if active := l.active(); l.isOld(active, now) && active.sizeBytes > 0 && l.isOld((*l.segments.Load())[0], now) {
+		if _, err := l.roll(); err != nil {
+			return err
+		}
+	}
+	segments := *l.segments.Load()
+	excess := l.sizeBytes() - l.cfg.RetentionBytes
+	for i, seg := range segments[:len(segments)-1] {
+		tooMuch := l.cfg.RetentionBytes > 0 && excess >= seg.sizeBytes
+		if !l.isOld(seg, now) && !tooMuch {
+			break
+		}
+		excess -= seg.sizeBytes
+		l.start.Store(max(l.start.Load(), min(segments[i+1].base, l.highWatermark.Load())))
+	}
+	return nil
+}
+
+func (l *Log) isOld(seg *segment, now time.Time) bool {
+	latest := seg.latestMs.Load()
+	return l.cfg.RetentionMs > 0 && latest >= 0 && now.UnixMilli()-latest > l.cfg.RetentionMs
+}
+
+// sizeBytes is the size of all segments. Under mu.
+func (l *Log) sizeBytes() (sum int64) {
+	for _, seg := range *l.segments.Load() {
+		sum += seg.sizeBytes
+	}
+	return sum
+}
+
+// DeleteRecords lets the log start at an offset (Kafka's DeleteRecords): what is
+// below can no longer be read, and whole segments of it are removed. Regions being
+// sent stay readable until they are released. It fails with *OffsetRangeError above
+// the high watermark; an offset below the start changes nothing.
+func (l *Log) DeleteRecords(before int64) error {
+	l.mu.Lock()
+	if err := l.writable(); err != nil {
+		l.mu.Unlock()
+		return err
+	}
+	start, end := l.start.Load(), l.highWatermark.Load()
+	if before <= end {
+		l.start.Store(max(start, before))
+	}
+	l.mu.Unlock()
+	if before > end {
+		return &OffsetRangeError{Offset: before, Start: start, End: end}
+	}
+	if err := l.checkpoint(); err != nil {
+		return fmt.Errorf("deleting records of %s: %w", l.dir, err)
+	}
+	return l.dropBelowStart()
+}
+
+// dropBelowStart removes the segments below the log's start. The start must be in
+// the checkpoint: a loss of power may bring any of the files back.
+func (l *Log) dropBelowStart() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed {
+		return nil
+	}
+	segments, n := *l.segments.Load(), 0
+	for n+1 < len(segments) && segments[n+1].base <= l.start.Load() {
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	err := l.drop(segments[:n])
+	err = errors.Join(err, l.removeSnapshots(func(offset int64) bool { return offset < segments[n].base }))
+	for _, seg := range segments[:n] {
+		l.observer.SegmentDeleted(seg.path, seg.sizeBytes)
+	}
+	return err
+}
