@@ -33,8 +33,3 @@ func JudgeRun(run *results.Run) ([]Judged, error) {
 // Format prints an estimate of the prediction's metric: its own values with their
 // unit, and ratios plainly.
 func (f Finding) Format(e results.Estimate) string { return f.format(e) }
-
-// CommandLine is a run's without the path of the program, which `go run` makes up.
-func CommandLine(info results.Info) []string {
-	return append([]string{"c10klab"}, info.CommandLine[min(1, len(info.CommandLine)):]...)
-}

@@ -63,11 +63,6 @@ func (f Finding) format(e results.Estimate) string {
 	return fmt.Sprintf("%s [%s, %s]", metric.Format(e.Median), metric.Format(e.Lo), metric.Format(e.Hi))
 }
 
-// commandLine is the run's without the path of the program, which `go run` makes up.
-func commandLine(info results.Info) string {
-	return strings.Join(append([]string{"c10klab"}, info.CommandLine[min(1, len(info.CommandLine)):]...), " ")
-}
-
 func (e evidence) writeSetup(b *bytes.Buffer) {
 	info, host := e.run.Info, e.run.Info.Host
 	tree := "clean"
@@ -80,7 +75,7 @@ func (e evidence) writeSetup(b *bytes.Buffer) {
 	}
 	const gib = 1 << 30
 	fmt.Fprintf(b, "\n**Measured** %s by `%s`, seed %d, revision `%s` (tree %s).\n\n",
-		info.Started.UTC().Format("2006-01-02 15:04 MST"), commandLine(info), info.Seed, info.Source.Revision, tree)
+		info.Started.UTC().Format("2006-01-02 15:04 MST"), CommandLine(info), info.Seed, info.Source.Revision, tree)
 	fmt.Fprintf(b, "**Machine.** %d × %s (%s%s), %.0f GiB, Linux %s, data on %s, TCP %s; load average before: %s.\n\n",
 		host.Cores, host.CPUModel, host.Architecture, virtual, float64(host.MemoryBytes)/gib, host.Kernel,
 		host.DataFileSystem, host.CongestionControl, host.LoadBefore)

@@ -21,6 +21,9 @@ func newDiskCommand() *cobra.Command {
 		Short: "Emulate a disk of known speed",
 		Long: `Emulate a disk of known speed: a loop device whose requests take as long as a disk
 model says, with a file system on it. It needs root, /dev/fuse and loop devices.`,
+		Example: `  c10klab disk up --mount /mnt/slow --disk-model hdd
+  c10klab disk status
+  c10klab disk down --all`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError(fmt.Errorf("there is no command disk %q%s", args[0], knob.DidYouMean(args[0], commandNames(cmd))))
@@ -126,7 +129,12 @@ func newDiskDownCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "down",
 		Short: "Take emulated disks down, and clean up after killed ones",
-		Args:  noArguments,
+		Long: `Take an emulated disk down: unmount it, end its process, and give kernel settings back. What a killed or hung disk
+left behind is found by the state directory and removed, too.`,
+		Example: `  c10klab disk down --name disk0
+  c10klab disk down --all
+  c10klab disk down --dead`,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if (all || dead) && cmd.Flags().Changed("name") || all && dead {
 				return usageError(errors.New("--name, --all and --dead exclude each other"))
@@ -153,7 +161,11 @@ func newDiskStatusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "List emulated disks and what they did since their last mark",
-		Args:  noArguments,
+		Long: `List the emulated disks of the state directory with what they did since their last mark: bytes, and the share of
+requests that were answered later than the disk model says. --json adds the samples of /proc/diskstats.`,
+		Example: `  c10klab disk status
+  c10klab disk status --json`,
+		Args: noArguments,
 		RunE: func(*cobra.Command, []string) error {
 			disks, err := slowdisk.List(state)
 			if err != nil {

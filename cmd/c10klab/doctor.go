@@ -23,7 +23,11 @@ func newDoctorCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Say what this machine can measure, and how to get what is missing",
-		Args:  noArguments,
+		Long: `Say what this machine can measure: cores, limits, clocks, emulated disks, tools. For each thing that is missing it
+says how to get it, and what cannot be measured without it. It changes nothing.`,
+		Example: `  c10klab doctor
+  c10klab doctor --json`,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			found := examine()
 			if asJSON {

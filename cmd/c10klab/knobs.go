@@ -55,9 +55,7 @@ func bindKnobs(cmd *cobra.Command, table *knob.Table) *knobFlags {
 			complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 				return k.Choices, cobra.ShellCompDirectiveNoFileComp
 			}
-			if err := cmd.RegisterFlagCompletionFunc(k.Name, complete); err != nil {
-				panic(err)
-			}
+			completeFlag(cmd, k.Name, complete)
 		}
 	}
 	return f

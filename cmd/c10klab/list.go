@@ -39,8 +39,14 @@ func newListCommand() *cobra.Command {
 	}
 	slices.Sort(names)
 	cmd := &cobra.Command{
-		Use:       "list " + strings.Join(names, "|"),
-		Short:     "List models, send strategies, experiments, knobs or metrics",
+		Use:   "list " + strings.Join(names, "|"),
+		Short: "List models, send strategies, experiments, knobs or metrics",
+		Long: `List what names there are: threading models, send strategies (how file data is sent), experiments with their claims,
+cells and minutes, knobs with their defaults, and metrics. A knob is a flag of the command that it belongs to, and a
+key in experiments and in --set.`,
+		Example: `  c10klab list models
+  c10klab list experiments
+  c10klab list knobs --json`,
 		ValidArgs: names,
 		Args:      oneArgument("one of " + strings.Join(names, ", ")),
 		RunE: func(_ *cobra.Command, args []string) error {

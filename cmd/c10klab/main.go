@@ -78,7 +78,14 @@ func newRoot() *cobra.Command {
 		Short: "Who blocks whom inside a server's threads",
 		Long: `c10klab runs five C10K threading models, crossed with ways of sending file data,
 over one log store that speaks the Kafka protocol; loads them from an open-loop
-generator; and shows where each request's time went.`,
+generator; and shows where each request's time went.
+
+Begin with "c10klab doctor", which says what this machine can measure, and "c10klab run", which measures, prints
+tables and draws figures in under four minutes. "c10klab completion --help" says how a shell completes names.`,
+		Example: `  c10klab doctor
+  c10klab run
+  c10klab list experiments
+  c10klab report results/reference/write-100mbs -o report.html`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args: func(cmd *cobra.Command, args []string) error {

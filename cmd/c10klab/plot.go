@@ -4,19 +4,23 @@ import (
 	"fmt"
 
 	"c10klab/experiments"
-	"c10klab/results"
 
 	"github.com/spf13/cobra"
 )
 
 func newPlotCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "plot RUN",
-		Short:   "Draw the figures of a run directory again",
-		Example: `  c10klab plot results/reference/write-100mbs`,
-		Args:    oneArgument("a run directory"),
+		Use:   "plot RUN",
+		Short: "Draw the figures of a run directory again",
+		Long: `Draw the figures of a run directory again, as PNG and SVG in its folder plots: tails with intervals, ratios between
+cells, where the mean request's time goes, percentile curves, and one trial of each cell over time. Only what the run
+has recorded is drawn. The run may be unfinished.`,
+		Example: `  c10klab plot results/reference/write-100mbs
+  c10klab plot results/runs/20260102-030405`,
+		ValidArgsFunction: completeRuns,
+		Args:              oneArgument("a run directory"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			run, err := results.Open(args[0])
+			run, err := openRun(args[0])
 			if err != nil {
 				return err
 			}
@@ -34,7 +38,12 @@ func newDocumentCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "document",
 		Short: "Write the tables of EXPERIMENTS.md anew from the stored evidence",
-		Args:  noArguments,
+		Long: `Write the generated parts of EXPERIMENTS.md anew: the table of all claims, and a section for each experiment whose
+reference run is stored. What stands between the markers is replaced; what is written by hand around them stays. An
+experiment with evidence and no section yet gets one at the end.`,
+		Example: `  c10klab document
+  c10klab document --file /tmp/draft.md --reference results/reference`,
+		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			changed, err := experiments.UpdateDoc(document, reference)
 			if err == nil && changed {

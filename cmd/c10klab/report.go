@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"path/filepath"
 	"time"
 
 	"c10klab/experiments"
@@ -39,6 +38,11 @@ With --serve nothing is written: the page is served, and shows runs as their tri
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
+			for _, dir := range args {
+				if _, err := openRun(dir); err != nil {
+					return err
+				}
+			}
 			if serve {
 				return serveReport(cmd, listen, args)
 			}
@@ -58,11 +62,6 @@ With --serve nothing is written: the page is served, and shows runs as their tri
 
 // serveReport serves the page until the command is interrupted.
 func serveReport(cmd *cobra.Command, listen string, dirs []string) error {
-	for _, dir := range dirs {
-		if _, err := results.Open(dir); err != nil {
-			return err
-		}
-	}
 	listener, err := net.Listen("tcp", listen)
 	if err != nil {
 		return fmt.Errorf("serve the report: %w", err)
@@ -80,18 +79,6 @@ func serveReport(cmd *cobra.Command, listen string, dirs []string) error {
 		return fmt.Errorf("serve the report: %w", err)
 	}
 	return nil
-}
-
-// completeRuns offers run directories where they are kept.
-func completeRuns(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	var dirs []string
-	for _, pattern := range []string{"results/runs/*/run.json", "results/reference/*/run.json"} {
-		files, _ := filepath.Glob(pattern)
-		for _, file := range files {
-			dirs = append(dirs, filepath.Dir(file))
-		}
-	}
-	return dirs, cobra.ShellCompDirectiveDefault
 }
 
 // drawFigures writes the figures of a run into its directory.

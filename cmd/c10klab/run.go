@@ -58,23 +58,13 @@ tried once more. An interrupted run goes on with --resume.`,
 	flags.StringArrayVar(&o.only, "only", nil, "KNOB=VALUE: only matching cells; repeatable, values of one knob are alternatives")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print cells, order and minutes; run nothing")
 	flags.StringVar(&o.data, "data", "", "parent of the trials' data directories, on the disk to measure (default: the run directory)")
+	completeFlag(cmd, "set", completeSettings)
+	completeFlag(cmd, "only", completeSettings)
 	flags.BoolVar(&o.asJSON, "json", false, "print one JSON document instead of tables")
 	flags.BoolVar(&o.resume, "resume", false, "continue the run in --out, if one is there: its missing trials")
 	flags.StringArrayVar(&o.files, "file", nil, "an experiment of your own, a TOML file as in experiments/specs; repeatable")
 	flags.BoolVar(&o.yes, "yes", false, "however many hours it takes")
 	return cmd
-}
-
-func completeExperiments(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	specs, err := experiments.Specs()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveError
-	}
-	var names []string
-	for _, s := range specs {
-		names = append(append(names, s.ID), s.Claims...)
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 func runExperiments(ctx context.Context, o runOptions, names []string) error {

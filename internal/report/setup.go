@@ -133,24 +133,8 @@ func reproduce(run *results.Run) []step {
 	if revision := run.Info.Source.Revision; revision != results.UnknownRevision && revision != "" {
 		steps = append(steps, step{"git checkout " + revision, "the source of the run"})
 	}
-	command := experiments.CommandLine(run.Info)
-	quoted := make([]string, len(command))
-	for i, argument := range command {
-		quoted[i] = shellQuote(argument)
-	}
 	return append(steps,
 		step{"go run ./cmd/c10klab doctor", "says what a machine lacks for it"},
-		step{"go run ./cmd/" + strings.Join(quoted, " "), "the run"},
-		step{"go run ./cmd/c10klab report " + shellQuote(run.Dir) + " -o report.html", "this page"})
-}
-
-// shellQuote quotes an argument for a POSIX shell where it needs it.
-func shellQuote(argument string) string {
-	plain := func(r rune) bool {
-		return strings.ContainsRune("-_=./:,+@%", r) || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
-	}
-	if argument != "" && !strings.ContainsFunc(argument, func(r rune) bool { return !plain(r) }) {
-		return argument
-	}
-	return "'" + strings.ReplaceAll(argument, "'", `'\''`) + "'"
+		step{"go run ./cmd/" + experiments.CommandLine(run.Info), "the run"},
+		step{"go run ./cmd/c10klab report " + experiments.ShellQuote(run.Dir) + " -o report.html", "this page"})
 }

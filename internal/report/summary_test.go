@@ -68,13 +68,3 @@ func TestTheContestIsAmongModelsThenSends(t *testing.T) {
 		}
 	}
 }
-
-func TestShellQuoting(t *testing.T) {
-	for argument, want := range map[string]string{
-		"rate=50": "rate=50", "": "''", "a b": "'a b'", "it's": `'it'\''s'`, "p99<20ms": "'p99<20ms'", "$HOME": "'$HOME'",
-	} {
-		if got := shellQuote(argument); got != want {
-			t.Errorf("%q is quoted %s, want %s", argument, got, want)
-		}
-	}
-}

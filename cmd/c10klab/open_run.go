@@ -1,0 +1,28 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"c10klab/internal/knob"
+	"c10klab/results"
+)
+
+// openRun opens a run directory. Where none is, the error names the nearest one
+// beside it, and how to make one.
+func openRun(dir string) (*results.Run, error) {
+	run, err := results.Open(dir)
+	if !errors.Is(err, results.ErrNoRun) {
+		return run, err
+	}
+	var beside []string
+	files, _ := filepath.Glob(filepath.Join(filepath.Dir(filepath.Clean(dir)), "*", "run.json"))
+	for _, file := range files {
+		beside = append(beside, filepath.Base(filepath.Dir(file)))
+	}
+	if nearest := knob.DidYouMean(filepath.Base(dir), beside); nearest != "" {
+		return nil, fmt.Errorf("%w%s", err, nearest)
+	}
+	return nil, fmt.Errorf("%w; c10klab run --out DIR makes one", err)
+}
