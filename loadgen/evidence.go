@@ -58,6 +58,7 @@ func (e *evidence) measurement() (*record.Measurement, error) {
 	if cfg.opensLoop() {
 		m.ScheduleHash = cfg.planHash()
 	}
+	m.StageSource = record.StagesNone
 	gap, err := e.addServer(m)
 	if err != nil {
 		return nil, err
@@ -91,7 +92,7 @@ func (e *evidence) addServer(m *record.Measurement) (countGap, error) {
 	}
 	m.Histograms.Merge(stages)
 	use := after.Process.Since(before.Process)
-	m.Server, m.After = &use, after
+	m.StageSource, m.Server, m.After = record.StagesAdmin, &use, after
 	m.LoopTimes = record.LoopTimesSince(after.LoopTimes, before.LoopTimes)
 	m.ThreadIO = record.ThreadIOSince(after.ThreadIO, before.ThreadIO)
 	m.HandlerIdle = record.HandlerIdleSince(after.HandlerIdle, before.HandlerIdle)

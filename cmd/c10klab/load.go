@@ -111,6 +111,9 @@ func summarize(w io.Writer, m *record.Measurement) error {
 			quantile(h, 0.5), quantile(h, 0.99), quantile(h, 0.999), results.FormatDuration(float64(h.MaxNs())))
 	}
 	printJoin(p, m)
+	if m.StageSource == record.StagesNone {
+		p.line("stages: none; only a c10klab server's admin port (--admin) tells them")
+	}
 	for _, c := range m.Checks {
 		if !c.OK {
 			p.line("check %s: %.4g %s, limit %.4g: %s", c.Name, c.Value, c.Unit, c.Limit, c.Else)

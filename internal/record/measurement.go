@@ -39,6 +39,12 @@ type Check struct {
 // the server's.
 const LaggingFetch = "LaggingFetch"
 
+// Where the target's stages come from.
+const (
+	StagesAdmin = "admin" // a c10klab server's admin port
+	StagesNone  = "none"  // nowhere: any other broker
+)
+
 // Measurement is what one load generator run measured, with the target's stages
 // where the target gives them. It is the document that `c10klab load` prints.
 type Measurement struct {
@@ -78,6 +84,8 @@ type Measurement struct {
 	LogEndRecords int64 `json:"log_end_records"`
 	InFlightAtEnd int64 `json:"in_flight_at_end"`
 
+	// StageSource is StagesAdmin or StagesNone.
+	StageSource string `json:"stage_source"`
 	// Histograms: ResponseTime, ServiceTime, Lateness, BackPressure and EndToEnd
 	// from the generator; stages from the target.
 	Histograms hdr.Bundle `json:"histograms"`
