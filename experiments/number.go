@@ -14,7 +14,7 @@ type Number struct {
 }
 
 // Numbers lists them.
-var Numbers = []Number{
+var Numbers = append([]Number{
 	{"rate_mb_s", "acknowledged record batches, 10⁶ bytes a second", func(t results.Trial) (float64, bool) {
 		return t.Measurement.AckedMBps, true
 	}},
@@ -78,7 +78,7 @@ var Numbers = []Number{
 	{"spikes_at_fsync", "the same, of a file being forced to the device", spikesAt(eventsOf(record.EventFsync))},
 	{"spikes_at_write_back", "the same, of the kernel writing dirty pages, by 100 ms samples", spikesAt(samplesWith(writingBack))},
 	{"spikes_at_dirty_throttle", "the same, of more dirty pages than writers need not wait for, by 100 ms samples", spikesAt(samplesWith(dirtyBeyondHalfway))},
-}
+}, serverNumbers...)
 
 // ofLoops is the highest of the network threads' shares of their time.
 func ofLoops(t results.Trial, part func(record.LoopTimes) int64) (highest float64, found bool) {

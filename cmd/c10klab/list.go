@@ -10,7 +10,9 @@ import (
 	"text/tabwriter"
 
 	"c10klab/experiments"
+	"c10klab/internal/broker"
 	"c10klab/internal/knob"
+	"c10klab/internal/record"
 	"c10klab/models"
 
 	"github.com/spf13/cobra"
@@ -148,13 +150,18 @@ func listKnobs() (listing, error) {
 	return l, nil
 }
 
+// listMetrics lists what experiments can be judged by, histograms and a trial's
+// numbers, and the families of a server's metrics page.
 func listMetrics() (listing, error) {
-	l := listing{head: []string{"name", "meaning"}}
+	l := listing{head: []string{"name", "of", "unit", "meaning"}}
 	for _, s := range experiments.Spans {
-		l.rows = append(l.rows, []string{s.Name, s.Meaning})
+		l.rows = append(l.rows, []string{s.Name, "histogram", "ns", s.Meaning})
 	}
 	for _, n := range experiments.Numbers {
-		l.rows = append(l.rows, []string{n.Name, n.Meaning})
+		l.rows = append(l.rows, []string{n.Name, "trial", n.Unit(), n.Meaning})
+	}
+	for _, m := range broker.Metrics {
+		l.rows = append(l.rows, []string{m.Name, record.MetricsPath, m.Unit, m.Meaning})
 	}
 	return l, nil
 }

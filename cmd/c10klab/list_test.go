@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"c10klab/experiments"
+	"c10klab/internal/broker"
 	"c10klab/internal/stage"
 	"c10klab/models"
 )
@@ -53,6 +54,9 @@ func TestListsAreComplete(t *testing.T) {
 	}
 	for _, n := range experiments.Numbers {
 		want["metrics"] = append(want["metrics"], n.Name)
+	}
+	for _, m := range broker.Metrics {
+		want["metrics"] = append(want["metrics"], m.Name)
 	}
 	for list := range listings {
 		var names []string
