@@ -43,7 +43,7 @@ func holds(v float64, p Prediction) bool {
 func stillNeeded(few, n int) string {
 	total := results.BlocksNeeded(few, n)
 	if total == 0 {
-		return fmt.Sprintf("%d of %d blocks on the other side: too close to the threshold for more blocks to decide", few, n)
+		return fmt.Sprintf("%d of %d blocks on the other side: more than %d blocks needed", few, n, results.MostBlocks)
 	}
 	return fmt.Sprintf("%d of %d blocks on the other side: about %d more blocks needed", few, n, total-n)
 }

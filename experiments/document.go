@@ -117,6 +117,9 @@ func claimResult(claim string, all []evidence) (verdict results.Verdict, ratio, 
 	if !found {
 		return results.Undecided, none, none
 	}
+	if deciding.Deciding().Inadmissible {
+		verdict = "open (the run is not admissible)"
+	}
 	for _, e := range all {
 		if _, own, here := ClaimVerdict(e.findings, claim); here && slices.EqualFunc(own.Comparisons, deciding.Comparisons, Comparison.equal) {
 			return verdict, deciding.format(deciding.Deciding().Estimate), e.figure()

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"c10klab/results"
 )
@@ -36,6 +37,7 @@ func readEvidence(specs []*Spec, referenceDir, docDir string) ([]evidence, error
 		if err != nil {
 			return nil, fmt.Errorf("reference run %s: %w", dir, err)
 		}
+		e.withhold(inadmissible(run, current))
 		if e.dir, err = filepath.Rel(docDir, dir); err != nil {
 			return nil, fmt.Errorf("link to %s: %w", dir, err)
 		}
@@ -63,6 +65,19 @@ func judgeEvidence(run *results.Run, id string) (evidence, error) {
 	}
 	cells = slices.DeleteFunc(cells, func(c results.Cell) bool { return c.Experiment != id })
 	return evidence{spec: spec, run: run, cells: cells, findings: findings}, nil
+}
+
+// withhold leaves open what an inadmissible run would decide, with the reasons.
+func (e evidence) withhold(reasons []string) {
+	if len(reasons) == 0 {
+		return
+	}
+	for _, f := range e.findings {
+		for i := range f.Comparisons {
+			f.Comparisons[i].Verdict, f.Comparisons[i].Inadmissible = results.Undecided, true
+			f.Comparisons[i].Reason = "not admissible as evidence: " + strings.Join(reasons, "; ")
+		}
+	}
 }
 
 // figures lists the file names of the experiment's figures.

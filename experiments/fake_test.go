@@ -41,6 +41,8 @@ func fake(mode, command string, args []string) int {
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
 	switch command {
+	case "run":
+		return fakeRunner(args)
 	case "serve":
 		return fakeServe(ctx, mode, args)
 	case "disk":
@@ -79,6 +81,13 @@ func fakeServe(ctx context.Context, mode string, args []string) int {
 
 func fakeLoad(ctx context.Context, mode string, args []string) int {
 	switch mode {
+	case "fails-once":
+		first, err := os.OpenFile(filepath.Join(os.Getenv(fakePIDs), "..", "failed-once"), os.O_CREATE|os.O_EXCL, 0o600)
+		if err == nil {
+			first.Close()
+			fmt.Fprintln(os.Stderr, "the first one fails")
+			return 1
+		}
 	case "load-fails":
 		fmt.Fprintln(os.Stderr, "dial 127.0.0.1:1: connection refused")
 		return 1
@@ -104,6 +113,22 @@ func fakeLoad(ctx context.Context, mode string, args []string) int {
 		return 1
 	}
 	return code
+}
+
+// fakeRunner is the whole runner in a process of its own, so that it can be killed;
+// it resumes the run in its one argument.
+func fakeRunner(args []string) int {
+	spec, err := Parse("small.toml", smallSpec)
+	if err != nil {
+		return 2
+	}
+	cfg := configOf(spec)
+	cfg.Out, cfg.Resume = args[0], true
+	if _, err := Run(context.Background(), cfg); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
 }
 
 func argument(args []string, name string) string {
@@ -203,5 +228,9 @@ func parsed(t *testing.T, text string) *Spec {
 
 func smallConfig(t *testing.T) Config {
 	t.Helper()
-	return Config{Specs: []*Spec{parsed(t, smallSpec)}, ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs(), DiskKnobs: diskKnobs()}
+	return configOf(parsed(t, smallSpec))
+}
+
+func configOf(specs ...*Spec) Config {
+	return Config{Specs: specs, ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs(), DiskKnobs: diskKnobs()}
 }

@@ -123,7 +123,7 @@ func (m Metric) Of(run *results.Run, t results.Trial) (float64, bool, error) {
 		}
 		return float64(after.Census.Groups()[m.threads]), true, nil
 	}
-	bundle, err := run.Histograms(t)
+	bundle, err := run.HistogramsOf(t, func(k hdr.Key) bool { return k == m.key })
 	if err != nil {
 		return 0, false, err
 	}

@@ -18,6 +18,8 @@ type Comparison struct {
 	// P is the chance of blocks so far on the refuting side if the prediction
 	// holds, adjusted by Holm's method over the comparisons of its claim.
 	P float64
+	// Inadmissible: the run may not decide claims, for the reason given.
+	Inadmissible bool
 	// Trend is the test of the trend, for a prediction along an axis.
 	Trend *results.Trend
 }

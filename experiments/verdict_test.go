@@ -20,13 +20,19 @@ type outcomeAt func(cell results.PlannedCell, block int) (outcome record.Outcome
 // simulated stores a run of the spec with made-up measurements.
 func simulated(t *testing.T, dir string, spec *Spec, blocks int, measure outcomeAt) *results.Run {
 	t.Helper()
+	return simulatedFrom(t, results.Source{Revision: "0123456789abcdef", Clean: true}, dir, spec, blocks, measure)
+}
+
+// simulatedFrom is simulated with the source that the run was made from.
+func simulatedFrom(t *testing.T, source results.Source, dir string, spec *Spec, blocks int, measure outcomeAt) *results.Run {
+	t.Helper()
 	plan, err := NewPlan(Config{Specs: []*Spec{spec}, ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs(), DiskKnobs: diskKnobs()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	cells := plan.Experiments[0].Cells
 	run, err := results.Create(dir, results.Info{
-		Specs: []results.Spec{results.NewSpec(spec.ID, spec.Text, blocks)}, Cells: cells, Seed: 1,
+		Specs: []results.Spec{results.NewSpec(spec.ID, spec.Text, blocks)}, Cells: cells, Seed: 1, Source: source,
 		CommandLine: []string{"c10klab", "run", spec.ID, "--full"}, Started: time.Unix(1_700_000_000, 0),
 	})
 	if err != nil {

@@ -108,7 +108,10 @@ func (r *Run) Attempts(cell string, block int) []Trial {
 }
 
 // Histograms reads a trial's histograms; a failed trial has none.
-func (r *Run) Histograms(t Trial) (hdr.Bundle, error) {
+func (r *Run) Histograms(t Trial) (hdr.Bundle, error) { return r.HistogramsOf(t, nil) }
+
+// HistogramsOf reads those whose keys are wanted, all if wanted is nil.
+func (r *Run) HistogramsOf(t Trial, wanted func(hdr.Key) bool) (hdr.Bundle, error) {
 	if !t.measured() {
 		return hdr.Bundle{}, nil
 	}
@@ -118,7 +121,7 @@ func (r *Run) Histograms(t Trial) (hdr.Bundle, error) {
 		return nil, fmt.Errorf("histograms of a trial: %w", err)
 	}
 	defer f.Close()
-	bundle, err := hdr.ReadLog(f)
+	bundle, err := hdr.ReadLogOf(f, wanted)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", path, ErrGarbled, err)
 	}

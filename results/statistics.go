@@ -78,14 +78,14 @@ func order(n int) int {
 	return k
 }
 
-// mostBlocks is how far BlocksNeeded looks.
-const mostBlocks = 200
+// MostBlocks is how far BlocksNeeded looks.
+const MostBlocks = 200
 
 // BlocksNeeded estimates how many blocks in all would decide what n blocks with
 // few on the one side of the threshold and the rest on the other leave open, if
-// further blocks fell as these did; 0 when more blocks would not help.
+// further blocks fell as these did; 0 if more than MostBlocks.
 func BlocksNeeded(few, n int) int {
-	for total := max(n+1, MinBlocks); n > 0 && total <= mostBlocks; total++ {
+	for total := max(n+1, MinBlocks); n > 0 && total <= MostBlocks; total++ {
 		expected := int(math.Ceil(float64(few) / float64(n) * float64(total)))
 		if k := order(total); k > 0 && expected < k {
 			return total

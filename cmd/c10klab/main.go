@@ -98,7 +98,8 @@ tables and draws figures in under four minutes. "c10klab completion --help" says
 	}
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(suggestFlag(cmd, err)) })
 	root.AddCommand(newRunCommand(), newServeCommand(), newPrepareCommand(), newLoadCommand(), newListCommand(),
-		newDoctorCommand(), newDiskCommand(), newPlotCommand(), newReportCommand(), newDocumentCommand())
+		newDoctorCommand(), newDiskCommand(), newPlotCommand(), newReportCommand(), newDocumentCommand(),
+		newCompareCommand(), newVerifyCommand(), newAdoptCommand())
 	return root
 }
 

@@ -124,20 +124,3 @@ func (b Bundle) WriteLog(w io.Writer, start, end time.Time) error {
 	}
 	return nil
 }
-
-// ReadLog reads a tagged HdrHistogram log and merges its intervals by tag.
-func ReadLog(r io.Reader) (Bundle, error) {
-	log := hdrhistogram.NewHistogramLogReader(r)
-	b := Bundle{}
-	for {
-		inner, err := log.NextIntervalHistogram()
-		if err != nil {
-			return nil, fmt.Errorf("read histogram log: %w", err)
-		}
-		if inner == nil {
-			return b, nil
-		}
-		stage, api, _ := strings.Cut(inner.Tag(), "/")
-		b.Merge(Bundle{{stage, api}: {inner: inner}})
-	}
-}

@@ -170,3 +170,40 @@ func TestSinceRefusesALaterState(t *testing.T) {
 		t.Error("subtracting a later state was accepted")
 	}
 }
+
+func TestALogIsReadInPart(t *testing.T) {
+	b := Bundle{{"LocalTime", "Produce"}: NewHistogram(), {"Total", "Fetch"}: NewHistogram()}
+	for _, h := range b {
+		h.RecordN(1000, 7)
+	}
+	var log bytes.Buffer
+	for range 2 { // two intervals of the same tags
+		if err := b.WriteLog(&log, time.Unix(100, 0), time.Unix(110, 0)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := ReadLogOf(&log, func(k Key) bool { return k.API == "Fetch" })
+	if err != nil || len(got) != 1 || got[Key{"Total", "Fetch"}].Count() != 14 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+func FuzzReadLog(f *testing.F) {
+	b := Bundle{{"LocalTime", "Produce"}: NewHistogram()}
+	b[Key{"LocalTime", "Produce"}].Record(5)
+	var log bytes.Buffer
+	if err := b.WriteLog(&log, time.Unix(100, 0), time.Unix(110, 0)); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(log.Bytes())
+	f.Add([]byte("Tag=A/B"))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if b, err := ReadLog(bytes.NewReader(data)); err == nil {
+			for key, h := range b {
+				if h.Count() < 0 || !h.sameShape() {
+					t.Errorf("%s: %d counts", key, h.Count())
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"c10klab/experiments"
+	"c10klab/results"
+
+	"github.com/spf13/cobra"
+)
+
+type compareOptions struct {
+	axis    string
+	metrics []string
+	asJSON  bool
+}
+
+func newCompareCommand() *cobra.Command {
+	var o compareOptions
+	cmd := &cobra.Command{
+		Use:   "compare A B",
+		Short: "Say what two runs, or two variants of one run, differ in",
+		Long: `Compare two runs cell by cell. A and B are run directories, each followed by @KNOB=VALUE,... to choose cells.
+Two variants of one run are compared within its blocks, two runs as independent trials.
+First comes what the setups differ in: whatever is not the axis that you compare may be the cause as well.
+The exit status is 0 whether or not there is a difference.`,
+		Example: `  c10klab compare results/runs/before results/runs/after
+  c10klab compare results/runs/n15@model=reactor results/runs/n15@model=loop-per-thread
+  c10klab compare A B --axis program --metric "ResponseTime/Produce p99"`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 2 {
+				return usageError(fmt.Errorf("%s needs two runs, got %d", cmd.CommandPath(), len(args)))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			comparison, err := o.compare(args[0], args[1])
+			if err != nil {
+				return err
+			}
+			if o.asJSON {
+				return json.NewEncoder(cmd.OutOrStdout()).Encode(comparison)
+			}
+			return printComparison(cmd.OutOrStdout(), comparison)
+		},
+	}
+	cmd.Flags().StringVar(&o.axis, "axis", "", "what the two shall differ in: a knob, or one of "+strings.Join(experiments.SetupNames, ", "))
+	cmd.Flags().StringArrayVar(&o.metrics, "metric", nil, "a metric as in list metrics, such as \"ResponseTime/Produce p99\"; repeatable (default: the client's)")
+	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (o compareOptions) compare(a, b string) (*experiments.RunComparison, error) {
+	cfg := experiments.CompareConfig{Axis: o.axis}
+	var err error
+	if cfg.A, err = openSide(a, nil); err != nil {
+		return nil, err
+	}
+	if cfg.B, err = openSide(b, cfg.A.Run); err != nil {
+		return nil, err
+	}
+	if cfg.Metrics, err = parseMetrics(o.metrics, cfg.A.Run); err != nil {
+		return nil, err
+	}
+	return experiments.Compare(cfg)
+}
+
+// openSide reads "DIR" or "DIR@KNOB=VALUE,...". A run that is open already is not
+// read again.
+func openSide(text string, open *results.Run) (experiments.Side, error) {
+	dir, selection, _ := strings.Cut(text, "@")
+	side := experiments.Side{Run: open, Where: map[string]string{}}
+	for item := range strings.SplitSeq(selection, ",") {
+		if item == "" {
+			continue
+		}
+		name, value, found := strings.Cut(item, "=")
+		if _, err := allKnobs.Lookup(name); err != nil || !found {
+			return side, usageError(fmt.Errorf("%q of %q is not KNOB=VALUE: %w", item, text, err))
+		}
+		side.Where[name] = value
+	}
+	if open != nil && open.Dir == dir {
+		return side, nil
+	}
+	var err error
+	side.Run, err = results.Open(dir)
+	return side, err
+}
+
+func parseMetrics(names []string, run *results.Run) ([]experiments.Metric, error) {
+	if len(names) == 0 {
+		return experiments.EffectMetrics(run)
+	}
+	metrics := make([]experiments.Metric, len(names))
+	for i, name := range names {
+		var err error
+		if metrics[i], err = experiments.ParseMetric(name); err != nil {
+			return nil, usageError(err)
+		}
+	}
+	return metrics, nil
+}
+
+func printComparison(w io.Writer, c *experiments.RunComparison) error {
+	p := &printer{w: w}
+	for _, d := range c.Axis {
+		p.line("compared: %s", d)
+	}
+	for _, d := range c.Confounders {
+		p.line("WARNING: the setups differ in %s, which may be the cause as well", d)
+	}
+	if len(c.Axis)+len(c.Confounders) == 0 {
+		p.line("the setups are the same")
+	}
+	for side, cells := range map[string][]string{"A": c.OnlyA, "B": c.OnlyB} {
+		if len(cells) > 0 {
+			p.line("only in %s: %s", side, strings.Join(cells, ", "))
+		}
+	}
+	p.line("")
+	if p.err != nil {
+		return p.err
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(table, "CELLS\tMETRIC\tA\tB\tA ÷ B\tN\tP\tFINDING")
+	for _, row := range c.Rows {
+		metric, err := experiments.ParseMetric(row.Metric)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d, %d\t%.3f\t%s\n", row.Cells, row.Metric, shown(metric, row.A), shown(metric, row.B),
+			row.Difference.Ratio, row.A.N, row.B.N, row.Difference.P, findingOf(row))
+	}
+	return table.Flush()
+}
+
+func shown(metric experiments.Metric, e results.Estimate) string {
+	if e.N == 0 {
+		return "n/a"
+	}
+	return metric.Format(e.Median)
+}
+
+// findingOf says in words what a row says in numbers.
+func findingOf(row experiments.ComparedCells) string {
+	switch ratio := row.Difference.Ratio; {
+	case ratio.N == 0:
+		return "not measured on both sides"
+	case !ratio.Bounded():
+		return "too few trials to tell"
+	case row.Different && ratio.Median > 1:
+		return "A is higher"
+	case row.Different:
+		return "A is lower"
+	case row.Difference.Different():
+		return fmt.Sprintf("no more than the noise between equal cells, %s", *row.NoiseFloor)
+	}
+	return "no detectable difference"
+}

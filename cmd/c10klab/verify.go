@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"text/tabwriter"
+
+	"c10klab/experiments"
+	"c10klab/plots"
+	"c10klab/results"
+
+	"github.com/spf13/cobra"
+)
+
+const (
+	documentFile = "EXPERIMENTS.md"
+	referenceDir = "results/reference"
+)
+
+func newVerifyCommand() *cobra.Command {
+	cfg := experiments.VerifyConfig{Source: "."}
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Check the stored evidence, and compute every verdict and table of EXPERIMENTS.md anew",
+		Long: `Check every run under the reference directory: its files against their hashes, its spec against the committed one,
+that the prediction was committed before the run, that the tree was clean; then compute all verdicts and tables anew and
+compare them with EXPERIMENTS.md. Without git history the checks that need it are skipped by name.
+A run that is what it says, but may not decide claims, is "not admissible"; its claims stay open.`,
+		Example: "  c10klab verify",
+		Args:    noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			checks, err := experiments.Verify(cfg)
+			if err != nil {
+				return err
+			}
+			failed := 0
+			for _, c := range checks {
+				if c.Status == experiments.CheckFails {
+					failed++
+				}
+			}
+			if asJSON {
+				err = json.NewEncoder(cmd.OutOrStdout()).Encode(checks)
+			} else {
+				table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+				for _, c := range checks {
+					fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", c.Status, c.Of, c.Check, c.Detail)
+				}
+				err = table.Flush()
+			}
+			if err == nil && failed > 0 {
+				err = fmt.Errorf("%d of %d checks fail", failed, len(checks))
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&cfg.Document, "document", documentFile, "the document to check")
+	cmd.Flags().StringVar(&cfg.Reference, "reference", referenceDir, "run directories of the evidence")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func newAdoptCommand() *cobra.Command {
+	var reference string
+	var replace bool
+	cmd := &cobra.Command{
+		Use:   "adopt RUN",
+		Short: "Make a run the stored evidence of its experiment",
+		Long: `Copy a complete run of one experiment to the reference directory, with those histograms only that predictions,
+tables and figures use; write its hashes and draw its figures. Then ` + "`c10klab document`" + ` brings it into EXPERIMENTS.md.`,
+		Example: "  c10klab adopt results/runs/n15 --replace",
+		Args:    oneArgument("a run directory"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			run, err := results.Open(args[0])
+			if err != nil {
+				return err
+			}
+			adopted, reasons, err := experiments.Adopt(run, reference, replace)
+			if errors.Is(err, results.ErrExists) {
+				return usageError(fmt.Errorf("%w (--replace replaces it)", err))
+			} else if err != nil {
+				return err
+			}
+			if _, err := plots.Draw(adopted, results.PlotsDir(adopted.Dir)); err != nil {
+				return err
+			}
+			p := &printer{w: cmd.OutOrStdout()}
+			p.line("%s", adopted.Dir)
+			for _, reason := range reasons {
+				p.line("not admissible, its claims stay open: %s", reason)
+			}
+			return p.err
+		},
+	}
+	cmd.Flags().StringVar(&reference, "reference", referenceDir, "where evidence is kept")
+	cmd.Flags().BoolVar(&replace, "replace", false, "replace the run that is stored there")
+	return cmd
+}

@@ -1,0 +1,101 @@
+package results
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"c10klab/internal/hdr"
+)
+
+// MaxReferenceBytes bounds what results/reference may hold in all.
+const MaxReferenceBytes = 60 << 20
+
+// ErrExists says that something else is stored where a run should be.
+var ErrExists = errors.New("a run is stored there already")
+
+// Adopt copies a complete run to dir as evidence, with those histograms only that
+// are wanted, and seals the copy. Unless replace is set, dir must not exist; what
+// was there is removed once the copy is whole.
+func (r *Run) Adopt(dir string, wanted func(hdr.Key) bool, replace bool) (adopted *Run, err error) {
+	if _, err := os.Stat(dir); err == nil && !replace {
+		return nil, fmt.Errorf("%s: %w", dir, ErrExists)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return nil, fmt.Errorf("adopt: %w", err)
+	}
+	copied, err := os.MkdirTemp(filepath.Dir(dir), partialPrefix)
+	if err != nil {
+		return nil, fmt.Errorf("adopt: %w", err)
+	}
+	defer func() {
+		err = errors.Join(err, os.RemoveAll(copied))
+	}()
+	if err := r.copyEvidence(copied, wanted); err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, fmt.Errorf("adopt: %w", err)
+	}
+	if err := os.Rename(copied, dir); err != nil {
+		return nil, fmt.Errorf("adopt: %w", err)
+	}
+	adopted, err = Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	return adopted, errors.Join(adopted.WriteSummary(), adopted.Seal())
+}
+
+func (r *Run) copyEvidence(dir string, wanted func(hdr.Key) bool) error {
+	files, err := r.evidenceFiles()
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(filepath.Join(dir, trialsDir), 0o755)); err != nil {
+		return fmt.Errorf("adopt: %w", err)
+	}
+	for _, file := range files {
+		write := func(w io.Writer, from io.Reader) error {
+			_, err := io.Copy(w, from)
+			return err
+		}
+		if filepath.Ext(file) == ".hlog" {
+			write = func(w io.Writer, from io.Reader) error { return hdr.CopyLog(w, from, wanted) }
+		}
+		if err := copyFile(filepath.Join(dir, file), filepath.Join(r.Dir, file), write); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func copyFile(to, from string, write func(io.Writer, io.Reader) error) error {
+	source, err := os.Open(from)
+	if err != nil {
+		return fmt.Errorf("copy: %w", err)
+	}
+	defer source.Close()
+	return writeAtomic(to, func(w io.Writer) error { return write(w, source) })
+}
+
+// InTables reports whether tables or figures show a histogram.
+func InTables(key hdr.Key) bool {
+	if key.API != "Produce" && key.API != "Fetch" {
+		return false
+	}
+	return shownSpans[key.Stage]
+}
+
+var shownSpans = spanSet("ResponseTime", "EndToEnd", "SocketQueue", "Receive", "Dispatch", "RequestQueue", "LocalTime", "RemoteTime",
+	"ResponseQueue", "SendWait", "Send", "Reap", "ResponseSend", "Total", "SocketQueue+Dispatch")
+
+func spanSet(names ...string) map[string]bool {
+	set := map[string]bool{}
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
+}
