@@ -7,7 +7,6 @@ import (
 	"text/tabwriter"
 
 	"c10klab/experiments"
-	"c10klab/plots"
 	"c10klab/results"
 
 	"github.com/spf13/cobra"
@@ -83,7 +82,7 @@ tables and figures use; write its hashes and draw its figures. Then ` + "`c10kla
 			} else if err != nil {
 				return err
 			}
-			if _, err := plots.Draw(adopted, results.PlotsDir(adopted.Dir)); err != nil {
+			if _, err := drawFigures(adopted); err != nil {
 				return err
 			}
 			p := &printer{w: cmd.OutOrStdout()}

@@ -17,7 +17,7 @@ func Ratios(judged []experiments.Judged) plots.Ratios {
 	for _, j := range judged {
 		constant := constantSettings(j)
 		for _, f := range j.Findings {
-			if f.Prediction.Each {
+			if f.Prediction.Each || f.Prediction.Along != "" {
 				continue
 			}
 			for _, c := range f.Comparisons {
