@@ -121,6 +121,9 @@ func (m Metric) Of(run *results.Run, t results.Trial) (float64, bool, error) {
 		if after == nil {
 			return 0, false, nil
 		}
+		if after.ThreadUse != nil {
+			return float64(after.ThreadUse[m.threads].Threads), true, nil
+		}
 		return float64(after.Census.Groups()[m.threads]), true, nil
 	}
 	bundle, err := run.HistogramsOf(t, func(k hdr.Key) bool { return k == m.key })

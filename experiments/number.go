@@ -54,6 +54,27 @@ var Numbers = append([]Number{
 		}
 		return over(float64(m.Server.VoluntarySwitches), float64(m.WindowNs)/1e9)
 	}},
+	{"server_switches_per_request", "voluntary context switches of the server for each answered request", func(t results.Trial) (float64, bool) {
+		voluntary, _, known := t.Measurement.SwitchesPerRequest()
+		return voluntary, known
+	}},
+	{"server_preemptions_per_request", "involuntary context switches of the server for each answered request", func(t results.Trial) (float64, bool) {
+		_, involuntary, known := t.Measurement.SwitchesPerRequest()
+		return involuntary, known
+	}},
+	{"server_run_queue_us_per_request", "time that the server's threads waited for a CPU for each request that it answered, from before the warm-up on", func(t results.Trial) (float64, bool) {
+		ns, known := t.Measurement.RunQueueWaitNs()
+		return ns / 1e3, known
+	}},
+	{"server_threads_running", "threads of the server on a CPU, mean from before the warm-up on", ofThreads(func(s record.ThreadStates) float64 { return s.Running })},
+	{"server_threads_waiting", "threads of the server waiting for a CPU, mean", ofThreads(func(s record.ThreadStates) float64 { return s.Waiting })},
+	{"server_threads_asleep", "threads of the server asleep, mean", ofThreads(func(s record.ThreadStates) float64 { return s.Asleep })},
+	{"server_kb_per_connection", "resident memory of the server for each connection, recorders subtracted, in KiB", ofConnections(func(c *record.Connections) float64 { return c.ServerBytes })},
+	{"generator_kb_per_connection", "resident memory of the load generator for each connection, in KiB", ofConnections(func(c *record.Connections) float64 { return c.GeneratorBytes })},
+	{"kernel_kb_per_connection", "kernel memory of the machine for each connection, both ends and the stacks of threads, in KiB", ofConnections(func(c *record.Connections) float64 { return c.KernelBytes })},
+	{"availability", "share of the requests due that were answered within 1 s without an error", func(t results.Trial) (float64, bool) {
+		return t.Measurement.Availability.Share()
+	}},
 	{"io_ratio", "share of the window in I/O after the poll, sendfile included, of the network thread with the most (Kafka's io-ratio)", func(t results.Trial) (float64, bool) {
 		return ofLoops(t, func(l record.LoopTimes) int64 { return l.IONs })
 	}},
@@ -79,6 +100,25 @@ var Numbers = append([]Number{
 	{"spikes_at_write_back", "the same, of the kernel writing dirty pages, by 100 ms samples", spikesAt(samplesWith(writingBack))},
 	{"spikes_at_dirty_throttle", "the same, of more dirty pages than writers need not wait for, by 100 ms samples", spikesAt(samplesWith(dirtyBeyondHalfway))},
 }, serverNumbers...)
+
+// ofThreads reads a mean number of server threads.
+func ofThreads(part func(record.ThreadStates) float64) func(results.Trial) (float64, bool) {
+	return func(t results.Trial) (float64, bool) {
+		states, known := t.Measurement.ThreadStates()
+		return part(states), known
+	}
+}
+
+// ofConnections reads bytes of a connection as KiB.
+func ofConnections(part func(*record.Connections) float64) func(results.Trial) (float64, bool) {
+	return func(t results.Trial) (float64, bool) {
+		c := t.Measurement.Connections
+		if c == nil {
+			return 0, false
+		}
+		return part(c) / 1024, true
+	}
+}
 
 // ofLoops is the highest of the network threads' shares of their time.
 func ofLoops(t results.Trial, part func(record.LoopTimes) int64) (highest float64, found bool) {

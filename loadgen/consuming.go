@@ -62,7 +62,7 @@ func (c Config) badCount() int {
 
 // connectionCount is the number of all connections under load.
 func (c Config) connectionCount() int {
-	return c.Producers + c.tailCount() + c.laggingCount() + c.badCount()
+	return c.Producers + c.Idle + c.tailCount() + c.laggingCount() + c.badCount()
 }
 
 // readsBacklog reports whether anybody reads the lagging topic.

@@ -14,6 +14,7 @@ import (
 type evidence struct {
 	load          *load
 	counted       *tally // over all threads
+	ahead         edge   // of the load: its server's snapshot only
 	before, after edge   // of the window
 	unanswered    int64  // due in the window, without an answer
 	unsent        int64  // those of which the target took no byte
@@ -49,6 +50,8 @@ func (e *evidence) measurement() (*record.Measurement, error) {
 		LogEndRecords:     e.logEndRecords,
 		InFlightAtEnd:     e.unanswered,
 		Priority:          e.load.priority,
+		Availability:      e.load.availability(t),
+		Connections:       e.load.describeConnections(),
 		Histograms:        t.bundle(e.load.protocol.api()),
 		OverTime:          t.series(e.load.protocol.api(), startNs),
 		Generator:         e.after.process.Since(e.before.process),
@@ -86,6 +89,12 @@ func (e *evidence) addServer(m *record.Measurement) (countGap, error) {
 	if err != nil || before == nil || after == nil {
 		return nil, err
 	}
+	ahead, err := e.ahead.serverSnapshot()
+	if err != nil {
+		return nil, err
+	}
+	m.ThreadUse, m.ThreadUseNs = after.ThreadUseSince(ahead), after.MonotonicNs-ahead.MonotonicNs
+	m.ThreadUseRequests = after.Counters.AllResponses() - ahead.Counters.AllResponses()
 	stages, err := after.Histograms.Since(after.AtMark)
 	if err != nil {
 		return nil, fmt.Errorf("the server's window: %w", err)
@@ -116,6 +125,9 @@ func (e *evidence) addServer(m *record.Measurement) (countGap, error) {
 // moment after it can be read here.
 func (e *evidence) countGap(served int64) float64 {
 	inFlight := int64(len(e.load.connections) * e.load.cfg.InFlight)
+	if e.load.cfg.idleCounts() {
+		inFlight += int64(len(e.load.idle))
+	}
 	least := e.after.answersBefore - e.before.answersAfter - 2*inFlight
 	most := e.after.answersAfter - e.before.answersBefore + 2*inFlight
 	return float64(max(0, least-served, served-most))

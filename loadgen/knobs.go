@@ -3,6 +3,7 @@ package loadgen
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"time"
 
@@ -26,6 +27,10 @@ var Knobs = []knob.Knob{
 	{Name: "protocol", Kind: knob.Choice, Choices: []string{ProtocolKafka, ProtocolEcho}, Default: ProtocolKafka, Meaning: "what the target speaks: Kafka's protocol, or the frames of the echo and synthetic services"},
 	{Name: "mode", Kind: knob.Choice, Choices: []string{ModeOpen, ModeClosed}, Default: ModeOpen, Meaning: "open: requests fall due by a schedule whatever the target does; closed: in-flight requests outstanding per connection at all times"},
 	{Name: "producers", Kind: knob.Int, Unit: "connections", Default: "30", Max: 1e6, Meaning: "connections that send requests; number i writes to partition i modulo partitions"},
+	{Name: "connections", Kind: knob.Int, Unit: "connections", Default: "0", Max: 1e6, Meaning: "connections of producers and idle ones together, in the place of producers; 0: as many as producers says, none idle"},
+	{Name: "idle-share", Kind: knob.Float, Default: "0", Max: 1, Meaning: "share of connections that only stay open"},
+	{Name: "idle-interval", Kind: knob.Duration, Default: "0s", Max: 86_400, Meaning: "how often each idle connection sends a small request (ApiVersions, or an echo); 0: never after the first"},
+	{Name: "source-addresses", Kind: knob.Int, Unit: "addresses", Default: "1", Min: 1, Max: 200, Meaning: "addresses of loopback, from 127.0.0.1 on, that connections come from in turn, since one has ports for about 28 000; 1: the kernel's choice"},
 	{Name: "rate", Kind: knob.Float, Unit: "MB/s", Default: "100", Meaning: "offered record batches, in 10⁶ bytes a second over all producers"},
 	{Name: "rate-requests", Kind: knob.Float, Unit: "requests/s", Default: "0", Meaning: "offered requests over all producers; overrides rate unless 0"},
 	{Name: "schedule", Kind: knob.Choice, Choices: []string{Constant, Poisson}, Default: Poisson, Meaning: "when requests fall due: evenly spaced, or independent of each other"},
@@ -76,6 +81,10 @@ type Config struct {
 	TraceTo  string
 	InFlight int // requests per producer connection
 
+	Idle            int           // connections that only stay open
+	IdleInterval    time.Duration // between two requests of one of them; 0: none
+	SourceAddresses int
+
 	BatchBytes  int
 	RecordBytes int
 	Acks        int16
@@ -116,6 +125,8 @@ func ConfigFrom(v *knob.Values) (Config, error) {
 		Closed:              v.Text("mode") == ModeClosed,
 		Producers:           v.Int("producers"),
 		InFlight:            v.Int("in-flight"),
+		IdleInterval:        v.Duration("idle-interval"),
+		SourceAddresses:     v.Int("source-addresses"),
 		BatchBytes:          int(v.Bytes("batch-bytes")),
 		RecordBytes:         int(v.Bytes("record-bytes")),
 		Topic:               v.Text("topic"),
@@ -139,6 +150,9 @@ func ConfigFrom(v *knob.Values) (Config, error) {
 		JoinSamples:         v.Int("join-samples"),
 		Threads:             v.Int("load-threads"),
 		Text:                map[string]string{},
+	}
+	if err := c.divide(v.Int("connections"), v.Float("idle-share")); err != nil {
+		return Config{}, err
 	}
 	for _, k := range Knobs {
 		c.Text[k.Name] = v.Text(k.Name)
@@ -165,6 +179,18 @@ func ConfigFrom(v *knob.Values) (Config, error) {
 		}
 	}
 	return c, c.check()
+}
+
+// divide gives a number of connections to producers and idle ones.
+func (c *Config) divide(connections int, idleShare float64) error {
+	switch {
+	case connections > 0:
+		c.Idle = int(math.Round(float64(connections) * idleShare))
+		c.Producers = connections - c.Idle
+	case idleShare > 0:
+		return errors.New("knob idle-share: it divides knob connections, which is 0")
+	}
+	return nil
 }
 
 // highestPerSecond is where arrivals come closer than the clock can tell.

@@ -23,6 +23,10 @@ type load struct {
 	wall     clock.Offset
 	topic    *topic // the producers'; nil: nobody uses it
 	backlog  *topic // lagging and bad consumers'; may be topic
+	admin    *admin
+	dialer   *dialer
+	// The memory on both sides before the first connection, and when all had an answer.
+	unconnected, connected footprint
 
 	ctx  context.Context // ends with the first error, which is its cause
 	fail context.CancelCauseFunc
@@ -32,6 +36,7 @@ type load struct {
 	descriptors []int
 	connections []*connection
 	consumers   []*consumer
+	idle        []*idle
 	bad         badConsumers
 	receivers   []*receiver
 	tallies     []*tally // one per thread that counts
@@ -53,7 +58,10 @@ func open(ctx context.Context, cfg Config) (*load, error) {
 	if err := checkDescriptors(cfg.connectionCount()); err != nil {
 		return nil, err
 	}
-	l := &load{cfg: cfg, ground: kernel{}, window: newWindow(), threads: osthread.NewRegistry(osthread.Options{})}
+	if err := checkPorts(cfg.connectionCount(), cfg.SourceAddresses); err != nil {
+		return nil, err
+	}
+	l := &load{cfg: cfg, admin: newAdmin(cfg.Admin), ground: kernel{}, window: newWindow(), threads: osthread.NewRegistry(osthread.Options{})}
 	l.ctx, l.fail = context.WithCancelCause(ctx)
 	l.wall.Sample()
 	if err := l.connect(); err != nil {
@@ -67,14 +75,34 @@ func (l *load) connect() error {
 	if err := l.speak(); err != nil {
 		return err
 	}
-	d, err := newDialer(l.cfg.Target)
+	d, err := newDialer(l.cfg.Target, l.cfg.SourceAddresses)
 	if err != nil {
+		return err
+	}
+	l.dialer = d
+	if err := l.makeReceivers(); err != nil {
+		return err
+	}
+	if l.unconnected, err = l.takeFootprint(); err != nil {
 		return err
 	}
 	if err := l.connectProducers(d); err != nil {
 		return err
 	}
+	if err := l.connectIdle(d); err != nil {
+		return err
+	}
 	return l.connectConsumers(d)
+}
+
+// makeReceivers makes those of the producers.
+func (l *load) makeReceivers() error {
+	for i := range l.cfg.pairs() {
+		if _, err := l.addReceiver(fmt.Sprintf("%s%d", receiverPrefix, i)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // speak chooses the protocol and prepares what it needs at the target.
@@ -135,14 +163,9 @@ func (l *load) openBacklog() (err error) {
 }
 
 func (l *load) connectProducers(d *dialer) error {
-	pools := make([][]*framePool, l.cfg.pairs())
-	receivers := make([]*receiver, l.cfg.pairs())
-	for i := range receivers {
-		r, err := l.addReceiver(fmt.Sprintf("%s%d", receiverPrefix, i))
-		if err != nil {
-			return err
-		}
-		receivers[i] = r
+	receivers := l.receivers
+	pools := make([][]*framePool, len(receivers))
+	for i := range pools {
 		for _, p := range l.sizes {
 			pools[i] = append(pools[i], &framePool{newFrame: p.newFrame})
 		}

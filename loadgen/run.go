@@ -95,11 +95,10 @@ func withoutCollector() (restore func()) {
 // measure goes through the phases.
 func (l *load) measure() (*evidence, error) {
 	e := &evidence{load: l, counted: l.newTally()}
-	admin := newAdmin(l.cfg.Admin)
 	if err := l.decidePriority(); err != nil {
 		return nil, err
 	}
-	if err := l.startSampling(admin); err != nil {
+	if err := l.startSampling(l.admin); err != nil {
 		return nil, err
 	}
 	if err := l.startReceivers(); err != nil {
@@ -108,9 +107,13 @@ func (l *load) measure() (*evidence, error) {
 	if err := l.firstAnswers(e.counted); err != nil {
 		return nil, err
 	}
+	var err error
+	if l.connected, err = l.takeFootprint(); err != nil {
+		return nil, err
+	}
 	// Ahead of the window this opens the connection and has the server gather what
 	// it recorded, so that the mark finds nothing to do but swap buffers.
-	if _, err := admin.snapshot(l.ctx); err != nil {
+	if e.ahead.server, err = l.admin.snapshot(l.ctx); err != nil {
 		return nil, err
 	}
 	if err := l.begin(); err != nil {
@@ -120,21 +123,20 @@ func (l *load) measure() (*evidence, error) {
 	if err := l.sleepUntil(startNs); err != nil {
 		return nil, err
 	}
-	var err error
-	if e.before, err = l.takeEdge(admin.mark); err != nil {
+	if e.before, err = l.takeEdge(l.admin.mark); err != nil {
 		return nil, err
 	}
 	if err := l.watchWallClock(endNs); err != nil {
 		return nil, err
 	}
-	if e.after, err = l.takeEdge(admin.snapshot); err != nil {
+	if e.after, err = l.takeEdge(l.admin.snapshot); err != nil {
 		return nil, err
 	}
 	if err := l.drain(); err != nil {
 		return nil, err
 	}
 	if l.sampling.picker != (sample.Picker{}) {
-		if e.samples, err = admin.samples(l.ctx); err != nil {
+		if e.samples, err = l.admin.samples(l.ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -153,6 +155,11 @@ func (l *load) firstAnswers(t *tally) error {
 			return err
 		}
 	}
+	for _, c := range l.idle {
+		if err := c.ask(); err != nil {
+			return err
+		}
+	}
 	missing := func() int {
 		n := int(l.outstanding.count())
 		for _, c := range l.consumers {
@@ -160,11 +167,16 @@ func (l *load) firstAnswers(t *tally) error {
 				n++
 			}
 		}
+		for _, c := range l.idle {
+			if !c.hasAnswer() {
+				n++
+			}
+		}
 		return n
 	}
 	err := l.waitFor(firstAnswerTimeout, func() bool { return missing() == 0 })
 	if errors.Is(err, errTimeout) {
-		return fmt.Errorf("%d of %d connections had no first answer from %s within %v", missing(), len(l.connections)+len(l.consumers), l.cfg.Target, firstAnswerTimeout)
+		return fmt.Errorf("%d of %d connections had no first answer from %s within %v", missing(), len(l.connections)+len(l.consumers)+len(l.idle), l.cfg.Target, firstAnswerTimeout)
 	}
 	return err
 }
@@ -179,6 +191,9 @@ func (l *load) begin() error {
 	startNs := beginNs + int64(l.cfg.WarmUp)
 	l.window.set(startNs, startNs+int64(l.cfg.Window))
 	if err := l.startBadConsumers(); err != nil {
+		return err
+	}
+	if err := l.startIdle(); err != nil {
 		return err
 	}
 	return l.startSenders(beginNs)
@@ -218,6 +233,7 @@ func (l *load) finish(e *evidence) {
 			if r.firstByteNs == 0 {
 				e.unsent++
 			}
+			e.counted.neverAnswered(r, endNs)
 			e.counted.record(r, endNs, l)
 		})
 	}

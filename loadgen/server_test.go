@@ -49,6 +49,9 @@ func startAdmin(t *testing.T, answered *atomic.Int64) string {
 		}
 		json.NewEncoder(w).Encode(s)
 	})
+	mux.HandleFunc("GET "+record.MemoryPath, func(w http.ResponseWriter, _ *http.Request) {
+		json.NewEncoder(w).Encode(record.Memory{PID: 42, RSSBytes: 1 << 20})
+	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	return strings.TrimPrefix(server.URL, "http://")

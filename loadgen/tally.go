@@ -71,6 +71,8 @@ type tally struct {
 	// firstError is the Kafka error code of the first error answer.
 	firstError int16
 
+	availability record.Availability
+
 	fetches int64 // fetch answers in the window
 	// fetchErrors are fetch answers with a retriable error, since the first request,
 	// firstFetchError the code of the first.
@@ -153,6 +155,7 @@ func (t *tally) complete(r *request, doneNs int64, errorCode int16, l *load) {
 		if ok {
 			l.ackedDue.Add(1)
 		}
+		t.answeredAfter(doneNs-r.dueNs, ok)
 		t.record(r, doneNs, l)
 	}
 }
@@ -185,6 +188,8 @@ func (t *tally) merge(other *tally) {
 	}
 	t.trend.merge(&other.trend)
 	t.offered += other.offered
+	t.availability.Within += other.availability.Within
+	t.availability.Beyond += other.availability.Beyond
 	t.answered += other.answered
 	t.acked += other.acked
 	t.errors += other.errors

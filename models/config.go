@@ -61,6 +61,8 @@ var Knobs = []knob.Knob{
 		Meaning: "SO_SNDBUF and SO_RCVBUF of connections, 0: the kernel's own tuning (Kafka: 100 KiB)"},
 	{Name: "backlog", Kind: knob.Int, Unit: "connections", Default: "1024", Min: 1, Max: 1 << 16,
 		Meaning: "listen backlog, capped by net.core.somaxconn (Kafka: 50)"},
+	{Name: "max-connections", Kind: knob.Int, Unit: "connections", Default: "0", Max: 1e6,
+		Meaning: "connections that the server must have room for: descriptors and threads are checked when it starts, further connections are closed at once; 0: no bound but the system's (Kafka: max.connections)"},
 	{Name: "max-frame", Kind: knob.Bytes, Default: "100MiB", Min: 1024, Max: 128 << 20,
 		Meaning: "longest request accepted (Kafka: socket.request.max.bytes)"},
 	{Name: "plant", Kind: knob.Text, Default: "",
@@ -93,6 +95,7 @@ type Config struct {
 	Batch             bool // scheduling = batch
 	SocketBufferBytes int
 	Backlog           int
+	MaxConnections    int // 0: no bound
 	MaxFrameBytes     int
 	Plant             stage.Plant
 }
@@ -121,6 +124,6 @@ func ConfigFrom(v *knob.Values, auto bool) (Config, error) {
 		PollTimeout: v.Duration("poll-timeout"), KernelStamps: onOff("kernel-stamps"),
 		PinThreads: v.Bool("pin-threads"), Batch: v.Text("scheduling") == "batch",
 		SocketBufferBytes: int(v.Bytes("socket-buffer")),
-		Backlog:           v.Int("backlog"), MaxFrameBytes: int(v.Bytes("max-frame")), Plant: plant,
+		Backlog:           v.Int("backlog"), MaxConnections: v.Int("max-connections"), MaxFrameBytes: int(v.Bytes("max-frame")), Plant: plant,
 	}, nil
 }

@@ -94,8 +94,11 @@ func (l *listener) accept(flags int, e *env) (accepted, error) {
 	return accepted{fd: fd, peer: addressText(peer)}, nil
 }
 
-// prepare sets what Kafka's Acceptor sets.
+// prepare sets what Kafka's Acceptor sets, unless the connection is one too many.
 func (l *listener) prepare(fd int, e *env) error {
+	if e.full() {
+		return errTooMany
+	}
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		return fmt.Errorf("TCP_NODELAY: %w", err)
 	}

@@ -94,8 +94,14 @@ func (s blockingSocket) receive(r *receiver, p []byte) (int, int64, unix.Errno) 
 	return n, r.monotonic(realNs), errno
 }
 
+// send nearly always finds room, and a call that does not wait need not tell the Go
+// scheduler.
 func (s blockingSocket) send(p []byte, more bool) (int, unix.Errno) {
-	return poll.SendWait(s.fd, p, more)
+	n, errno := poll.Send(s.fd, p, more)
+	if errno == unix.EAGAIN {
+		return poll.SendWait(s.fd, p, more)
+	}
+	return n, errno
 }
 
 func (s blockingSocket) sendMapped(m poll.Mapping) (int, unix.Errno) {

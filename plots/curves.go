@@ -116,9 +116,11 @@ func (t curveTips) Plot(c draw.Canvas, p *plot.Plot) {
 }
 
 // lineStyles gives each label the same line in all panels.
-func (s source) lineStyles() map[string]draw.LineStyle {
+func (s source) lineStyles() map[string]draw.LineStyle { return lineStylesOf(s.labels()) }
+
+func lineStylesOf(labels []string) map[string]draw.LineStyle {
 	styles := map[string]draw.LineStyle{}
-	for i, label := range s.labels() {
+	for i, label := range labels {
 		styles[label] = draw.LineStyle{Color: lineColours[i%len(lineColours)], Width: 2, Dashes: dashes[(i+i/len(lineColours))%len(dashes)]}
 	}
 	return styles

@@ -27,6 +27,7 @@ var kinds = []struct {
 	{"over-time", overTimeFigure},
 	{"heat", heatFigure},
 	{"rates", rateFigure},
+	{"sweep", sweepFigure},
 }
 
 // Ratios are the comparisons that figures show, by experiment.

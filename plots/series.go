@@ -54,6 +54,7 @@ type source struct {
 	cells   []results.Cell
 	run     *results.Run
 	trials  map[string][]trialDigest // by cell
+	sweeps  map[string][]sweepValues // by cell
 	fetched map[string][]float64     // of each trial, 10⁶ bytes a second, by cell
 	ratios  []Ratio
 	// timelines are of one trial of each cell.
@@ -75,7 +76,7 @@ func digest(bundle hdr.Bundle) trialDigest {
 }
 
 func newSource(run *results.Run, cells []results.Cell) (source, error) {
-	s := source{run: run, cells: cells, trials: map[string][]trialDigest{}, fetched: map[string][]float64{}}
+	s := source{run: run, cells: cells, trials: map[string][]trialDigest{}, sweeps: map[string][]sweepValues{}, fetched: map[string][]float64{}}
 	for _, cell := range cells {
 		for _, t := range run.Trials {
 			if t.Cell != cell.ID || t.Outcome != cell.Basis {
@@ -86,6 +87,7 @@ func newSource(run *results.Run, cells []results.Cell) (source, error) {
 				return source{}, err
 			}
 			s.trials[cell.ID] = append(s.trials[cell.ID], digest(bundle))
+			s.sweeps[cell.ID] = append(s.sweeps[cell.ID], sweepOf(t, bundle))
 			if t.Measurement != nil {
 				s.fetched[cell.ID] = append(s.fetched[cell.ID], t.Measurement.FetchedMBps)
 			}

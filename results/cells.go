@@ -27,6 +27,8 @@ type Cell struct {
 	OfferedMBps float64
 	FetchedMBps float64 // by all consumers
 	Histograms  hdr.Bundle
+
+	cost cost
 }
 
 // byWorth lists outcomes from the best to the worst.
@@ -83,6 +85,7 @@ func newCell(planned PlannedCell, trials []Trial) Cell {
 	c.addFailedChecks(trials)
 	c.Outcome, c.Basis = mostFrequent(c.Trials), basis(c.Trials)
 	c.addRates(trials)
+	c.cost = costOf(slices.DeleteFunc(slices.Clone(trials), func(t Trial) bool { return t.Outcome != c.Basis || !t.measured() }))
 	return c
 }
 

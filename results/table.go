@@ -55,7 +55,11 @@ func writeTables(w io.Writer, cells []Cell, draw func(grid) string) error {
 		return nil
 	}
 	var parts []string
-	for _, g := range append([]grid{clientGrid(cells)}, brokerGrids(cells)...) {
+	grids := []grid{clientGrid(cells)}
+	if g, found := costGrid(cells); found {
+		grids = append(grids, g)
+	}
+	for _, g := range append(grids, brokerGrids(cells)...) {
 		parts = append(parts, draw(g))
 	}
 	_, err := io.WriteString(w, strings.Join(parts, "\n")+notes(cells))
@@ -64,15 +68,33 @@ func writeTables(w io.Writer, cells []Cell, draw func(grid) string) error {
 
 func clientGrid(cells []Cell) grid {
 	g := newGrid("Client: rate held and latency as clients see it", cells)
-	g.addColumn("MB/s", func(c Cell) string { return figure(c, c.RateMBps > 0, c.RateMBps) })
-	g.addColumn("held", func(c Cell) string { return figure(c, c.OfferedMBps > 0, c.RateHeld()) })
+	if slices.ContainsFunc(cells, func(c Cell) bool { return c.RateMBps > 0 || c.FetchedMBps > 0 }) {
+		g.addColumn("MB/s", func(c Cell) string { return figure(c, c.RateMBps > 0, c.RateMBps) })
+		g.addColumn("held", func(c Cell) string { return figure(c, c.OfferedMBps > 0, c.RateHeld()) })
+	} else {
+		g.addColumn("requests/s", func(c Cell) string { return figure(c, c.cost.requestsPerSec > 0, c.cost.requestsPerSec) })
+	}
 	if slices.ContainsFunc(cells, func(c Cell) bool { return c.FetchedMBps > 0 }) {
 		g.addColumn("fetched", func(c Cell) string { return figure(c, c.FetchedMBps > 0, c.FetchedMBps) })
 	}
-	g.addSpan(cells, "ResponseTime", "Produce")
+	if slices.ContainsFunc(cells, func(c Cell) bool { return c.cost.hasAvailability && c.cost.availability < 1 }) {
+		g.addColumn("available %", availabilityText)
+	}
+	for _, api := range []string{"Produce", "Echo"} {
+		g.addSpan(cells, clientSpan(cells, api), api)
+	}
 	g.addSpan(cells, "EndToEnd", "Fetch")
 	g.addColumn("outcome", outcomeText)
 	return g.fill(cells)
+}
+
+// clientSpan is what clients waited: ResponseTime, or in closed loops, where nothing
+// falls due, ServiceTime.
+func clientSpan(cells []Cell, api string) string {
+	if slices.ContainsFunc(cells, func(c Cell) bool { return c.Metric("ResponseTime", api) != nil }) {
+		return "ResponseTime"
+	}
+	return "ServiceTime"
 }
 
 func brokerGrids(cells []Cell) []grid {

@@ -80,6 +80,9 @@ func serve(ctx context.Context, o serveOptions, v *knob.Values) error {
 	if err := models.Check(config); err != nil {
 		return usageError(err)
 	}
+	if err := models.CheckRoom(config, config.MaxConnections); err != nil {
+		return usageError(err)
+	}
 	if err := prepareProcess(config, v); err != nil {
 		return err
 	}

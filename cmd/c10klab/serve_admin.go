@@ -15,8 +15,8 @@ func (s *serving) adminPort(config models.Config, v *knob.Values) broker.Admin {
 	return broker.Admin{
 		Mark: s.mark, Snapshot: s.snapshotSource(v),
 		Sampler: broker.StageSampler{Stages: s.stages, KernelStamps: config.KernelStamps, ClockErrorNs: s.server.ClockErrorNs},
-		Metrics: s.page,
-		Store:   s.backend.store,
+		Metrics: s.page, Recorders: s.stages.MemoryBytes,
+		Store: s.backend.store,
 	}
 }
 
@@ -47,7 +47,7 @@ func (s *serving) snapshotSource(v *knob.Values) broker.Source {
 		if err != nil {
 			snapshot.Problems = append(snapshot.Problems, err.Error())
 		}
-		snapshot.Census = census
+		snapshot.Census, snapshot.ThreadUse = census.Short(), census.Use()
 		if steps := s.server.ClockSteps(); steps > 0 {
 			snapshot.Problems = append(snapshot.Problems, fmt.Sprintf("CLOCK_REALTIME stepped %d times; SocketQueue is wrong around each step", steps))
 		}

@@ -24,9 +24,11 @@ type Admin struct {
 	// Mark and Snapshot fill in the answers of record.MarkPath and record.SnapshotPath;
 	// the instant comes from here.
 	Mark, Snapshot Source
-	Sampler        Sampler        // serves record.SamplePath
-	Metrics        http.Handler   // serves record.MetricsPath
-	Store          *storage.Store // serves record.ResidencyPath and record.EvictPath
+	Sampler        Sampler      // serves record.SamplePath
+	Metrics        http.Handler // serves record.MetricsPath
+	// Recorders tells what histograms occupy; with it there is record.MemoryPath.
+	Recorders func() int
+	Store     *storage.Store // serves record.ResidencyPath and record.EvictPath
 }
 
 // Handler answers all paths of the admin port; /debug/pprof/ is net/http/pprof.
@@ -46,6 +48,9 @@ func (a Admin) Handler() http.Handler {
 	if a.Sampler != nil {
 		handleSampling(mux, a.Sampler)
 	}
+	if a.Recorders != nil {
+		mux.HandleFunc("GET "+record.MemoryPath, a.answerMemory)
+	}
 	if a.Metrics != nil {
 		mux.Handle("GET "+record.MetricsPath, a.Metrics)
 	}
@@ -58,6 +63,16 @@ func (a Admin) Handler() http.Handler {
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
 	return mux
+}
+
+func (a Admin) answerMemory(w http.ResponseWriter, _ *http.Request) {
+	m, err := record.ThisMemory()
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	m.RecorderBytes = int64(a.Recorders())
+	writeJSON(w, m)
 }
 
 func takeSnapshot(fill Source) *record.ServerSnapshot {

@@ -16,8 +16,9 @@ func TestAdminAnswersWithWhatTheSourcesAdd(t *testing.T) {
 		t.Fatal(err)
 	}
 	admin := Admin{
-		Mark:     func(s *record.ServerSnapshot) { s.Counters.Connections = 2; s.Process = record.ThisProcess() },
-		Snapshot: func(s *record.ServerSnapshot) { s.Counters.Connections = 3; s.Process = record.ThisProcess() },
+		Mark:      func(s *record.ServerSnapshot) { s.Counters.Connections = 2; s.Process = record.ThisProcess() },
+		Snapshot:  func(s *record.ServerSnapshot) { s.Counters.Connections = 3; s.Process = record.ThisProcess() },
+		Recorders: func() int { return 7 },
 	}.Serve(listener)
 	base := "http://" + listener.Addr().String()
 
@@ -42,6 +43,15 @@ func TestAdminAnswersWithWhatTheSourcesAdd(t *testing.T) {
 	}
 	ask(http.MethodPost, record.MarkPath, 2)
 	ask(http.MethodGet, record.SnapshotPath, 3)
+	resp, err := http.Get(base + record.MemoryPath)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var memory record.Memory
+	if err := json.NewDecoder(resp.Body).Decode(&memory); err != nil || memory.RecorderBytes != 7 || memory.RSSBytes == 0 || memory.PID != os.Getpid() {
+		t.Errorf("%s answers %+v, %v", record.MemoryPath, memory, err)
+	}
 	for path, want := range map[string]int{"/debug/pprof/": 200, "/debug/pprof/goroutine?debug=1": 200, "/nothing": 404, record.ResidencyPath: 404} {
 		resp, err := http.Get(base + path)
 		if err != nil {

@@ -83,10 +83,19 @@ func (s *Recorder) RecordN(i int, ns, n int64) {
 	}
 	h := s.active.histograms[i]
 	if h == nil {
-		h = NewHistogram()
+		h = newResident()
 		s.active.histograms[i] = h
 	}
 	h.RecordN(ns, n)
+}
+
+// newResident makes a histogram all of whose memory is there: a page that is met for
+// the first time costs a page fault, and recorders would grow with the durations they
+// meet, which would look like memory of connections.
+func newResident() *Histogram {
+	h := NewHistogram()
+	h.Reset()
+	return h
 }
 
 // Release gives the recorder back.
@@ -101,7 +110,7 @@ func (s *Recorder) retire() buffer {
 		used := s.active.histograms[i] != nil
 		s.mu.Unlock()
 		if used && s.idle.histograms[i] == nil {
-			s.idle.histograms[i] = NewHistogram()
+			s.idle.histograms[i] = newResident()
 		}
 	}
 	s.mu.Lock()

@@ -70,14 +70,25 @@ func NewRegistry(o Options) *Registry {
 	return &Registry{options: o, live: map[*Thread]struct{}{}}
 }
 
+// roomEvery is how many threads are started between two looks at the system's
+// limits, and how many more there must be room for then.
+const roomEvery = 256
+
 // Start runs body on a new locked OS thread and returns once the thread has its
 // name and place. The thread ends when body returns; the goroutine stays locked
-// to the end, so the kernel thread dies with it.
+// to the end, so the kernel thread dies with it. A thread for which the system may
+// have no room is refused (CheckRoom).
 func (r *Registry) Start(name string, body func(*Thread)) error {
 	if len(name) > nameLimitBytes {
 		return fmt.Errorf("thread name %q is longer than the kernel's %d bytes", name, nameLimitBytes)
 	}
 	t, live := r.enlist(name)
+	if live%roomEvery == 0 {
+		if err := CheckRoom(roomEvery); err != nil {
+			r.strike(t)
+			return fmt.Errorf("start thread %s: %w", name, err)
+		}
+	}
 	Reserve(live)
 	ready := make(chan error)
 	go r.run(t, body, ready)
@@ -151,18 +162,28 @@ func (r *Registry) Live() int {
 
 var reserveMu sync.Mutex
 
-// Reserve makes room for n locked threads. GOMAXPROCS grows by doubling, since
-// each change stops the world; it never shrinks.
+// Reserve makes room for n locked threads. GOMAXPROCS grows by doubling, and beyond
+// doubledProcs by a quarter: each change stops the world, and each P of the runtime
+// takes about 12 KB. It never shrinks.
 func Reserve(n int) {
 	reserveMu.Lock()
 	defer reserveMu.Unlock()
 	procs := runtime.GOMAXPROCS(0)
 	if need := n + spareProcs; procs < need {
-		runtime.GOMAXPROCS(max(need, 2*procs))
+		runtime.GOMAXPROCS(max(need, grownProcs(procs)))
 	}
 	if limit := debug.SetMaxThreads(defaultMaxThreads + n + runtimeThreads); limit > defaultMaxThreads+n+runtimeThreads {
 		debug.SetMaxThreads(limit)
 	}
+}
+
+const doubledProcs = 1024
+
+func grownProcs(procs int) int {
+	if procs < doubledProcs {
+		return 2 * procs
+	}
+	return procs + procs/4
 }
 
 // defaultMaxThreads is the Go runtime's initial limit, past which it aborts.

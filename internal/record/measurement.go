@@ -84,6 +84,10 @@ type Measurement struct {
 	LogEndRecords int64 `json:"log_end_records"`
 	InFlightAtEnd int64 `json:"in_flight_at_end"`
 
+	// Availability is nil in closed-loop mode, which has no due times.
+	Availability *Availability `json:"availability,omitempty"`
+	Connections  *Connections  `json:"connections,omitempty"`
+
 	// StageSource is StagesAdmin or StagesNone.
 	StageSource string `json:"stage_source"`
 	// Histograms: ResponseTime, ServiceTime, Lateness, BackPressure and EndToEnd
@@ -106,6 +110,12 @@ type Measurement struct {
 	// window.
 	GeneratorThreads []osthread.Entry `json:"generator_threads,omitempty"`
 	Server           *Process         `json:"server,omitempty"` // its use within the window
+	// ThreadUse is what the server's groups of threads did within ThreadUseNs: from
+	// before the warm-up, when every connection had had an answer, to after the window.
+	ThreadUse   map[string]osthread.Use `json:"thread_use,omitempty"`
+	ThreadUseNs int64                   `json:"thread_use_ns,omitempty"`
+	// ThreadUseRequests were answered, by the server's count, in that time.
+	ThreadUseRequests int64 `json:"thread_use_requests,omitempty"`
 	// LoopTimes are the network threads' within the window.
 	LoopTimes []LoopTimes `json:"loop_times,omitempty"`
 	// ThreadIO and HandlerIdle are the server's within the window.

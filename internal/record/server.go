@@ -38,10 +38,13 @@ type ServerSnapshot struct {
 	Knobs       map[string]string `json:"knobs"`
 	Histograms  hdr.Bundle        `json:"histograms"` // stages since the start
 	// AtMark are the histograms as they were when the last window began.
-	AtMark   hdr.Bundle      `json:"histograms_at_mark"`
-	Process  Process         `json:"process"`
-	Counters Counters        `json:"counters"`
-	Census   osthread.Census `json:"census"`
+	AtMark   hdr.Bundle `json:"histograms_at_mark"`
+	Process  Process    `json:"process"`
+	Counters Counters   `json:"counters"`
+	// Census lists the threads, unless a group of them is too long a list; ThreadUse has
+	// the sums of each group since its threads started.
+	Census    osthread.Census         `json:"census"`
+	ThreadUse map[string]osthread.Use `json:"thread_use,omitempty"`
 	// ConnectionsByLoop shows how connections are spread over network threads.
 	ConnectionsByLoop []int `json:"connections_by_loop,omitempty"`
 	// LoopTimes is what each network thread did with its time; empty where there is
@@ -180,6 +183,14 @@ type Counters struct {
 	Shed         int64 `json:"queue_full_shed"`    // requests refused for want of room there; their stages count like those of others
 }
 
+// AllResponses counts those of all APIs.
+func (c Counters) AllResponses() (n int64) {
+	for _, responses := range c.Responses {
+		n += responses
+	}
+	return n
+}
+
 // Process is one process's use of the machine since its start.
 type Process struct {
 	PID                 int   `json:"pid"`
@@ -193,4 +204,14 @@ type Process struct {
 	// AllocatedObjects and AllocatedBytes count heap allocations.
 	AllocatedObjects int64 `json:"allocated_objects"`
 	AllocatedBytes   int64 `json:"allocated_bytes"`
+}
+
+// ThreadUseSince is what the groups of threads of a snapshot did since an earlier one.
+// A group's threads are taken for the same in both, or started in between.
+func (s *ServerSnapshot) ThreadUseSince(earlier *ServerSnapshot) map[string]osthread.Use {
+	since := map[string]osthread.Use{}
+	for group, use := range s.ThreadUse {
+		since[group] = use.Since(earlier.ThreadUse[group])
+	}
+	return since
 }

@@ -1,0 +1,159 @@
+package loadgen
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"c10klab/internal/clock"
+
+	"golang.org/x/sys/unix"
+)
+
+// connectTimeout bounds one connect, SYN retries of a full backlog included.
+const connectTimeout = 10 * time.Second
+
+// slowConnect is where a connect was most likely tried twice: the kernel sends a lost
+// SYN again after a second (tcp(7), tcp_syn_retries).
+const slowConnect = time.Second
+
+// dialer opens non-blocking TCP connections to one address. One goroutine uses it.
+type dialer struct {
+	text    string
+	domain  int
+	addr    unix.Sockaddr
+	sources []unix.Sockaddr // that connections come from in turn; none: the kernel's choice
+	dialled int
+
+	totalNs, slowestNs int64
+	slow               int // took slowConnect or longer
+}
+
+// newDialer makes one whose connections come from that many addresses of loopback.
+func newDialer(target string, sources int) (*dialer, error) {
+	addr, err := net.ResolveTCPAddr("tcp", target)
+	if err != nil {
+		return nil, fmt.Errorf("target %q: %w", target, err)
+	}
+	if addr.IP == nil {
+		return nil, fmt.Errorf("target %q names no host", target)
+	}
+	d := &dialer{text: target, domain: unix.AF_INET6, addr: &unix.SockaddrInet6{Port: addr.Port, Addr: [16]byte(addr.IP.To16())}}
+	ip := addr.IP.To4()
+	if ip != nil {
+		d.domain, d.addr = unix.AF_INET, &unix.SockaddrInet4{Port: addr.Port, Addr: [4]byte(ip)}
+	}
+	if sources == 1 {
+		return d, nil
+	}
+	if ip == nil || !ip.IsLoopback() {
+		return nil, fmt.Errorf("knob source-addresses: %d addresses of loopback cannot reach target %s, which is not on it", sources, target)
+	}
+	for i := range sources {
+		d.sources = append(d.sources, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, byte(1 + i)}})
+	}
+	return d, nil
+}
+
+// checkPorts refuses more connections to one address than ports to come from.
+func checkPorts(connections, sources int) error {
+	const path = "/proc/sys/net/ipv4/ip_local_port_range"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read the range of local ports: %w", err)
+	}
+	var low, high int
+	if _, err := fmt.Sscan(string(text), &low, &high); err != nil {
+		return fmt.Errorf("read the range of local ports: %s holds %q", path, text)
+	}
+	ports := high - low + 1
+	if connections <= ports*sources {
+		return nil
+	}
+	return fmt.Errorf("%d connections to one address need as many local ports, and %d source addresses have %d each; raise knob source-addresses to %d",
+		connections, sources, ports, (connections+ports-1)/ports)
+}
+
+// dial blocks until one connection stands and returns its descriptor.
+func (d *dialer) dial() (int, error) {
+	fd, err := unix.Socket(d.domain, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return 0, fmt.Errorf("socket: %w", err)
+	}
+	beganNs := clock.Now()
+	if err := d.connect(fd); err != nil {
+		unix.Close(fd)
+		return 0, fmt.Errorf("connect to target %s: %w", d.text, err)
+	}
+	d.count(clock.Now() - beganNs)
+	return fd, nil
+}
+
+func (d *dialer) count(ns int64) {
+	d.dialled++
+	d.totalNs += ns
+	d.slowestNs = max(d.slowestNs, ns)
+	if ns >= int64(slowConnect) {
+		d.slow++
+	}
+}
+
+func (d *dialer) connect(fd int) error {
+	timeout := unix.NsecToTimeval(int64(connectTimeout))
+	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &timeout); err != nil {
+		return fmt.Errorf("setsockopt(SO_SNDTIMEO): %w", err)
+	}
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
+		return fmt.Errorf("setsockopt(TCP_NODELAY): %w", err)
+	}
+	if err := d.bind(fd); err != nil {
+		return err
+	}
+	for {
+		err := unix.Connect(fd, d.addr)
+		switch err {
+		case nil, unix.EISCONN:
+			return unix.SetNonblock(fd, true)
+		case unix.EINTR, unix.EALREADY: // a signal came; the handshake goes on
+		case unix.EINPROGRESS, unix.EAGAIN:
+			return fmt.Errorf("no answer within %v", connectTimeout)
+		default:
+			return err
+		}
+	}
+}
+
+// bind gives the socket its source address and leaves the port to connect, which knows
+// the target and so may share ports (IP_BIND_ADDRESS_NO_PORT, ip(7)).
+func (d *dialer) bind(fd int) error {
+	if len(d.sources) == 0 {
+		return nil
+	}
+	if err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_BIND_ADDRESS_NO_PORT, 1); err != nil {
+		return fmt.Errorf("setsockopt(IP_BIND_ADDRESS_NO_PORT): %w", err)
+	}
+	source := d.sources[d.dialled%len(d.sources)]
+	if err := unix.Bind(fd, source); err != nil {
+		return fmt.Errorf("bind to 127.0.0.%d: %w", 1+d.dialled%len(d.sources), err)
+	}
+	return nil
+}
+
+// dialAll opens n connections one after the other; opened owns their descriptors.
+func (d *dialer) dialAll(ctx context.Context, n int, opened func(fd int) error) error {
+	for range n {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		fd, err := d.dial()
+		if err != nil {
+			return err
+		}
+		if err := opened(fd); err != nil {
+			return err
+		}
+	}
+	return nil
+}

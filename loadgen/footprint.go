@@ -1,0 +1,93 @@
+package loadgen
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+
+	"c10klab/internal/record"
+)
+
+// footprint is the memory on both sides of the connections at one instant.
+type footprint struct {
+	server      *record.Memory // nil: no admin port
+	ownBytes    int64
+	kernelBytes int64
+}
+
+// takeFootprint asks the server first: what asking costs is there in every footprint.
+func (l *load) takeFootprint() (f footprint, err error) {
+	if f.server, err = l.admin.memory(l.ctx); err != nil {
+		return f, err
+	}
+	own, err := record.ThisMemory()
+	if err != nil {
+		return f, err
+	}
+	f.ownBytes = own.RSSBytes
+	f.kernelBytes, err = readKernelBytes()
+	return f, err
+}
+
+// memory returns what the server occupies, nil without an admin port.
+func (a *admin) memory(ctx context.Context) (*record.Memory, error) {
+	text, err := a.ask(ctx, http.MethodGet, record.MemoryPath)
+	if err != nil || text == nil {
+		return nil, err
+	}
+	m := &record.Memory{}
+	if err := json.Unmarshal(text, m); err != nil {
+		return nil, fmt.Errorf("decode the server's memory: %w", err)
+	}
+	return m, nil
+}
+
+// perConnection enters what one of n connections more takes, between two footprints.
+func (f footprint) perConnection(after footprint, n int, c *record.Connections) {
+	per := func(bytes int64) float64 { return float64(bytes) / float64(n) }
+	if f.server != nil && after.server != nil {
+		c.ServerBytes = per(after.server.RSSBytes - after.server.RecorderBytes - f.server.RSSBytes + f.server.RecorderBytes)
+	}
+	c.GeneratorBytes = per(after.ownBytes - f.ownBytes)
+	c.KernelBytes = per(after.kernelBytes - f.kernelBytes)
+}
+
+// kernelFields are the lines of /proc/meminfo that connections and threads show in.
+var kernelFields = []string{"Slab:", "KernelStack:", "PageTables:"}
+
+// readKernelBytes reads the machine's kernel memory (proc(5), meminfo).
+func readKernelBytes() (bytes int64, err error) {
+	const path = "/proc/meminfo"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0, fmt.Errorf("read the kernel's memory: %w", err)
+	}
+	for line := range strings.Lines(string(text)) {
+		for _, field := range kernelFields {
+			number, found := strings.CutPrefix(line, field)
+			if !found {
+				continue
+			}
+			kb, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(number), " kB"), 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("read the kernel's memory: %s: %w", field, err)
+			}
+			bytes += kb << 10
+		}
+	}
+	return bytes, nil
+}
+
+// describeConnections is what the connections of a finished run were like.
+func (l *load) describeConnections() *record.Connections {
+	c := &record.Connections{
+		Open: l.cfg.connectionCount() - l.cfg.badCount(), Idle: len(l.idle),
+		ConnectNs: l.dialer.totalNs, SlowestConnectNs: l.dialer.slowestNs, SlowConnects: l.dialer.slow,
+	}
+	l.unconnected.perConnection(l.connected, c.Open, c)
+	return c
+}

@@ -1,0 +1,162 @@
+package loadgen
+
+import (
+	"encoding/binary"
+	"fmt"
+	"sync"
+	"time"
+
+	"c10klab/internal/clock"
+	"c10klab/internal/kafka"
+	"c10klab/internal/poll"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"golang.org/x/sys/unix"
+)
+
+// idle is one connection that stays open beside the producers. It asks once at the
+// beginning, which proves that the target has accepted it, and then at long intervals
+// or not at all. It is in no statistics. The receiver's thread and the one that lets
+// idle connections ask share it.
+type idle struct {
+	stream
+	load *load
+
+	mu      sync.Mutex
+	rest    []byte // of the request under way, not yet accepted
+	lastID  int32
+	asking  bool
+	answers int
+}
+
+// connectIdle opens the idle connections, in a receiver's care of their own.
+func (l *load) connectIdle(d *dialer) error {
+	if l.cfg.Idle == 0 {
+		return nil
+	}
+	r, err := l.addReceiver("recv-idle")
+	if err != nil {
+		return err
+	}
+	return d.dialAll(l.ctx, l.cfg.Idle, func(fd int) error {
+		l.descriptors = append(l.descriptors, fd)
+		c := &idle{load: l}
+		c.stream = stream{fd: fd, name: fmt.Sprintf("idle %d", len(l.idle)), maxAnswerBytes: l.cfg.idleAnswerBytes(), deliver: c.answered}
+		l.idle = append(l.idle, c)
+		return r.add(fd, c)
+	})
+}
+
+// idleRequest makes what an idle connection asks: ApiVersions, as Kafka's clients do
+// when they connect, or an echo.
+func (c Config) idleRequest(id int32) []byte {
+	if c.Protocol == ProtocolEcho {
+		e := echo{payloadBytes: c.EchoBytes}
+		frame := e.newFrame()
+		e.stamp(frame, 0, id, 0)
+		return frame
+	}
+	request := kmsg.NewApiVersionsRequest()
+	request.SetVersion(apiVersionsVersion)
+	return kafka.AppendRequest(nil, id, clientID, &request)
+}
+
+// idleAnswerBytes is the largest answer to that: a broker has a few hundred APIs at most.
+func (c Config) idleAnswerBytes() int {
+	const apiVersionsBytes = 16 << 10
+	return max(c.EchoBytes, apiVersionsBytes)
+}
+
+// ask sends a request, unless the last one has no answer yet.
+func (c *idle) ask() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.asking {
+		return nil
+	}
+	c.lastID++
+	c.rest, c.asking = c.load.cfg.idleRequest(c.lastID), true
+	return c.flush()
+}
+
+func (c *idle) writable() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flush()
+}
+
+// flush sends what the socket takes. Its caller holds mu.
+func (c *idle) flush() error {
+	for len(c.rest) > 0 {
+		n, errno := poll.Send(c.fd, c.rest, false)
+		if errno == unix.EAGAIN {
+			return nil
+		}
+		if errno != 0 {
+			return c.broken(errno)
+		}
+		c.rest = c.rest[n:]
+	}
+	c.rest = nil
+	return nil
+}
+
+func (c *idle) answered(payload []byte, _ int64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case !c.asking || len(c.rest) > 0:
+		return errUnasked
+	case len(payload) < correlationBytes:
+		return fmt.Errorf("an answer of %d bytes has no correlation id", len(payload))
+	}
+	if id := int32(binary.BigEndian.Uint32(payload)); id != c.lastID {
+		return fmt.Errorf("answer with correlation id %d, asked with %d", id, c.lastID)
+	}
+	c.asking = false
+	c.answers++
+	if c.load.cfg.idleCounts() {
+		c.load.answers.Add(1)
+	}
+	return nil
+}
+
+// idleCounts reports whether the target counts idle connections' requests under the
+// producers' API.
+func (c Config) idleCounts() bool { return c.Protocol == ProtocolEcho }
+
+func (c *idle) hasAnswer() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.answers > 0
+}
+
+// askInTurn is the thread that lets each idle connection ask once an interval, evenly
+// spread over it.
+func (l *load) askInTurn() error {
+	pauseNs := int64(l.cfg.IdleInterval) / int64(len(l.idle))
+	dueNs := clock.Now()
+	for turn := 0; ; turn = (turn + 1) % len(l.idle) {
+		dueNs += pauseNs
+		for left := dueNs - clock.Now(); left > 0; left = dueNs - clock.Now() {
+			if l.stopped.Load() {
+				return nil
+			}
+			time.Sleep(time.Duration(min(left, napNs)))
+		}
+		if l.stopped.Load() {
+			return nil
+		}
+		if err := l.idle[turn].ask(); err != nil {
+			return err
+		}
+	}
+}
+
+// startIdle starts that thread, if it has anything to do.
+func (l *load) startIdle() error {
+	if len(l.idle) == 0 || l.cfg.IdleInterval == 0 {
+		return nil
+	}
+	return l.start("send-idle", l.askInTurn)
+}

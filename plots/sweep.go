@@ -1,0 +1,271 @@
+package plots
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+
+	"c10klab/results"
+)
+
+// sweepAxes are the knobs that a sweep runs along, with what is written under the axis.
+var sweepAxes = []struct{ knob, foot string }{
+	{"connections", "connections"},
+	{"rate", "offered rate, MB/s (10⁶ bytes)"},
+	{"rate-requests", "offered requests a second"},
+}
+
+// leastLevels is how many levels make a curve.
+const leastLevels = 3
+
+// sweepPoint is one cell in one panel: the median of its trials with the exact
+// interval, where there are trials enough.
+type sweepPoint struct {
+	x        float64
+	estimate results.Estimate
+	outcome  string
+	stands   bool
+	bounds   bool // a lower bound
+}
+
+// sweepLine is the cells that differ in nothing but the knob on the axis.
+type sweepLine struct {
+	label  string
+	points []sweepPoint
+}
+
+// sweepFigure draws what is measured against a number of connections or a rate, a line
+// for each model or whatever else varies.
+func sweepFigure(experiment string, s source) (figure, bool) {
+	axis, found := s.sweepAxis()
+	if !found {
+		return figure{}, false
+	}
+	foot := sweepAxes[slices.IndexFunc(sweepAxes, func(a struct{ knob, foot string }) bool { return a.knob == axis })].foot
+	var panels [][]*panelPlot
+	var all []sweepLine
+	labels := s.sweepLabels(axis)
+	styles := lineStylesOf(labels)
+	for _, row := range sweepRows {
+		if line := s.sweepRow(row, axis, labels, styles, &all); line != nil {
+			panels = append(panels, line)
+		}
+	}
+	if len(panels) == 0 {
+		return figure{}, false
+	}
+	for _, p := range panels[len(panels)-1] {
+		if p != nil {
+			p.foot = foot + ", log scale"
+		}
+	}
+	return figure{
+		width: 15 * vg.Inch, height: 150 + vg.Length(len(panels))*3.4*vg.Inch,
+		title:  experiment + ": by " + axis,
+		notes:  []string{"each point the median of its cell's trials" + trialCount(all) + ", bars their exact interval of 95 % or more (from 6 trials on)"},
+		panels: panels, legend: sweepLegend(labels, styles, all),
+	}, true
+}
+
+// sweepRow makes the panels of one row; nil where nothing of it was measured.
+func (s source) sweepRow(row []sweepMeasure, axis string, labels []string, styles map[string]draw.LineStyle, all *[]sweepLine) []*panelPlot {
+	line := make([]*panelPlot, sweepColumns)
+	measured := false
+	for i, m := range row {
+		lines := s.sweepLines(m.name, axis, labels)
+		if len(lines) == 0 {
+			continue
+		}
+		measured = true
+		*all = append(*all, lines...)
+		line[i] = &panelPlot{Plot: sweepPlot(m, lines, styles), title: m.title}
+	}
+	if !measured {
+		return nil
+	}
+	return line
+}
+
+// sweepAxis is the knob of sweepAxes that has levels enough.
+func (s source) sweepAxis() (string, bool) {
+	for _, a := range sweepAxes {
+		levels := map[float64]bool{}
+		for _, c := range s.cells {
+			if x, err := strconv.ParseFloat(c.Knobs[a.knob], 64); err == nil && x > 0 {
+				levels[x] = true
+			}
+		}
+		if len(levels) >= leastLevels {
+			return a.knob, true
+		}
+	}
+	return "", false
+}
+
+// sweepLabel names a cell by what varies beside the axis.
+func (s source) sweepLabel(cell results.Cell, axis string) string {
+	var parts []string
+	for _, name := range s.rowKnobs() {
+		if value := cell.Knobs[name]; name != axis && value != "" {
+			if value[0] >= '0' && value[0] <= '9' {
+				value = name + " " + value
+			}
+			parts = append(parts, value)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (s source) sweepLabels(axis string) []string {
+	var labels []string
+	for _, c := range s.cells {
+		if label := s.sweepLabel(c, axis); !slices.Contains(labels, label) {
+			labels = append(labels, label)
+		}
+	}
+	return labels
+}
+
+// sweepLines reads one measure from every cell that has it, ordered along the axis.
+func (s source) sweepLines(measure, axis string, labels []string) []sweepLine {
+	var lines []sweepLine
+	for _, label := range labels {
+		l := sweepLine{label: label}
+		for _, c := range s.cells {
+			if s.sweepLabel(c, axis) != label {
+				continue
+			}
+			var values []float64
+			for _, trial := range s.sweeps[c.ID] {
+				if value, supported := trial[measure]; supported {
+					values = append(values, value)
+				}
+			}
+			x, err := strconv.ParseFloat(c.Knobs[axis], 64)
+			if len(values) == 0 || err != nil {
+				continue
+			}
+			l.points = append(l.points, sweepPoint{
+				x: x, estimate: results.MedianOf(values), outcome: string(c.Basis), stands: c.Stands(), bounds: c.LowerBounds(),
+			})
+		}
+		slices.SortFunc(l.points, func(a, b sweepPoint) int { return int(a.x - b.x) })
+		if len(l.points) > 0 {
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}
+
+// trialCount says how many trials a point has.
+func trialCount(lines []sweepLine) string {
+	least, most := 0, 0
+	for _, l := range lines {
+		for _, p := range l.points {
+			if least == 0 || p.estimate.N < least {
+				least = p.estimate.N
+			}
+			most = max(most, p.estimate.N)
+		}
+	}
+	if least == most {
+		return fmt.Sprintf(" (n = %d)", most)
+	}
+	return fmt.Sprintf(" (n = %d to %d)", least, most)
+}
+
+func sweepPlot(m sweepMeasure, lines []sweepLine, styles map[string]draw.LineStyle) *plot.Plot {
+	p := newPlot()
+	levels := map[float64]bool{}
+	var values []float64
+	for _, l := range lines {
+		for _, point := range l.points {
+			levels[point.x] = true
+			values = append(values, point.estimate.Median)
+			if point.estimate.Bounded() {
+				values = append(values, point.estimate.Lo, point.estimate.Hi)
+			}
+		}
+	}
+	levelAxis(&p.X, levels)
+	m.axis(&p.Y, slices.Min(values), slices.Max(values))
+	p.Add(verticalGrid{}, horizontalGrid{}, sweepCurves{lines: lines, styles: styles, duration: m.duration})
+	return p
+}
+
+// levelAxis is logarithmic, with a tick at each level.
+func levelAxis(axis *plot.Axis, levels map[float64]bool) {
+	axis.Scale = plot.LogScale{}
+	var ticks []plot.Tick
+	for x := range levels {
+		ticks = append(ticks, plot.Tick{Value: x, Label: results.Significant(x)})
+	}
+	slices.SortFunc(ticks, func(a, b plot.Tick) int { return int(a.Value - b.Value) })
+	const room = 1.12
+	axis.Min, axis.Max = ticks[0].Value/room, ticks[len(ticks)-1].Value*room
+	axis.Tick.Marker = plot.ConstantTicks(ticks)
+}
+
+// sweepCurves draws lines with their points, hollow where a point is a lower bound or
+// does not stand, and intervals as bars.
+type sweepCurves struct {
+	lines    []sweepLine
+	styles   map[string]draw.LineStyle
+	duration bool
+}
+
+// Plot implements plot.Plotter.
+func (s sweepCurves) Plot(c draw.Canvas, p *plot.Plot) {
+	trX, trY := p.Transforms(&c)
+	at := func(x, y float64) vg.Point { return vg.Point{X: trX(x), Y: trY(max(y, p.Y.Min))} }
+	for _, l := range s.lines {
+		line := s.styles[l.label]
+		var path []vg.Point
+		for _, point := range l.points {
+			path = append(path, at(point.x, point.estimate.Median))
+		}
+		c.StrokeLines(line, path)
+		solid := draw.LineStyle{Color: line.Color, Width: 1}
+		for i, point := range l.points {
+			if point.estimate.Bounded() {
+				low, high := at(point.x, point.estimate.Lo), at(point.x, point.estimate.Hi)
+				c.StrokeLine2(solid, low.X, low.Y, high.X, high.Y)
+			}
+			glyph := draw.GlyphStyle{Color: line.Color, Radius: sweepRadius, Shape: draw.CircleGlyph{}}
+			if !point.stands || point.bounds && s.duration {
+				c.DrawGlyph(draw.GlyphStyle{Color: colorWhite, Radius: sweepRadius, Shape: draw.CircleGlyph{}}, path[i])
+				glyph.Shape = draw.RingGlyph{}
+			}
+			c.DrawGlyph(glyph, path[i])
+		}
+	}
+}
+
+const sweepRadius = vg.Length(3.2)
+
+func sweepLegend(labels []string, styles map[string]draw.LineStyle, lines []sweepLine) []legendEntry {
+	var entries []legendEntry
+	for _, label := range labels {
+		entries = append(entries, lineEntry(label, styles[label]))
+	}
+	bounds := false
+	var outcomes []string
+	for _, l := range lines {
+		for _, p := range l.points {
+			bounds = bounds || p.bounds
+			outcomes = withOutcome(outcomes, p.stands, p.outcome)
+		}
+	}
+	if bounds {
+		outcomes = append(outcomes, "saturated, a duration is a lower bound")
+	}
+	if len(outcomes) > 0 {
+		entries = append(entries, glyphEntry("hollow: "+strings.Join(outcomes, ", "), noteColour, sweepRadius, draw.RingGlyph{}))
+	}
+	return entries
+}

@@ -1,0 +1,118 @@
+package plots
+
+import (
+	"math"
+
+	"gonum.org/v1/plot"
+
+	"c10klab/internal/hdr"
+	"c10klab/results"
+)
+
+// sweepMeasure is what one panel of a sweep shows.
+type sweepMeasure struct {
+	name     string // in a trial's sweepValues
+	title    string
+	duration bool // in ns, on a logarithmic axis; else a number on a linear one from 0
+	// key and quantile say where a duration comes from.
+	key      hdr.Key
+	quantile float64
+	// number reads what is no duration.
+	number func(results.Trial) (float64, bool)
+}
+
+const sweepColumns = 3
+
+// sweepRows are the rows of panels; those that were not measured are left out.
+var sweepRows = [][]sweepMeasure{
+	quantilesOf("ResponseTime", "Produce", "response time of Produce"),
+	quantilesOf("ResponseTime", "Echo", "response time"),
+	quantilesOf("ServiceTime", "Echo", "service time"),
+	quantilesOf("EndToEnd", "Fetch", "end to end"),
+	{
+		{name: "requests/s", title: "requests a second", number: requestsPerSecond},
+		{name: "KiB a connection", title: "server memory, KiB a connection", number: serverKiB},
+		{name: "switches a request", title: "voluntary switches of the server a request", number: switchesPerRequest},
+	},
+}
+
+func quantilesOf(stage, api, title string) []sweepMeasure {
+	var row []sweepMeasure
+	for _, q := range []struct {
+		name string
+		at   float64
+	}{{"p50", 0.5}, {"p99", 0.99}, {"p99.9", 0.999}} {
+		row = append(row, sweepMeasure{
+			name: stage + "/" + api + " " + q.name, title: title + ", " + q.name, duration: true,
+			key: hdr.Key{Stage: stage, API: api}, quantile: q.at,
+		})
+	}
+	return row
+}
+
+func requestsPerSecond(t results.Trial) (float64, bool) {
+	if t.Measurement == nil {
+		return 0, false
+	}
+	return t.Measurement.RequestsPerSec, true
+}
+
+func serverKiB(t results.Trial) (float64, bool) {
+	if t.Measurement == nil || t.Measurement.Connections == nil {
+		return 0, false
+	}
+	return t.Measurement.Connections.ServerBytes / 1024, true
+}
+
+func switchesPerRequest(t results.Trial) (float64, bool) {
+	if t.Measurement == nil {
+		return 0, false
+	}
+	voluntary, _, known := t.Measurement.SwitchesPerRequest()
+	return voluntary, known
+}
+
+// sweepValues are one trial's measures by name; what it does not support is absent.
+type sweepValues map[string]float64
+
+// sweepOf leaves nothing out but service times where there are response times, which
+// say more. The numbers of the last row belong to sweeps of connections.
+func sweepOf(t results.Trial, bundle hdr.Bundle) sweepValues {
+	values := sweepValues{}
+	for _, row := range sweepRows {
+		for _, m := range row {
+			value, known := m.of(t, bundle)
+			if known {
+				values[m.name] = value
+			}
+		}
+	}
+	return values
+}
+
+func (m sweepMeasure) of(t results.Trial, bundle hdr.Bundle) (float64, bool) {
+	if m.number != nil {
+		if t.Knobs[connectionsKnob] == "" {
+			return 0, false
+		}
+		return m.number(t)
+	}
+	h := bundle[m.key]
+	if m.key.Stage == "ServiceTime" && bundle[hdr.Key{Stage: "ResponseTime", API: m.key.API}] != nil || h == nil {
+		return 0, false
+	}
+	ns, supported := h.Quantile(m.quantile)
+	return float64(ns), supported
+}
+
+const connectionsKnob = "connections"
+
+// axis makes the Y axis for a range of values.
+func (m sweepMeasure) axis(axis *plot.Axis, low, high float64) {
+	const room = 1.05
+	if m.duration {
+		logAxis(axis, max(1, low/room), max(2, high*room), 10)
+		return
+	}
+	axis.Min, axis.Max = min(0, low*room), max(high*room, math.SmallestNonzeroFloat32)
+}
