@@ -3,6 +3,7 @@ package plots
 import (
 	"encoding/json"
 	"flag"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -83,6 +84,7 @@ func TestTimelinesAreAsCommitted(t *testing.T) {
 		Label, Consumers, Outcome, Span string
 		Block                           int
 		PointsNs, Util                  [][2]float64
+		Events                          []string
 	}
 	pace := choosePace(s.timelines)
 	var series []golden
@@ -93,6 +95,9 @@ func TestTimelinesAreAsCommitted(t *testing.T) {
 		}
 		for _, u := range line.util {
 			g.Util = append(g.Util, [2]float64{rounded(u.seconds), rounded(u.value)})
+		}
+		for _, e := range line.events {
+			g.Events = append(g.Events, fmt.Sprintf("%s at %g s took %g s: %s", e.kind, rounded(e.seconds), rounded(e.took), e.path))
 		}
 		series = append(series, g)
 	}

@@ -72,72 +72,93 @@ func (t timeline) points(p pace) []sample {
 	return points
 }
 
-// overTimeFigure shows one trial of each cell over its window: latency, and
-// beneath it how busy the busiest disk was. A column per consumers level.
+// overTimeFigure shows one trial of each cell over its window: latency, and beneath
+// it how busy the busiest disk was and what the store did. A column per consumers
+// level.
 func overTimeFigure(experiment string, s source) (figure, bool) {
 	if len(s.timelines) == 0 {
 		return figure{}, false
 	}
 	p := choosePace(s.timelines)
 	styles := s.lineStyles()
-	var spans []string
-	recorded, disks := false, false
-	for _, t := range s.timelines {
-		if t.steps != nil && !slices.Contains(spans, t.span) {
-			spans = append(spans, t.span)
-		}
-		recorded, disks = recorded || t.steps != nil, disks || t.util != nil
-	}
-	f := figure{width: 9.5 * vg.Inch, title: experiment + ": one trial of each cell over time", legend: curveLegend(s.labels(), styles, outcomesOf(s.timelines))}
-	f.notes = append(f.notes, overTimeNote(p, spans, s.timelines))
-	var latency, util []*panelPlot
+	f := figure{title: experiment + ": one trial of each cell over time", notes: []string{overTimeNote(p, s.timelines)},
+		legend: append(curveLegend(s.labels(), styles, outcomesOf(s.timelines)), eventLegend(s.timelines)...)}
 	low, high := latencyRange(s.timelines, p)
-	for i, level := range s.levels() {
-		lines := slices.DeleteFunc(slices.Clone(s.timelines), func(t timeline) bool { return t.consumers != level })
-		title := fmt.Sprintf("consumers: %s (n = %s)", level, plural(len(lines), "trial"))
-		if recorded {
-			panel := &panelPlot{Plot: timePlot(lines, styles, func(t timeline) []sample { return t.points(p) }, results.FormatDuration), title: title}
-			logAxis(&panel.Y, low*0.97, high*1.03, 8)
-			title = ""
-			if i == 0 {
-				panel.side = p.String() + ", log scale"
-			}
-			latency = append(latency, panel)
-		}
-		if disks {
-			panel := &panelPlot{Plot: timePlot(lines, styles, func(t timeline) []sample { return t.util }, percent), title: title}
-			panel.Y.Min, panel.Y.Max = 0, 1.02
-			panel.Y.Tick.Marker = percentTicks{}
-			if i == 0 {
-				panel.side = "busiest disk, time in use"
-			}
-			util = append(util, panel)
-		}
+	rows := []struct {
+		side  string
+		there func(timeline) bool
+		make  func(lines []timeline, first bool) *plot.Plot
+	}{
+		{p.String() + ", log scale", func(t timeline) bool { return t.steps != nil }, func(lines []timeline, _ bool) *plot.Plot {
+			pl := timePlot(lines, styles, func(t timeline) []sample { return t.points(p) }, results.FormatDuration)
+			logAxis(&pl.Y, low*0.97, high*1.03, 8)
+			return pl
+		}},
+		{"busiest disk, time in use", func(t timeline) bool { return t.util != nil }, func(lines []timeline, _ bool) *plot.Plot {
+			pl := timePlot(lines, styles, func(t timeline) []sample { return t.util }, percent)
+			pl.Y.Min, pl.Y.Max, pl.Y.Tick.Marker = 0, 1.02, percentTicks{}
+			return pl
+		}},
+		{"events of the store", func(t timeline) bool { return t.events != nil }, eventPlot},
 	}
-	for _, row := range [][]*panelPlot{latency, util} {
-		if row != nil {
-			f.panels = append(f.panels, row)
+	seconds := s.longest()
+	for _, row := range rows {
+		if !slices.ContainsFunc(s.timelines, row.there) {
+			continue
 		}
+		var panels []*panelPlot
+		for i, level := range s.levels() {
+			lines := slices.DeleteFunc(slices.Clone(s.timelines), func(t timeline) bool { return t.consumers != level })
+			panel := &panelPlot{Plot: row.make(lines, i == 0)}
+			panel.X.Max = seconds
+			if len(f.panels) == 0 {
+				panel.title = fmt.Sprintf("consumers: %s (n = %s)", level, plural(len(lines), "trial"))
+			}
+			if i == 0 {
+				panel.side = row.side
+			}
+			panels = append(panels, panel)
+		}
+		f.panels = append(f.panels, panels)
 	}
 	for _, panel := range f.panels[len(f.panels)-1] {
 		panel.foot = "time since the window began"
 	}
-	f.width = max(f.width, vg.Length(len(s.levels()))*5.5*vg.Inch)
+	f.width = max(9.5*vg.Inch, vg.Length(len(s.levels()))*5.5*vg.Inch)
 	f.height = vg.Length(len(f.panels))*3*vg.Inch + 130
 	return f, true
 }
 
-func overTimeNote(p pace, spans []string, timelines []timeline) string {
+// longest is the time of the last thing that any timeline shows, a little enlarged.
+func (s source) longest() (seconds float64) {
+	for _, t := range s.timelines {
+		seconds = max(seconds, float64(len(t.steps))*t.stepSeconds)
+		if n := len(t.util); n > 0 {
+			seconds = max(seconds, t.util[n-1].seconds)
+		}
+		for _, e := range t.events {
+			seconds = max(seconds, e.seconds)
+		}
+	}
+	return seconds * 1.01
+}
+
+func overTimeNote(p pace, timelines []timeline) string {
+	var spans []string
+	step := 0.0
+	for _, t := range timelines {
+		if t.steps == nil {
+			continue
+		}
+		step = float64(p.steps) * t.stepSeconds
+		if !slices.Contains(spans, t.span) {
+			spans = append(spans, t.span)
+		}
+	}
 	if len(spans) == 0 {
 		return "this run's record has no latency over time: the version that made it did not keep it"
 	}
-	note := fmt.Sprintf("%s of %s, requests due in each step", p, strings.Join(spans, " and "))
-	for _, t := range timelines {
-		if t.steps != nil {
-			return fmt.Sprintf("%s of %s s; buckets are an eighth wide", note, results.Significant(float64(p.steps)*t.stepSeconds))
-		}
-	}
-	return note
+	return fmt.Sprintf("%s of %s, requests due in each step of %s s; buckets are an eighth wide", p, strings.Join(spans, " and "), results.Significant(step))
 }
 
 func percent(share float64) string { return results.Significant(100*share) + " %" }
@@ -173,7 +194,6 @@ func timePlot(timelines []timeline, styles map[string]draw.LineStyle, values fun
 		points := make(plotter.XYs, len(samples))
 		for i, s := range samples {
 			points[i] = plotter.XY{X: s.seconds, Y: s.value}
-			pl.X.Max = max(pl.X.Max, s.seconds*1.02)
 		}
 		line := &plotter.Line{XYs: points, LineStyle: styles[t.label]}
 		if !t.stands {

@@ -64,7 +64,7 @@ func simulated(t *testing.T, blocks, requests int) *results.Run {
 				m.Histograms[hdr.Key{Stage: stage.name, API: "Produce"}] = durations(rng, requests, median, 0.55)
 			}
 			m.OverTime = []record.TimeSeries{simulatedSeries(rng, requests, scale)}
-			m.After = &record.ServerSnapshot{MonotonicNs: simulatedStartNs + m.WindowNs}
+			m.After = &record.ServerSnapshot{MonotonicNs: simulatedStartNs + m.WindowNs, Store: simulatedStore}
 			if err := run.Commit(results.Trial{Experiment: cell.Experiment, Block: block, Cell: cell.ID, Knobs: cell.Knobs,
 				Outcome: m.Outcome, Measurement: m, Started: time.Unix(int64(block), 0), Disks: simulatedDisks}); err != nil {
 				t.Fatal(err)
@@ -114,6 +114,14 @@ var simulatedDisks = func() []record.DiskStatus {
 	}
 	return []record.DiskStatus{idle, busy}
 }()
+
+// simulatedStore did something before the window, too.
+var simulatedStore = &record.StoreActivity{Events: []record.StoreEvent{
+	{Kind: record.EventFsync, AtNs: simulatedStartNs - 1e9, TookNs: 1e6, Path: "early"},
+	{Kind: record.EventRoll, AtNs: simulatedStartNs + 42e8, TookNs: 2e6, Path: "t-0/00000000000000000000.log"},
+	{Kind: record.EventFsync, AtNs: simulatedStartNs + 45e8, TookNs: 3e8, Path: "t-0/00000000000000000000.log"},
+	{Kind: record.EventIndexFlush, AtNs: simulatedStartNs + 46e8, TookNs: 1e6, Path: "t-0/00000000000000000000.index"},
+}}
 
 // simulatedRatios are comparisons with each verdict, and one without an interval.
 var simulatedRatios = Ratios{"write-100mbs": {

@@ -16,6 +16,7 @@ type timeline struct {
 	stepSeconds               float64
 	steps                     [][]int64 // as record.TimeSeries has them; nil: not recorded
 	util                      []sample  // of the busiest disk, share
+	events                    []event   // of the store
 }
 
 // sample is a value at a time.
@@ -44,8 +45,8 @@ func (s source) readTimelines() ([]timeline, error) {
 			line.span, line.steps, line.stepSeconds = first.Stage+"/"+first.API, first.Steps, float64(first.StepNs)/nsPerSecond
 			startNs = first.StartNs
 		}
-		line.util = busiest(t, startNs)
-		if line.steps != nil || line.util != nil {
+		line.util, line.events = busiest(t, startNs), eventsOf(t, startNs)
+		if line.steps != nil || line.util != nil || line.events != nil {
 			timelines = append(timelines, line)
 		}
 	}

@@ -58,7 +58,7 @@ func TestARunWithoutSeriesShowsDisksAndSaysWhatIsMissing(t *testing.T) {
 		t.Error("a heat map of nothing")
 	}
 	f, found := overTimeFigure("x", s)
-	if !found || len(f.panels) != 1 || !strings.Contains(f.notes[0], "no latency over time") {
+	if !found || len(f.panels) != 2 || !strings.Contains(f.notes[0], "no latency over time") {
 		t.Errorf("figure %v with %d rows of panels, notes %q", found, len(f.panels), f.notes)
 	}
 }
