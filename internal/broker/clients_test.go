@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"strconv"
@@ -28,12 +29,17 @@ import (
 const patience = 60 * time.Second
 
 // onEveryPair runs a test against a served log of every model and send strategy.
-func onEveryPair(t *testing.T, test func(t *testing.T, addr string)) {
+func onEveryPair(t *testing.T, test func(t *testing.T, addr string)) { onEveryPairWith(t, nil, test) }
+
+// onEveryPairWith is onEveryPair with further knobs set.
+func onEveryPairWith(t *testing.T, knobs map[string]string, test func(t *testing.T, addr string)) {
 	for _, model := range models.Names() {
 		for _, send := range models.SendNames() {
 			t.Run(model+"/"+send, func(t *testing.T) {
 				values := knob.NewTable(models.Knobs).Defaults()
-				for name, text := range map[string]string{"model": model, "send": send} {
+				settings := map[string]string{"model": model, "send": send}
+				maps.Copy(settings, knobs)
+				for name, text := range settings {
 					if err := values.Set(name, text); err != nil {
 						t.Fatal(err)
 					}
