@@ -4,7 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"sync"
+
+	"c10klab/internal/poll"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,7 +33,7 @@ type connection struct {
 	index  int
 	own    *tally // the receiver's
 
-	mu       sync.Mutex
+	mu       poll.Mutex
 	frame    []byte // being sent, nil: none
 	rest     []byte // its bytes not yet accepted
 	inFlight ring[request]
@@ -69,7 +70,8 @@ func (c *connection) offer(dueNs int64, size int, t *tally) error {
 
 // enter takes in a request that is due. Its caller holds mu.
 func (c *connection) enter(r request, t *tally) {
-	c.load.outstanding.add(1, r.dueNs)
+	c.load.outstanding.Add(1)
+	t.inFlight(1, r.dueNs, c.load.window)
 	if c.load.cfg.TraceTo != "" {
 		t.trace(&r, c.load)
 	}
@@ -202,7 +204,8 @@ func (c *connection) complete(r *request, nowNs int64, errorCode int16, t *tally
 		c.answers++
 	}
 	c.load.answers.Add(1)
-	c.load.outstanding.add(-1, nowNs)
+	c.load.outstanding.Add(-1)
+	t.inFlight(-1, nowNs, c.load.window)
 }
 
 // unanswered calls fn for every request without an answer, oldest first. All
@@ -218,7 +221,7 @@ func (c *connection) unanswered(fn func(*request)) {
 // framePool lends request frames, one per connection that is sending, so that
 // idle connections hold none.
 type framePool struct {
-	mu   sync.Mutex
+	mu   poll.Mutex
 	free [][]byte
 	// newFrame makes one more.
 	newFrame func() []byte

@@ -151,7 +151,7 @@ func TestInFlightLimit(t *testing.T) {
 	}
 	r.mustAnswer(second)
 	r.mustAnswer(r.read())
-	if n := r.load.outstanding.count(); n != 0 {
+	if n := r.load.outstanding.Load(); n != 0 {
 		t.Errorf("%d outstanding at the end", n)
 	}
 }

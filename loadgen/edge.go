@@ -24,15 +24,12 @@ type edge struct {
 	// Producers' answers right before and right after the server took its
 	// snapshot, which happened in between.
 	answersBefore, answersAfter int64
-	// outstandingArea is the integral of the requests due and not answered.
-	outstandingArea int64
 }
 
 // takeEdge reads both sides, the server by mark at the beginning of the window and
 // by snapshot at its end.
 func (l *load) takeEdge(server func(context.Context) ([]byte, error)) (edge, error) {
 	e := edge{atNs: clock.Now(), process: record.ThisProcess(), answersBefore: l.answers.Load()}
-	e.outstandingArea = l.outstanding.integral(e.atNs)
 	var err error
 	if e.machine, err = readMachineTimes(); err != nil {
 		return e, err

@@ -197,7 +197,7 @@ func (e *evidence) facts(m *record.Measurement, gap countGap) *facts {
 		unconsumed: e.unconsumed(), clockSteps: e.load.wall.Steps(), countGap: gap,
 	}
 	f.trends = e.counted.trend.leastCount() >= leastPerPart
-	f.inFlight = float64(e.after.outstandingArea-e.before.outstandingArea) / float64(e.after.atNs-e.before.atNs)
+	f.inFlight = float64(e.counted.inFlightNs) / float64(e.load.cfg.Window)
 	if n := len(e.load.connections); n > 1 {
 		sorted := slices.SortedFunc(slices.Values(e.load.connections), func(a, b *connection) int { return cmp.Compare(a.answers, b.answers) })
 		f.leastAnswer, f.midAnswer = sorted[0].answers, sorted[n/2].answers

@@ -45,7 +45,7 @@ type load struct {
 	priority string // of the threads, for the record
 	prompt   bool
 
-	outstanding gauge        // requests due and not answered
+	outstanding atomic.Int64 // requests due and not answered
 	answers     atomic.Int64 // producers' answers since the first request
 	ackedDue    atomic.Int64 // acknowledged requests due in the window
 	consumed    atomic.Int64 // batches due in the window that reached a tail consumer
@@ -200,14 +200,14 @@ func (l *load) newTally() *tally {
 }
 
 // start runs body on a locked thread; its error ends the run.
-func (l *load) start(name string, body func() error) error {
-	return l.threads.Start(name, func(*osthread.Thread) {
+func (l *load) start(name string, body func(*osthread.Thread) error) error {
+	return l.threads.Start(name, func(t *osthread.Thread) {
 		var err error
 		if l.prompt {
 			err = osthread.SetPrompt()
 		}
 		if err == nil {
-			err = body()
+			err = body(t)
 		}
 		if err == nil {
 			err = l.uses.note()
@@ -239,12 +239,12 @@ func (l *load) startSenders(beginNs int64) error {
 		s := &sender{load: l, next: l.cfg.plan(part), tally: l.newTally()}
 		s.tally.expectTraced(l.cfg)
 		l.offering.Add(1)
-		body := func() error {
+		body := func(t *osthread.Thread) error {
 			defer l.offering.Add(-1)
 			if err := osthread.SetTimerSlack(); err != nil {
 				return err
 			}
-			return s.run(beginNs)
+			return s.run(t, beginNs)
 		}
 		if err := l.start(fmt.Sprintf("send-%d", part), body); err != nil {
 			return err

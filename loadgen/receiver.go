@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"c10klab/internal/clock"
+	"c10klab/internal/osthread"
 	"c10klab/internal/poll"
 )
 
@@ -60,7 +61,7 @@ func (r *receiver) add(fd int, p peer) error {
 }
 
 // run serves events until the load is stopped.
-func (r *receiver) run() error {
+func (r *receiver) run(thread *osthread.Thread) error {
 	for !r.load.stopped.Load() {
 		timeout, err := r.resume()
 		if err != nil {
@@ -68,6 +69,7 @@ func (r *receiver) run() error {
 		}
 		n, err := r.epoll.Poll()
 		if n == 0 && err == nil {
+			thread.AboutToBlock()
 			n, err = r.epoll.Wait(timeout)
 		}
 		if err != nil {

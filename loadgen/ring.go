@@ -1,6 +1,6 @@
 package loadgen
 
-// ring is a queue that grows and never shrinks, so it allocates nothing once it
+// ring is a queue that grows by doubling and never shrinks, so it allocates nothing once it
 // has been as long as it gets. The zero ring is empty.
 type ring[T any] struct {
 	slots []T
@@ -11,7 +11,7 @@ type ring[T any] struct {
 func (r *ring[T]) len() int { return r.n }
 
 // at returns the i-th oldest element; the pointer is good until the next push.
-func (r *ring[T]) at(i int) *T { return &r.slots[(r.head+i)%len(r.slots)] }
+func (r *ring[T]) at(i int) *T { return &r.slots[(r.head+i)&(len(r.slots)-1)] }
 
 func (r *ring[T]) push(v T) {
 	if r.n == len(r.slots) {
@@ -23,7 +23,7 @@ func (r *ring[T]) push(v T) {
 
 func (r *ring[T]) pop() T {
 	v := *r.at(0)
-	r.head = (r.head + 1) % len(r.slots)
+	r.head = (r.head + 1) & (len(r.slots) - 1)
 	r.n--
 	return v
 }

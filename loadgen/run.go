@@ -161,7 +161,7 @@ func (l *load) firstAnswers(t *tally) error {
 		}
 	}
 	missing := func() int {
-		n := int(l.outstanding.count())
+		n := int(l.outstanding.Load())
 		for _, c := range l.consumers {
 			if c.fetches.Load() == 0 {
 				n++
@@ -209,7 +209,7 @@ func (l *load) drain() error {
 			return err
 		}
 	}
-	err := l.waitFor(l.cfg.Drain, func() bool { return l.outstanding.count() == 0 })
+	err := l.waitFor(l.cfg.Drain, func() bool { return l.outstanding.Load() == 0 })
 	if err == nil && l.cfg.tails() {
 		err = l.waitFor(l.cfg.Drain, func() bool { return l.consumed.Load() >= l.ackedDue.Load() })
 	}

@@ -1,6 +1,10 @@
 package loadgen
 
-import "time"
+import (
+	"time"
+
+	"c10klab/internal/osthread"
+)
 
 // napNs is the longest sleep, so that a stop is seen.
 const napNs = int64(50 * time.Millisecond)
@@ -15,11 +19,11 @@ type sender struct {
 }
 
 // run follows the plan, which began at beginNs, to the window's end.
-func (s *sender) run(beginNs int64) error {
+func (s *sender) run(thread *osthread.Thread, beginNs int64) error {
 	for {
 		next, more := s.next()
 		dueNs := beginNs + next.OffsetNs
-		if !more || s.load.window.over(dueNs) || !s.waitUntil(dueNs) {
+		if !more || s.load.window.over(dueNs) || !s.waitUntil(thread, dueNs) {
 			return nil
 		}
 		if !s.load.cfg.Closed && s.load.window.contains(dueNs) {
@@ -32,12 +36,13 @@ func (s *sender) run(beginNs int64) error {
 }
 
 // waitUntil returns at an instant, or false when the run has been stopped.
-func (s *sender) waitUntil(ns int64) bool {
+func (s *sender) waitUntil(thread *osthread.Thread, ns int64) bool {
 	for !s.load.stopped.Load() {
 		nowNs := s.load.ground.now()
 		if nowNs >= ns {
 			return true
 		}
+		thread.AboutToBlock()
 		s.load.ground.sleep(min(ns, nowNs+napNs))
 	}
 	return false

@@ -98,17 +98,20 @@ func TestMissingAdminPortIsAnError(t *testing.T) {
 	}
 }
 
-func TestGaugeIntegratesInAnyOrder(t *testing.T) {
-	var g gauge
-	g.add(1, 100)
-	g.add(1, 300) // of another thread, which overtook the next
-	g.add(-1, 200)
-	g.add(-1, 500)
-	if got := g.integral(1000); got != 100+200 {
-		t.Errorf("integral %d, want 300", got)
+func TestRequestsInFlightAreIntegratedOverTheWindowInAnyOrder(t *testing.T) {
+	w := newWindow()
+	w.set(1000, 2000)
+	sender, receiver := newTally(), newTally()
+	for _, dueNs := range []int64{500, 1300, 1900, 2500} {
+		sender.inFlight(1, dueNs, w)
 	}
-	if g.count() != 0 {
-		t.Errorf("count %d", g.count())
+	for _, doneNs := range []int64{2200, 1100, 2600} { // one is never answered
+		receiver.inFlight(-1, doneNs, w)
+	}
+	sender.merge(receiver)
+	// In the window: 500–1100 for 100, 1300–2200 for 700, 1900–2600 for 100.
+	if sender.inFlightNs != 100+700+100 {
+		t.Errorf("%d request-nanoseconds, want 900", sender.inFlightNs)
 	}
 }
 

@@ -57,7 +57,12 @@ const (
 // thread has ended; then tallies merge.
 type tally struct {
 	histograms [spans]*hdr.Histogram
-	trend      trend                      // of ResponseTime, in a closed loop of ServiceTime
+	trend      trend // of ResponseTime, in a closed loop of ServiceTime
+	// inFlightNs is the integral over the window of the requests due and not answered.
+	// It is kept apart from the histograms so that the two can be held against each
+	// other by Little's law: requests that percentiles never see, those of a starved
+	// connection, are seen here.
+	inFlightNs int64
 	overTime   [spans]*series             // nil: not kept for the span
 	samples    *sample.Ring[clientSample] // nil: nothing is sampled
 
@@ -127,6 +132,15 @@ func (t *tally) fetchRefused(errorCode int16) {
 	t.firstFetchError = cmp.Or(t.firstFetchError, errorCode)
 }
 
+// inFlight changes the number of requests in flight by delta at an instant: what that
+// adds to the integral over the window, or takes from it, is known at once, so events
+// may come in any order and on any thread's tally. Nothing is in flight when the window
+// is fixed.
+func (t *tally) inFlight(delta, atNs int64, w *window) {
+	startNs, endNs := w.startNs.Load(), w.endNs.Load()
+	t.inFlightNs += delta * (endNs - min(max(atNs, startNs), endNs))
+}
+
 // offer counts a request that is due in the window.
 func (t *tally) offer(p protocol) {
 	batchBytes, _ := p.batch()
@@ -186,6 +200,7 @@ func (t *tally) merge(other *tally) {
 		t.histograms[i].Merge(h)
 		t.overTime[i].merge(other.overTime[i])
 	}
+	t.inFlightNs += other.inFlightNs
 	t.trend.merge(&other.trend)
 	t.offered += other.offered
 	t.availability.Within += other.availability.Within

@@ -157,8 +157,8 @@ func TestReplayedTraceReachesTheTargetInItsSizes(t *testing.T) {
 	}
 	addr, counts := sizedServer(t, 0)
 	m := run(t, echoConfig(t, addr, "trace", traceFile(t, text.String()), "warm-up", "100ms", "window", "800ms", "load-threads", "2"))
-	if m.OfferedRequests != 80 || m.Answered != 80 {
-		t.Errorf("%d requests offered and %d answered, the trace has 80 in the window", m.OfferedRequests, m.Answered)
+	if n := echoSpan(m, "ResponseTime").Count(); m.OfferedRequests != 80 || n != 80 || m.InFlightAtEnd != 0 {
+		t.Errorf("%d requests offered, %d response times, the trace has 80 in the window", m.OfferedRequests, n)
 	}
 	// 90 before the window's end, and each of 8 connections' first, which has the first size.
 	if got := counts(); got[5000] != 23+8 || got[50] != 67 {

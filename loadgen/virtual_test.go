@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"c10klab/internal/kafka"
+	"c10klab/internal/osthread"
 
 	"golang.org/x/sys/unix"
 )
@@ -95,7 +96,7 @@ func (v *virtual) run(window time.Duration) *tally {
 	v.nowNs = virtualBeginNs
 	v.load.window.set(virtualBeginNs, virtualBeginNs+int64(window))
 	s := &sender{load: v.load, next: v.load.cfg.plan(0), tally: v.load.newTally()}
-	if err := s.run(virtualBeginNs); err != nil {
+	if err := s.run(&osthread.Thread{}, virtualBeginNs); err != nil {
 		v.t.Fatal(err)
 	}
 	v.advance(virtualBeginNs + 2*int64(window))

@@ -1,0 +1,36 @@
+package loadgen
+
+import (
+	"runtime"
+	"testing"
+	"time"
+)
+
+// TestIdleConnectionsAreCheap counts the heap of connections that had one answer each:
+// what 10 000 idle ones occupy on the generator's side.
+func TestIdleConnectionsAreCheap(t *testing.T) {
+	const connections, limitBytes = 5000, 20 << 10
+	heap := func() uint64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.HeapAlloc
+	}
+	before := heap()
+	v := newVirtual(t, Schedule{Constant, connections, 1}, connections, 1, func() int64 { return 1000 })
+	if got := v.run(time.Second); got.answered != connections {
+		t.Fatalf("%d connections were answered", got.answered)
+	}
+	tallies := 0
+	for _, counted := range v.load.tallies {
+		for _, h := range counted.histograms {
+			tallies += h.MemoryBytes()
+		}
+	}
+	each := (int(heap()-before) - tallies) / connections
+	t.Logf("%d bytes a connection", each)
+	if each > limitBytes {
+		t.Errorf("an idle connection occupies %d bytes, at most %d are wanted", each, limitBytes)
+	}
+	runtime.KeepAlive(v)
+}
