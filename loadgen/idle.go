@@ -8,6 +8,7 @@ import (
 
 	"c10klab/internal/clock"
 	"c10klab/internal/kafka"
+	"c10klab/internal/osthread"
 	"c10klab/internal/poll"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -133,7 +134,7 @@ func (c *idle) hasAnswer() bool {
 
 // askInTurn is the thread that lets each idle connection ask once an interval, evenly
 // spread over it.
-func (l *load) askInTurn() error {
+func (l *load) askInTurn(*osthread.Thread) error {
 	pauseNs := int64(l.cfg.IdleInterval) / int64(len(l.idle))
 	dueNs := clock.Now()
 	for turn := 0; ; turn = (turn + 1) % len(l.idle) {
