@@ -67,7 +67,7 @@ func (p partitionDir) path() string {
 // openDir makes the directory if need be and locks it. A directory with other
 // content is refused before anything is put there.
 func openDir(fsys vfs.FS, path string) (*logDir, error) {
-	if err := fsys.MkdirAll(path); err != nil {
+	if err := makeDir(fsys, path); err != nil {
 		return nil, fmt.Errorf("making log dir: %w", err)
 	}
 	d := &logDir{fs: fsys, path: path}
@@ -88,6 +88,18 @@ func openDir(fsys vfs.FS, path string) (*logDir, error) {
 	return d, nil
 }
 
+// makeDir makes a directory that is not there, its name on the device.
+func makeDir(fsys vfs.FS, path string) error {
+	there, err := fsys.Exists(path)
+	if there || err != nil {
+		return err
+	}
+	if err := fsys.MkdirAll(path); err != nil {
+		return err
+	}
+	return fsys.SyncDir(filepath.Dir(path))
+}
+
 // list returns the partitions in the directory; anything that is neither one
 // nor known nor hidden is ErrForeignDir.
 func (d *logDir) list() ([]partitionDir, error) {
@@ -97,7 +109,7 @@ func (d *logDir) list() ([]partitionDir, error) {
 	}
 	var found []partitionDir
 	for _, name := range names {
-		if strings.HasPrefix(name, ".") || slices.Contains(kafkaFiles, name) {
+		if strings.HasPrefix(name, ".") || slices.Contains(kafkaFiles, strings.TrimSuffix(name, vfs.TemporarySuffix)) {
 			continue
 		}
 		topic, partition, ok := parsePartitionDirName(name)

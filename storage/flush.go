@@ -3,8 +3,10 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 )
@@ -161,12 +163,15 @@ func (l *Log) sync(work dirty) error {
 	return nil
 }
 
+// syncIndexes forces a segment's index files out. They are gone when the segment was
+// deleted meanwhile.
 func (l *Log) syncIndexes(seg *segment) error {
-	if err := errors.Join(l.syncPath(seg.indexPath()), l.syncPath(seg.timeIndexPath())); err != nil {
-		return err
+	err := errors.Join(l.syncPath(seg.indexPath()), l.syncPath(seg.timeIndexPath()))
+	if errors.Is(err, fs.ErrNotExist) && !slices.Contains(*l.segments.Load(), seg) {
+		return nil
 	}
-	seg.indexesSynced = true
-	return nil
+	seg.indexesSynced = err == nil
+	return err
 }
 
 // syncPath forces out a file that is not open.

@@ -101,6 +101,13 @@ func fillLog(t testing.TB, l *storage.Log, batches int) []int64 {
 func content(t testing.TB, s storage.Slice) []byte {
 	t.Helper()
 	defer s.Release()
+	if s.Fd() < 0 {
+		b, err := s.Bytes()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
 	b := make([]byte, s.LengthBytes)
 	for n := 0; n < len(b); {
 		got, err := unix.Pread(s.Fd(), b[n:], s.OffsetBytes+int64(n))

@@ -49,7 +49,7 @@ func (l *Log) load(known standing) ([]Cut, error) {
 		next = known.startOffset
 	}
 	l.setStanding(known, next)
-	if err := errors.Join(l.loadEpochs(), l.loadProducers()); err != nil {
+	if err := errors.Join(l.loadEpochs(), l.loadProducers(known.clean)); err != nil {
 		return nil, err
 	}
 	for _, cut := range cuts {

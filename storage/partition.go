@@ -41,6 +41,10 @@ func (s *Store) createPartition(place partitionDir, id TopicID) (*Log, error) {
 	if err := writeMetadata(s.fs, making, id); err != nil {
 		return nil, err
 	}
+	// A name that outlived what it leads to would be that of a foreign directory.
+	if err := s.fs.SyncDir(making); err != nil {
+		return nil, fmt.Errorf("making partition: %w", err)
+	}
 	if err := s.fs.Rename(making, path); err != nil {
 		return nil, fmt.Errorf("making partition: %w", err)
 	}

@@ -89,13 +89,26 @@ func (s *segment) recover(cfg Config) (nextOffset int64, cut *Cut, err error) {
 	if err != nil || result.damage == nil {
 		return result.nextOffset, nil, err
 	}
-	if err := s.file.Truncate(s.sizeBytes); err != nil {
-		return 0, nil, fmt.Errorf("cutting %s at position %d: %w", s.path, s.sizeBytes, err)
+	if err := s.cut(s.sizeBytes); err != nil {
+		return 0, nil, err
 	}
 	return result.nextOffset, &Cut{
 		Path: s.path, Offset: result.nextOffset, PositionBytes: s.sizeBytes,
 		CutBytes: fileBytes - s.sizeBytes, Reason: result.damage.Error(),
 	}, nil
+}
+
+// cut shortens the file for good: new records may follow, and after a loss of power
+// none of the old ones may stand behind them.
+func (s *segment) cut(positionBytes int64) error {
+	err := s.file.Truncate(positionBytes)
+	if err == nil {
+		err = s.file.Sync()
+	}
+	if err != nil {
+		return fmt.Errorf("cutting %s at position %d: %w", s.path, positionBytes, err)
+	}
+	return nil
 }
 
 // takeUpWhole takes up a segment all of which is on the device. trusted says that

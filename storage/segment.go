@@ -74,7 +74,11 @@ func openSegment(dir string, base int64, flags int, cfg Config) (*segment, error
 		err = fmt.Errorf("%w: %s has %d bytes, most is %d", ErrCorruptSegment, path, size, math.MaxInt32)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("opening segment: %w", err), file.Close())
+		err = errors.Join(fmt.Errorf("opening segment: %w", err), file.Close())
+		if flags&os.O_CREATE != 0 {
+			err = errors.Join(err, cfg.fs().Remove(path)) // or it could never be made again
+		}
+		return nil, err
 	}
 	s := &segment{
 		base: base, path: path, fs: cfg.fs(), file: file, fd: file.Fd(),

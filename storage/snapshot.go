@@ -91,12 +91,17 @@ func (l *Log) writeSnapshot() (path string, err error) {
 	return path, nil
 }
 
-// loadProducers takes the newest sound snapshot up to the log's end and adds what
-// the batches behind it say. Snapshots of records that the log no longer has, and
-// damaged ones, are removed.
-func (l *Log) loadProducers() error {
+// loadProducers takes a snapshot and adds what the batches behind it say: after a
+// clean stop the newest, else the newest but for the last two segments, since a
+// snapshot knows one batch of each producer, and what it may send again is more.
+// Snapshots of records that the log no longer has, and damaged ones, are removed.
+func (l *Log) loadProducers(clean bool) error {
 	l.producers = producers{}
 	end := l.end.Load()
+	newest := end
+	if segments := *l.segments.Load(); !clean {
+		newest = segments[max(0, len(segments)-2)].base
+	}
 	if err := l.removeSnapshots(func(offset int64) bool { return offset > end }); err != nil {
 		return err
 	}
@@ -106,6 +111,9 @@ func (l *Log) loadProducers() error {
 	}
 	from := int64(0)
 	for _, offset := range slices.Backward(offsets) {
+		if offset > newest {
+			continue
+		}
 		content, err := vfs.ReadFile(l.fs, l.snapshotPath(offset))
 		if err != nil {
 			return fmt.Errorf("reading producer snapshot: %w", err)

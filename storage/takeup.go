@@ -16,8 +16,8 @@ func (l *Log) takeUp(known standing) (next int64, cuts []Cut, err error) {
 	segments := *l.segments.Load()
 	next = segments[0].base
 	for i, seg := range segments {
-		end := int64(math.MaxInt64)
-		if i+1 < len(segments) {
+		end, isLast := int64(math.MaxInt64), i+1 == len(segments)
+		if !isLast {
 			end = segments[i+1].base
 		}
 		if seg.base != next {
@@ -25,9 +25,9 @@ func (l *Log) takeUp(known standing) (next int64, cuts []Cut, err error) {
 		}
 		var cut *Cut
 		if known.clean || end <= known.recoveryPoint {
-			next, cut, err = seg.takeUpWhole(l.cfg, known.clean, i+1 == len(segments))
-		} else {
-			next, cut, err = seg.recover(l.cfg)
+			next, cut, err = seg.takeUpWhole(l.cfg, known.clean, isLast)
+		} else if next, cut, err = seg.recover(l.cfg); err == nil && cut == nil && !isLast {
+			err = seg.writeIndexes()
 		}
 		if err != nil {
 			return 0, nil, err

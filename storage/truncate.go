@@ -49,7 +49,7 @@ func (l *Log) truncate(offset int64) error {
 	if err := l.checkpoint(); err != nil {
 		return err
 	}
-	if err := old.file.Truncate(at); err != nil {
+	if err := old.cut(at); err != nil {
 		return err
 	}
 	seg, err := openSegment(l.dir, old.base, 0, l.cfg)
@@ -91,7 +91,7 @@ func (l *Log) forgetFrom(active *segment, next int64) error {
 	if err := l.trimEpochs(); err != nil {
 		return err
 	}
-	if err := l.loadProducers(); err != nil {
+	if err := l.loadProducers(false); err != nil {
 		return err
 	}
 	return l.fs.SyncDir(l.dir)

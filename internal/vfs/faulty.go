@@ -18,6 +18,7 @@ const (
 	OpList
 	OpExists
 	OpLock
+	OpSize
 	OpRead
 	OpWrite
 	OpTruncate
@@ -36,7 +37,7 @@ func Ops() []Op {
 }
 
 func (o Op) String() string {
-	return [...]string{"open", "create", "mkdir", "rename", "remove", "list", "exists", "lock",
+	return [...]string{"open", "create", "mkdir", "rename", "remove", "list", "exists", "lock", "size",
 		"read", "write", "truncate", "sync", "syncdir", "close"}[o]
 }
 
@@ -159,6 +160,14 @@ func (f faultyFile) WriteAt(b []byte, at int64) (n int, err error) {
 	if err != nil && n == 0 {
 		n, _ = f.File.WriteAt(b[:len(b)/2], at) // the fault is reported, not this
 	}
+	return n, err
+}
+
+func (f faultyFile) SizeBytes() (n int64, err error) {
+	err = f.fs.do(OpSize, f.Name(), func() error {
+		n, err = f.File.SizeBytes()
+		return err
+	})
 	return n, err
 }
 

@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 )
 
-// temporarySuffix marks a file under way to its name; Kafka's CheckpointFile has
-// the same.
-const temporarySuffix = ".tmp"
+// TemporarySuffix marks what ReplaceFile has under way to its name, and what a crash
+// left of it; Kafka's CheckpointFile has the same.
+const TemporarySuffix = ".tmp"
 
 // ReadFile returns a whole file.
 func ReadFile(fsys FS, path string) ([]byte, error) {
@@ -39,7 +39,7 @@ func WriteFile(fsys FS, path string, content ...[]byte) error {
 // device: it writes a file beside it, forces it out, renames it and forces the
 // directory out.
 func ReplaceFile(fsys FS, path string, content ...[]byte) error {
-	temporary := path + temporarySuffix
+	temporary := path + TemporarySuffix
 	if err := writeFile(fsys, temporary, content, true); err != nil {
 		return err
 	}
