@@ -130,13 +130,17 @@ func (m Metric) Of(run *results.Run, t results.Trial) (float64, bool, error) {
 	if err != nil {
 		return 0, false, err
 	}
-	h := bundle[m.key]
+	value, supported := m.ofHistogram(bundle[m.key])
+	return value, supported, nil
+}
+
+func (m Metric) ofHistogram(h *hdr.Histogram) (float64, bool) {
 	if h == nil {
-		return 0, false, nil
+		return 0, false
 	}
 	if m.quantile == 1 {
-		return float64(h.MaxNs()), h.Count() > 0, nil
+		return float64(h.MaxNs()), h.Count() > 0
 	}
-	ns, ok := h.Quantile(m.quantile)
-	return float64(ns), ok, nil
+	ns, supported := h.Quantile(m.quantile)
+	return float64(ns), supported
 }

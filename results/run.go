@@ -128,6 +128,25 @@ func (r *Run) HistogramsOf(t Trial, wanted func(hdr.Key) bool) (hdr.Bundle, erro
 	return bundle, nil
 }
 
+// Window is the time from the first window's start to the last one's end; zero if
+// nothing was measured.
+func (r *Run) Window() (start, end time.Time) {
+	for _, t := range r.Trials {
+		if !t.measured() {
+			continue
+		}
+		from := time.UnixMilli(t.Measurement.WindowStartUnixMs)
+		to := from.Add(time.Duration(t.Measurement.WindowNs))
+		if start.IsZero() || from.Before(start) {
+			start = from
+		}
+		if to.After(end) {
+			end = to
+		}
+	}
+	return start, end
+}
+
 // WriteSummary stores the run's Document beside it.
 func (r *Run) WriteSummary() error {
 	cells, err := r.Cells()

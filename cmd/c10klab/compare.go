@@ -37,6 +37,7 @@ The exit status is 0 whether or not there is a difference.`,
 			}
 			return nil
 		},
+		ValidArgsFunction: completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			comparison, err := o.compare(args[0], args[1])
 			if err != nil {

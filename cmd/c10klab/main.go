@@ -99,7 +99,7 @@ tables and draws figures in under four minutes. "c10klab completion --help" says
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(suggestFlag(cmd, err)) })
 	root.AddCommand(newRunCommand(), newServeCommand(), newPrepareCommand(), newLoadCommand(), newListCommand(),
 		newDoctorCommand(), newDiskCommand(), newPlotCommand(), newReportCommand(), newDocumentCommand(),
-		newCompareCommand(), newVerifyCommand(), newAdoptCommand())
+		newCompareCommand(), newEffectsCommand(), newExportCommand(), newVerifyCommand(), newReproduceCommand(), newAdoptCommand())
 	return root
 }
 

@@ -69,8 +69,9 @@ func newAdoptCommand() *cobra.Command {
 		Short: "Make a run the stored evidence of its experiment",
 		Long: `Copy a complete run of one experiment to the reference directory, with those histograms only that predictions,
 tables and figures use; write its hashes and draw its figures. Then ` + "`c10klab document`" + ` brings it into EXPERIMENTS.md.`,
-		Example: "  c10klab adopt results/runs/n15 --replace",
-		Args:    oneArgument("a run directory"),
+		Example:           "  c10klab adopt results/runs/n15 --replace",
+		Args:              oneArgument("a run directory"),
+		ValidArgsFunction: completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			run, err := results.Open(args[0])
 			if err != nil {

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"c10klab/experiments"
+	"c10klab/internal/knob"
+	"c10klab/results"
+
+	"github.com/spf13/cobra"
+)
+
+// exports are the formats of `export`.
+var exports = map[string]func(io.Writer, *results.Run) error{
+	"csv":      experiments.ExportCSV,
+	"benchfmt": experiments.ExportBenchfmt,
+	"hlog":     experiments.ExportLog,
+}
+
+func newExportCommand() *cobra.Command {
+	var format string
+	formats := slices.Sorted(maps.Keys(exports))
+	cmd := &cobra.Command{
+		Use:   "export RUN",
+		Short: "Write a run in a format that other tools read",
+		Long: `Write a run to stdout.
+csv: a line for each number of each trial. benchfmt: a line for each trial whose numbers stand, for benchstat.
+hlog: the histograms of each cell's trials merged, for the tools of HdrHistogram.`,
+		Example: `  c10klab export results/reference/cold-reads --format csv > cold-reads.csv
+  c10klab export results/runs/n15 --format benchfmt > n15.txt`,
+		Args:              oneArgument("a run directory"),
+		ValidArgsFunction: completeRuns,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			export, known := exports[format]
+			if !known {
+				return usageError(fmt.Errorf("format %q is none of %s%s", format, strings.Join(formats, ", "), knob.DidYouMean(format, formats)))
+			}
+			run, err := results.Open(args[0])
+			if err != nil {
+				return err
+			}
+			return export(cmd.OutOrStdout(), run)
+		},
+	}
+	cmd.Flags().StringVar(&format, "format", "csv", strings.Join(formats, ", "))
+	return cmd
+}

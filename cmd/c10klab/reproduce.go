@@ -1,0 +1,153 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"c10klab/experiments"
+	"c10klab/results"
+
+	"github.com/spf13/cobra"
+)
+
+type reproduceOptions struct {
+	runOptions
+	reference string
+}
+
+func newReproduceCommand() *cobra.Command {
+	var o reproduceOptions
+	cmd := &cobra.Command{
+		Use:   "reproduce CLAIM",
+		Short: "Run the experiments of a claim here, and print this machine's verdict beside the reference's",
+		Long: `Run every experiment that decides a claim, in the variant and with the blocks of the stored evidence (the full
+variant where there is none), and print what this machine says beside what the evidence says.
+The exit status tells about trials, as that of run does, and not about verdicts.`,
+		Example: `  c10klab reproduce N3
+  c10klab reproduce N15 --dry-run
+  c10klab reproduce N3 --out results/runs/n3 --resume`,
+		Args:              oneArgument("a claim, as in EXPERIMENTS.md"),
+		ValidArgsFunction: completeExperiments,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return o.reproduce(cmd.Context(), cmd.OutOrStdout(), args[0])
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.out, "out", "", "parent of the run directories, one an experiment (default results/runs/TIME)")
+	flags.StringVar(&o.data, "data", "", "parent of the trials' data directories, on the disk to measure (default: the run directory)")
+	flags.StringVar(&o.reference, "reference", referenceDir, "run directories of the evidence")
+	flags.IntVar(&o.repeats, "repeats", 0, "blocks, instead of the evidence's; fewer than 8 give no verdict")
+	flags.StringArrayVar(&o.set, "set", nil, "KNOB=VALUE for every cell; repeatable")
+	flags.BoolVar(&o.resume, "resume", false, "continue the runs in --out")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "print cells, order and minutes; run nothing")
+	flags.BoolVar(&o.yes, "yes", false, "however many hours it takes")
+	flags.BoolVar(&o.asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (o reproduceOptions) reproduce(ctx context.Context, w io.Writer, claim string) error {
+	all, err := experiments.Specs()
+	if err != nil {
+		return err
+	}
+	specs, err := experiments.Select(all, []string{claim})
+	if err != nil {
+		return usageError(err)
+	}
+	parent := cmp.Or(o.out, filepath.Join("results", "runs", time.Now().Format("20060102-150405")))
+	reproductions := []experiments.Reproduction{}
+	var worst error
+	for _, spec := range specs {
+		own, err := o.reproduceSpec(ctx, spec, claim, filepath.Join(parent, spec.ID))
+		if own == nil && err != nil {
+			return err
+		}
+		reproductions, worst = append(reproductions, own...), firstError(worst, err)
+	}
+	if o.dryRun {
+		return nil
+	}
+	if o.asJSON {
+		return firstError(worst, json.NewEncoder(w).Encode(reproductions))
+	}
+	return firstError(worst, printReproductions(w, reproductions))
+}
+
+// reproduceSpec runs one experiment as its evidence was made. An error together
+// with a reproduction tells of trials.
+func (o reproduceOptions) reproduceSpec(ctx context.Context, spec *experiments.Spec, claim, out string) ([]experiments.Reproduction, error) {
+	reference, err := experiments.OpenReference(o.reference, spec)
+	if err != nil {
+		return nil, err
+	}
+	o.full, o.out = true, out
+	if reference != nil {
+		full, repeats := experiments.MadeAs(reference, spec)
+		o.full, o.repeats = full, cmp.Or(o.repeats, repeats)
+	}
+	config, err := o.config([]string{spec.ID})
+	if err != nil {
+		return nil, usageError(err)
+	}
+	plan, err := experiments.NewPlan(config)
+	if err == nil {
+		err = refuse(plan)
+	}
+	if err != nil {
+		return nil, usageError(err)
+	}
+	if o.dryRun {
+		return nil, plan.Print(os.Stdout)
+	}
+	run, err := experiments.Run(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	claims := []string{claim}
+	if !slices.Contains(spec.Claims, claim) {
+		claims = spec.Claims
+	}
+	own, err := experiments.Reproduce(spec, claims, run, reference)
+	if err != nil {
+		return nil, err
+	}
+	if status := results.ExitCode(append(run.CellOutcomes(), run.Twins()...)); status != exitOK {
+		return own, &exitError{status: status}
+	}
+	return own, nil
+}
+
+func printReproductions(w io.Writer, all []experiments.Reproduction) error {
+	p := &printer{w: w}
+	for _, r := range all {
+		p.line("%s by %s: here %s, reference %s", r.Claim, r.Experiment, r.Here, r.Reference)
+		if p.err != nil {
+			return p.err
+		}
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "PREDICTION\tCELLS\tHERE\tVERDICT\tREFERENCE\tVERDICT")
+		for _, row := range r.Rows {
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", row.Prediction, row.Cells,
+				row.Here.Text, withReason(row.Here), row.Reference.Text, withReason(row.Reference))
+		}
+		if err := table.Flush(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func withReason(m experiments.Measured) string {
+	if m.Reason == "" {
+		return string(m.Verdict)
+	}
+	return fmt.Sprintf("%s (%s)", m.Verdict, m.Reason)
+}
