@@ -30,7 +30,7 @@ First comes what the setups differ in: whatever is not the axis that you compare
 The exit status is 0 whether or not there is a difference.`,
 		Example: `  c10klab compare results/runs/before results/runs/after
   c10klab compare results/runs/n15@model=reactor results/runs/n15@model=loop-per-thread
-  c10klab compare A B --axis program --metric "ResponseTime/Produce p99"`,
+  c10klab compare results/runs/before results/runs/after --axis program --metric rate_mb_s`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
 				return usageError(fmt.Errorf("%s needs two runs, got %d", cmd.CommandPath(), len(args)))

@@ -22,7 +22,7 @@ func newEffectsCommand() *cobra.Command {
 pairs of cells that differ in that knob alone, with its interval. "reverses" marks an effect that is the opposite in
 some pairs: then the levels of another axis decide, and the ratio over all hides it.`,
 		Example: `  c10klab effects results/reference/write-100mbs
-  c10klab effects results/runs/n15 --metric "ResponseTime/Produce p99"`,
+  c10klab effects results/runs/n15 --metric rate_mb_s`,
 		Args:              oneArgument("a run directory"),
 		ValidArgsFunction: completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -30,8 +30,8 @@ func newExportCommand() *cobra.Command {
 		Long: `Write a run to stdout.
 csv: a line for each number of each trial. benchfmt: a line for each trial whose numbers stand, for benchstat.
 hlog: the histograms of each cell's trials merged, for the tools of HdrHistogram.`,
-		Example: `  c10klab export results/reference/cold-reads --format csv > cold-reads.csv
-  c10klab export results/runs/n15 --format benchfmt > n15.txt`,
+		Example: `  c10klab export results/reference/cold-reads --format csv
+  c10klab export results/runs/n15 --format benchfmt`,
 		Args:              oneArgument("a run directory"),
 		ValidArgsFunction: completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
