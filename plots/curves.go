@@ -31,7 +31,7 @@ func curveFigure(experiment string, s source) (figure, bool) {
 	low, high, last := math.Inf(1), math.Inf(-1), 0.0
 	var outcomes []string
 	for i, level := range levels {
-		all[i] = s.curves("ResponseTime", "Produce", level)
+		all[i] = s.curves(level)
 		for _, c := range all[i] {
 			outcomes = withOutcome(outcomes, c.stands, c.outcome)
 			for _, point := range c.points {

@@ -38,16 +38,22 @@ type Figure struct {
 	Experiment string
 	Kind       string // unique within the experiment
 	Title      string
-	Notes      []string
 	SVG        []byte
 }
 
-// Figures draws the figures of every experiment of the run, in order.
-func Figures(run *results.Run, cells []results.Cell, ratios Ratios) ([]Figure, error) {
+// mostCells bounds the rows of a figure.
+const mostCells = 60
+
+// Digests reads of a run what figures show.
+func Digests(run *results.Run) ([]results.CellDigest, error) { return run.Digests(nil, curveKey) }
+
+// Figures draws the figures of every experiment of the run, in order, from its
+// digests.
+func Figures(run *results.Run, cells []results.CellDigest, ratios Ratios) ([]Figure, error) {
 	var drawn []Figure
 	err := eachFigure(run, cells, ratios, func(experiment, kind string, f figure) error {
 		svg, err := f.svg()
-		drawn = append(drawn, Figure{Experiment: experiment, Kind: kind, Title: f.title, Notes: f.notes, SVG: svg})
+		drawn = append(drawn, Figure{Experiment: experiment, Kind: kind, Title: f.title, SVG: svg})
 		return err
 	})
 	return drawn, err
@@ -57,7 +63,7 @@ func Figures(run *results.Run, cells []results.Cell, ratios Ratios) ([]Figure, e
 // makes if needed, as EXPERIMENT-KIND.png and .svg, and returns their paths in
 // order.
 func Draw(run *results.Run, ratios Ratios, dir string) ([]string, error) {
-	cells, err := run.Cells()
+	cells, err := Digests(run)
 	if err != nil {
 		return nil, fmt.Errorf("draw %s: %w", run.Dir, err)
 	}
@@ -74,10 +80,10 @@ func Draw(run *results.Run, ratios Ratios, dir string) ([]string, error) {
 }
 
 // eachFigure makes the figures of each experiment in turn.
-func eachFigure(run *results.Run, cells []results.Cell, ratios Ratios, use func(experiment, kind string, f figure) error) error {
+func eachFigure(run *results.Run, cells []results.CellDigest, ratios Ratios, use func(experiment, kind string, f figure) error) error {
 	for len(cells) > 0 {
 		experiment := cells[0].Experiment
-		var own, rest []results.Cell
+		var own, rest []results.CellDigest
 		for _, c := range cells {
 			if c.Experiment == experiment {
 				own = append(own, c)
@@ -86,7 +92,7 @@ func eachFigure(run *results.Run, cells []results.Cell, ratios Ratios, use func(
 			}
 		}
 		cells = rest
-		s, err := newSource(run, own)
+		s, err := newSource(run, own[:min(len(own), mostCells)])
 		if err != nil {
 			return fmt.Errorf("draw %s: %w", experiment, err)
 		}
@@ -95,6 +101,10 @@ func eachFigure(run *results.Run, cells []results.Cell, ratios Ratios, use func(
 			f, found := kind.make(experiment, s)
 			if !found {
 				continue
+			}
+			if len(own) > mostCells {
+				f.notes = append(f.notes, fmt.Sprintf("the first %d of %d cells", mostCells, len(own)))
+				f.height += noteLine
 			}
 			if err := use(experiment, kind.name, f); err != nil {
 				return err

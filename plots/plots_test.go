@@ -134,7 +134,7 @@ var simulatedRatios = Ratios{"write-100mbs": {
 
 func sourceOf(t *testing.T, run *results.Run) source {
 	t.Helper()
-	cells, err := run.Cells()
+	cells, err := Digests(run)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestUnsupportedPercentilesAreAbsent(t *testing.T) {
 
 func TestCurvesRiseAndEndWithTheirSamples(t *testing.T) {
 	s := sourceOf(t, simulated(t, 1, 1000))
-	curves := s.curves("ResponseTime", "Produce", "none")
+	curves := s.curves("none")
 	if len(curves) != len(models) {
 		t.Fatalf("%d curves, want one per model", len(curves))
 	}

@@ -56,7 +56,7 @@ func rateFigure(experiment string, s source) (figure, bool) {
 		if cell.OfferedMBps > 0 || cell.FetchedMBps == 0 {
 			continue
 		}
-		row := rateRow{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), trials: s.fetched[cell.ID]}
+		row := rateRow{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), trials: s.fetched(cell)}
 		highest = max(highest, slices.Max(row.trials))
 		rows = append(rows, row)
 	}
@@ -69,6 +69,15 @@ func rateFigure(experiment string, s source) (figure, bool) {
 	}
 	f.height = 150 + vg.Length(len(rows))*25
 	return f, true
+}
+
+// fetched lists what was fetched in each trial.
+func (s source) fetched(cell results.Cell) []float64 {
+	var rates []float64
+	for _, t := range s.digests[cell.ID].Measured {
+		rates = append(rates, t.Trial.Measurement.FetchedMBps)
+	}
+	return rates
 }
 
 func ratePlot(rows []rateRow, highest float64) *plot.Plot {

@@ -52,45 +52,21 @@ type curve struct {
 // source gives figures their data from one experiment of a run.
 type source struct {
 	cells   []results.Cell
+	digests map[string]results.CellDigest // by cell
 	run     *results.Run
-	trials  map[string][]trialDigest // by cell
 	sweeps  map[string][]sweepValues // by cell
-	fetched map[string][]float64     // of each trial, 10⁶ bytes a second, by cell
 	ratios  []Ratio
 	// timelines are of one trial of each cell.
 	timelines []timeline
 }
 
-// trialDigest is what figures show of one trial's histograms.
-type trialDigest struct {
-	tails  map[hdr.Key][len(tailQuantiles)]float64
-	meanNs map[hdr.Key]float64
-}
-
-func digest(bundle hdr.Bundle) trialDigest {
-	d := trialDigest{map[hdr.Key][len(tailQuantiles)]float64{}, map[hdr.Key]float64{}}
-	for key, h := range bundle {
-		d.tails[key], d.meanNs[key] = tailOf(h), h.MeanNs()
-	}
-	return d
-}
-
-func newSource(run *results.Run, cells []results.Cell) (source, error) {
-	s := source{run: run, cells: cells, trials: map[string][]trialDigest{}, sweeps: map[string][]sweepValues{}, fetched: map[string][]float64{}}
+func newSource(run *results.Run, cells []results.CellDigest) (source, error) {
+	s := source{run: run, digests: map[string]results.CellDigest{}, sweeps: map[string][]sweepValues{}}
 	for _, cell := range cells {
-		for _, t := range run.Trials {
-			if t.Cell != cell.ID || t.Outcome != cell.Basis {
-				continue
-			}
-			bundle, err := run.Histograms(t)
-			if err != nil {
-				return source{}, err
-			}
-			s.trials[cell.ID] = append(s.trials[cell.ID], digest(bundle))
-			s.sweeps[cell.ID] = append(s.sweeps[cell.ID], sweepOf(t, bundle))
-			if t.Measurement != nil {
-				s.fetched[cell.ID] = append(s.fetched[cell.ID], t.Measurement.FetchedMBps)
-			}
+		s.cells = append(s.cells, cell.Cell)
+		s.digests[cell.ID] = cell
+		for _, t := range cell.Measured {
+			s.sweeps[cell.ID] = append(s.sweeps[cell.ID], sweepOf(t))
 		}
 	}
 	var err error
@@ -98,7 +74,7 @@ func newSource(run *results.Run, cells []results.Cell) (source, error) {
 	return s, err
 }
 
-func tailOf(h *hdr.Histogram) (tail [len(tailQuantiles)]float64) {
+func tailOf(h hdr.Digest) (tail [len(tailQuantiles)]float64) {
 	for i, q := range tailQuantiles {
 		tail[i] = absent
 		if ns, supported := h.Quantile(q); supported {
@@ -118,7 +94,7 @@ func (s source) panels(stage, api string) []panel {
 		for _, cell := range s.cells {
 			if cell.Knobs["consumers"] == level {
 				p.rows = append(p.rows, s.row(cell, key))
-				measured = measured || cell.Histograms[key] != nil
+				measured = measured || s.digests[cell.ID].Merged[key].Count > 0
 			}
 		}
 		if measured {
@@ -130,18 +106,15 @@ func (s source) panels(stage, api string) []panel {
 
 func (s source) row(cell results.Cell, key hdr.Key) row {
 	r := row{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), bounds: cell.LowerBounds()}
-	h := cell.Histograms[key]
-	if h == nil {
-		h = hdr.NewHistogram()
-	}
-	r.count, r.tail = h.Count(), tailOf(h)
-	for _, t := range s.trials[cell.ID] {
-		tail, measured := t.tails[key]
+	d := s.digests[cell.ID]
+	r.count, r.tail = d.Merged[key].Count, tailOf(d.Merged[key])
+	for _, t := range d.Measured {
+		span, measured := t.Spans[key]
 		if !measured {
 			continue
 		}
 		r.trials++
-		for i, ns := range tail {
+		for i, ns := range tailOf(span) {
 			if ns != absent {
 				r.byTrial[i] = append(r.byTrial[i], ns)
 			}
@@ -201,20 +174,20 @@ func (s source) labels() []string {
 	return labels
 }
 
-// stepsPerHalving is the resolution of a curve.
-const stepsPerHalving = 20
+// curveKey is the span that percentile curves show.
+var curveKey = hdr.Key{Stage: "ResponseTime", API: "Produce"}
 
-// curves returns the percentile curves of one span at a consumers level.
-func (s source) curves(stage, api, level string) []curve {
+// curves returns the percentile curves at a consumers level.
+func (s source) curves(level string) []curve {
 	var curves []curve
 	for _, cell := range s.cells {
-		h := cell.Metric(stage, api)
-		if cell.Knobs["consumers"] != level || h == nil {
+		d := s.digests[cell.ID]
+		if cell.Knobs["consumers"] != level || d.Curve == nil {
 			continue
 		}
-		c := curve{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), count: h.Count()}
-		for _, point := range h.Distribution(stepsPerHalving) {
-			if (1-point.Quantile)*float64(h.Count()) >= 1 && point.ValueNs > 0 {
+		c := curve{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), count: d.Merged[curveKey].Count}
+		for _, point := range d.Curve {
+			if (1-point.Quantile)*float64(c.count) >= 1 && point.ValueNs > 0 {
 				c.points = append(c.points, point)
 			}
 		}

@@ -57,10 +57,9 @@ func (s source) stacks(api, level string) []stack {
 		}
 		st := stack{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), means: make([]float64, len(stackStages))}
 		for i, stage := range stackStages {
-			if h := cell.Metric(stage.name, api); h != nil {
-				st.means[i] = h.MeanNs()
-				st.count = max(st.count, h.Count())
-			}
+			d := s.digests[cell.ID].Merged[hdr.Key{Stage: stage.name, API: api}]
+			st.means[i] = d.MeanNs
+			st.count = max(st.count, d.Count)
 		}
 		if st.count == 0 {
 			continue
@@ -74,10 +73,10 @@ func (s source) stacks(api, level string) []stack {
 // means returns the summed mean of all stages in each trial of a cell.
 func (s source) means(cell, api string) []float64 {
 	var sums []float64
-	for _, t := range s.trials[cell] {
+	for _, t := range s.digests[cell].Measured {
 		sum := 0.0
 		for _, stage := range stackStages {
-			sum += t.meanNs[hdr.Key{Stage: stage.name, API: api}]
+			sum += t.Spans[hdr.Key{Stage: stage.name, API: api}].MeanNs
 		}
 		sums = append(sums, sum)
 	}
@@ -136,7 +135,7 @@ func stackFigure(experiment string, s source) (figure, bool) {
 // measured reports whether any cell has the span.
 func (s source) measured(stage, api string) bool {
 	for _, cell := range s.cells {
-		if cell.Metric(stage, api) != nil {
+		if s.digests[cell.ID].Merged[hdr.Key{Stage: stage, API: api}].Count > 0 {
 			return true
 		}
 	}

@@ -77,11 +77,11 @@ type sweepValues map[string]float64
 
 // sweepOf leaves nothing out but service times where there are response times, which
 // say more. The numbers of the last row belong to sweeps of connections.
-func sweepOf(t results.Trial, bundle hdr.Bundle) sweepValues {
+func sweepOf(t results.TrialDigest) sweepValues {
 	values := sweepValues{}
 	for _, row := range sweepRows {
 		for _, m := range row {
-			value, known := m.of(t, bundle)
+			value, known := m.of(t)
 			if known {
 				values[m.name] = value
 			}
@@ -90,18 +90,19 @@ func sweepOf(t results.Trial, bundle hdr.Bundle) sweepValues {
 	return values
 }
 
-func (m sweepMeasure) of(t results.Trial, bundle hdr.Bundle) (float64, bool) {
+func (m sweepMeasure) of(t results.TrialDigest) (float64, bool) {
 	if m.number != nil {
-		if t.Knobs[connectionsKnob] == "" {
+		if t.Trial.Knobs[connectionsKnob] == "" {
 			return 0, false
 		}
-		return m.number(t)
+		return m.number(t.Trial)
 	}
-	h := bundle[m.key]
-	if m.key.Stage == "ServiceTime" && bundle[hdr.Key{Stage: "ResponseTime", API: m.key.API}] != nil || h == nil {
+	span, measured := t.Spans[m.key]
+	_, answered := t.Spans[hdr.Key{Stage: "ResponseTime", API: m.key.API}]
+	if !measured || m.key.Stage == "ServiceTime" && answered {
 		return 0, false
 	}
-	ns, supported := h.Quantile(m.quantile)
+	ns, supported := span.Quantile(m.quantile)
 	return float64(ns), supported
 }
 

@@ -65,7 +65,7 @@ func TestARunWithoutSeriesShowsDisksAndSaysWhatIsMissing(t *testing.T) {
 
 func TestSVGsAreWellFormedAndTellTheirValues(t *testing.T) {
 	run := simulated(t, 3, 4000)
-	cells, err := run.Cells()
+	cells, err := Digests(run)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,7 @@ type contest struct {
 	name   string // as a newcomer says it
 	best   string // what the winner has
 	higher bool   // more is better
-	of     func(t results.Trial, b hdr.Bundle) (float64, bool)
+	of     func(results.TrialDigest) (float64, bool)
 	format func(float64) string
 }
 
@@ -19,20 +19,17 @@ var contests = []contest{
 	{name: "p99 of the response time", best: "the shortest p99 response time", format: results.FormatDuration, of: quantileOf("ResponseTime", "Produce", 0.99)},
 	{name: "p99.9 of the response time", best: "the shortest p99.9 response time", format: results.FormatDuration, of: quantileOf("ResponseTime", "Produce", 0.999)},
 	{name: "p99 from due to consumer", best: "the shortest p99 from a record's due time to its consumer", format: results.FormatDuration, of: quantileOf("EndToEnd", "Fetch", 0.99)},
-	{name: "rate of reads", best: "the highest rate of reads", higher: true, format: megabytes, of: func(t results.Trial, _ hdr.Bundle) (float64, bool) {
-		return t.Measurement.FetchedMBps, t.Measurement.FetchedMBps > 0 && t.Measurement.OfferedMBps == 0
+	{name: "rate of reads", best: "the highest rate of reads", higher: true, format: megabytes, of: func(t results.TrialDigest) (float64, bool) {
+		m := t.Trial.Measurement
+		return m.FetchedMBps, m.FetchedMBps > 0 && m.OfferedMBps == 0
 	}},
 }
 
 func megabytes(x float64) string { return results.Significant(x) + " MB/s" }
 
-func quantileOf(stage, api string, q float64) func(results.Trial, hdr.Bundle) (float64, bool) {
-	return func(_ results.Trial, b hdr.Bundle) (float64, bool) {
-		h := b[hdr.Key{Stage: stage, API: api}]
-		if h == nil {
-			return 0, false
-		}
-		ns, supported := h.Quantile(q)
+func quantileOf(stage, api string, q float64) func(results.TrialDigest) (float64, bool) {
+	return func(t results.TrialDigest) (float64, bool) {
+		ns, supported := t.Spans[hdr.Key{Stage: stage, API: api}].Quantile(q)
 		return float64(ns), supported && ns > 0
 	}
 }
@@ -41,31 +38,24 @@ func quantileOf(stage, api string, q float64) func(results.Trial, hdr.Bundle) (f
 // trials alone.
 type blocks []map[string]map[int]float64
 
-func readBlocks(run *results.Run) (blocks, error) {
+func readBlocks(cells []results.CellDigest) blocks {
 	all := make(blocks, len(contests))
-	for i := range all {
+	for i, c := range contests {
 		all[i] = map[string]map[int]float64{}
-	}
-	for _, t := range run.Trials {
-		if t.Outcome != record.Valid {
-			continue
-		}
-		bundle, err := run.Histograms(t)
-		if err != nil {
-			return nil, err
-		}
-		for i, c := range contests {
-			value, there := c.of(t, bundle)
-			if !there {
-				continue
+		for _, cell := range cells {
+			for _, t := range cell.Measured {
+				value, there := c.of(t)
+				if !there || t.Trial.Outcome != record.Valid {
+					continue
+				}
+				if all[i][cell.ID] == nil {
+					all[i][cell.ID] = map[int]float64{}
+				}
+				all[i][cell.ID][t.Trial.Block] = value
 			}
-			if all[i][t.Cell] == nil {
-				all[i][t.Cell] = map[int]float64{}
-			}
-			all[i][t.Cell][t.Block] = value
 		}
 	}
-	return all, nil
+	return all
 }
 
 // median estimates a cell's median over blocks.

@@ -90,7 +90,7 @@ func newRunView(run *results.Run, anchor string) (*runView, error) {
 	if err != nil {
 		return nil, err
 	}
-	cells, err := run.Cells()
+	cells, err := plots.Digests(run)
 	if err != nil {
 		return nil, err
 	}
@@ -98,10 +98,7 @@ func newRunView(run *results.Run, anchor string) (*runView, error) {
 	if err != nil {
 		return nil, err
 	}
-	blocks, err := readBlocks(run)
-	if err != nil {
-		return nil, err
-	}
+	blocks := readBlocks(cells)
 	v := &runView{
 		Anchor: anchor, Dir: run.Dir, Started: run.Info.Started.UTC().Format("2006-01-02 15:04 MST"), Progress: progress(run),
 		Summary: summary(judged, cells, blocks), Setup: setup(run), Validity: newValidity(run), Reproduce: reproduce(run),
@@ -122,8 +119,8 @@ func newRunView(run *results.Run, anchor string) (*runView, error) {
 	return v, nil
 }
 
-func cellsOf(cells []results.Cell, experiment string) []results.Cell {
-	var own []results.Cell
+func cellsOf(cells []results.CellDigest, experiment string) []results.CellDigest {
+	var own []results.CellDigest
 	for _, c := range cells {
 		if c.Experiment == experiment {
 			own = append(own, c)

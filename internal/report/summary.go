@@ -21,13 +21,13 @@ type sentence struct {
 
 // summary says for a newcomer what came of a run: the claims, who won, by how much
 // and how sure that is, and what does not stand.
-func summary(judged []experiments.Judged, cells []results.Cell, b blocks) []sentence {
+func summary(judged []experiments.Judged, cells []results.CellDigest, b blocks) []sentence {
 	var all []sentence
 	for _, j := range judged {
 		all = append(all, claimSentences(j)...)
-		all = append(all, winnerSentences(cellsOf(cells, j.Spec.ID), b)...)
+		all = append(all, winnerSentences(plain(cellsOf(cells, j.Spec.ID)), b)...)
 	}
-	return append(all, outcomeSentences(cells)...)
+	return append(all, outcomeSentences(plain(cells))...)
 }
 
 // claimSentences says each claim's verdict with its question.

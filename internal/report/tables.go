@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"c10klab/experiments"
+	"c10klab/internal/hdr"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -79,7 +80,7 @@ func brokerSpans(api string) []shownSpan {
 }
 
 // cellTables are the client's view and the broker's, a row for each cell.
-func cellTables(cells []results.Cell) []table {
+func cellTables(cells []results.CellDigest) []table {
 	if len(cells) == 0 {
 		return nil
 	}
@@ -93,26 +94,26 @@ func cellTables(cells []results.Cell) []table {
 	return tables
 }
 
-func clientTable(cells []results.Cell) table {
+func clientTable(cells []results.CellDigest) table {
 	b := newBuilder("Clients: rate held, and latency as clients see it", cells)
-	b.add(column{Name: "outcome"}, func(c results.Cell) cell {
+	b.add(column{Name: "outcome"}, func(c results.CellDigest) cell {
 		return textCell(fmt.Sprintf("%s (%d of %d trials)", c.Outcome, c.Trials[c.Outcome], trials(c)))
 	})
-	rate := func(name, meaning string, of func(results.Cell) float64) {
-		if slices.ContainsFunc(cells, func(c results.Cell) bool { return of(c) > 0 }) {
-			b.add(column{Name: name, Meaning: meaning, Number: true}, func(c results.Cell) cell {
+	rate := func(name, meaning string, of func(results.CellDigest) float64) {
+		if slices.ContainsFunc(cells, func(c results.CellDigest) bool { return of(c) > 0 }) {
+			b.add(column{Name: name, Meaning: meaning, Number: true}, func(c results.CellDigest) cell {
 				return standing(c, of(c) > 0, results.Significant(of(c)), of(c))
 			})
 		}
 	}
-	rate("MB/s", "record batches acknowledged, 10⁶ bytes a second", func(c results.Cell) float64 { return c.RateMBps })
-	rate("held", "acknowledged share of the offered rate", func(c results.Cell) float64 { return c.RateHeld() })
-	rate("fetched MB/s", "record batches that consumers got", func(c results.Cell) float64 { return c.FetchedMBps })
+	rate("MB/s", "record batches acknowledged, 10⁶ bytes a second", func(c results.CellDigest) float64 { return c.RateMBps })
+	rate("held", "acknowledged share of the offered rate", func(c results.CellDigest) float64 { return c.RateHeld() })
+	rate("fetched MB/s", "record batches that consumers got", func(c results.CellDigest) float64 { return c.FetchedMBps })
 	b.addSpans(cells, clientSpans)
 	return b.fill(cells)
 }
 
-func trials(c results.Cell) (n int) {
+func trials(c results.CellDigest) (n int) {
 	for _, count := range c.Trials {
 		n += count
 	}
@@ -122,37 +123,38 @@ func trials(c results.Cell) (n int) {
 // builder collects columns as functions of a cell.
 type builder struct {
 	table
-	values []func(results.Cell) cell
+	values []func(results.CellDigest) cell
 }
 
 // newBuilder begins with the knobs that tell cells apart.
-func newBuilder(title string, cells []results.Cell) *builder {
+func newBuilder(title string, cells []results.CellDigest) *builder {
 	b := &builder{table: table{Title: title}}
-	for _, name := range results.VaryingKnobs(cells) {
-		b.add(column{Name: name}, func(c results.Cell) cell { return textCell(c.Knobs[name]) })
+	for _, name := range results.VaryingKnobs(plain(cells)) {
+		b.add(column{Name: name}, func(c results.CellDigest) cell { return textCell(c.Knobs[name]) })
 	}
 	return b
 }
 
-func (b *builder) add(c column, value func(results.Cell) cell) {
+func (b *builder) add(c column, value func(results.CellDigest) cell) {
 	b.Columns, b.values = append(b.Columns, c), append(b.values, value)
 }
 
 // addSpans adds the percentiles of spans that any cell measured and spent time in,
 // and reports whether there was one.
-func (b *builder) addSpans(cells []results.Cell, spans []shownSpan) (any bool) {
+func (b *builder) addSpans(cells []results.CellDigest, spans []shownSpan) (any bool) {
 	for _, s := range spans {
-		if !slices.ContainsFunc(cells, func(c results.Cell) bool { h := c.Metric(s.stage, s.api); return h != nil && h.MaxNs() > 0 }) {
+		key := hdr.Key{Stage: s.stage, API: s.api}
+		if !slices.ContainsFunc(cells, func(c results.CellDigest) bool { return c.Merged[key].MaxNs > 0 }) {
 			continue
 		}
 		any = true
 		for _, q := range s.quantiles {
-			b.add(column{Name: fmt.Sprintf("%s p%g", s.stage, 100*q), Meaning: meaning(s.stage), Number: true}, func(c results.Cell) cell {
-				h := c.Metric(s.stage, s.api)
-				if h == nil {
+			b.add(column{Name: fmt.Sprintf("%s p%g", s.stage, 100*q), Meaning: meaning(s.stage), Number: true}, func(c results.CellDigest) cell {
+				span, measured := c.Merged[key]
+				if !measured {
 					return textCell(missing)
 				}
-				ns, supported := h.Quantile(q)
+				ns, supported := span.Quantile(q)
 				return standing(c, supported, results.FormatDuration(float64(ns)), float64(ns))
 			})
 		}
@@ -168,7 +170,7 @@ func meaning(stage string) string {
 }
 
 // standing marks numbers that do not stand or are lower bounds.
-func standing(c results.Cell, supported bool, text string, value float64) cell {
+func standing(c results.CellDigest, supported bool, text string, value float64) cell {
 	switch {
 	case !supported:
 		return textCell("n/a")
@@ -180,7 +182,7 @@ func standing(c results.Cell, supported bool, text string, value float64) cell {
 	return numberCell(text, value)
 }
 
-func (b *builder) fill(cells []results.Cell) table {
+func (b *builder) fill(cells []results.CellDigest) table {
 	for _, c := range cells {
 		r := row{Class: string(c.Basis)}
 		if c.Basis == record.Valid {
@@ -192,4 +194,13 @@ func (b *builder) fill(cells []results.Cell) table {
 		b.Rows = append(b.Rows, r)
 	}
 	return b.table
+}
+
+// plain are cells without their digests.
+func plain(digests []results.CellDigest) []results.Cell {
+	cells := make([]results.Cell, len(digests))
+	for i, d := range digests {
+		cells[i] = d.Cell
+	}
+	return cells
 }
