@@ -80,7 +80,7 @@ func (c *connection) enter(r request, t *tally) {
 
 // answered takes one answer; the receiver calls it.
 func (c *connection) answered(payload []byte, nowNs int64) error {
-	a, err := c.load.protocol.parse(payload)
+	a, err := c.load.protocol.parse(c.index, payload)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func (e echo) stamp(frame []byte, _ int, id int32, _ int64) {
 	binary.BigEndian.PutUint32(frame[kafka.PrefixBytes:], uint32(id))
 }
 
-func (e echo) parse(payload []byte) (answer, error) {
+func (e echo) parse(_ int, payload []byte) (answer, error) {
 	if len(payload) < correlationBytes {
 		return answer{}, fmt.Errorf("an answer of %d bytes has no correlation id", len(payload))
 	}

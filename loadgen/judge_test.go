@@ -35,6 +35,7 @@ func (f *facts) fill(stage string, n int64, d time.Duration) {
 }
 
 func TestOutcomes(t *testing.T) {
+	provoked := map[string]bool{}
 	for _, c := range []struct {
 		name    string
 		damage  func(f *facts)
@@ -90,6 +91,12 @@ func TestOutcomes(t *testing.T) {
 		{"warm-up too short", func(f *facts) {
 			f.m.MeanTimeNs = parts(func(p int) float64 { return 1e6 * float64(40-p*2) })
 		}, record.Valid, "steady state: change of the mean time"},
+		{"terms that lack a tenth", func(f *facts) {
+			f.m.Join = &record.Join{TermsOverResponse: 0.9, MeanResponseNs: 2e6}
+		}, record.Valid, "sum of mean terms against the mean response time"},
+		{"answer before it was sent", func(f *facts) {
+			f.m.Join = &record.Join{OneSegment: true, BelowClockError: 1}
+		}, record.Valid, "joined requests with a term below the clocks' error"},
 		{"starved connections", func(f *facts) { f.leastAnswer = 3 }, record.Valid, "starvation: fewest answers below the median connection's"},
 		{"requests that no percentile saw", func(f *facts) { f.inFlight = 30 }, record.GeneratorLimited, "Little's law: in flight against rate × time"},
 		{"counts that disagree", func(f *facts) { *f.countGap = 7 }, record.GeneratorLimited, "answers counted by only one of server and generator"},
@@ -98,6 +105,7 @@ func TestOutcomes(t *testing.T) {
 			f.fill("Lateness", 5000, time.Second)
 		}, record.GeneratorLimited, "acknowledged below offered requests"},
 	} {
+		provoked[c.failed] = true
 		f := soundFacts()
 		c.damage(f)
 		checks, _, outcome := judge(f)
@@ -113,6 +121,11 @@ func TestOutcomes(t *testing.T) {
 		}
 		if !found {
 			t.Errorf("%s: %q passes", c.name, c.failed)
+		}
+	}
+	for _, r := range rules {
+		if !provoked[r.name] {
+			t.Errorf("nothing here makes a run fail %q", r.name)
 		}
 	}
 }

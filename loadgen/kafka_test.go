@@ -182,9 +182,9 @@ func FuzzProduceResponse(f *testing.F) {
 	topic.Partitions = append(topic.Partitions, kmsg.NewProduceResponseTopicPartition())
 	resp.Topics = append(resp.Topics, topic)
 	f.Add(resp.AppendTo(kafka.AppendResponseHeader(nil, 0, produceVersion, 5)))
-	var p produce
+	p := produce{partitions: 1}
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		a, err := p.parse(payload)
+		a, err := p.parse(0, payload)
 		if err != nil {
 			return
 		}

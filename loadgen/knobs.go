@@ -22,6 +22,9 @@ const (
 	ModeClosed = "closed"
 )
 
+// longestPhase is the longest phase of a run, in seconds: 30 days.
+const longestPhase = 30 * 24 * 3600
+
 // Knobs are the generator's tunables.
 var Knobs = []knob.Knob{
 	{Name: "protocol", Kind: knob.Choice, Choices: []string{ProtocolKafka, ProtocolEcho}, Default: ProtocolKafka, Meaning: "what the target speaks: Kafka's protocol, or the frames of the echo and synthetic services"},
@@ -55,9 +58,9 @@ var Knobs = []knob.Knob{
 	{Name: "bad-consumers", Kind: knob.Choice, Choices: []string{BadNone, BadDies, BadTrickle, BadStuck}, Default: BadNone, Meaning: "consumers that fetch from the lagging topic while load runs and then hang up within the answer, read a byte a second, or read nothing; in no statistics of the generator"},
 	{Name: "bad-connections", Kind: knob.Int, Unit: "connections", Default: "10", Min: 1, Max: 1e4, Meaning: "connections of the bad consumers"},
 	{Name: "echo-bytes", Kind: knob.Bytes, Default: "64", Min: correlationBytes, Max: mostEchoBytes, Meaning: "payload of an echo frame, without its 4-byte length"},
-	{Name: "warm-up", Kind: knob.Duration, Default: "2s", Meaning: "load before the measured window"},
-	{Name: "window", Kind: knob.Duration, Default: "8s", Meaning: "measured window"},
-	{Name: "drain", Kind: knob.Duration, Default: "10s", Meaning: "longest wait for answers after the window"},
+	{Name: "warm-up", Kind: knob.Duration, Default: "2s", Max: longestPhase, Meaning: "load before the measured window"},
+	{Name: "window", Kind: knob.Duration, Default: "8s", Max: longestPhase, Meaning: "measured window"},
+	{Name: "drain", Kind: knob.Duration, Default: "10s", Max: longestPhase, Meaning: "longest wait for answers after the window"},
 	{Name: "load-threads", Kind: knob.Int, Unit: "thread pairs", Default: "1", Min: 1, Max: 1024, Meaning: "pairs of a sender and a receiver thread that the producers are spread over"},
 	{Name: "join-samples", Kind: knob.Int, Unit: "requests", Default: "4096", Max: sample.MostKept / 2, Meaning: "requests of the window, about, whose stamps on both sides are joined by correlation id, with a server that keeps them; in a closed loop one of 64, and the newest of these; 0: none"},
 	{Name: "client-stamps", Kind: knob.Choice, Choices: []string{"auto", "on", "off"}, Default: "auto", Meaning: "arrival stamps of answers by the kernel, for joined requests; auto: on with protocol kafka"},
@@ -212,6 +215,7 @@ func (c Config) check() error {
 		{c.Closed && c.Acks == 0 && c.Protocol == ProtocolKafka, "knob mode: closed waits for answers, and acks 0 has none"},
 		{c.opensLoop() && c.Schedule.PerSecond == 0 && c.Protocol == ProtocolEcho, "knob rate-requests: the echo protocol's rate is in requests, and 0 is no load"},
 		{c.opensLoop() && c.Schedule.PerSecond == 0 && c.Protocol == ProtocolKafka, "knob rate: 0 is no load"},
+		{c.opensLoop() && c.Schedule.PerSecond > 0 && c.Schedule.PerSecond*c.Window.Seconds() < 1, fmt.Sprintf("knobs rate and window: at %g requests/s nothing falls due in %v", c.Schedule.PerSecond, c.Window)},
 		{c.opensLoop() && c.Schedule.PerSecond > highestPerSecond, fmt.Sprintf("knobs rate and rate-requests: %g requests/s are above the highest possible, %g", c.Schedule.PerSecond, highestPerSecond)},
 	})
 }

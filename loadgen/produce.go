@@ -68,20 +68,23 @@ func (p *produce) newFrame() []byte { return kafka.AppendRequest(nil, 0, clientI
 
 func (p *produce) stamp(frame []byte, connection int, id int32, dueNs int64) {
 	binary.BigEndian.PutUint32(frame[correlationAt:], uint32(id))
-	binary.BigEndian.PutUint32(frame[p.partitionAt:], uint32(connection%p.partitions))
+	binary.BigEndian.PutUint32(frame[p.partitionAt:], uint32(p.partitionOf(connection)))
 	p.template.Stamp(frame[p.recordsAt:], dueNs, p.wall.Real(dueNs)/nsPerMs)
 }
 
 const nsPerMs = 1_000_000
 
+// partitionOf is where a connection's batches go.
+func (p *produce) partitionOf(connection int) int32 { return int32(connection % p.partitions) }
+
 // parse walks a Produce response: its one partition's error is the answer's.
-func (p *produce) parse(payload []byte) (answer, error) {
+func (p *produce) parse(connection int, payload []byte) (answer, error) {
 	f := fields{rest: payload}
 	a := answer{id: f.int32()}
 	topics := f.count()
 	f.text()
 	partitions := f.count()
-	f.int32() // partition
+	partition := f.int32()
 	a.errorCode = f.int16()
 	f.int64() // base offset
 	f.int64() // log append time
@@ -92,6 +95,8 @@ func (p *produce) parse(payload []byte) (answer, error) {
 		return a, fmt.Errorf("read the Produce response of %d bytes: %w", len(payload), f.err)
 	case topics != 1 || partitions != 1 || len(f.rest) != 0:
 		return a, fmt.Errorf("the Produce response has %d topics, %d partitions and %d more bytes, asked about one partition", topics, partitions, len(f.rest))
+	case partition != p.partitionOf(connection):
+		return a, fmt.Errorf("the Produce response is about partition %d, asked about %d", partition, p.partitionOf(connection))
 	}
 	return a, nil
 }

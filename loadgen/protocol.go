@@ -12,9 +12,9 @@ type protocol interface {
 	newFrame() []byte
 	// stamp turns a frame into one connection's request.
 	stamp(frame []byte, connection int, id int32, dueNs int64)
-	// parse reads an answer's payload; an error means that the target does not
-	// speak the protocol.
-	parse(payload []byte) (answer, error)
+	// parse reads the payload of an answer on a connection; an error means that the
+	// target does not speak the protocol.
+	parse(connection int, payload []byte) (answer, error)
 	// maxAnswerBytes is the largest payload that an answer may have.
 	maxAnswerBytes() int
 	// answers reports whether requests are answered at all.

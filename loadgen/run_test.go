@@ -150,28 +150,6 @@ func runError(t *testing.T, ctx context.Context, cfg Config) string {
 	return err.Error()
 }
 
-func TestTargetThatDiesIsAnError(t *testing.T) {
-	var frames atomic.Int64
-	s := startFake(t, func(conn net.Conn, frame []byte) bool {
-		return frames.Add(1) < 100 && echoFrame(conn, frame)
-	})
-	text := runError(t, context.Background(), echoConfig(t, s.addr))
-	if !strings.Contains(text, "connection of producer") {
-		t.Errorf("%q names no connection", text)
-	}
-}
-
-func TestGarbageIsAnError(t *testing.T) {
-	s := startFake(t, func(conn net.Conn, _ []byte) bool {
-		_, err := conn.Write([]byte("HTTP/1.1 400 Bad Request\r\n\r\n"))
-		return err == nil
-	})
-	text := runError(t, context.Background(), echoConfig(t, s.addr))
-	if !strings.Contains(text, "frame length") {
-		t.Errorf("%q does not say what came", text)
-	}
-}
-
 func TestRefusedConnectionNamesTheAddress(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -238,6 +216,8 @@ func TestSenselessKnobsAreRefusedByName(t *testing.T) {
 		{"mode", "closed", "acks", "0"},
 		{"rate-requests", "0", "protocol", "echo"},
 		{"rate", "0"},
+		{"rate", "1e-9"},
+		{"rate-requests", "0.1", "protocol", "echo"},
 		{"rate-requests", "1e9"},
 		{"load-cpus", "x"},
 	} {
