@@ -21,6 +21,7 @@ var kinds = []struct {
 }{
 	{"tail", tailFigure},
 	{"ratios", forestFigure},
+	{"effects", effectFigure},
 	{"stack", stackFigure},
 	{"stages", stageFigure},
 	{"percentiles", curveFigure},

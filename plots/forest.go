@@ -1,7 +1,6 @@
 package plots
 
 import (
-	"cmp"
 	"fmt"
 	"image/color"
 	"math"
@@ -14,10 +13,15 @@ import (
 	"c10klab/results"
 )
 
-// Ratio is one comparison of two cells, block by block, as a forest plot shows it.
+// Ratio is one comparison of cells, block by block, as a forest plot shows it.
 type Ratio struct {
-	Label    string
+	Label string
+	// Effect: the ratio of a level to its baseline over all pairs of cells that
+	// differ in nothing else, not of a prediction's two variants.
+	Effect   bool
 	Estimate results.Estimate
+	// Reversed: pairs of cells contradict one another.
+	Reversed bool
 	// Relation and Threshold are the prediction; without one, Relation is empty.
 	Relation  results.Relation
 	Threshold float64
@@ -27,28 +31,41 @@ type Ratio struct {
 // mostRatios bounds a forest plot's rows.
 const mostRatios = 60
 
-// forestFigure shows all comparisons of an experiment.
+// forestFigure shows all comparisons that an experiment's predictions are about.
 func forestFigure(experiment string, s source) (figure, bool) {
+	return ratioFigure(s.ratios, false, figure{
+		title: experiment + ": predicted ratios between cells, block by block",
+		notes: []string{"median over blocks and its exact interval; equal cells have ratio 1"},
+	})
+}
+
+// effectFigure shows what each level of an axis does to the metrics.
+func effectFigure(experiment string, s source) (figure, bool) {
+	return ratioFigure(s.ratios, true, figure{
+		title: experiment + ": main effects, the ratio of each level to its axis's first",
+		notes: []string{"geometric mean over the pairs of cells that differ in the level alone, within blocks; median over blocks and its exact interval"},
+	})
+}
+
+// ratioFigure completes a figure of the ratios of either kind.
+func ratioFigure(ratios []Ratio, effects bool, f figure) (figure, bool) {
 	var rows []Ratio
-	for _, r := range s.ratios {
-		if r.Estimate.N > 0 && r.Estimate.Median > 0 {
+	for _, r := range ratios {
+		if r.Effect == effects && r.Estimate.N > 0 && r.Estimate.Median > 0 {
 			rows = append(rows, r)
 		}
 	}
 	if len(rows) == 0 {
 		return figure{}, false
 	}
-	f := figure{
-		width: 15 * vg.Inch, title: experiment + ": ratios between cells, block by block",
-		notes: []string{"median over blocks and its exact interval; equal cells have ratio 1"}, legend: forestLegend(rows),
-	}
+	f.width, f.legend = 15*vg.Inch, forestLegend(rows)
 	if len(rows) > mostRatios {
 		f.notes = append(f.notes, fmt.Sprintf("the first %d of %d comparisons", mostRatios, len(rows)))
 		rows = rows[:mostRatios]
 	}
 	f.panels = [][]*panelPlot{{
 		{Plot: forestPlot(rows), foot: "ratio, log scale"},
-		{Plot: forestTexts(rows), title: "median [interval], blocks, verdict"},
+		{Plot: forestTexts(rows), title: "median [interval], blocks, finding"},
 	}}
 	f.height = 150 + vg.Length(len(rows))*25
 	return f, true
@@ -89,21 +106,35 @@ func (ratioTicks) Ticks(low, high float64) []plot.Tick {
 	return ticks
 }
 
-// verdictGlyph tells verdicts apart by shape and by colour.
-func verdictGlyph(v results.Verdict) draw.GlyphStyle {
-	switch v {
-	case results.Reproduced:
+// glyph tells verdicts apart by shape and by colour.
+func (r Ratio) glyph() draw.GlyphStyle {
+	switch {
+	case r.Reversed:
+		return draw.GlyphStyle{Color: reddishPurple, Radius: glyphRadius, Shape: draw.CrossGlyph{}}
+	case r.Verdict == results.Reproduced:
 		return draw.GlyphStyle{Color: bluishGreen, Radius: glyphRadius, Shape: draw.CircleGlyph{}}
-	case results.Refuted:
+	case r.Verdict == results.Refuted:
 		return draw.GlyphStyle{Color: vermillion, Radius: glyphRadius, Shape: diamond{}}
-	case results.Inconclusive:
+	case r.Verdict == results.Inconclusive || r.verdictName() == "no difference found":
 		return draw.GlyphStyle{Color: noteColour, Radius: glyphRadius, Shape: draw.RingGlyph{}}
 	}
 	return draw.GlyphStyle{Color: blue, Radius: glyphRadius, Shape: draw.BoxGlyph{}}
 }
 
-// verdictName says what became of a comparison; one without a prediction has no verdict.
-func (r Ratio) verdictName() string { return cmp.Or(string(r.Verdict), "no prediction") }
+// verdictName says what became of a prediction, or what an effect says of equality.
+func (r Ratio) verdictName() string {
+	switch {
+	case r.Verdict != "":
+		return string(r.Verdict)
+	case r.Reversed:
+		return "pairs of cells contradict one another"
+	case !r.Estimate.Bounded():
+		return "too few blocks"
+	case r.Estimate.Lo <= 1 && 1 <= r.Estimate.Hi:
+		return "no difference found"
+	}
+	return "different"
+}
 
 // forest draws a row for each ratio: interval, median, and its threshold as a mark.
 type forest struct{ rows []Ratio }
@@ -114,7 +145,7 @@ func (f forest) Plot(c draw.Canvas, p *plot.Plot) {
 	c.StrokeLine2(draw.LineStyle{Color: color.Gray{Y: 120}, Width: 1}, trX(1), c.Min.Y, trX(1), c.Max.Y)
 	for i, r := range f.rows {
 		y := trY(float64(len(f.rows) - 1 - i))
-		glyph := verdictGlyph(r.Verdict)
+		glyph := r.glyph()
 		if r.Relation != "" && r.Threshold > 0 {
 			drawThreshold(&c, vg.Point{X: trX(r.Threshold), Y: y}, r.Relation)
 		}
@@ -123,7 +154,11 @@ func (f forest) Plot(c draw.Canvas, p *plot.Plot) {
 		}
 		at := vg.Point{X: trX(r.Estimate.Median), Y: y}
 		c.DrawGlyph(glyph, at)
-		tellAt(&c, at, glyphRadius, "%s: %s over %s, predicted %s %g: %s", r.Label, r.Estimate, plural(r.Estimate.N, "block"), r.Relation, r.Threshold, r.verdictName())
+		predicted := ""
+		if r.Relation != "" {
+			predicted = fmt.Sprintf(", predicted %s %g", r.Relation, r.Threshold)
+		}
+		tellAt(&c, at, glyphRadius, "%s: %s over %s%s: %s", r.Label, r.Estimate, plural(r.Estimate.N, "block"), predicted, r.verdictName())
 	}
 }
 
@@ -164,7 +199,7 @@ func forestLegend(rows []Ratio) []legendEntry {
 	for _, r := range rows {
 		if name := r.verdictName(); !seen[name] {
 			seen[name] = true
-			glyph := verdictGlyph(r.Verdict)
+			glyph := r.glyph()
 			entries = append(entries, legendEntry{text: name, sample: func(c *draw.Canvas, centre vg.Point) {
 				drawInterval(c, glyph.Color, centre.X-sampleWidth/3, centre.X+sampleWidth/3, centre.Y)
 				c.DrawGlyph(glyph, centre)

@@ -74,7 +74,7 @@ func TestSVGsAreWellFormedAndTellTheirValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := map[string]string{
-		"tail": "p99 of one trial", "ratios": "over 8 blocks, predicted &gt;= 5: reproduced", "stack": "LocalTime, mean", "stages": "p99",
+		"tail": "p99 of one trial", "ratios": "over 8 blocks, predicted &gt;= 5: reproduced", "effects": "too few blocks", "stack": "LocalTime, mean", "stages": "p99",
 		"percentiles": "99 % of requests took at most", "over-time": " s: ", "heat": "requests, half took at most",
 	}
 	for _, f := range figures {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"time"
 
-	"c10klab/experiments"
 	"c10klab/internal/report"
 	"c10klab/plots"
 	"c10klab/results"
@@ -83,9 +82,9 @@ func serveReport(cmd *cobra.Command, listen string, dirs []string) error {
 
 // drawFigures writes the figures of a run into its directory.
 func drawFigures(run *results.Run) ([]string, error) {
-	judged, err := experiments.JudgeRun(run)
+	ratios, err := report.Ratios(run)
 	if err != nil {
 		return nil, err
 	}
-	return plots.Draw(run, report.Ratios(judged), results.PlotsDir(run.Dir))
+	return plots.Draw(run, ratios, results.PlotsDir(run.Dir))
 }

@@ -8,11 +8,25 @@ import (
 
 	"c10klab/experiments"
 	"c10klab/plots"
+	"c10klab/results"
 )
 
-// Ratios are the comparisons of judged experiments as figures show them. Predictions
-// of a metric itself are no ratios and left out.
-func Ratios(judged []experiments.Judged) plots.Ratios {
+// Ratios are the comparisons of a run's experiments as figures show them: those of
+// its predictions, and main effects. Predictions of a metric itself are no ratios and
+// left out.
+func Ratios(run *results.Run) (plots.Ratios, error) {
+	judged, err := experiments.JudgeRun(run)
+	if err != nil {
+		return nil, err
+	}
+	effects, err := effectsOf(run)
+	if err != nil {
+		return nil, err
+	}
+	return ratiosOf(judged, effects), nil
+}
+
+func ratiosOf(judged []experiments.Judged, effects []results.Effect) plots.Ratios {
 	ratios := plots.Ratios{}
 	for _, j := range judged {
 		constant := constantSettings(j)
@@ -28,7 +42,29 @@ func Ratios(judged []experiments.Judged) plots.Ratios {
 			}
 		}
 	}
+	for _, e := range effects {
+		ratios[e.Experiment] = append(ratios[e.Experiment], plots.Ratio{
+			Label: fmt.Sprintf("%s, %s: %s ÷ %s", e.Metric, e.Knob, e.Level, e.Baseline), Effect: true, Estimate: e.Ratio, Reversed: e.Reversed,
+		})
+	}
 	return ratios
+}
+
+// effectsOf are the main effects of all experiments of a run.
+func effectsOf(run *results.Run) ([]results.Effect, error) {
+	metrics, err := experiments.EffectMetrics(run)
+	if err != nil {
+		return nil, err
+	}
+	var all []results.Effect
+	for _, spec := range run.Info.Specs {
+		effects, err := experiments.MainEffects(run, spec.ID, metrics)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, effects...)
+	}
+	return all, nil
 }
 
 // constantSettings are those that all comparisons of an experiment have in common.

@@ -94,7 +94,11 @@ func newRunView(run *results.Run, anchor string) (*runView, error) {
 	if err != nil {
 		return nil, err
 	}
-	figures, err := plots.Figures(run, cells, Ratios(judged))
+	effects, err := effectsOf(run)
+	if err != nil {
+		return nil, err
+	}
+	figures, err := plots.Figures(run, cells, ratiosOf(judged, effects))
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +111,7 @@ func newRunView(run *results.Run, anchor string) (*runView, error) {
 		own := cellsOf(cells, j.Spec.ID)
 		e := experimentView{
 			Anchor: anchor + "-" + j.Spec.ID, ID: j.Spec.ID, Title: j.Spec.Title, Question: j.Spec.Question, Method: j.Spec.Method,
-			Verdicts: verdictTable(j), Tables: cellTables(own),
+			Verdicts: verdictTable(j), Tables: append(cellTables(own), effectTables(effects, j.Spec.ID)...),
 		}
 		for _, f := range figures {
 			if f.Experiment == j.Spec.ID {
