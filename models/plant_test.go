@@ -18,6 +18,7 @@ func TestPlantedDelayShowsInItsStageAlone(t *testing.T) {
 		t.Run(s.String(), func(t *testing.T) {
 			everyCombination(t, func(t *testing.T, b *bench) {
 				c := b.dial()
+				b.awaitStamps(c)
 				const requests = 4
 				for tag := range uint32(requests) {
 					c.send(request(opFile, tag, number(0), number(1000)))
@@ -29,6 +30,24 @@ func TestPlantedDelayShowsInItsStageAlone(t *testing.T) {
 				checkPlant(t, recorded, s, planted)
 			}, "plant="+s.String()+"="+planted.String())
 		})
+	}
+}
+
+// awaitStamps sends requests of another class until the kernel stamps what arrives: it
+// begins some time after the first socket has asked for it (net_enable_timestamp), and
+// ends with the last.
+func (b *bench) awaitStamps(c client) {
+	b.t.Helper()
+	for deadline := time.Now().Add(patience); ; {
+		c.send(request(opEcho, 0))
+		c.expect(0, nil)
+		recorded, _ := b.stages.Snapshot()
+		if recorded[hdr.Key{Stage: stage.SocketQueue.String(), API: "plain"}] != nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			b.t.Fatal("nothing that arrived was stamped")
+		}
 	}
 }
 
