@@ -6,9 +6,9 @@ import (
 	"c10klab/results"
 )
 
-// compared decides a prediction by one value a block. A lower bound below the
-// threshold refutes nothing.
-func compared(p Prediction, cells string, values []float64, lowerBounds bool) Comparison {
+// compared decides a prediction by one value a block, of which some may be missing.
+// A lower bound below the threshold refutes nothing.
+func compared(p Prediction, cells string, values []float64, lowerBounds bool, missing lack) Comparison {
 	c := Comparison{Cells: cells, Estimate: results.MedianOf(values), Values: values}
 	c.Verdict = results.Decide(c.Estimate, p.Relation, p.Threshold)
 	holding, n := 0, len(values)
@@ -22,7 +22,7 @@ func compared(p Prediction, cells string, values []float64, lowerBounds bool) Co
 	case c.Verdict == results.Refuted && lowerBounds:
 		c.Verdict, c.Reason = results.Inconclusive, "saturated trials give lower bounds only"
 	case c.Verdict == results.Undecided:
-		c.Reason = fmt.Sprintf("%d of at least %d blocks", n, results.MinBlocks)
+		c.Reason = fmt.Sprintf("%d of at least %d blocks%s", n, results.MinBlocks, missing)
 	case c.Verdict == results.Inconclusive:
 		c.Reason = stillNeeded(min(holding, n-holding), n)
 	}

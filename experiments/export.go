@@ -43,8 +43,8 @@ func numbersOf(run *results.Run, t results.Trial) ([]exported, error) {
 	for _, key := range bundle.Keys() {
 		for _, name := range exportedQuantiles {
 			m := Metric{key: key, quantile: quantiles[name]}
-			value, supported := m.ofHistogram(bundle[key])
-			all = append(all, exported{key.String() + " " + name, value, supported})
+			r := m.ofHistogram(bundle[key])
+			all = append(all, exported{key.String() + " " + name, r.value, r.supported})
 		}
 	}
 	return all, nil

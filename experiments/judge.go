@@ -64,7 +64,7 @@ func (j judge) each(p Prediction) ([]Comparison, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := compared(p, j.label(cell, nil), s.values(), s.bounds)
+		c := compared(p, j.label(cell, nil), s.values(), s.bounds, s.lack)
 		if p.Outcome != "" && cell.Outcome != record.Outcome(p.Outcome) && c.Verdict != results.Undecided {
 			c.Verdict, c.Reason = outcomeVerdict(cell.Outcome), fmt.Sprintf("outcome %s", cell.Outcome)
 			c.P = 0 // an outcome is no matter of chance
@@ -105,7 +105,8 @@ func (j judge) pairs(p Prediction) ([]Comparison, error) {
 			if err != nil {
 				return nil, err
 			}
-			comparisons = append(comparisons, compared(p, j.label(a, p.A), ratios(numerator, denominator), numerator.bounds))
+			comparisons = append(comparisons, compared(p, j.label(a, p.A), ratios(numerator, denominator), numerator.bounds,
+				numerator.lack.and(denominator.lack)))
 		}
 	}
 	return comparisons, nil
@@ -129,11 +130,13 @@ func (j judge) along(p Prediction) ([]Comparison, error) {
 	for _, row := range j.rows(p.Along, p.Where) {
 		var blocks [][]float64
 		byBlock := map[int][]float64{}
+		var missing lack
 		for i, cell := range row {
 			s, err := j.series.of(p.Metric, cell.ID, false)
 			if err != nil {
 				return nil, err
 			}
+			missing = missing.and(s.lack)
 			for block, value := range s.byBlock {
 				if byBlock[block] == nil {
 					byBlock[block] = slices.Repeat([]float64{math.NaN()}, len(row))
@@ -145,7 +148,7 @@ func (j judge) along(p Prediction) ([]Comparison, error) {
 			blocks = append(blocks, byBlock[block])
 		}
 		trend := results.TrendOf(blocks)
-		c := compared(p, j.label(row[0], map[string]string{p.Along: ""}), trend.Taus, false)
+		c := compared(p, j.label(row[0], map[string]string{p.Along: ""}), trend.Taus, false, missing)
 		c.Trend = &trend
 		comparisons = append(comparisons, c)
 	}

@@ -107,40 +107,57 @@ func (m Metric) Format(value float64) string {
 	return results.Significant(value)
 }
 
+// reading is a metric's value in one trial.
+type reading struct {
+	value     float64
+	supported bool // else value is none
+	// stillNeeded is how many more samples would support a percentile; 0 if that is
+	// not what is missing.
+	stillNeeded int64
+}
+
 // Of reads the metric from a trial; false when the trial does not support it.
 func (m Metric) Of(run *results.Run, t results.Trial) (float64, bool, error) {
+	r, err := m.read(run, t)
+	return r.value, r.supported, err
+}
+
+func (m Metric) read(run *results.Run, t results.Trial) (reading, error) {
 	if t.Measurement == nil {
-		return 0, false, nil
+		return reading{}, nil
 	}
 	switch {
 	case m.number != nil:
 		value, supported := m.number(t)
-		return value, supported, nil
+		return reading{value: value, supported: supported}, nil
 	case m.IsCount():
-		after := t.Measurement.After
-		if after == nil {
-			return 0, false, nil
-		}
-		if after.ThreadUse != nil {
-			return float64(after.ThreadUse[m.threads].Threads), true, nil
-		}
-		return float64(after.Census.Groups()[m.threads]), true, nil
+		return m.countThreads(t), nil
 	}
 	bundle, err := run.HistogramsOf(t, func(k hdr.Key) bool { return k == m.key })
 	if err != nil {
-		return 0, false, err
+		return reading{}, err
 	}
-	value, supported := m.ofHistogram(bundle[m.key])
-	return value, supported, nil
+	return m.ofHistogram(bundle[m.key]), nil
 }
 
-func (m Metric) ofHistogram(h *hdr.Histogram) (float64, bool) {
+func (m Metric) countThreads(t results.Trial) reading {
+	after := t.Measurement.After
+	switch {
+	case after == nil:
+		return reading{}
+	case after.ThreadUse != nil:
+		return reading{value: float64(after.ThreadUse[m.threads].Threads), supported: true}
+	}
+	return reading{value: float64(after.Census.Groups()[m.threads]), supported: true}
+}
+
+func (m Metric) ofHistogram(h *hdr.Histogram) reading {
 	if h == nil {
-		return 0, false
+		return reading{}
 	}
 	if m.quantile == 1 {
-		return float64(h.MaxNs()), h.Count() > 0
+		return reading{value: float64(h.MaxNs()), supported: h.Count() > 0}
 	}
 	ns, supported := h.Quantile(m.quantile)
-	return float64(ns), supported
+	return reading{float64(ns), supported, h.StillNeeded(m.quantile)}
 }

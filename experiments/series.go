@@ -1,7 +1,9 @@
 package experiments
 
 import (
+	"fmt"
 	"maps"
+	"math"
 	"slices"
 
 	"c10klab/internal/record"
@@ -12,6 +14,22 @@ import (
 type series struct {
 	byBlock map[int]float64
 	bounds  bool // some values are lower bounds
+	lack    lack
+}
+
+// lack is what trials lack to support a percentile.
+type lack struct {
+	trials  int
+	samples int64 // that the worst of them still needs
+}
+
+func (l lack) and(m lack) lack { return lack{l.trials + m.trials, max(l.samples, m.samples)} }
+
+func (l lack) String() string {
+	if l.trials == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d trials have too few independent samples, up to %d more needed in each", l.trials, l.samples)
 }
 
 // seriesKey is one metric of one cell.
@@ -68,13 +86,15 @@ func readSeries(run *results.Run, m Metric, trials []results.Trial, boundsHelp b
 		if !usable {
 			continue
 		}
-		value, supported, err := m.Of(run, t)
-		if err != nil {
+		r, err := m.read(run, t)
+		switch {
+		case err != nil:
 			return series{}, err
-		}
-		if supported {
-			s.byBlock[t.Block] = value
+		case r.supported && !math.IsNaN(r.value) && !math.IsInf(r.value, 0):
+			s.byBlock[t.Block] = r.value
 			s.bounds = s.bounds || bound
+		case r.stillNeeded > 0:
+			s.lack = s.lack.and(lack{1, r.stillNeeded})
 		}
 	}
 	return s, nil

@@ -85,6 +85,7 @@ func (r *Run) Commit(t Trial) error {
 		if err != nil {
 			return err
 		}
+		t.Clusters = clustersOf(bundle, t.Measurement.OverTime)
 	}
 	if err := r.commitSeries(&t); err != nil {
 		return err
@@ -125,6 +126,7 @@ func (r *Run) HistogramsOf(t Trial, wanted func(hdr.Key) bool) (hdr.Bundle, erro
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", path, ErrGarbled, err)
 	}
+	t.attachClusters(bundle)
 	return bundle, nil
 }
 

@@ -1,6 +1,7 @@
 package results
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -34,9 +35,12 @@ var shownQuantiles = []struct {
 // brokerSpans are the columns of the broker's tables.
 var brokerSpans = []string{"SocketQueue+Dispatch", "RequestQueue", "LocalTime", "RemoteTime", "ResponseQueue", "ResponseSend", "Total"}
 
+// tableSpans are the columns of all tables.
+var tableSpans = append([]string{"ResponseTime", "EndToEnd"}, brokerSpans...)
+
 const (
 	notSupported = "n/a"
-	legend       = "p50, p99, p999 of all valid trials' merged histograms; n/a: too few samples for the percentile"
+	legend       = "p50, p99, p999 of all valid trials' merged histograms; n/a: too few independent samples for the percentile"
 	boundLegend  = "; ≥: a lower bound, the cell saturated"
 	// maxProblems is how many a table is followed by.
 	maxProblems   = 20
@@ -228,9 +232,37 @@ func notes(cells []Cell) string {
 	if slices.ContainsFunc(cells, func(c Cell) bool { return !c.Stands() && c.Basis != record.Failed }) {
 		b.WriteString(limitedLegend)
 	}
-	b.WriteString(".\n")
+	b.WriteString(".\n" + stillNeeded(cells))
 	writeProblems(&b, cells)
 	return b.String()
+}
+
+// stillNeeded says how many more samples would support the percentiles that lack
+// support, the most that any cell needs.
+func stillNeeded(cells []Cell) string {
+	needed := map[string]int64{}
+	var names []string
+	for _, c := range cells {
+		for _, key := range c.Histograms.Keys() {
+			if !InTables(key) || !slices.Contains(tableSpans, key.Stage) || !c.Stands() {
+				continue
+			}
+			for _, shown := range shownQuantiles {
+				name := key.String() + " " + shown.name
+				if n := c.Histograms[key].StillNeeded(shown.q); n > 0 {
+					if needed[name] == 0 {
+						names = append(names, name)
+					}
+					needed[name] = max(needed[name], n)
+				}
+			}
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	most := slices.MaxFunc(names, func(a, b string) int { return cmp.Compare(needed[a], needed[b]) })
+	return fmt.Sprintf("Percentiles that are n/a need up to %d more samples (%s).\n", needed[most], most)
 }
 
 // writeProblems lists each problem once with the cells that have it, in the

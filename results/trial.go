@@ -29,6 +29,9 @@ type Trial struct {
 	// OutOfRange counts durations that the histograms could not hold, by
 	// STAGE/API; the log format has no place for them.
 	OutOfRange map[string]int64 `json:"out_of_range,omitempty"`
+	// Clusters is the mean size of the clusters in which durations beyond each of
+	// hdr.Quantiles came, by STAGE/API; absent without series, and where all are 1.
+	Clusters map[string][]float64 `json:"clusters,omitempty"`
 	// Disks are the emulated disks in the order of the server's log dirs.
 	Disks []record.DiskStatus `json:"disks,omitempty"`
 	// PagesBefore and PagesAfter are what the page cache held of the backlog before

@@ -24,6 +24,7 @@ const (
 type Histogram struct {
 	inner      *hdrhistogram.Histogram
 	outOfRange int64
+	dependent  [len(Quantiles)]float64 // samples beyond the independent ones, by quantile
 }
 
 func NewHistogram() *Histogram {
@@ -63,25 +64,30 @@ func Supports(n int64, q float64) bool {
 	return float64(n)*math.Min(q, 1-q) >= exceedancesForInterval
 }
 
-// Quantile returns the value at q, and false when the samples do not support it.
+// Quantile returns the value at q, and false when the independent samples do not
+// support it.
 func (h *Histogram) Quantile(q float64) (ns int64, supported bool) {
-	return h.ValueNs(q), Supports(h.Count(), q)
+	return h.ValueNs(q), Supports(h.Independent(q), q)
 }
 
 // Merge adds other's counts; it loses nothing because all shapes are equal.
 func (h *Histogram) Merge(other *Histogram) {
 	h.outOfRange += other.outOfRange + h.inner.Merge(other.inner)
+	for i, n := range other.dependent {
+		h.dependent[i] += n
+	}
 }
 
 // Reset forgets everything.
 func (h *Histogram) Reset() {
 	h.inner.Reset()
 	h.outOfRange = 0
+	h.dependent = [len(Quantiles)]float64{}
 }
 
 // Clone returns an independent copy.
 func (h *Histogram) Clone() *Histogram {
-	return &Histogram{inner: h.inner.Clone(), outOfRange: h.outOfRange}
+	return &Histogram{inner: h.inner.Clone(), outOfRange: h.outOfRange, dependent: h.dependent}
 }
 
 // ErrNotEarlier says that a histogram to subtract holds counts that the

@@ -1,0 +1,72 @@
+package results
+
+import (
+	"testing"
+
+	"c10klab/internal/hdr"
+	"c10klab/internal/record"
+)
+
+// burst is a trial of 10 000 requests over 100 steps, of which 110 are slow: spread
+// evenly, or all within two steps.
+func burst(together bool) *record.Measurement {
+	m := measurement(record.Valid, 0, 0)
+	h := hdr.NewHistogram()
+	h.RecordN(1_000_000, 9_890)
+	h.RecordN(500_000_000, 110)
+	fast, slow := int64(record.SeriesBucket(1_000_000)), int64(record.SeriesBucket(500_000_000))
+	steps := make([][]int64, 100)
+	for i := range steps {
+		steps[i] = []int64{fast, 99, slow, 1}
+		if i%10 == 0 {
+			steps[i][3] = 2
+		}
+		if together {
+			steps[i][3] = 0
+		}
+	}
+	if together {
+		steps[40][3], steps[41][3] = 55, 55
+	}
+	m.Histograms = hdr.Bundle{{Stage: "ResponseTime", API: "Produce"}: h, {Stage: "LocalTime", API: "Produce"}: h.Clone()}
+	m.OverTime = []record.TimeSeries{{Stage: "ResponseTime", API: "Produce", StepNs: 1e8, Steps: steps}}
+	return m
+}
+
+func TestSlowRequestsOfOneStallSupportNoPercentile(t *testing.T) {
+	for name, together := range map[string]bool{"spread": false, "one stall": true} {
+		cell := planned("reactor", "none")
+		r := newRun(t, cell)
+		commit(t, r, cell, 1, burst(together))
+		reopened, err := Open(r.Dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, stage := range []string{"ResponseTime", "LocalTime"} {
+			h := cellsOf(t, reopened)[0].Metric(stage, "Produce")
+			_, supported := h.Quantile(0.99)
+			if supported == together {
+				t.Errorf("%s, %s: p99 supported %v, %d of %d samples independent", name, stage, supported, h.Independent(0.99), h.Count())
+			}
+			if needed := h.StillNeeded(0.99); (needed > 0) != together {
+				t.Errorf("%s, %s: %d more samples needed", name, stage, needed)
+			}
+			if _, supported := h.Quantile(0.5); !supported {
+				t.Errorf("%s, %s: the median is not supported", name, stage)
+			}
+		}
+	}
+}
+
+// Every trial brings stalls of its own: enough of them support what one does not.
+func TestIndependentSamplesAddUpOverTrials(t *testing.T) {
+	cell := planned("reactor", "none")
+	r := newRun(t, cell)
+	for block := 1; block <= 8; block++ {
+		commit(t, r, cell, block, burst(true))
+	}
+	h := cellsOf(t, r)[0].Metric("ResponseTime", "Produce")
+	if _, supported := h.Quantile(0.99); !supported {
+		t.Errorf("p99 of eight trials is not supported by %d independent samples", h.Independent(0.99))
+	}
+}
