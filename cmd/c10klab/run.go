@@ -199,7 +199,14 @@ func printTables(run *results.Run, cells []results.Cell, files []string) error {
 	if err := results.Table(os.Stdout, cells); err != nil {
 		return err
 	}
+	cost, err := results.InstrumentationNote()
+	if err != nil {
+		return err
+	}
 	p := &printer{w: os.Stdout}
+	if cost != "" {
+		p.line("\n%s", cost)
+	}
 	p.line("\nrun directory: %s", run.Dir)
 	for _, f := range files {
 		p.line("plot: %s", f)

@@ -109,10 +109,16 @@ func reportRatios(b *testing.B, all []*contestant, base *contestant) {
 		for i, rate := range c.rates {
 			ratios[i] = rate / base.rates[i]
 		}
-		slices.Sort(ratios)
-		fmt.Printf("%-66s %9.0f  %.3f [%.3f, %.3f]\n", c.name, median(c.rates), median(ratios), ratios[rounds/4], ratios[3*rounds/4])
-		b.ReportMetric(median(ratios), strings.ReplaceAll(c.name+"/"+base.name, " ", ","))
+		low, middle, high := quartiles(ratios)
+		fmt.Printf("%-66s %9.0f  %.3f [%.3f, %.3f]\n", c.name, median(c.rates), middle, low, high)
+		b.ReportMetric(middle, strings.ReplaceAll(c.name+"/"+base.name, " ", ","))
 	}
+}
+
+func quartiles(values []float64) (low, middle, high float64) {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	return sorted[n/4], median(sorted), sorted[3*n/4]
 }
 
 func median(values []float64) float64 {

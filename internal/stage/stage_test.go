@@ -1,6 +1,7 @@
 package stage
 
 import (
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -67,8 +68,18 @@ func TestPlantNamesWhatItCannotRead(t *testing.T) {
 
 func BenchmarkFinished(b *testing.B) {
 	r := NewRecorder([]string{"echo"})
-	st := Stamps{0, 10, 200, 300, 400, 500, 600, 700, 800, 900, 1000}
-	for b.Loop() {
-		r.Finished(0, 0, &st)
+	// Durations from 1 to 100 µs, as requests have them: the same ones again and again
+	// would all be in the cache.
+	random := rand.New(rand.NewPCG(1, 2))
+	requests := make([]Stamps, 4096)
+	for i := range requests {
+		ns := int64(1)
+		for boundary := range requests[i] {
+			requests[i][boundary] = ns
+			ns += 1000 + random.Int64N(99_000)
+		}
+	}
+	for i := 0; b.Loop(); i++ {
+		r.Finished(0, 0, &requests[i%len(requests)])
 	}
 }
