@@ -1,0 +1,108 @@
+package speed
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+
+	"c10klab/internal/record"
+)
+
+// generatorRounds are the interleaved rounds of the generator and the C client.
+const generatorRounds = 21
+
+// BenchmarkGeneratorClosedLoop measures how many echo requests a second one core of the
+// generator makes, 64 connections with one in flight each, beside a plain C client,
+// against the same C epoll loop on the other core: in interleaved rounds, requests per
+// second of the generator's CPU time, and the ratio of the two clients' rates.
+func BenchmarkGeneratorClosedLoop(b *testing.B) {
+	binary, client, server := buildC10klab(b), compile(b, "echo_client.c"), compile(b, "echo_server.c")
+	port, stop := start(b, server, serverCPU)
+	b.Cleanup(stop)
+	target := record.ServerReady{Listen: net.JoinHostPort("127.0.0.1", port)}
+	var perCore, rates, plain []float64
+	for range generatorRounds {
+		plain = append(plain, answersPerSecond(b, run(b, client, clientCPU, port, echoConnections, echoPayloadBytes, echoWarmUpMs, "1000")))
+		m := load(b, binary, target, "--protocol", "echo", "--mode", "closed", "--producers", echoConnections, "--echo-bytes", echoPayloadBytes,
+			"--warm-up", "300ms", "--window", "1s")
+		rates = append(rates, m.RequestsPerSec)
+		perCore = append(perCore, m.RequestsPerSec/generatorCores(m))
+	}
+	fmt.Printf("\nclosed loop, %s connections: %.0f requests/s, %.0f per core of the generator; C client %.0f/s, ratio %.3f (medians of %d rounds)\n",
+		echoConnections, median(rates), median(perCore), median(plain), median(rates)/median(plain), generatorRounds)
+	b.ReportMetric(median(perCore), "requests/s/core")
+	b.ReportMetric(median(rates)/median(plain), "generator/C")
+	keep(b, "generator-closed-loop", map[string][]float64{"requests_per_s": rates, "per_core": perCore, "c_client": plain})
+}
+
+// generatorCores is how many cores the generator used.
+func generatorCores(m record.Measurement) float64 {
+	return float64(m.Generator.CPUNs) / float64(m.WindowNs)
+}
+
+// openRate is one offered rate and what became of it.
+type openRate struct {
+	PerSecond, Answered, Cores, LatenessP999Us, ResponseP99Us float64
+	Outcome                                                   record.Outcome
+	Failed                                                    []string // checks
+}
+
+// BenchmarkGeneratorOpenLoop offers echo requests by a Poisson schedule from one core, at
+// rising rates, to a C epoll loop on the other, and prints what the run says of itself.
+func BenchmarkGeneratorOpenLoop(b *testing.B) {
+	binary, server := buildC10klab(b), compile(b, "echo_server.c")
+	port, stop := start(b, server, serverCPU)
+	b.Cleanup(stop)
+	target := record.ServerReady{Listen: net.JoinHostPort("127.0.0.1", port)}
+	var all []openRate
+	for _, perSecond := range []int{25_000, 50_000, 100_000, 150_000} {
+		m := load(b, binary, target, "--protocol", "echo", "--producers", echoConnections, "--in-flight", "64",
+			"--rate-requests", strconv.Itoa(perSecond), "--warm-up", "1s", "--window", "10s")
+		all = append(all, openRateOf(b, m, perSecond))
+	}
+	keep(b, "generator-open-loop", all)
+}
+
+func openRateOf(b *testing.B, m record.Measurement, perSecond int) openRate {
+	late, response := find(b, m, "Lateness"), find(b, m, "ResponseTime")
+	r := openRate{
+		PerSecond: float64(perSecond), Answered: m.RequestsPerSec, Cores: generatorCores(m), Outcome: m.Outcome,
+		LatenessP999Us: float64(late.ValueNs(0.999)) / 1e3, ResponseP99Us: float64(response.ValueNs(0.99)) / 1e3,
+	}
+	for _, c := range m.Checks {
+		if !c.OK {
+			r.Failed = append(r.Failed, c.Name)
+		}
+	}
+	fmt.Printf("open loop, %7d requests/s offered: %9.0f answered, %.2f cores, Lateness p99.9 %.0f µs, ResponseTime p99 %.0f µs: %s %s\n",
+		perSecond, r.Answered, r.Cores, r.LatenessP999Us, r.ResponseP99Us, r.Outcome, strings.Join(r.Failed, ", "))
+	b.ReportMetric(r.Answered/r.Cores, fmt.Sprintf("requests/s/core-at-%d", perSecond))
+	return r
+}
+
+// BenchmarkGeneratorPayload produces batches of 1 MiB, and of 64 KiB, as fast as a broker
+// takes them that throws them away.
+func BenchmarkGeneratorPayload(b *testing.B) {
+	binary := buildC10klab(b)
+	target, stop := startSink(b)
+	b.Cleanup(stop)
+	rates := map[string]float64{}
+	for _, batch := range []string{"64KiB", "1MiB"} {
+		m := load(b, binary, target, "--mode", "closed", "--producers", "8", "--in-flight", "4", "--batch-bytes", batch, "--record-bytes", "16KiB",
+			"--warm-up", "1s", "--window", "5s")
+		fmt.Printf("produce of %s: %.0f MB/s, %.2f cores of the generator, %.0f MB/s a core: %s\n", batch, m.AckedMBps, generatorCores(m), m.AckedMBps/generatorCores(m), m.Outcome)
+		b.ReportMetric(m.AckedMBps, "MB/s-of-"+batch)
+		rates[batch] = m.AckedMBps
+	}
+	keep(b, "generator-payload", rates)
+}
+
+// startSink starts the broker that throws away what is produced.
+func startSink(b *testing.B) (record.ServerReady, func()) {
+	b.Helper()
+	sink := build(b, "./testdata/producesink", "producesink")
+	port, stop := start(b, "taskset", "-c", serverCPU, sink)
+	return record.ServerReady{Listen: net.JoinHostPort("127.0.0.1", port)}, stop
+}
