@@ -80,7 +80,7 @@ func align(panels [][]*panelPlot, c draw.Canvas) []placedPlot {
 	for y, line := range panels {
 		for x, p := range line {
 			if p != nil {
-				room := p.withTexts(p.axes(tile(c, rows, columns)))
+				room := p.withTexts(p.axes(tile(c, rows)))
 				byRow[y], byColumn[x] = byRow[y].max(room), byColumn[x].max(room)
 			}
 		}
@@ -101,7 +101,7 @@ func align(panels [][]*panelPlot, c draw.Canvas) []placedPlot {
 		for x, p := range line {
 			if p != nil {
 				corner := vg.Point{X: left + byColumn[x].left, Y: top - byRow[y].top - data.Y}
-				placed = append(placed, placedPlot{p, p.around(c, corner, data)})
+				placed = append(placed, placedPlot{p, p.around(tile(c, rows), corner, data)})
 			}
 			left += byColumn[x].left + data.X + byColumn[x].right + panelGap
 		}
@@ -110,17 +110,17 @@ func align(panels [][]*panelPlot, c draw.Canvas) []placedPlot {
 	return placed
 }
 
-// tile is a canvas about as large as one panel will be.
-func tile(c draw.Canvas, rows, columns int) draw.Canvas {
-	c.Max.X = c.Min.X + (c.Max.X-c.Min.X)/vg.Length(columns)
+// tile is a canvas as high as one row and wide enough for any axis: on one that its
+// labels fill, a plot has no room for data and its insets mean nothing.
+func tile(c draw.Canvas, rows int) draw.Canvas {
 	c.Max.Y = c.Min.Y + (c.Max.Y-c.Min.Y)/vg.Length(rows)
 	return c
 }
 
 // around is the canvas on which the plot's data fill the rectangle at corner. The
-// room for axes depends a little on the canvas itself, so it is approached.
+// room for axes depends a little on the canvas itself, so it is approached, from that
+// on a canvas of room for all.
 func (p *panelPlot) around(c draw.Canvas, corner, size vg.Point) draw.Canvas {
-	c.Min, c.Max = corner, corner.Add(size)
 	const steps = 3
 	for range steps {
 		i := p.axes(c)

@@ -58,7 +58,7 @@ func ratioFigure(ratios []Ratio, effects bool, f figure) (figure, bool) {
 	if len(rows) == 0 {
 		return figure{}, false
 	}
-	f.width, f.legend = 15*vg.Inch, forestLegend(rows)
+	f.legend = forestLegend(rows)
 	if len(rows) > mostRatios {
 		f.notes = append(f.notes, fmt.Sprintf("the first %d of %d comparisons", mostRatios, len(rows)))
 		rows = rows[:mostRatios]
@@ -67,7 +67,12 @@ func ratioFigure(ratios []Ratio, effects bool, f figure) (figure, bool) {
 		{Plot: forestPlot(rows), foot: "ratio, log scale"},
 		{Plot: forestTexts(rows), title: "median [interval], blocks, finding"},
 	}}
-	f.height = 150 + vg.Length(len(rows))*25
+	labels := make([]string, len(rows))
+	for i, r := range rows {
+		labels[i] = r.Label
+	}
+	const halves = 2 * 4.5 * vg.Inch
+	f.width, f.height = widest(labels)+halves, 150+vg.Length(len(rows))*25
 	return f, true
 }
 

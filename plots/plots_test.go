@@ -129,7 +129,7 @@ var simulatedRatios = Ratios{"write-100mbs": {
 	{Label: "N2  p99: split ÷ none", Estimate: results.MedianOf([]float64{1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9}), Relation: "<=", Threshold: 1.5, Verdict: results.Inconclusive},
 	{Label: "N3  p99: 8 ÷ 16 handlers", Estimate: results.MedianOf([]float64{0.5, 0.51, 0.52, 0.53, 0.54, 0.55, 0.56, 0.57}), Relation: ">=", Threshold: 1, Verdict: results.Refuted},
 	{Label: "send: pool ÷ inline", Effect: true, Estimate: results.MedianOf([]float64{0.01, 0.02})},
-	{Label: "handlers: 16 ÷ 8", Effect: true, Estimate: results.MedianOf([]float64{0.9, 0.95, 0.97, 1, 1.01, 1.02, 1.03, 1.05})},
+	{Label: "ResponseTime/Produce p999, model and more: goroutine-per-connection with sixteen handlers ÷ thread-per-connection with eight handlers", Effect: true, Estimate: results.MedianOf([]float64{0.9, 0.95, 0.97, 1, 1.01, 1.02, 1.03, 1.05})},
 	{Label: "loops: 2 ÷ 1", Effect: true, Estimate: results.MedianOf([]float64{0.5, 0.51, 0.52, 0.53, 0.54, 0.55, 0.56, 0.57})},
 	{Label: "model: reactor ÷ loop-per-thread", Effect: true, Reversed: true, Estimate: results.MedianOf([]float64{0.9, 0.95, 0.97, 1, 1.01, 1.02, 1.03, 1.05})},
 	{Label: "never measured"},

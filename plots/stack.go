@@ -40,6 +40,15 @@ type stack struct {
 	total          results.Estimate
 }
 
+// name is the stack's label with how much was measured.
+func (s stack) name() string {
+	name := fmt.Sprintf("%s, n=%s in %s", s.label, countLabel(s.count), plural(s.total.N, "trial"))
+	if !s.stands {
+		name += ", " + s.outcome
+	}
+	return name
+}
+
 func (s stack) sum() (sum float64) {
 	for _, mean := range s.means {
 		sum += mean
@@ -91,7 +100,7 @@ func stackFigure(experiment string, s source) (figure, bool) {
 		api = "Fetch"
 	}
 	f := figure{
-		width: 14 * vg.Inch, title: fmt.Sprintf("%s: where the mean %s request spends its time in the broker", experiment, api),
+		title: fmt.Sprintf("%s: where the mean %s request spends its time in the broker", experiment, api),
 		notes: []string{"stages have neither gaps nor overlaps, so their means add up; hatched: waiting; plain: being worked on"},
 	}
 	rows, longest := 0, 0.0
@@ -124,7 +133,13 @@ func stackFigure(experiment string, s source) (figure, bool) {
 			bounded = bounded || st.total.Bounded()
 		}
 	}
-	f.legend = stackLegend(all)
+	var names []string
+	for _, stacks := range all {
+		for _, st := range stacks {
+			names = append(names, st.name())
+		}
+	}
+	f.width, f.legend = max(14*vg.Inch, widest(names)+10*vg.Inch), stackLegend(all)
 	if bounded {
 		f.legend = append(f.legend, intervalEntry())
 	}
@@ -152,12 +167,9 @@ func stackPlot(stacks []stack, longest float64, shares bool) *plot.Plot {
 	}
 	labels := make([]string, len(stacks))
 	for i, st := range stacks {
-		labels[i] = fmt.Sprintf("%s, n=%s in %s", st.label, countLabel(st.count), plural(st.total.N, "trial"))
-		if !st.stands {
-			labels[i] += ", " + st.outcome
-		}
-		if shares {
-			labels[i] = " "
+		labels[i] = " "
+		if !shares {
+			labels[i] = st.name()
 		}
 	}
 	rowTicks(pl, labels)

@@ -25,7 +25,7 @@ func stageFigure(experiment string, s source) (figure, bool) {
 		return figure{}, false
 	}
 	f := figure{
-		width: 15 * vg.Inch, title: experiment + ": where Produce requests spend their time in the broker, p99 and p99.9",
+		width: max(15*vg.Inch, widestRow(all)+vg.Length(len(brokerStages))*2.2*vg.Inch), title: experiment + ": where Produce requests spend their time in the broker, p99 and p99.9",
 		notes:  []string{"one row per cell, one column per stage, equal scales; percentiles of different stages do not add up"},
 		legend: append(tailLegend(all), glyphEntry("below the axis", noteColour, glyphRadius, leftArrow{})),
 	}

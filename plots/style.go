@@ -63,3 +63,12 @@ func newPlot() *plot.Plot {
 	}
 	return p
 }
+
+// widest is the width of the longest of some labels of an axis.
+func widest(labels []string) (width vg.Length) {
+	text := style(labelSize, black, 0, 0)
+	for _, label := range labels {
+		width = max(width, text.Width(label))
+	}
+	return width
+}

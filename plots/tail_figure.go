@@ -21,7 +21,7 @@ func tailFigure(experiment string, s source) (figure, bool) {
 		return figure{}, false
 	}
 	f := figure{
-		width: 9.5 * vg.Inch, title: experiment + ": response time of Produce, p99 and p99.9 by " + strings.Join(s.rowKnobs(), ", "),
+		width: max(9.5*vg.Inch, widestRow(panels)+6.5*vg.Inch), title: experiment + ": response time of Produce, p99 and p99.9 by " + strings.Join(s.rowKnobs(), ", "),
 		notes: []string{headline(panels)}, legend: tailLegend(panels),
 	}
 	rows := 0

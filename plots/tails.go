@@ -147,6 +147,22 @@ func (r row) missing() string {
 	return "too few requests"
 }
 
+// name is the row's label with how much was measured.
+func (r row) name() string {
+	return fmt.Sprintf("%s, n=%s in %s", r.label, countLabel(r.count), plural(r.trials, "trial"))
+}
+
+// widestRow is the width of the longest row name.
+func widestRow(panels []panel) vg.Length {
+	var names []string
+	for _, p := range panels {
+		for _, r := range p.rows {
+			names = append(names, r.name())
+		}
+	}
+	return widest(names)
+}
+
 // tailPlot makes the plot of one panel over a given range of durations.
 func tailPlot(p panel, low, high float64, maxLabels int, showLabels bool) *plot.Plot {
 	pl := newPlot()
@@ -155,7 +171,7 @@ func tailPlot(p panel, low, high float64, maxLabels int, showLabels bool) *plot.
 	for i, r := range p.rows {
 		labels[i] = " "
 		if showLabels {
-			labels[i] = fmt.Sprintf("%s, n=%s in %s", r.label, countLabel(r.count), plural(r.trials, "trial"))
+			labels[i] = r.name()
 		}
 	}
 	rowTicks(pl, labels)

@@ -86,6 +86,9 @@ func TestSVGsAreWellFormedAndTellTheirValues(t *testing.T) {
 				t.Fatalf("%s: %v", f.Kind, err)
 			}
 		}
+		if bytes.Contains(f.SVG, []byte("NaN")) {
+			t.Errorf("the %s figure has a place that is no number", f.Kind)
+		}
 		if !bytes.Contains(f.SVG, []byte(told[f.Kind])) || told[f.Kind] == "" {
 			t.Errorf("the %s figure does not tell %q", f.Kind, told[f.Kind])
 		}
