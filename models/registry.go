@@ -20,8 +20,10 @@ type Model struct {
 	// threads is the number of OS threads by group, as a census must find them.
 	threads func(c Config, connections int) map[string]int
 	// fits returns why the model cannot work as configured, nil if it can.
-	fits  func(c Config) error
-	start func(e *env, l *listener) (running, error)
+	fits func(c Config) error
+	// sharesPs: threads say when they block (osthread.Options).
+	sharesPs bool
+	start    func(e *env, l *listener) (running, error)
 }
 
 // registry shows every model on one screen, in the order of the documents' table.

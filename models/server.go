@@ -53,7 +53,7 @@ func Start(c Config, address string, service Service, stages *stage.Recorder, lo
 		return nil, err
 	}
 	e := &env{config: c, send: s, service: service, stages: stages, plant: c.Plant, stopped: make(chan struct{}),
-		threads: osthread.NewRegistry(osthread.Options{Pin: c.PinThreads, Batch: c.Batch}), log: log}
+		threads: osthread.NewRegistry(osthread.Options{Pin: c.PinThreads, Batch: c.Batch, SharePs: m.sharesPs}), log: log}
 	e.wakesInTurns = wakesInTurns(c)
 	e.identifier, _ = service.(Identifier)
 	e.offset.Sample()

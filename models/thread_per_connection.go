@@ -19,7 +19,8 @@ var threadPerConnection = Model{
 	threads: func(_ Config, connections int) map[string]int {
 		return map[string]int{"acceptor": 1, "conn": connections}
 	},
-	fits: onePerConnection,
+	fits:     onePerConnection,
+	sharesPs: true,
 	start: func(e *env, l *listener) (running, error) {
 		m := &connectionThreads{env: e}
 		var err error
@@ -80,7 +81,7 @@ func (w *completion) respond(j *Job) {
 
 func (w *completion) wait() {
 	for w.done.Load() == 0 {
-		poll.FutexWait(&w.done, 0)
+		poll.FutexWaitLong(&w.done, 0)
 	}
 	w.done.Store(0)
 }

@@ -63,6 +63,10 @@ type Options struct {
 	// Batch: policy SCHED_BATCH (sched(7)); a thread that wakes does not preempt the
 	// one that runs.
 	Batch bool
+	// SharePs: the threads tell the Go runtime when they will block for long
+	// (poll.RecvWait, poll.FutexWaitLong), so that a P is needed only for each that runs
+	// or was preempted: sharedPs of them, however many threads there are.
+	SharePs bool
 }
 
 // NewRegistry returns an empty registry.
@@ -89,7 +93,11 @@ func (r *Registry) Start(name string, body func(*Thread)) error {
 			return fmt.Errorf("start thread %s: %w", name, err)
 		}
 	}
-	Reserve(live)
+	procs := live
+	if r.options.SharePs {
+		procs = min(live, sharedPs)
+	}
+	reserve(procs, live)
 	ready := make(chan error)
 	go r.run(t, body, ready)
 	if err := <-ready; err != nil {
@@ -162,28 +170,28 @@ func (r *Registry) Live() int {
 
 var reserveMu sync.Mutex
 
-// Reserve makes room for n locked threads. GOMAXPROCS grows by doubling, and beyond
-// doubledProcs by a quarter: each change stops the world, and each P of the runtime
-// takes about 12 KB. It never shrinks.
-func Reserve(n int) {
+// sharedPs is how many Ps threads have that share them. A thread that the kernel
+// preempts keeps its P until it runs again; without one for the next, the runtime would
+// hand threads over to each other, which costs milliseconds. With 2000 busy threads on
+// one CPU 100 Ps were too few and 400 enough. The runtime's monitor looks at all of them
+// again and again, so more are not better.
+const sharedPs = 1024
+
+// Reserve makes room for n locked threads. GOMAXPROCS grows by doubling, since each
+// change stops the world; it never shrinks.
+func Reserve(n int) { reserve(n, n) }
+
+func reserve(procs, threads int) {
 	reserveMu.Lock()
 	defer reserveMu.Unlock()
-	procs := runtime.GOMAXPROCS(0)
-	if need := n + spareProcs; procs < need {
-		runtime.GOMAXPROCS(max(need, grownProcs(procs)))
+	now := runtime.GOMAXPROCS(0)
+	if need := procs + spareProcs; now < need {
+		runtime.GOMAXPROCS(max(need, 2*now))
 	}
-	if limit := debug.SetMaxThreads(defaultMaxThreads + n + runtimeThreads); limit > defaultMaxThreads+n+runtimeThreads {
+	need := defaultMaxThreads + threads + runtimeThreads
+	if limit := debug.SetMaxThreads(need); limit > need {
 		debug.SetMaxThreads(limit)
 	}
-}
-
-const doubledProcs = 1024
-
-func grownProcs(procs int) int {
-	if procs < doubledProcs {
-		return 2 * procs
-	}
-	return procs + procs/4
 }
 
 // defaultMaxThreads is the Go runtime's initial limit, past which it aborts.

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"runtime"
 	"sync/atomic"
 	"unsafe"
 
@@ -17,6 +18,13 @@ const (
 // callers look at the word again.
 func FutexWait(word *atomic.Uint32, value uint32) {
 	unix.Syscall6(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWaitPrivate, uintptr(value), 0, 0, 0)
+}
+
+// FutexWaitLong is FutexWait on a thread that will most likely wait for long (see
+// blockingSyscall).
+func FutexWaitLong(word *atomic.Uint32, value uint32) {
+	blockingSyscall(unix.SYS_FUTEX, uintptr(unsafe.Pointer(word)), futexWaitPrivate, uintptr(value), 0, 0, 0)
+	runtime.KeepAlive(word)
 }
 
 // FutexWake wakes up to n threads that wait on word.

@@ -1,6 +1,7 @@
 package poll
 
 import (
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -17,8 +18,9 @@ func Recv(fd int, p []byte) (int, unix.Errno) {
 // RecvWait is Recv on a thread that may block until data, the end of the stream
 // or an error is there.
 func RecvWait(fd int, p []byte) (int, unix.Errno) {
-	n, _, errno := unix.Syscall6(unix.SYS_RECVFROM, uintptr(fd),
+	n, errno := blockingSyscall(unix.SYS_RECVFROM, uintptr(fd),
 		uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), 0, 0, 0)
+	runtime.KeepAlive(p)
 	return result(n, errno)
 }
 

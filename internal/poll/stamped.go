@@ -2,6 +2,7 @@ package poll
 
 import (
 	"fmt"
+	"runtime"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -41,7 +42,8 @@ func (r *StampedReceiver) Recv(fd int, p []byte) (n int, realNs int64, errno uni
 // RecvWait is Recv on a thread that may block.
 func (r *StampedReceiver) RecvWait(fd int, p []byte) (n int, realNs int64, errno unix.Errno) {
 	r.prepare(p)
-	got, _, errno := unix.Syscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.header)), 0)
+	got, errno := blockingSyscall(unix.SYS_RECVMSG, uintptr(fd), uintptr(unsafe.Pointer(&r.header)), 0, 0, 0, 0)
+	runtime.KeepAlive(p)
 	return r.received(got, errno)
 }
 
