@@ -107,6 +107,9 @@ func newRunView(run *results.Run, anchor string) (*runView, error) {
 		Anchor: anchor, Dir: run.Dir, Started: run.Info.Started.UTC().Format("2006-01-02 15:04 MST"), Progress: progress(run),
 		Summary: summary(judged, cells, blocks), Setup: setup(run), Validity: newValidity(run), Reproduce: reproduce(run),
 	}
+	if v.Validity.Instrumentation, err = results.InstrumentationNote(); err != nil {
+		return nil, err
+	}
 	for _, j := range judged {
 		own := cellsOf(cells, j.Spec.ID)
 		e := experimentView{

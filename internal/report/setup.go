@@ -72,8 +72,10 @@ func sharedKnobs(cells []map[string]string) string {
 // validity is how far the trials can be believed.
 type validity struct {
 	Counts string
-	Checks table
-	Trials table
+	// Instrumentation is what measuring costs a server; empty: no record tells.
+	Instrumentation string
+	Checks          table
+	Trials          table
 }
 
 func newValidity(run *results.Run) validity {
