@@ -17,6 +17,10 @@ var Knobs = []knob.Knob{
 		Meaning: "bytes of log per entry of the sparse offset index (Kafka's index.interval.bytes)"},
 	{Name: "max-batch-bytes", Kind: knob.Bytes, Default: "0", Max: math.MaxInt32,
 		Meaning: "largest record batch accepted (Kafka's max.message.bytes); 0: whatever fits a request"},
+	{Name: "check-records", Kind: knob.Bool, Default: "true",
+		Meaning: "check each record of a batch before it is appended, compressed ones decompressed, as Kafka does; false: the batch's header and CRC only"},
+	{Name: "max-decompressed-bytes", Kind: knob.Bytes, Default: "100MiB", Min: 1, Max: math.MaxInt32,
+		Meaning: "largest size of a batch's decompressed records; a batch of more is refused"},
 	{Name: "log-flush", Kind: knob.Text, Default: "none",
 		Meaning: "when records are forced to the device besides the roll of a segment and a clean stop: none (Kafka's default), messages:N (flush.messages), interval:T (flush.ms), or request: before an append returns, one fsync for all that wait, and nobody reads what is not there yet"},
 	{Name: "segment-ms", Kind: knob.Int, Unit: "ms", Default: "0", Max: math.MaxInt64,
@@ -33,9 +37,11 @@ var Knobs = []knob.Knob{
 
 // Config is the checked form of Knobs.
 type Config struct {
-	SegmentBytes       int64
-	IndexIntervalBytes int64
-	MaxBatchBytes      int64 // 0: no limit
+	SegmentBytes         int64
+	IndexIntervalBytes   int64
+	MaxBatchBytes        int64 // 0: no limit
+	CheckRecords         bool
+	MaxDecompressedBytes int64 // 0: no compressed batch is accepted where records are checked
 	// LogDirsForNew is the knob log-dirs-for-new as given; empty is all.
 	LogDirsForNew  string
 	SegmentMs      int64 // 0: no roll by time
@@ -58,6 +64,8 @@ func ConfigFrom(v *knob.Values) Config {
 		SegmentBytes:         v.Bytes("segment-bytes"),
 		IndexIntervalBytes:   v.Bytes("index-interval-bytes"),
 		MaxBatchBytes:        v.Bytes("max-batch-bytes"),
+		CheckRecords:         v.Bool("check-records"),
+		MaxDecompressedBytes: v.Bytes("max-decompressed-bytes"),
 		LogDirsForNew:        v.Text("log-dirs-for-new"),
 		LogFlush:             v.Text("log-flush"),
 		SegmentMs:            int64(v.Int("segment-ms")),

@@ -71,7 +71,7 @@ func (l *Log) HighWatermark() int64 { return l.highWatermark.Load() }
 // that cannot be had, refuses all further writes with ErrLogFailed. It keeps no
 // reference to records and does not allocate, rolling apart.
 func (l *Log) Append(records []byte, leaderEpoch int32) (AppendInfo, error) {
-	sum, err := inspect(records, l.cfg.MaxBatchBytes)
+	sum, err := inspect(records, l.cfg)
 	if err != nil {
 		return AppendInfo{}, fmt.Errorf("appending to %s: %w", l.dir, err)
 	}
@@ -134,17 +134,22 @@ type appendSum struct {
 }
 
 // inspect checks every batch of an append.
-func inspect(records []byte, maxBatchBytes int64) (appendSum, error) {
+func inspect(records []byte, cfg Config) (appendSum, error) {
 	sum := appendSum{maxTimestampMs: math.MinInt64}
 	if len(records) > math.MaxInt32 {
 		return sum, fmt.Errorf("%w: %d bytes in one append, most is %d", ErrBatchTooLarge, len(records), math.MaxInt32)
 	}
 	tail, err := batch.Walk(records, func(h batch.Header, b []byte) error {
-		if maxBatchBytes > 0 && int64(len(b)) > maxBatchBytes {
-			return fmt.Errorf("%w: %d bytes, max-batch-bytes is %d", ErrBatchTooLarge, len(b), maxBatchBytes)
+		if cfg.MaxBatchBytes > 0 && int64(len(b)) > cfg.MaxBatchBytes {
+			return fmt.Errorf("%w: %d bytes, max-batch-bytes is %d", ErrBatchTooLarge, len(b), cfg.MaxBatchBytes)
 		}
 		if _, err := batch.Check(b); err != nil {
 			return err
+		}
+		if cfg.CheckRecords {
+			if err := batch.CheckRecords(b, cfg.MaxDecompressedBytes); err != nil {
+				return err
+			}
 		}
 		if err := checkProducerFields(h); err != nil {
 			return err

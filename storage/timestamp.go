@@ -8,9 +8,7 @@ import (
 )
 
 // OffsetForTimestamp finds the first record, below the high watermark, whose
-// timestamp is ms or later; found is false if there is none. In a batch whose
-// records cannot be told apart (compressed) it gives the first one, which may be
-// earlier. It looks into the time indexes, then reads some batch headers and one
+// timestamp is ms or later; found is false if there is none. It looks into the time indexes, then reads some batch headers and one
 // batch, and may wait for the disk.
 func (l *Log) OffsetForTimestamp(ms int64) (offset, timestampMs int64, found bool, err error) {
 	for _, seg := range *l.segments.Load() {
@@ -25,6 +23,10 @@ func (l *Log) OffsetForTimestamp(ms int64) (offset, timestampMs int64, found boo
 	}
 	return 0, 0, false, nil
 }
+
+// maxLookupBytes is what one batch may decompress to when a record is looked for; a
+// batch that was appended unchecked may be a bomb.
+const maxLookupBytes = 1 << 30
 
 // timestampHit is a record found by time.
 type timestampHit struct {
@@ -61,10 +63,14 @@ func (s *segment) firstRecordAt(ms, from int64, h batch.Header, positionBytes in
 	if _, err := s.file.ReadAt(b, positionBytes); err != nil {
 		return timestampHit{}, fmt.Errorf("reading %s at position %d: %w", s.path, positionBytes, err)
 	}
+	records := b[batch.HeaderBytes:]
 	if h.Compression() != batch.Uncompressed {
-		return timestampHit{offset: max(h.BaseOffset, from), timestampMs: h.BaseTimestampMs, found: true}, nil
+		var err error
+		if records, err = batch.Decompress(nil, b, maxLookupBytes); err != nil {
+			return timestampHit{}, fmt.Errorf("reading %s at position %d: %w", s.path, positionBytes, err)
+		}
 	}
-	it := batch.Records(b)
+	it := batch.RecordsIn(h, records)
 	for r, ok := it.Next(); ok; r, ok = it.Next() {
 		t, offset := h.BaseTimestampMs+r.TimestampDeltaMs, h.BaseOffset+int64(r.OffsetDelta)
 		if t >= ms && offset >= from {

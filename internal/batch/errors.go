@@ -7,13 +7,17 @@ import "fmt"
 type Kind int
 
 const (
-	Truncated  Kind = iota + 1 // bytes end before the batch does
-	BadLength                  // batch length smaller than a header
-	BadMagic                   // a format version other than 2
-	BadCRC                     // checksum differs
-	BadCount                   // record count impossible
-	BadRecord                  // a record's own fields are malformed
-	Compressed                 // records cannot be read without decompression
+	Truncated      Kind = iota + 1 // bytes end before the batch does
+	BadLength                      // batch length smaller than a header
+	BadMagic                       // a format version other than 2
+	BadCRC                         // checksum differs
+	BadCount                       // record count impossible
+	BadRecord                      // a record's own fields are malformed
+	Compressed                     // records cannot be read without decompression
+	BadCompression                 // compressed data is damaged, or of no codec known
+	TooLarge                       // decompressed records exceed the limit
+	BadOffset                      // offsets within the batch do not follow each other
+	BadTimestamp                   // a timestamp that no record can have
 )
 
 func (k Kind) Error() string {
@@ -32,6 +36,14 @@ func (k Kind) Error() string {
 		return "malformed record"
 	case Compressed:
 		return "compressed records"
+	case BadCompression:
+		return "bad compressed data"
+	case TooLarge:
+		return "too large decompressed"
+	case BadOffset:
+		return "bad offset"
+	case BadTimestamp:
+		return "bad timestamp"
 	}
 	return fmt.Sprintf("kind %d", int(k))
 }

@@ -29,10 +29,17 @@ func Records(b []byte) Iter {
 		return Iter{err: newError(Truncated, "%d of %d bytes", len(b), h.SizeBytes())}
 	case h.Compression() != Uncompressed:
 		return Iter{err: newError(Compressed, "%v", h.Compression())}
-	case h.RecordCount < 0:
+	}
+	return RecordsIn(h, b[HeaderBytes:h.SizeBytes()])
+}
+
+// RecordsIn iterates over the records of a batch with that header: its body, or what
+// Decompress made of it.
+func RecordsIn(h Header, records []byte) Iter {
+	if h.RecordCount < 0 {
 		return Iter{err: newError(BadCount, "%d records", h.RecordCount)}
 	}
-	return Iter{rest: b[HeaderBytes:h.SizeBytes()], left: h.RecordCount}
+	return Iter{rest: records, left: h.RecordCount}
 }
 
 // Err is the first malformation met, nil after a complete pass.
@@ -49,15 +56,15 @@ func (it *Iter) Next() (Record, bool) {
 		}
 		return Record{}, false
 	}
-	length, n := binary.Varint(it.rest)
-	if n <= 0 || length < 0 || length > int64(len(it.rest)-n) {
+	length, at := varint(it.rest, 0)
+	if at < 0 || length < 0 || length > int64(len(it.rest)-at) {
 		return it.malformed()
 	}
-	record, ok := parseRecord(it.rest[n : n+int(length)])
+	record, ok := parseRecord(it.rest[at : at+int(length)])
 	if !ok {
 		return it.malformed()
 	}
-	it.rest = it.rest[n+int(length):]
+	it.rest = it.rest[at+int(length):]
 	it.left--
 	it.seen++
 	return record, true
@@ -68,53 +75,54 @@ func (it *Iter) malformed() (Record, bool) {
 	return Record{}, false
 }
 
-// parseRecord decodes what follows a record's length, to its last byte.
+// parseRecord decodes what follows a record's length, to its last byte. Positions
+// are −1 from the first failure on.
 func parseRecord(b []byte) (r Record, ok bool) {
-	f := fields{rest: b}
-	f.take(1) // attributes: unused in v2
-	r.TimestampDeltaMs = f.varint()
-	r.OffsetDelta = int32(f.varint())
-	r.Key = f.nullable()
-	r.Value = f.nullable()
-	for headers := f.varint(); headers > 0 && !f.bad; headers-- {
-		f.nullable()
-		f.nullable()
+	const afterAttributes = 1 // unused in v2
+	timestampDelta, at := varint(b, afterAttributes)
+	offsetDelta, at := varint(b, at)
+	r.TimestampDeltaMs, r.OffsetDelta = timestampDelta, int32(offsetDelta)
+	r.Key, at = nullable(b, at)
+	r.Value, at = nullable(b, at)
+	headers, at := varint(b, at)
+	for ; headers > 0 && at >= 0; headers-- {
+		_, at = nullable(b, at)
+		_, at = nullable(b, at)
 	}
-	return r, !f.bad && len(f.rest) == 0
+	return r, at == len(b) && headers == 0 && int64(r.OffsetDelta) == offsetDelta
 }
 
-// fields reads from the front of rest; after the first failure it stays bad and
-// yields zero values.
-type fields struct {
-	rest []byte
-	bad  bool
+// varint reads a zigzag number at a position and returns the position behind it, −1
+// where there is none.
+func varint(b []byte, at int) (v int64, next int) {
+	if uint(at) < uint(len(b)) && b[at] < 0x80 {
+		return int64(b[at]>>1) ^ -int64(b[at]&1), at + 1
+	}
+	return longVarint(b, at)
 }
 
-func (f *fields) varint() int64 {
-	v, n := binary.Varint(f.rest)
-	if n <= 0 || f.bad {
-		f.bad = true
-		return 0
+func longVarint(b []byte, at int) (v int64, next int) {
+	if at < 0 || at > len(b) {
+		return 0, -1
 	}
-	f.rest = f.rest[n:]
-	return v
+	v, n := binary.Varint(b[at:])
+	if n <= 0 {
+		return 0, -1
+	}
+	return v, at + n
 }
 
-func (f *fields) take(n int64) []byte {
-	if f.bad || n < 0 || n > int64(len(f.rest)) {
-		f.bad = true
-		return nil
+// nullable reads a length and that many bytes; −1 is null.
+func nullable(b []byte, at int) (taken []byte, next int) {
+	n, at := varint(b, at)
+	switch {
+	case at < 0:
+		return nil, -1
+	case n == -1:
+		return nil, at
+	case n < 0 || n > int64(len(b)-at):
+		return nil, -1
 	}
-	taken := f.rest[:n:n]
-	f.rest = f.rest[n:]
-	return taken
-}
-
-// nullable reads a length and that many bytes; -1 is null.
-func (f *fields) nullable() []byte {
-	n := f.varint()
-	if n == -1 {
-		return nil
-	}
-	return f.take(n)
+	end := at + int(n)
+	return b[at:end:end], end
 }

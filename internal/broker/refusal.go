@@ -39,6 +39,11 @@ var refusals = []struct {
 	{batch.BadLength, kerr.CorruptMessage},
 	{batch.BadCRC, kerr.CorruptMessage},
 	{batch.BadCount, kerr.CorruptMessage},
+	{batch.BadCompression, kerr.CorruptMessage},
+	{batch.BadRecord, kerr.InvalidRecord},
+	{batch.BadOffset, kerr.InvalidRecord},
+	{batch.BadTimestamp, kerr.InvalidTimestamp},
+	{batch.TooLarge, kerr.MessageTooLarge},
 }
 
 // refusalOf translates an error; what is not the client's doing is a
