@@ -39,7 +39,8 @@ func TestEchoTargetsThatGoBadAreErrors(t *testing.T) {
 			return echoFrame(conn, frame)
 		}, "correlation id"},
 		"answers twice": {func(conn net.Conn, frame []byte) bool {
-			return echoFrame(conn, frame) && echoFrame(conn, frame)
+			_, err := conn.Write(append(frame, frame...))
+			return err == nil
 		}, "correlation id"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -127,6 +128,14 @@ func TestTargetsThatSpeakSomethingElseAreErrors(t *testing.T) {
 				t.Errorf("%s over %s: an error without a text", name, cfg.Protocol)
 			}
 		}
+	}
+}
+
+func TestRateThatNoMachineOffersIsAnError(t *testing.T) {
+	s := startFake(t, echoFrame)
+	cfg := echoConfig(t, s.addr, "rate-requests", "1e8", "drain", "100ms")
+	if text := runError(t, t.Context(), cfg); !strings.Contains(text, "cannot offer that rate: 1e+08 requests/s") {
+		t.Errorf("%q does not name the rate", text)
 	}
 }
 

@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -191,6 +192,9 @@ func (s *search) decide(perSecond float64) (bool, error) {
 // probe makes one run and enters what it says.
 func (s *search) probe(perSecond float64) error {
 	m, err := s.measure(perSecond)
+	if errors.Is(err, errRate) {
+		m, err = &record.Measurement{Outcome: record.GeneratorLimited}, nil
+	}
 	if err != nil {
 		return fmt.Errorf("at %g requests/s: %w", perSecond, err)
 	}

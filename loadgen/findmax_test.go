@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -54,11 +55,16 @@ type simulatedTarget struct {
 	limitFrom float64        // the generator cannot offer more; 0: it can
 	limit     record.Outcome // … and says so
 	hiccup    int            // every so many runs the environment limits; 0: never
-	runs      int
+	// impossibleFrom is where there are no runs at all; 0: nowhere.
+	impossibleFrom float64
+	runs           int
 }
 
 func (s *simulatedTarget) measure(perSecond float64) (*record.Measurement, error) {
 	s.runs++
+	if s.impossibleFrom > 0 && perSecond > s.impossibleFrom {
+		return nil, fmt.Errorf("%w: %g", errRate, perSecond)
+	}
 	m := &record.Measurement{Outcome: record.Valid, Histograms: hdr.Bundle{}}
 	h := hdr.NewHistogram()
 	m.Histograms[hdr.Key{Stage: "ResponseTime", API: "Echo"}] = h
@@ -90,6 +96,7 @@ func TestFindMaxEnclosesTheCapacity(t *testing.T) {
 		"from below":             {simulatedTarget{capacity: 12_345}, 100, 0.05},
 		"from above":             {simulatedTarget{capacity: 12_345}, 1e6, 0.05},
 		"chance near the limit":  {simulatedTarget{capacity: 12_345, blur: 0.03}, 5000, 0.2},
+		"from the impossible":    {simulatedTarget{capacity: 12_345, impossibleFrom: 50_000}, 1e7, 0.05},
 		"disturbed now and then": {simulatedTarget{capacity: 12_345, hiccup: 4}, 5000, 0.05},
 	} {
 		t.Run(name, func(t *testing.T) {

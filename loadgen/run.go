@@ -199,15 +199,20 @@ func (l *load) begin() error {
 	return l.startSenders(beginNs)
 }
 
-// drain waits until the senders have offered everything, for one that is late too;
-// then for the answers owed, then for tail consumers to have read what was
-// acknowledged, each up to the knob's bound. Running into it is not an error: what is
-// missing is evidence.
+// catchUp is how long a sender that is behind at the window's end may take, at least,
+// to offer the rest.
+const catchUp = time.Second
+
+// drain waits until the senders have offered everything; then for the answers owed,
+// then for tail consumers to have read what was acknowledged, each up to the knob's
+// bound. Running into it is not an error, for what is missing is evidence; except that a
+// request which was never offered leaves none.
 func (l *load) drain() error {
-	for l.offering.Load() > 0 {
-		if err := l.sleepUntil(clock.Now() + int64(waitPause)); err != nil {
-			return err
+	if err := l.waitFor(max(catchUp, l.cfg.Drain), func() bool { return l.offering.Load() == 0 }); err != nil {
+		if errors.Is(err, errTimeout) {
+			return fmt.Errorf("%w: %g requests/s; not all of the window's were offered by %v after it", errRate, l.cfg.Schedule.PerSecond, max(catchUp, l.cfg.Drain))
 		}
+		return err
 	}
 	err := l.waitFor(l.cfg.Drain, func() bool { return l.outstanding.Load() == 0 })
 	if err == nil && l.cfg.tails() {
@@ -285,6 +290,9 @@ func (l *load) watchWallClock(untilNs int64) error {
 }
 
 var errTimeout = errors.New("timed out")
+
+// errRate says that a rate is beyond all that can be measured.
+var errRate = errors.New("this machine cannot offer that rate")
 
 // waitPause is how often waitFor looks.
 const waitPause = time.Millisecond

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"fmt"
 	"time"
 
 	"c10klab/internal/osthread"
@@ -8,6 +9,9 @@ import (
 
 // napNs is the longest sleep, so that a stop is seen.
 const napNs = int64(50 * time.Millisecond)
+
+// mostOutstanding bounds the requests that wait, which occupy memory (about a GiB).
+const mostOutstanding = 1 << 24
 
 // sender is the thread that offers one pair's requests as they fall due.
 type sender struct {
@@ -31,6 +35,9 @@ func (s *sender) run(thread *osthread.Thread, beginNs int64) error {
 		}
 		if err := s.load.connections[next.Connection].offer(dueNs, next.Size, s.tally); err != nil {
 			return err
+		}
+		if waiting := s.load.outstanding.Load(); waiting > mostOutstanding {
+			return fmt.Errorf("%w: %g requests/s; %d of them wait for an answer", errRate, s.load.cfg.Schedule.PerSecond, waiting)
 		}
 	}
 }
