@@ -3,6 +3,7 @@ package plots
 import (
 	"bytes"
 	"fmt"
+	"image/png"
 	"os"
 
 	"gonum.org/v1/plot/vg/draw"
@@ -28,10 +29,11 @@ func (f figure) svg() ([]byte, error) {
 
 // png draws the figure as a PNG image.
 func (f figure) png() ([]byte, error) {
-	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(pngDPI))}
+	canvas := vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(pngDPI))
 	f.draw(draw.New(canvas))
 	var b bytes.Buffer
-	if _, err := canvas.WriteTo(&b); err != nil {
+	encoder := png.Encoder{CompressionLevel: png.BestCompression}
+	if err := encoder.Encode(&b, paletted(canvas.Image())); err != nil {
 		return nil, fmt.Errorf("draw %s as PNG: %w", f.title, err)
 	}
 	return b.Bytes(), nil

@@ -27,13 +27,10 @@ type sample struct{ seconds, value float64 }
 func (s source) readTimelines() ([]timeline, error) {
 	var timelines []timeline
 	for _, cell := range s.cells {
-		i := slices.IndexFunc(s.run.Trials, func(t results.Trial) bool {
-			return t.Cell == cell.ID && t.Outcome == cell.Basis && t.Measurement != nil
-		})
-		if i < 0 {
+		t, measured := s.run.ShownTrial(cell)
+		if !measured {
 			continue
 		}
-		t := s.run.Trials[i]
 		line := timeline{label: s.label(cell), consumers: cell.Knobs["consumers"], outcome: string(t.Outcome), stands: cell.Stands(), block: t.Block}
 		series, err := s.run.Series(t)
 		if err != nil {

@@ -17,7 +17,7 @@ const MaxReferenceBytes = 60 << 20
 var ErrExists = errors.New("a run is stored there already")
 
 // Adopt copies a complete run to dir as evidence, with those histograms only that
-// are wanted, and seals the copy. Unless replace is set, dir must not exist; what
+// are wanted and those series only that figures show, and seals the copy. Unless replace is set, dir must not exist; what
 // was there is removed once the copy is whole.
 func (r *Run) Adopt(dir string, wanted func(hdr.Key) bool, replace bool) (adopted *Run, err error) {
 	if _, err := os.Stat(dir); err == nil && !replace {
@@ -57,7 +57,11 @@ func (r *Run) copyEvidence(dir string, wanted func(hdr.Key) bool) error {
 	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(filepath.Join(dir, trialsDir), 0o755)); err != nil {
 		return fmt.Errorf("adopt: %w", err)
 	}
+	shown := r.shownSeries()
 	for _, file := range files {
+		if filepath.Ext(file) == seriesSuffix && !shown[filepath.Base(file)] {
+			continue
+		}
 		write := func(w io.Writer, from io.Reader) error {
 			_, err := io.Copy(w, from)
 			return err
@@ -70,6 +74,17 @@ func (r *Run) copyEvidence(dir string, wanted func(hdr.Key) bool) error {
 		}
 	}
 	return nil
+}
+
+// shownSeries are the names of the series that figures show.
+func (r *Run) shownSeries() map[string]bool {
+	shown := map[string]bool{}
+	for _, c := range r.CellOutcomes() {
+		if t, measured := r.ShownTrial(c); measured {
+			shown[filepath.Base(r.trialPath(t, seriesSuffix))] = true
+		}
+	}
+	return shown
 }
 
 func copyFile(to, from string, write func(io.Writer, io.Reader) error) error {

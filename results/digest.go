@@ -96,3 +96,14 @@ func (r *Run) digestTrial(t Trial, wanted func(hdr.Key) bool, merged hdr.Bundle)
 	}
 	return spans, nil
 }
+
+// ShownTrial is the trial of a cell that figures over time show: the first of those
+// that the cell's numbers are from.
+func (r *Run) ShownTrial(c Cell) (Trial, bool) {
+	for _, t := range r.Trials {
+		if t.Cell == c.ID && t.Outcome == c.Basis && t.measured() {
+			return t, true
+		}
+	}
+	return Trial{}, false
+}

@@ -62,3 +62,35 @@ func TestDamagedSeriesAreRefusedByName(t *testing.T) {
 		}
 	}
 }
+
+func TestAdoptedRunsKeepTheSeriesThatFiguresShow(t *testing.T) {
+	dir := t.TempDir()
+	run, err := Create(filepath.Join(dir, "run"), Info{Cells: []PlannedCell{{Experiment: "x", ID: "a"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer run.Close()
+	series := []record.TimeSeries{{Stage: "ResponseTime", API: "Produce", StepNs: 100, Steps: [][]int64{{3, 1}}}}
+	for block := 1; block <= 3; block++ {
+		trial := Trial{Block: block, Cell: "a", Outcome: record.Valid, Measurement: &record.Measurement{WindowNs: 1, OverTime: series}}
+		if block == 1 {
+			trial.Outcome = record.GeneratorLimited // the cell's numbers are from the others
+		}
+		if err := run.Commit(trial); err != nil {
+			t.Fatal(err)
+		}
+	}
+	adopted, err := run.Adopt(filepath.Join(dir, "reference"), nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, trial := range adopted.Trials {
+		kept, err := adopted.Series(trial)
+		if err != nil || (len(kept) > 0) != (trial.Block == 2) {
+			t.Errorf("block %d: %d series, %v", trial.Block, len(kept), err)
+		}
+	}
+	if err := adopted.CheckManifest(); err != nil {
+		t.Error(err)
+	}
+}
