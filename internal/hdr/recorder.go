@@ -36,12 +36,12 @@ type Recorder struct {
 // buffer is one set of histograms. Zeros are counted apart: a stage that a model
 // does not have costs a counter and no histogram.
 type buffer struct {
-	histograms []*Histogram
+	histograms []*counts
 	zeros      []int64
 }
 
 func newBuffer(histograms int) buffer {
-	return buffer{make([]*Histogram, histograms), make([]int64, histograms)}
+	return buffer{make([]*counts, histograms), make([]int64, histograms)}
 }
 
 // NewRecorders makes recorders for a given number of histograms, each made when
@@ -73,7 +73,13 @@ func (r *Recorders) Acquire(hint int) *Recorder {
 }
 
 // Record counts one duration in histogram i.
-func (s *Recorder) Record(i int, ns int64) { s.RecordN(i, ns, 1) }
+func (s *Recorder) Record(i int, ns int64) {
+	if ns == 0 {
+		s.active.zeros[i]++
+		return
+	}
+	s.active.of(i).record(ns)
+}
 
 // RecordN counts n equal durations in histogram i.
 func (s *Recorder) RecordN(i int, ns, n int64) {
@@ -81,21 +87,15 @@ func (s *Recorder) RecordN(i int, ns, n int64) {
 		s.active.zeros[i] += n
 		return
 	}
-	h := s.active.histograms[i]
-	if h == nil {
-		h = newResident()
-		s.active.histograms[i] = h
-	}
-	h.RecordN(ns, n)
+	s.active.of(i).recordN(ns, n)
 }
 
-// newResident makes a histogram all of whose memory is there: a page that is met for
-// the first time costs a page fault, and recorders would grow with the durations they
-// meet, which would look like memory of connections.
-func newResident() *Histogram {
-	h := NewHistogram()
-	h.Reset()
-	return h
+// of returns histogram i, made when first used.
+func (b *buffer) of(i int) *counts {
+	if b.histograms[i] == nil {
+		b.histograms[i] = newCounts()
+	}
+	return b.histograms[i]
 }
 
 // Release gives the recorder back.
@@ -110,7 +110,7 @@ func (s *Recorder) retire() buffer {
 		used := s.active.histograms[i] != nil
 		s.mu.Unlock()
 		if used && s.idle.histograms[i] == nil {
-			s.idle.histograms[i] = newResident()
+			s.idle.histograms[i] = newCounts()
 		}
 	}
 	s.mu.Lock()
@@ -161,17 +161,16 @@ func (r *Recorders) settle() {
 
 // gather moves a retired buffer's counts into the total.
 func (r *Recorders) gather(retired buffer) {
-	for j, h := range retired.histograms {
-		if r.total[j] == nil && (h != nil || retired.zeros[j] > 0) {
+	for j, c := range retired.histograms {
+		if r.total[j] == nil && (c != nil || retired.zeros[j] > 0) {
 			r.total[j] = NewHistogram()
 		}
 		if retired.zeros[j] > 0 {
 			r.total[j].RecordN(0, retired.zeros[j])
 			retired.zeros[j] = 0
 		}
-		if h != nil {
-			r.total[j].Merge(h)
-			h.Reset()
+		if c != nil {
+			c.moveTo(r.total[j])
 		}
 	}
 }
@@ -193,15 +192,22 @@ func (r *Recorders) MemoryBytes() int {
 	bytes := sumBytes(r.total) + sumBytes(r.marked)
 	for i := range r.slots {
 		r.slots[i].mu.Lock()
-		bytes += sumBytes(r.slots[i].active.histograms) + sumBytes(r.slots[i].idle.histograms)
+		for _, b := range []*buffer{&r.slots[i].active, &r.slots[i].idle} {
+			bytes += sumBytes(b.histograms)
+		}
 		r.slots[i].mu.Unlock()
 	}
 	return bytes
 }
 
-func sumBytes(histograms []*Histogram) (bytes int) {
+// sumBytes adds up those that are there.
+func sumBytes[H interface {
+	comparable
+	MemoryBytes() int
+}](histograms []H) (bytes int) {
+	var none H
 	for _, h := range histograms {
-		if h != nil {
+		if h != none {
 			bytes += h.MemoryBytes()
 		}
 	}
