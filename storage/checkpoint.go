@@ -40,7 +40,8 @@ func formatCheckpoint(lines []string) []byte {
 	return b.Bytes()
 }
 
-// readCheckpoint is the inverse; it fails with *CheckpointError on anything else.
+// readCheckpoint is the inverse; it fails with ErrUnknownFormat on another version and
+// with *CheckpointError on anything else.
 func readCheckpoint(fsys vfs.FS, path string) ([]string, error) {
 	content, err := vfs.ReadFile(fsys, path)
 	if err != nil {
@@ -51,6 +52,9 @@ func readCheckpoint(fsys vfs.FS, path string) ([]string, error) {
 
 func parseCheckpoint(path, content string) ([]string, error) {
 	version, rest, _ := strings.Cut(content, "\n")
+	if n, err := strconv.Atoi(version); err == nil && n > 0 {
+		return nil, fmt.Errorf("checkpoint %s: %w: %d", path, ErrUnknownFormat, n)
+	}
 	if version != "0" {
 		return nil, &CheckpointError{path, version}
 	}

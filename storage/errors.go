@@ -22,6 +22,7 @@ var (
 	ErrInvalidProducer         = errors.New("invalid idempotent batch")
 	ErrOutOfOrderSequence      = errors.New("out of order sequence number")
 	ErrStaleProducerEpoch      = errors.New("producer epoch is over")
+	ErrUnknownFormat           = errors.New("written in a format version that is not known here")
 	ErrLogFailed               = errors.New("partition refuses writes after an I/O error")
 	ErrClosed                  = errors.New("store is closed")
 	ErrNoCachestat             = errors.New("the kernel lacks cachestat(2), which Linux has since 6.5")
@@ -42,3 +43,18 @@ func (e *OffsetRangeError) Error() string {
 
 // Unwrap returns ErrOffsetOutOfRange.
 func (e *OffsetRangeError) Unwrap() error { return ErrOffsetOutOfRange }
+
+// CorruptError says where a segment is damaged. It is ErrCorruptSegment.
+type CorruptError struct {
+	Path          string
+	PositionBytes int64
+	Offset        int64 // first one that cannot be trusted
+	Reason        error
+}
+
+func (e *CorruptError) Error() string {
+	return fmt.Sprintf("%v: %s at position %d, offset %d: %v", ErrCorruptSegment, e.Path, e.PositionBytes, e.Offset, e.Reason)
+}
+
+// Unwrap returns ErrCorruptSegment and the reason.
+func (e *CorruptError) Unwrap() []error { return []error{ErrCorruptSegment, e.Reason} }

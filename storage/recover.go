@@ -31,12 +31,12 @@ func (s *segment) scan(cfg Config) (scanned, error) {
 	s.sizeBytes = 0
 	result := scanned{nextOffset: s.base}
 	for {
-		h, err := in.next()
+		h, err := in.next(result.nextOffset)
 		var damage *batch.Error
 		switch {
 		case err == io.EOF:
 			return result, nil
-		case errors.As(err, &damage):
+		case errors.As(err, &damage) && !errors.Is(err, ErrUnknownFormat):
 			result.damage = damage
 			return result, nil
 		case err != nil:
@@ -58,9 +58,10 @@ type batchReader struct {
 }
 
 // next returns the next valid batch's header, io.EOF at the end, a *batch.Error
-// for damage, and other errors from reading. A length is believed only up to
-// what is left of the file.
-func (r *batchReader) next() (batch.Header, error) {
+// for damage, ErrUnknownFormat for what looks like the batch expected in another
+// version, and other errors from reading. A length is believed only up to what is
+// left of the file.
+func (r *batchReader) next(offset int64) (batch.Header, error) {
 	if r.leftBytes == 0 {
 		return batch.Header{}, io.EOF
 	}
@@ -69,6 +70,9 @@ func (r *batchReader) next() (batch.Header, error) {
 		return batch.Header{}, err
 	}
 	h, err := batch.ReadHeader(head)
+	if errors.Is(err, batch.BadMagic) && batch.IsOtherVersion(head, offset, r.leftBytes) {
+		return batch.Header{}, fmt.Errorf("%w: %w", ErrUnknownFormat, err)
+	}
 	if err != nil {
 		return batch.Header{}, err
 	}
@@ -122,7 +126,7 @@ func (s *segment) takeUpWhole(cfg Config, trusted, isLast bool) (nextOffset int6
 	}
 	result, err := s.scan(cfg)
 	if err == nil && result.damage != nil {
-		err = fmt.Errorf("%w: %s at position %d, offset %d: %w", ErrCorruptSegment, s.path, s.sizeBytes, result.nextOffset, result.damage)
+		err = &CorruptError{Path: s.path, PositionBytes: s.sizeBytes, Offset: result.nextOffset, Reason: result.damage}
 	}
 	if err == nil {
 		err = s.writeIndexes()
@@ -177,7 +181,7 @@ func (s *segment) checkFirst() error {
 		return nil
 	}
 	if err == nil && h.BaseOffset != s.base {
-		err = fmt.Errorf("%w: %s begins with offset %d", ErrCorruptSegment, s.path, h.BaseOffset)
+		err = &CorruptError{Path: s.path, Offset: s.base, Reason: fmt.Errorf("begins with offset %d", h.BaseOffset)}
 	}
 	s.firstMs = h.MaxTimestampMs
 	return err

@@ -54,7 +54,7 @@ func decodeSnapshot(b []byte) (producers, error) {
 		return nil, fmt.Errorf("%d bytes, least is %d", len(b), snapshotHeadBytes)
 	}
 	if version := binary.BigEndian.Uint16(b); version != snapshotVersion {
-		return nil, fmt.Errorf("version %d, want %d", version, snapshotVersion)
+		return nil, fmt.Errorf("%w: %d, want %d", ErrUnknownFormat, version, snapshotVersion)
 	}
 	if want, got := binary.BigEndian.Uint32(b[2:]), crc32.Checksum(b[snapshotCRCEnds:], castagnoli); want != got {
 		return nil, fmt.Errorf("CRC %08x is stored, %08x computed", want, got)
@@ -119,6 +119,9 @@ func (l *Log) loadProducers(clean bool) error {
 			return fmt.Errorf("reading producer snapshot: %w", err)
 		}
 		ps, damage := decodeSnapshot(content)
+		if errors.Is(damage, ErrUnknownFormat) {
+			return fmt.Errorf("producer snapshot %s: %w", l.snapshotPath(offset), damage)
+		}
 		if damage == nil {
 			l.producers, from = ps, offset
 			break

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
 	"math"
 )
@@ -45,7 +46,7 @@ func (l *Log) cutGap(known standing, i int, next int64) (int64, []Cut, error) {
 	seg := segments[i]
 	reason := fmt.Sprintf("begins at offset %d, its predecessor ends at %d", seg.base, next)
 	if known.clean || seg.base <= known.recoveryPoint {
-		return 0, nil, fmt.Errorf("%w: %s %s", ErrCorruptSegment, seg.path, reason)
+		return 0, nil, &CorruptError{Path: seg.path, Offset: next, Reason: errors.New(reason)}
 	}
 	return next, cutsOf(segments[i:], reason), l.cutAfter(i - 1)
 }

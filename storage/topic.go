@@ -111,6 +111,10 @@ func readMetadata(fsys vfs.FS, partitionDir string) (id TopicID, found bool, err
 	if err != nil {
 		return id, false, fmt.Errorf("reading topic id: %w", err)
 	}
+	var version int
+	if _, err := fmt.Sscanf(string(content), "version: %d\n", &version); err == nil && version > 0 {
+		return id, false, fmt.Errorf("%s: %w: %d", path, ErrUnknownFormat, version)
+	}
 	var text string
 	if _, err := fmt.Sscanf(string(content), metadataFormat, &text); err != nil {
 		return id, false, fmt.Errorf("%s: %q is not %q", path, content, metadataFormat)

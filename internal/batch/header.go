@@ -135,6 +135,19 @@ func ReadHeader(b []byte) (Header, error) {
 	return h, nil
 }
 
+// IsOtherVersion reports that b begins with what looks like a batch, or a message of
+// the versions before, at that offset and within leftBytes: in all versions offset,
+// length and magic are in the same places. It tells another program's data from
+// damage, which seldom has the right offset.
+func IsOtherVersion(b []byte, offset, leftBytes int64) bool {
+	const leastMessageBytes, mostMagic = 14, 9
+	if len(b) <= atMagic || b[atMagic] == Magic || b[atMagic] > mostMagic {
+		return false
+	}
+	length := int64(int32(binary.BigEndian.Uint32(b[atLength:])))
+	return int64(binary.BigEndian.Uint64(b)) == offset && length >= leastMessageBytes && lengthCountsFrom+length <= leftBytes
+}
+
 // Check verifies the first batch in b: whole, version 2, CRC-32C right, and a
 // record count that agrees with the last offset delta and, when the records are
 // not compressed, could fit. The records themselves are not decoded.
