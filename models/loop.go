@@ -3,26 +3,13 @@ package models
 import (
 	"fmt"
 	"sync/atomic"
-	"time"
 
-	"c10klab/internal/clock"
 	"c10klab/internal/osthread"
 	"c10klab/internal/poll"
-
-	"golang.org/x/sys/unix"
 )
 
-const (
-	// eventsPerWait is how many ready descriptors one epoll_wait reports.
-	eventsPerWait = 256
-	// connectionsPerTurn is how many new connections a loop takes in one turn
-	// (Kafka: connectionQueueSize of Processor.configureNewConnections).
-	connectionsPerTurn = 20
-	// lingerFor bounds the wait for a peer to take the last bytes at a stop.
-	lingerFor = time.Second
-	// lingerPoll is how often that is looked at.
-	lingerPoll = 5 * time.Millisecond
-)
+// eventsPerWait is how many ready descriptors one epoll_wait reports.
+const eventsPerWait = 256
 
 // loop is one network thread: epoll, the connections it owns, and the queues by
 // which other threads reach it. A turn goes as in Kafka's Processor: new
@@ -237,172 +224,10 @@ func (l *loop) onWritable(c *conn) {
 	}
 }
 
-// listenOn makes the loop accept connections itself. Call it before start.
-func (l *loop) listenOn(socket *listener) error {
-	if err := unix.SetNonblock(socket.fd, true); err != nil {
-		return fmt.Errorf("make the listening socket non-blocking: %w", err)
-	}
-	l.listener = socket
-	return l.epoll.Add(socket.fd, poll.Readable)
-}
-
-// stopListening refuses connections; the loop does not accept any more once it
-// has seen env.stopping.
-func (l *loop) stopListening() {
-	l.listener.stop()
-	if err := l.epoll.Remove(l.listener.fd); err != nil {
-		l.env.log("%s: %v", l.name, err)
-	}
-}
-
-// acceptReady accepts what waits on the loop's own listener.
-func (l *loop) acceptReady() {
-	for range connectionsPerTurn {
-		if l.env.stopping.Load() {
-			return
-		}
-		a, err := l.listener.accept(unix.SOCK_NONBLOCK, l.env)
-		if err == unix.EAGAIN {
-			return
-		}
-		if err != nil {
-			l.env.reportAccept(err)
-			return
-		}
-		l.adopt(a)
-	}
-}
-
-func (l *loop) takeConnections() {
-	for range connectionsPerTurn {
-		a, ok := l.newConnections.poll()
-		if !ok {
-			return
-		}
-		if l.env.stopping.Load() {
-			unix.Close(a.fd)
-			continue
-		}
-		l.adopt(a)
-	}
-	l.mail.waiting.Store(true) // there may be more
-}
-
-// assign puts a new connection into the loop's queue if there is room, or waits
-// for room. The acceptor's thread calls it.
-func (l *loop) assign(a accepted, wait bool) bool {
-	if !l.newConnections.offer(a) {
-		if !wait {
-			return false
-		}
-		l.newConnections.put(a)
-	}
-	l.mail.waiting.Store(true)
-	l.wakeUp()
-	return true
-}
-
 func (l *loop) wakeUp() {
 	if l.sleeping.Load() {
 		l.wake.Wake()
 	}
-}
-
-// adopt makes the loop the owner of a connection.
-func (l *loop) adopt(a accepted) {
-	c := l.env.open(nonBlockingSocket{descriptor{a.fd}}, a.fd, a.peer, l, &l.spares)
-	c.loop = l
-	l.know(c)
-	l.count.Add(1)
-	events := uint32(poll.Readable | poll.HalfClosed | poll.Edge)
-	if l.writer == nil {
-		events |= poll.Writable
-	}
-	if err := l.epoll.Add(a.fd, events); err != nil {
-		l.kill(c, err)
-	}
-}
-
-// know lets events of the connection's descriptor find it.
-func (l *loop) know(c *conn) {
-	for c.fd >= len(l.conns) {
-		l.conns = append(l.conns, make([]*conn, max(64, len(l.conns)))...)
-	}
-	l.conns[c.fd] = c
-}
-
-// kill closes a connection of the loop. A response that waited for writability
-// ends with it; those on other threads come back and are dropped then.
-func (l *loop) kill(c *conn, reason error) {
-	if c.dead.Load() {
-		return
-	}
-	if err := l.epoll.Remove(c.fd); err != nil && reason == nil {
-		reason = err
-	}
-	l.conns[c.fd] = nil
-	l.count.Add(-1)
-	if l.writer != nil {
-		c.kill(reason) // the shutdown wakes the writing half, which frees what waits
-		return
-	}
-	waiting := c.waiting
-	c.waiting = nil
-	c.kill(reason)
-	if waiting != nil {
-		waiting.free()
-	}
-}
-
-// drainTurn answers what was taken, then closes, at a stop.
-func (l *loop) drainTurn() {
-	for _, c := range l.conns {
-		switch {
-		case c == nil:
-		case l.env.aborting.Load():
-			l.kill(c, nil)
-		default:
-			l.settle(c)
-		}
-	}
-	l.lingering = l.stillLingering()
-	select {
-	case <-l.draining:
-	default:
-		close(l.draining)
-	}
-}
-
-// settle closes a connection that owes no answer and will get no further
-// request. At a stop the peer gets time to take the last bytes.
-func (l *loop) settle(c *conn) {
-	if c.inFlight() > 0 || c.lingerTo != 0 {
-		return
-	}
-	switch {
-	case c.failure != nil:
-		l.kill(c, c.failure)
-	case c.input.ended:
-		l.kill(c, nil)
-	case l.env.stopping.Load():
-		c.lingerTo = clock.Now() + int64(lingerFor)
-		c.socket.shutdownSending()
-		l.lingering = append(l.lingering, c)
-	}
-}
-
-func (l *loop) stillLingering() []*conn {
-	still := l.lingering[:0]
-	for _, c := range l.lingering {
-		switch {
-		case c.dead.Load():
-		case unsentBytes(c.fd) == 0 || clock.Now() > c.lingerTo:
-			l.kill(c, nil)
-		default:
-			still = append(still, c)
-		}
-	}
-	return still
 }
 
 // exit ends the loop's thread.
