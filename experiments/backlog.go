@@ -48,7 +48,8 @@ func (r *runner) base(ctx context.Context, l layout, knobs map[string]string, lo
 
 // baseKey covers what a base depends on.
 func (r *runner) baseKey(l layout, knobs map[string]string) string {
-	text := fmt.Sprintf("%d %v %d %d %d %v", len(l.models), r.emulates(l), l.backlog.bytes, l.backlog.batchBytes, l.backlog.partitions, l.backlog.dirs)
+	b := l.backlog
+	text := fmt.Sprintf("%d %v %d %d %d %v %s", len(l.models), r.emulates(l), b.bytes, b.batchBytes, b.partitions, b.dirs, b.storeLayout)
 	sum := sha256.Sum256([]byte(text + strings.Join(flags(r.cfg.DiskKnobs, knobs), " ")))
 	return hex.EncodeToString(sum[:8])
 }
@@ -81,11 +82,15 @@ func (r *runner) prepare(ctx context.Context, l layout, s *site, log *os.File) e
 	for i, position := range l.backlog.dirs {
 		dirs[i] = s.dirs[position]
 	}
-	return runToEnd(ctx, r.cfg.Binary, []string{
+	args := []string{
 		"prepare", "--topic", backlogTopic, "--data", strings.Join(dirs, ","),
 		"--partitions", strconv.Itoa(l.backlog.partitions), "--bytes", strconv.FormatInt(l.backlog.bytes, 10),
 		"--batch-bytes", strconv.FormatInt(l.backlog.batchBytes, 10),
-	}, log)
+	}
+	if l.backlog.storeLayout != "" {
+		args = append(args, "--"+storeLayoutKnob, l.backlog.storeLayout)
+	}
+	return runToEnd(ctx, r.cfg.Binary, args, log)
 }
 
 // emulates reports whether the layout's disks are emulated here.

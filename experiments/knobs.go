@@ -29,6 +29,7 @@ const (
 	pagesCold             = "cold"
 	pagesHot              = "hot"
 	stallKnob             = "stall"
+	storeLayoutKnob       = "layout" // the server's, which the backlog is written by too
 )
 
 // Knobs are those that the runner itself obeys.

@@ -20,11 +20,12 @@ type layout struct {
 
 // backlog is what the log holds before the load starts.
 type backlog struct {
-	bytes      int64
-	batchBytes int64
-	partitions int
-	dirs       []int // positions of its log dirs
-	hot        bool
+	storeLayout string // the server's knob; empty: its default
+	bytes       int64
+	batchBytes  int64
+	partitions  int
+	dirs        []int // positions of its log dirs
+	hot         bool
 }
 
 // dirs is the number of log dirs.
@@ -43,7 +44,7 @@ func newLayout(tables knobTables, knobs map[string]string) (layout, error) {
 	}
 	l.backlog = backlog{
 		bytes: v.Bytes(backlogBytesKnob), batchBytes: v.Bytes(backlogBatchKnob), partitions: v.Int(backlogPartitionsKnob),
-		hot: v.Text(backlogPagesKnob) == pagesHot,
+		hot: v.Text(backlogPagesKnob) == pagesHot, storeLayout: knobs[storeLayoutKnob],
 	}
 	l.backlog.dirs, err = positions(v.Text(backlogDisksKnob), l.dirs())
 	if err == nil {

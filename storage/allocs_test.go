@@ -2,12 +2,21 @@
 
 package storage_test
 
-import "testing"
+import (
+	"testing"
+
+	"c10klab/storage"
+)
+
+func TestAppendsAndLookupsOfACommitLogDoNotAllocate(t *testing.T) {
+	underCommitLog(t, TestAppendReadAndLookupDoNotAllocate)
+}
 
 // The race detector's own bookkeeping moves the read window to the heap, so this
 // is asserted without it.
 func TestAppendReadAndLookupDoNotAllocate(t *testing.T) {
 	s, l := openWith(t, defaults(), nil, t.TempDir())
+	var regions []storage.Region
 	b := append(numbered(t, 100, 1), numbered(t, 100, 2)...)
 	for name, f := range map[string]func(){
 		"Append": func() { mustAppend(t, l, b) },
@@ -16,7 +25,10 @@ func TestAppendReadAndLookupDoNotAllocate(t *testing.T) {
 			if err != nil || slice.Empty() {
 				t.Fatal(err)
 			}
-			slice.Release()
+			regions = slice.AppendRegions(regions[:0])
+			for _, r := range regions {
+				r.File.Release()
+			}
 		},
 		"Read at the end": func() { l.Read(l.EndOffset(), 1<<20, true) },
 		"Log":             func() { s.Log("t", 0) },

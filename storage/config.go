@@ -15,6 +15,8 @@ var Knobs = []knob.Knob{
 		Meaning: "size at which a log segment rolls (Kafka's segment.bytes); one produce request larger than this gets a segment of its own"},
 	{Name: "index-interval-bytes", Kind: knob.Bytes, Default: "4096", Min: 1, Max: math.MaxInt32,
 		Meaning: "bytes of log per entry of the sparse offset index (Kafka's index.interval.bytes)"},
+	{Name: "index-flush", Kind: knob.Choice, Choices: []string{IndexFlushRoll, IndexFlushStop}, Default: IndexFlushRoll,
+		Meaning: "when a segment's index files are written: when it rolls (Kafka), or only at a clean stop; after an unclean one those that are missing are made again from the log"},
 	{Name: "max-batch-bytes", Kind: knob.Bytes, Default: "0", Max: math.MaxInt32,
 		Meaning: "largest record batch accepted (Kafka's max.message.bytes); 0: whatever fits a request"},
 	{Name: "check-records", Kind: knob.Bool, Default: "true",
@@ -31,12 +33,28 @@ var Knobs = []knob.Knob{
 		Meaning: "size of a partition above which its oldest segments are deleted (Kafka's retention.bytes); 0: no limit"},
 	{Name: "housekeeping-interval", Kind: knob.Duration, Default: "1m", Min: 0.001,
 		Meaning: "time between applications of retention and writes of the checkpoints (Kafka's log.retention.check.interval.ms and log.flush.offset.checkpoint.interval.ms)"},
+	{Name: "layout", Kind: knob.Choice, Choices: []string{LayoutPartitionLog, LayoutCommitLog}, Default: LayoutPartitionLog,
+		Meaning: "how a log dir keeps its partitions: segment files for each (Kafka), or the batches of all in one log in the order of their writes, with a queue for each segment that says where they are (RocketMQ); fixed when the log dir is made"},
 	{Name: "log-dirs-for-new", Kind: knob.Text, Default: allDirs,
 		Meaning: "log dirs that new partitions are created in, the one with the fewest first: all, or positions in the list of log dirs, such as 0,2; what is there stays where it is"},
 }
 
+// Choices of the knob layout.
+const (
+	LayoutPartitionLog = "partition-log"
+	LayoutCommitLog    = "commit-log"
+)
+
+// Choices of the knob index-flush.
+const (
+	IndexFlushRoll = "roll"
+	IndexFlushStop = "stop"
+)
+
 // Config is the checked form of Knobs.
 type Config struct {
+	Layout               string // empty is LayoutPartitionLog
+	IndexFlush           string // empty is IndexFlushRoll
 	SegmentBytes         int64
 	IndexIntervalBytes   int64
 	MaxBatchBytes        int64 // 0: no limit
@@ -61,8 +79,10 @@ type Config struct {
 // ConfigFrom reads the knobs' values.
 func ConfigFrom(v *knob.Values) Config {
 	return Config{
+		Layout:               v.Text("layout"),
 		SegmentBytes:         v.Bytes("segment-bytes"),
 		IndexIntervalBytes:   v.Bytes("index-interval-bytes"),
+		IndexFlush:           v.Text("index-flush"),
 		MaxBatchBytes:        v.Bytes("max-batch-bytes"),
 		CheckRecords:         v.Bool("check-records"),
 		MaxDecompressedBytes: v.Bytes("max-decompressed-bytes"),

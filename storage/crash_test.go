@@ -15,6 +15,9 @@ import (
 // crashDirVariable makes this test binary a process that appends for ever.
 const crashDirVariable = "C10KLAB_TEST_APPEND_TO"
 
+// crashLayoutVariable says in which layout.
+const crashLayoutVariable = "C10KLAB_TEST_LAYOUT"
+
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(crashDirVariable); dir != "" {
 		if err := appendForEver(dir); err != nil {
@@ -27,6 +30,7 @@ func TestMain(m *testing.M) {
 
 // appendForEver prints the last offset of each append once it is acknowledged.
 func appendForEver(dir string) error {
+	layout = os.Getenv(crashLayoutVariable)
 	s, err := storage.Open([]string{dir}, small(), nil)
 	if err != nil {
 		return err
@@ -78,7 +82,7 @@ func killAppender(t *testing.T, dir string, acks int) (acked int64) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(exe)
-	cmd.Env = append(os.Environ(), crashDirVariable+"="+dir)
+	cmd.Env = append(os.Environ(), crashDirVariable+"="+dir, crashLayoutVariable+"="+layout)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()

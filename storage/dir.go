@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 
+	"c10klab/internal/commitlog"
 	"c10klab/internal/vfs"
 )
 
@@ -31,6 +32,8 @@ type logDir struct {
 	path  string
 	lock  io.Closer
 	clean bool // marked as cleanly stopped
+	// commits is the commit log, in layout commit-log; else nil.
+	commits *commitlog.Log
 
 	recoveryPoints, startOffsets partitionOffsets // as Open found them
 
@@ -134,11 +137,11 @@ func (p partitionDir) exists() (bool, error) {
 	if there, err := p.dir.fs.Exists(filepath.Join(p.path(), metadataFile)); there || err != nil {
 		return there, err
 	}
-	bases, err := segmentBases(p.dir.fs, p.path())
+	names, err := p.dir.fs.List(p.path())
 	if errors.Is(err, syscall.ENOTDIR) {
 		return false, nil
 	}
-	return len(bases) > 0, err
+	return slices.ContainsFunc(names, isSegmentName), err
 }
 
 // begin takes the mark of a clean stop away. Where a log was cut, its recovery point

@@ -16,6 +16,7 @@ var (
 	ErrBatchTooLarge           = errors.New("record batch too large")
 	ErrDirLocked               = errors.New("log dir is in use by another store")
 	ErrInvalidPlacement        = errors.New("log-dirs-for-new names no log dirs")
+	ErrOtherLayout             = errors.New("log dir has another layout")
 	ErrForeignDir              = errors.New("not a log dir of this layout")
 	ErrCorruptSegment          = errors.New("corrupt log segment")
 	ErrInvalidFlush            = errors.New("log-flush is none of the policies")

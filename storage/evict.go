@@ -2,6 +2,7 @@ package storage
 
 import (
 	"fmt"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,9 +24,13 @@ func (l *Log) evict() error {
 	if err := l.Flush(); err != nil {
 		return fmt.Errorf("evicting: %w", err)
 	}
-	return l.eachSegment(func(seg *segment) error {
-		if err := unix.Fadvise(seg.fd, 0, 0, unix.FADV_DONTNEED); err != nil {
-			return fmt.Errorf("evicting %s: %w", seg.path, err)
+	page := int64(os.Getpagesize())
+	return l.eachStretch(func(fd int, offsetBytes, lengthBytes int64) error {
+		// Of a page that is named in part the kernel drops nothing.
+		from := offsetBytes / page * page
+		to := (offsetBytes + lengthBytes + page - 1) / page * page
+		if err := unix.Fadvise(fd, from, to-from, unix.FADV_DONTNEED); err != nil {
+			return fmt.Errorf("evicting %s: %w", l.dir, err)
 		}
 		return nil
 	})

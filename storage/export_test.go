@@ -1,8 +1,11 @@
 package storage
 
-// Bytes reads a region, also of a file without a descriptor.
+// Bytes reads a slice, also of files without a descriptor.
 func (s Slice) Bytes() ([]byte, error) {
+	if s.Empty() {
+		return nil, nil
+	}
 	b := make([]byte, s.LengthBytes)
-	_, err := s.segment.file.ReadAt(b, s.OffsetBytes)
+	_, err := s.segment.file.ReadAt(b, s.offsetBytes)
 	return b, err
 }

@@ -30,7 +30,7 @@ type dirty struct {
 type dirtySegment struct {
 	*segment
 	coveredBytes int64
-	sealed       bool // its indexes are complete
+	indexesDue   bool // its index files are complete and not known to be on the device
 }
 
 // Flush forces all records appended before the call to the device (fsync(2)),
@@ -123,9 +123,10 @@ func (l *Log) takeDirty(sealedOnly bool) (work dirty, err error) {
 		if sealed {
 			segmentEnd = segments[i+1].base
 		}
-		isDirty := segmentEnd > l.flushing.offset || seg.base > l.flushing.newestBase || sealed && !seg.indexesSynced
+		indexesDue := sealed && !seg.indexesSynced && (l.closed || l.cfg.IndexFlush != IndexFlushStop)
+		isDirty := segmentEnd > l.flushing.offset || seg.base > l.flushing.newestBase || indexesDue
 		if isDirty && seg.acquire() {
-			work.segments = append(work.segments, dirtySegment{seg, seg.sizeBytes, sealed})
+			work.segments = append(work.segments, dirtySegment{seg, seg.sizeBytes, indexesDue})
 		}
 	}
 	work.files, l.unsynced = l.unsynced, nil
@@ -139,7 +140,7 @@ func (l *Log) sync(work dirty) error {
 		if err := l.timeSync(seg.path, seg.file.Sync); err != nil {
 			return err
 		}
-		if seg.sealed && !seg.indexesSynced {
+		if seg.indexesDue {
 			if err := l.syncIndexes(seg.segment); err != nil {
 				return err
 			}
@@ -231,6 +232,9 @@ func (l *Log) close() error {
 	l.flushing.mu.Lock()
 	defer l.flushing.mu.Unlock()
 	defer l.abandon()
+	if err := l.writeHeldIndexes(); err != nil {
+		return err
+	}
 	if err := l.flush(false); err != nil {
 		return err
 	}
@@ -246,6 +250,23 @@ func (l *Log) close() error {
 		return err
 	}
 	return errors.Join(l.syncIndexes(active), l.syncPath(snapshot), l.timeSync(l.dir, func() error { return l.fs.SyncDir(l.dir) }))
+}
+
+// writeHeldIndexes writes the index files that were left for the stop.
+func (l *Log) writeHeldIndexes() error {
+	if l.cfg.IndexFlush != IndexFlushStop {
+		return nil
+	}
+	segments := *l.segments.Load()
+	for _, seg := range segments[:max(0, len(segments)-1)] {
+		if seg.indexesSynced {
+			continue
+		}
+		if err := l.flushIndex(seg); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // abandon lets go of the files as they are.

@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"bytes"
 	"errors"
 	"path/filepath"
 	"slices"
@@ -15,8 +16,13 @@ import (
 	"c10klab/storage"
 )
 
+// layout is that of the stores under test.
+var layout = storage.LayoutPartitionLog
+
 func defaults() storage.Config {
-	return storage.ConfigFrom(knob.NewTable(storage.Knobs).Defaults())
+	cfg := storage.ConfigFrom(knob.NewTable(storage.Knobs).Defaults())
+	cfg.Layout = layout
+	return cfg
 }
 
 // small makes segments of about ten batches and an index entry for every other one.
@@ -100,19 +106,32 @@ func fillLog(t testing.TB, l *storage.Log, batches int) []int64 {
 // content reads a slice's bytes and releases it.
 func content(t testing.TB, s storage.Slice) []byte {
 	t.Helper()
-	defer s.Release()
-	if s.Fd() < 0 {
-		b, err := s.Bytes()
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
+	want, err := s.Bytes()
+	if err != nil {
+		t.Fatal(err)
 	}
-	b := make([]byte, s.LengthBytes)
+	var b []byte
+	for _, r := range s.AppendRegions(nil) {
+		if r.File.Fd() < 0 {
+			b = want
+		} else {
+			b = append(b, regionContent(t, r)...)
+		}
+		r.File.Release()
+	}
+	if !bytes.Equal(b, want) {
+		t.Fatalf("%d bytes in the regions differ from the %d in the segment", len(b), len(want))
+	}
+	return b
+}
+
+func regionContent(t testing.TB, r storage.Region) []byte {
+	t.Helper()
+	b := make([]byte, r.LengthBytes)
 	for n := 0; n < len(b); {
-		got, err := unix.Pread(s.Fd(), b[n:], s.OffsetBytes+int64(n))
+		got, err := unix.Pread(r.File.Fd(), b[n:], r.OffsetBytes+int64(n))
 		if err != nil || got == 0 {
-			t.Fatalf("reading %d bytes at %d: %d, %v", s.LengthBytes, s.OffsetBytes, n, err)
+			t.Fatalf("reading %d bytes at %d: %d, %v", r.LengthBytes, r.OffsetBytes, n, err)
 		}
 		n += got
 	}

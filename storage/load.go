@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"c10klab/internal/commitlog"
 	"c10klab/internal/vfs"
 )
 
@@ -145,6 +146,12 @@ func (l *Log) removeFiles(logPath string) error {
 		}
 	}
 	return nil
+}
+
+// isSegmentName reports whether a segment has a file of that name, in either layout.
+func isSegmentName(name string) bool {
+	_, ok := segmentBase(name)
+	return ok || commitlog.IsQueue(name)
 }
 
 // segmentBases lists the base offsets of a partition's segments, ascending.

@@ -29,7 +29,7 @@ type Observer interface {
 // all of a segment that follows one.
 type Cut struct {
 	Path          string // the segment
-	Offset        int64  // first offset lost
+	Offset        int64  // first offset lost; -1 in a commit log, where it is not one partition's
 	PositionBytes int64  // where the segment now ends
 	CutBytes      int64
 	Reason        string

@@ -75,7 +75,10 @@ func (p *powerCuts) set(change func(*promise)) {
 // reads it once more.
 func (p *powerCuts) verify(t *testing.T, cfg storage.Config) {
 	t.Helper()
-	for _, cut := range p.cuts {
+	for i, cut := range p.cuts {
+		if layout == storage.LayoutCommitLog && i%5 != 0 {
+			continue // enough of each kind of the four, and in a fifth of the time
+		}
 		cfg.FS = cut.left
 		s, err := storage.Open([]string{"/d"}, cfg, nil)
 		if err != nil {

@@ -125,6 +125,9 @@ func fillInTurn(ctx context.Context, logs []*Log, template *batch.Template, batc
 	one := template.AppendTo(nil)
 	template.Stamp(one, 0, time.Now().UnixMilli())
 	perRun := min(batches, max(1, int64(backlogRunBytes/len(one))))
+	if logs[0].cfg.Layout == LayoutCommitLog {
+		perRun = 1 // there the layout is the order of the requests
+	}
 	run := make([]byte, 0, perRun*int64(len(one)))
 	for range perRun {
 		run = append(run, one...)

@@ -4,46 +4,58 @@ import (
 	"fmt"
 	"io"
 	"sort"
+
+	"c10klab/internal/commitlog"
 )
 
-// Slice is a region of a segment file, to be sent from its descriptor. Unless
-// empty it holds a reference: the file stays open, even when the log drops the
-// segment, until Release, which must be called exactly once over all copies.
+// Slice is a part of a segment. Unless empty it holds a reference: its files stay
+// open, even when the log drops the segment, until Release, which must be called
+// exactly once over all copies, or until AppendRegions.
 type Slice struct {
-	OffsetBytes int64 // where the region starts in the file
 	LengthBytes int
+	offsetBytes int64 // in the segment
 	segment     *segment
+}
+
+// Region is a stretch of an open file, to be sent from its descriptor. It holds a
+// reference, which File.Release gives back.
+type Region struct {
+	File        File
+	OffsetBytes int64
+	LengthBytes int
+}
+
+// File is a file of the log. It is a segment or a commit file by itself and not
+// boxed, so that naming it in a response allocates nothing.
+type File interface {
+	// Fd is the open file's descriptor, valid until Release.
+	Fd() int
+	// Release lets the file go, once for each Region.
+	Release()
 }
 
 // Empty reports whether there is nothing to send, and nothing to release.
 func (s Slice) Empty() bool { return s.segment == nil }
 
-// File is the file of a Slice that is not empty. It is a segment by itself and
-// not boxed, so that naming it in a response allocates nothing.
-type File interface {
-	// Fd is the open file's descriptor, valid until Release.
-	Fd() int
-	// Release lets the file go, once for each Slice.
-	Release()
-}
-
-// File returns the file that holds the region, nil when the Slice is empty.
-func (s Slice) File() File {
-	if s.segment == nil {
-		return nil
+// AppendRegions appends where the slice's bytes lie, in order, and takes its place:
+// the regions are to be released instead. There is one in layout partition-log, and
+// in commit-log one for each write that the bytes came with. They are fewer bytes
+// than the slice has if the log was truncated in between.
+func (s Slice) AppendRegions(dst []Region) []Region {
+	switch {
+	case s.segment == nil:
+		return dst
+	case s.segment.view == nil:
+		return append(dst, Region{File: s.segment, OffsetBytes: s.offsetBytes, LengthBytes: s.LengthBytes})
 	}
-	return s.segment
+	s.segment.view.EachRegion(s.offsetBytes, s.LengthBytes, func(r commitlog.Region) {
+		dst = append(dst, Region{File: r.File, OffsetBytes: r.OffsetBytes, LengthBytes: r.LengthBytes})
+	})
+	s.Release()
+	return dst
 }
 
-// Fd is the open file's descriptor, valid until Release; -1 when empty.
-func (s Slice) Fd() int {
-	if s.segment == nil {
-		return -1
-	}
-	return s.segment.Fd()
-}
-
-// Release lets the file go. On an empty Slice it does nothing.
+// Release lets the slice go. On an empty one it does nothing.
 func (s Slice) Release() {
 	if s.segment != nil {
 		s.segment.Release()
@@ -91,7 +103,7 @@ func (l *Log) Read(offset int64, maxBytes int, minOneBatch bool) (Slice, error) 
 		seg.release()
 		return Slice{}, nil
 	}
-	return Slice{OffsetBytes: at, LengthBytes: length, segment: seg}, nil
+	return Slice{LengthBytes: length, offsetBytes: at, segment: seg}, nil
 }
 
 // acquire finds the segment that offset lies in and takes a reference to it.

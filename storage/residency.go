@@ -34,7 +34,7 @@ func (s *Store) Residency(topic string) ([]Residency, error) {
 			sum = &Residency{Topic: name, LogDir: dir, PageBytes: int64(os.Getpagesize())}
 			sums[[2]string{name, dir}] = sum
 		}
-		return log.eachSegment(sum.add)
+		return log.eachStretch(sum.add)
 	})
 	if err != nil {
 		return nil, err
@@ -49,22 +49,19 @@ func (s *Store) Residency(topic string) ([]Residency, error) {
 	return found, nil
 }
 
-// add counts one segment's pages.
-func (r *Residency) add(seg *segment) error {
-	var file unix.Stat_t
-	if err := unix.Fstat(seg.fd, &file); err != nil {
-		return fmt.Errorf("asking for the size of %s: %w", seg.path, err)
-	}
+// add counts the pages of a stretch of a file. A page that two stretches share counts
+// twice.
+func (r *Residency) add(fd int, offsetBytes, lengthBytes int64) error {
+	stretch := unix.CachestatRange{Off: uint64(offsetBytes), Len: uint64(lengthBytes)}
 	var cache unix.Cachestat_t
-	wholeFile := unix.CachestatRange{} // length 0: to the end
-	err := unix.Cachestat(uint(seg.fd), &wholeFile, &cache, 0)
+	err := unix.Cachestat(uint(fd), &stretch, &cache, 0)
 	if errors.Is(err, unix.ENOSYS) {
 		return ErrNoCachestat
 	}
 	if err != nil {
-		return fmt.Errorf("asking what is cached of %s: %w", seg.path, err)
+		return fmt.Errorf("asking what is cached of %s: %w", r.Topic, err)
 	}
-	r.Pages += (file.Size + r.PageBytes - 1) / r.PageBytes
+	r.Pages += (offsetBytes+lengthBytes+r.PageBytes-1)/r.PageBytes - offsetBytes/r.PageBytes
 	r.CachedPages += int64(cache.Cache)
 	return nil
 }
@@ -99,4 +96,23 @@ func (l *Log) eachSegment(visit func(*segment) error) error {
 		}
 	}
 	return nil
+}
+
+// eachStretch visits where the bytes of the log's segments lie.
+func (l *Log) eachStretch(visit func(fd int, offsetBytes, lengthBytes int64) error) error {
+	return l.eachSegment(func(seg *segment) error {
+		size, err := seg.file.SizeBytes()
+		if err != nil {
+			return fmt.Errorf("asking for the size of %s: %w", seg.path, err)
+		}
+		if size == 0 || !seg.acquire() {
+			return nil
+		}
+		var errs []error
+		for _, r := range (Slice{LengthBytes: int(size), segment: seg}).AppendRegions(nil) {
+			errs = append(errs, visit(r.File.Fd(), r.OffsetBytes, int64(r.LengthBytes)))
+			r.File.Release()
+		}
+		return errors.Join(errs...)
+	})
 }

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"c10klab/internal/batch"
+	"c10klab/internal/commitlog"
 	"c10klab/internal/vfs"
 )
 
@@ -28,7 +29,8 @@ type segment struct {
 	path string
 	fs   vfs.FS
 	file vfs.File
-	fd   int // file's, kept apart because readers pass it to system calls; -1: none
+	fd   int             // file's, kept apart because readers pass it to system calls; -1: none
+	view *commitlog.View // file, in layout commit-log; else nil
 
 	index         *offsetIndex
 	times         *timeIndex
@@ -85,6 +87,7 @@ func openSegment(dir string, base int64, flags int, cfg Config) (*segment, error
 		intervalBytes: cfg.IndexIntervalBytes,
 		sizeBytes:     size,
 	}
+	s.view, _ = file.(*commitlog.View)
 	s.clearIndexes(cfg)
 	s.references.Store(1)
 	return s, nil

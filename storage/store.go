@@ -74,6 +74,9 @@ func Open(dirs []string, cfg Config, observer Observer) (_ *Store, err error) {
 		}
 		s.dirs = append(s.dirs, dir)
 	}
+	if err := s.layOut(); err != nil {
+		return nil, err
+	}
 	for _, i := range places {
 		s.forNew = append(s.forNew, s.dirs[i])
 	}
@@ -158,6 +161,9 @@ func (s *Store) Close() error {
 			errs = append(errs, log.close())
 		}
 		errs = append(errs, dir.checkpoint())
+		if dir.commits != nil {
+			errs = append(errs, dir.commits.Close())
+		}
 		if err := errors.Join(errs...); err != nil {
 			return fmt.Errorf("closing log dir %s: %w", dir.path, err)
 		}
@@ -172,6 +178,9 @@ func (s *Store) Abandon() error {
 	return s.end(func(dir *logDir) error {
 		for _, log := range dir.partitions() {
 			log.abandon()
+		}
+		if dir.commits != nil {
+			dir.commits.Abandon()
 		}
 		return nil
 	})

@@ -56,6 +56,13 @@ func (w *headerWalk) fill() error {
 // readAt reads up to len(b) bytes. It lets b stay on its caller's stack: what goes
 // through an interface would not, so a file without a descriptor pays with a copy.
 func (s *segment) readAt(b []byte, positionBytes int64) (int, error) {
+	if s.view != nil {
+		n, err := s.view.ReadAt(b, positionBytes)
+		if err == io.EOF {
+			err = nil
+		}
+		return n, err
+	}
 	if s.fd >= 0 {
 		return pread(s.fd, b, positionBytes)
 	}

@@ -33,6 +33,11 @@ func onEveryPair(t *testing.T, test func(t *testing.T, addr string)) { onEveryPa
 
 // onEveryPairWith is onEveryPair with further knobs set.
 func onEveryPairWith(t *testing.T, knobs map[string]string, test func(t *testing.T, addr string)) {
+	onEveryPairOver(t, storage.LayoutPartitionLog, knobs, test)
+}
+
+// onEveryPairOver is onEveryPairWith over a store of the given layout.
+func onEveryPairOver(t *testing.T, layout string, knobs map[string]string, test func(t *testing.T, addr string)) {
 	for _, model := range models.Names() {
 		for _, send := range models.SendNames() {
 			t.Run(model+"/"+send, func(t *testing.T) {
@@ -52,16 +57,16 @@ func onEveryPairWith(t *testing.T, knobs map[string]string, test func(t *testing
 				if err := models.Check(config); errors.As(err, &refused) {
 					t.Skip(refused)
 				}
-				test(t, serveLog(t, config))
+				test(t, serveLog(t, config, layout))
 			})
 		}
 	}
 }
 
 // serveLog serves a fresh log and checks at the end that it stops clean.
-func serveLog(t *testing.T, config models.Config) (addr string) {
+func serveLog(t *testing.T, config models.Config, layout string) (addr string) {
 	t.Helper()
-	store, err := storage.Open([]string{t.TempDir()}, storage.Config{SegmentBytes: 8 << 20, IndexIntervalBytes: 4096}, nil)
+	store, err := storage.Open([]string{t.TempDir()}, storage.Config{Layout: layout, SegmentBytes: 8 << 20, IndexIntervalBytes: 4096}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,6 +193,21 @@ func TestClientReadsFromAnOffsetAndFollowsTheTail(t *testing.T) {
 			produceAll(t, producer, fresh...)
 			wantRecords(t, tail, 100+int64(i), fresh)
 		}
+	})
+}
+
+// TestFetchesFromACommitLogAreManyRegions reads topics back whose batches lie between
+// those of another.
+func TestFetchesFromACommitLogAreManyRegions(t *testing.T) {
+	onEveryPairOver(t, storage.LayoutCommitLog, nil, func(t *testing.T, addr string) {
+		producer := newClient(t, addr)
+		one, other := testRecords("one", 50, 2000, 1), testRecords("other", 50, 3000, 2)
+		for i := range one {
+			produceAll(t, producer, one[i])
+			produceAll(t, producer, other[i])
+		}
+		wantRecords(t, newConsumer(t, addr, "one", kgo.NewOffset().AtStart()), 0, one)
+		wantRecords(t, newConsumer(t, addr, "other", kgo.NewOffset().AtStart()), 0, other)
 	})
 }
 

@@ -6,7 +6,6 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 
-	"c10klab/models"
 	"c10klab/storage"
 )
 
@@ -23,19 +22,22 @@ type fetch struct {
 	minBytes  int
 	maxBytes  int
 	sessionID int32
-	refused   bool           // some partition has an error to tell at once
-	logs      []*storage.Log // of all partitions that have one
+	refused   bool             // some partition has an error to tell at once
+	logs      []*storage.Log   // of all partitions that have one
+	regions   []storage.Region // of all partitions' records, in order
 
 	// Memory for the usual small request. A fetch that waited is not used again,
 	// since the purgatory may still know it, and should cost one allocation.
 	topicsInline     [1]topicSpan
 	partitionsInline [4]fetchPartition
 	logsInline       [4]*storage.Log
+	regionsInline    [4]storage.Region
 }
 
 func newFetch() *fetch {
 	f := new(fetch)
 	f.topics, f.partitions, f.logs = f.topicsInline[:0], f.partitionsInline[:0], f.logsInline[:0]
+	f.regions = f.regionsInline[:0]
 	return f
 }
 
@@ -49,7 +51,8 @@ type fetchPartition struct {
 	code          int16
 	highWatermark int64
 	logStart      int64
-	records       storage.Slice
+	recordBytes   int
+	regions       int // of fetch.regions, the next that are this partition's
 }
 
 // fetch answers with what is there if that is enough, otherwise it waits for
@@ -178,7 +181,7 @@ func (f *fetch) complete(bool) {
 // recordBytes is the size of what readAll found.
 func (f *fetch) recordBytes() (n int) {
 	for i := range f.partitions {
-		n += f.partitions[i].records.LengthBytes
+		n += f.partitions[i].recordBytes
 	}
 	return n
 }
@@ -192,28 +195,26 @@ func (f *fetch) readAll() {
 		if p.code != 0 {
 			continue
 		}
-		p.read(min(p.maxBytes, room), first)
-		if p.records.LengthBytes > 0 {
+		f.readPartition(p, min(p.maxBytes, room), first)
+		if p.recordBytes > 0 {
 			first = false
-			room = max(0, room-p.records.LengthBytes)
+			room = max(0, room-p.recordBytes)
 		}
 	}
 }
 
-func (p *fetchPartition) read(maxBytes int, minOneBatch bool) {
+func (f *fetch) readPartition(p *fetchPartition, maxBytes int, minOneBatch bool) {
 	p.highWatermark, p.logStart = p.log.HighWatermark(), p.log.StartOffset()
 	records, err := p.log.Read(p.offset, maxBytes, minOneBatch)
 	if err != nil {
 		p.code = refusalOf(err).code
 		return
 	}
-	p.records = records
-}
-
-// addTo names the records in a response, which takes over the reference.
-func (p *fetchPartition) addTo(q *request) {
-	if !p.records.Empty() {
-		q.addRegion(models.Region{File: p.records.File(), OffsetBytes: p.records.OffsetBytes, LengthBytes: int64(p.records.LengthBytes)})
+	before := len(f.regions)
+	f.regions = records.AppendRegions(f.regions)
+	p.regions = len(f.regions) - before
+	for _, r := range f.regions[before:] {
+		p.recordBytes += r.LengthBytes
 	}
 }
 
@@ -221,8 +222,9 @@ func (p *fetchPartition) addTo(q *request) {
 func (f *fetch) recycle() {
 	f.reset()
 	clear(f.logs)
+	clear(f.regions)
 	l := f.log
-	f.log, f.request, f.logs = nil, nil, f.logs[:0]
+	f.log, f.request, f.logs, f.regions = nil, nil, f.logs[:0], f.regions[:0]
 	f.wait, f.minBytes, f.maxBytes, f.sessionID, f.refused = 0, 0, 0, 0, false
 	l.fetches.Put(f)
 }

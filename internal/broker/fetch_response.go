@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+
+	"c10klab/models"
 )
 
 // respond writes a FetchResponse of version 4 to 12. It is written by hand
@@ -45,8 +47,8 @@ func (q *request) fetchHead(throttle time.Duration, code int16) writer {
 // throttle answers with no records and the time to wait, and mutes the connection
 // for as long (KIP-219, FetchRequest's throttled response in KafkaApis).
 func (f *fetch) throttle(d time.Duration) {
-	for i := range f.partitions {
-		f.partitions[i].records.Release()
+	for _, r := range f.regions {
+		r.File.Release()
 	}
 	w := f.request.fetchHead(d, 0)
 	w.length(0)
@@ -64,10 +66,15 @@ func (f *fetch) sessionError() int16 {
 }
 
 func (f *fetch) writeTopics(w writer) {
+	regions := f.regions
 	f.write(w, func(w writer, p *fetchPartition) {
 		p.writeHead(w)
-		f.log.fetchedBytes.Add(int64(p.records.LengthBytes))
-		p.addTo(f.request)
+		f.log.fetchedBytes.Add(int64(p.recordBytes))
+		for _, r := range regions[:p.regions] {
+			// The response takes over the reference.
+			f.request.addRegion(models.Region{File: r.File, OffsetBytes: r.OffsetBytes, LengthBytes: int64(r.LengthBytes)})
+		}
+		regions = regions[p.regions:]
 	})
 }
 
@@ -88,5 +95,5 @@ func (p *fetchPartition) writeHead(w writer) {
 	if w.version >= 11 {
 		w.int32(-1) // preferred read replica
 	}
-	w.length(p.records.LengthBytes)
+	w.length(p.recordBytes)
 }
