@@ -38,10 +38,7 @@ func UpdateDoc(docPath, referenceDir string) (changed bool, err error) {
 	if bytes.Equal(current, updated) {
 		return false, nil
 	}
-	if err := os.WriteFile(docPath, updated, 0o644); err != nil {
-		return false, fmt.Errorf("write document: %w", err)
-	}
-	return true, nil
+	return true, results.WriteFile(docPath, updated)
 }
 
 // RenderDoc returns the document that UpdateDoc would write. Links are relative
@@ -64,6 +61,9 @@ func RenderDoc(current []byte, referenceDir, docDir string) ([]byte, error) {
 		text = "# Experiments\n"
 	}
 	if text, err = replacePart(text, contentsID, "Contents", contents(claims, specs, evidence)); err != nil {
+		return nil, err
+	}
+	if text, err = replacePart(text, structuralID, "Claims that tests decide", structuralTable(claims)); err != nil {
 		return nil, err
 	}
 	for _, e := range evidence {
@@ -107,25 +107,30 @@ func contents(claims []Claim, specs []*Spec, all []evidence) string {
 }
 
 // claimResult takes the findings of all reference runs together that concern a
-// claim, and returns the deciding one's ratio and figure.
-func claimResult(claim string, all []evidence) (verdict results.Verdict, ratio, figure string) {
+// claim, and returns the deciding one's ratio and figure. A claim that no run concerns
+// is open, unless tests decide it.
+func claimResult(claim string, all []evidence) (verdict, ratio, figure string) {
 	var findings []Finding
 	for _, e := range all {
 		findings = append(findings, e.findings...)
 	}
-	verdict, deciding, found := ClaimVerdict(findings, claim)
-	if !found {
-		return results.Undecided, none, none
+	found, deciding, concerned := ClaimVerdict(findings, claim)
+	if !concerned {
+		return structuralResult(claim)
 	}
-	if deciding.Deciding().Inadmissible {
+	c := deciding.Deciding()
+	switch verdict = string(found); {
+	case c.Inadmissible:
 		verdict = "open (the run is not admissible)"
+	case found == results.Inconclusive && c.Reason != "":
+		verdict += " (" + c.Reason + ")"
 	}
 	for _, e := range all {
 		if _, own, here := ClaimVerdict(e.findings, claim); here && slices.EqualFunc(own.Comparisons, deciding.Comparisons, Comparison.equal) {
-			return verdict, deciding.format(deciding.Deciding().Estimate), e.figure()
+			return verdict, deciding.format(c.Estimate), e.figure()
 		}
 	}
-	return verdict, deciding.format(deciding.Deciding().Estimate), none
+	return verdict, deciding.format(c.Estimate), none
 }
 
 func specLinks(claim string, specs []*Spec) string {

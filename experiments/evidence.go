@@ -80,16 +80,16 @@ func (e evidence) withhold(reasons []string) {
 	}
 }
 
-// figures lists the file names of the experiment's figures.
-func (e evidence) figures() ([]string, error) {
-	files, err := filepath.Glob(filepath.Join(results.PlotsDir(e.run.Dir), e.spec.ID+"-*.png"))
-	if err != nil {
-		return nil, fmt.Errorf("look for figures: %w", err)
+// figures lists the file names of the experiment's figures that were drawn.
+func (e evidence) figures() []string {
+	var files []string
+	for _, kind := range results.FigureKinds {
+		file := results.Figure(e.spec.ID, kind)
+		if _, err := os.Stat(filepath.Join(results.PlotsDir(e.run.Dir), file)); err == nil {
+			files = append(files, file)
+		}
 	}
-	for i, file := range files {
-		files[i] = filepath.Base(file)
-	}
-	return files, nil
+	return files
 }
 
 // figure links the experiment's main figure, "–" if it was not drawn.

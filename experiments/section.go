@@ -18,11 +18,7 @@ func (e evidence) section() (string, error) {
 		fmt.Fprintf(&b, "**Method.** %s\n\n", strings.TrimSpace(e.spec.Method))
 	}
 	e.writeFindings(&b)
-	figures, err := e.figures()
-	if err != nil {
-		return "", err
-	}
-	for _, figure := range figures {
+	for _, figure := range e.figures() {
 		fmt.Fprintf(&b, "![%s](%s)\n\n", figure, filepath.ToSlash(filepath.Join(results.PlotsDir(e.dir), figure)))
 	}
 	if err := results.MarkdownTable(&b, e.cells); err != nil {

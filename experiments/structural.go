@@ -22,6 +22,10 @@ var StructuralClaims = []StructuralClaim{
 		{"models/thread_io_test.go", "TestQueueLengthsAreTold"},
 	}},
 	{"K2", []Test{{"models/conformance_test.go", "TestCallbacksComeInRequestOrderAfterSending"}}},
+	{"K5", []Test{
+		{"cmd/c10klab/kafkatools_test.go", "TestKafkasToolsReadTheLog"},
+		{"cmd/c10klab/kcat_test.go", "TestKcatReadsBackWhatItProduced"},
+	}},
 	{"M7", []Test{
 		{"internal/broker/order_test.go", "TestPipelinedClientsGetAnswersInOrder"},
 		{"models/conformance_test.go", "TestPipelinedRequestsAreAnsweredInOrder"},

@@ -180,8 +180,10 @@ func TestDocumentIsGeneratedBetweenItsMarkers(t *testing.T) {
 	if err := os.MkdirAll(results.PlotsDir(run.Dir), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(results.PlotsDir(run.Dir), results.TailFigure("write-100mbs")), nil, 0o644); err != nil {
-		t.Fatal(err)
+	for _, kind := range []string{"stages", "tail"} {
+		if err := os.WriteFile(filepath.Join(results.PlotsDir(run.Dir), results.Figure("write-100mbs", kind)), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	doc := filepath.Join(dir, "EXPERIMENTS.md")
 	if err := os.WriteFile(doc, []byte("# Experiments\n\nBy hand.\n\n"+beginMarker("contents")+"\nOUTDATED\n"+endMarker("contents")+"\n\nMore by hand.\n"), 0o644); err != nil {
@@ -199,6 +201,8 @@ func TestDocumentIsGeneratedBetweenItsMarkers(t *testing.T) {
 		"By hand.", "More by hand.",
 		"| N24 | Can one command name the stage and cause that dominate a slow time window? | open | – | – | – |",
 		"| reproduced | 0.990 [0.990, 0.990] | [p99, p999](results/reference/write-100mbs/plots/write-100mbs-tail.png) | [write-100mbs](experiments/specs/write-100mbs.toml) |",
+		"| K2 | Do callbacks of in-flight responses run only after the response was sent? | reproduced | – | [TestCallbacksComeInRequestOrderAfterSending](models/conformance_test.go) | – |",
+		"`go test ./models -run '^TestCallbacksComeInRequestOrderAfterSending$'`",
 		"![write-100mbs-tail.png](results/reference/write-100mbs/plots/write-100mbs-tail.png)",
 		"| N15 | rate_held >= 0.95 in each cell, outcome valid | consumers=tail model=reactor | 0.990 [0.990, 0.990] | 8 | reproduced |",
 		"| M1 | threads/net = 1 in each cell with model=reactor |",
@@ -207,6 +211,9 @@ func TestDocumentIsGeneratedBetweenItsMarkers(t *testing.T) {
 		if !strings.Contains(string(text), part) {
 			t.Errorf("the document lacks %q", part)
 		}
+	}
+	if tail, stages := strings.Index(string(text), "write-100mbs-tail.png]"), strings.Index(string(text), "write-100mbs-stages.png]"); tail < 0 || stages < tail {
+		t.Errorf("the figures' order: tail at %d, stages at %d", tail, stages)
 	}
 	if strings.Contains(string(text), "OUTDATED") {
 		t.Error("the old part is still there")

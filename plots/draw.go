@@ -20,6 +20,8 @@ var kinds = []struct {
 	make func(experiment string, s source) (figure, bool)
 }{
 	{"tail", tailFigure},
+	{"sweep", sweepFigure},
+	{"rates", rateFigure},
 	{"ratios", forestFigure},
 	{"effects", effectFigure},
 	{"stack", stackFigure},
@@ -27,8 +29,6 @@ var kinds = []struct {
 	{"percentiles", curveFigure},
 	{"over-time", overTimeFigure},
 	{"heat", heatFigure},
-	{"rates", rateFigure},
-	{"sweep", sweepFigure},
 }
 
 // Ratios are the comparisons that figures show, by experiment.

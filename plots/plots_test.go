@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -252,5 +253,15 @@ func TestARunWithoutNumbersHasNoFigures(t *testing.T) {
 	}
 	if files, err := Draw(run, nil, t.TempDir()); err != nil || len(files) != 0 {
 		t.Errorf("files %v, error %v", files, err)
+	}
+}
+
+func TestFiguresAreInTheOrderThatReadersSee(t *testing.T) {
+	var names []string
+	for _, kind := range kinds {
+		names = append(names, kind.name)
+	}
+	if !slices.Equal(names, results.FigureKinds) {
+		t.Errorf("figures are drawn as %v, shown as %v", names, results.FigureKinds)
 	}
 }

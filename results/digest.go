@@ -90,7 +90,7 @@ func (r *Run) digestTrial(t Trial, wanted func(hdr.Key) bool, merged hdr.Bundle)
 		return nil, fmt.Errorf("histograms of a trial: %w", err)
 	}
 	defer f.Close()
-	spans, err := hdr.DigestLog(f, wanted, merged)
+	spans, err := hdr.DigestLog(f, wanted, t.Clusters, merged)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", path, ErrGarbled, err)
 	}

@@ -22,9 +22,13 @@ func TestDigestsAreWhatHistogramsSay(t *testing.T) {
 	if err := b.WriteLog(&log, time.Unix(1, 0), time.Unix(2, 0)); err != nil {
 		t.Fatal(err)
 	}
+	clusters := map[string][]float64{"Send/Fetch": {1, 8, 1000}}
+	for i, size := range clusters["Send/Fetch"] {
+		b[Key{"Send", "Fetch"}].SetClusters(Quantiles[i], size)
+	}
 	merged := Bundle{}
 	for range 2 {
-		digests, err := DigestLog(bytes.NewReader(log.Bytes()), func(k Key) bool { return k.Stage != "Reap" }, merged)
+		digests, err := DigestLog(bytes.NewReader(log.Bytes()), func(k Key) bool { return k.Stage != "Reap" }, clusters, merged)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -36,7 +40,7 @@ func TestDigestsAreWhatHistogramsSay(t *testing.T) {
 			if d.Count != h.Count() || d.MaxNs != h.MaxNs() || math.Abs(d.MeanNs-h.MeanNs()) > 1e-6*h.MeanNs() {
 				t.Errorf("%s: digest %+v of count %d, mean %g, max %d", key, d, h.Count(), h.MeanNs(), h.MaxNs())
 			}
-			for _, q := range DigestQuantiles {
+			for _, q := range Quantiles {
 				want, wantSupported := h.Quantile(q)
 				if got, supported := d.Quantile(q); got != want || supported != wantSupported {
 					t.Errorf("%s: quantile %g is %d (%v), want %d (%v)", key, q, got, supported, want, wantSupported)
@@ -45,6 +49,9 @@ func TestDigestsAreWhatHistogramsSay(t *testing.T) {
 		}
 	}
 	for key, h := range merged {
+		if got, want := h.Digest().dependent, b[key].dependent; got[1] != 2*want[1] {
+			t.Errorf("%s: %g dependent samples in two logs, %g in one", key, got[1], want[1])
+		}
 		if h.Count() != 2*b[key].Count() || h.ValueNs(0.99) != b[key].ValueNs(0.99) {
 			t.Errorf("%s: two logs merge to %d counts, one has %d", key, h.Count(), b[key].Count())
 		}
@@ -52,7 +59,7 @@ func TestDigestsAreWhatHistogramsSay(t *testing.T) {
 	if _, supported := (Digest{}).Quantile(0.9); supported {
 		t.Error("a quantile that is not kept is supported")
 	}
-	if _, err := DigestLog(strings.NewReader("Tag=a/b,1,2,3,garbage\n"), nil, Bundle{}); err == nil || !strings.Contains(err.Error(), "a/b") {
+	if _, err := DigestLog(strings.NewReader("Tag=a/b,1,2,3,garbage\n"), nil, nil, Bundle{}); err == nil || !strings.Contains(err.Error(), "a/b") {
 		t.Errorf("garbage: error %v", err)
 	}
 }

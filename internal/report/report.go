@@ -7,7 +7,6 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
-	"os"
 	"path/filepath"
 
 	"c10klab/experiments"
@@ -158,19 +157,8 @@ func Write(path string, dirs []string) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), ".partial-*")
-	if err != nil {
+	if err := results.WriteFile(path, content); err != nil {
 		return fmt.Errorf("write report: %w", err)
-	}
-	defer os.Remove(f.Name()) // no such file once it was renamed
-	_, err = f.Write(content)
-	for _, next := range []func() error{func() error { return f.Chmod(0o644) }, f.Sync, f.Close, func() error { return os.Rename(f.Name(), path) }} {
-		if err == nil {
-			err = next()
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("write report %s: %w", path, err)
 	}
 	return nil
 }
