@@ -8,6 +8,7 @@ package osthread
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -93,11 +94,11 @@ func (r *Registry) Start(name string, body func(*Thread)) error {
 			return fmt.Errorf("start thread %s: %w", name, err)
 		}
 	}
-	procs := live
 	if r.options.SharePs {
-		procs = min(live, sharedPs)
+		reserve(min(live, sharedPs), live, sharedPs)
+	} else {
+		Reserve(live)
 	}
-	reserve(procs, live)
 	ready := make(chan error)
 	go r.run(t, body, ready)
 	if err := <-ready; err != nil {
@@ -173,24 +174,26 @@ var reserveMu sync.Mutex
 // sharedPs is how many Ps threads have that share them. A thread that the kernel
 // preempts keeps its P until it runs again; without one for the next, the runtime would
 // hand threads over to each other, which costs milliseconds. With 2000 busy threads on
-// one CPU 100 Ps were too few and 400 enough. The runtime's monitor looks at all of them
-// again and again, so more are not better.
-const sharedPs = 1024
+// one CPU 100 Ps were too few and 400 enough, with 10 000 as well. The runtime's monitor
+// and every thread of it that looks for work go through all of them, so more are not
+// better.
+const sharedPs = 512
 
 // Reserve makes room for n locked threads. GOMAXPROCS grows by doubling, since each
 // change stops the world; it never shrinks.
-func Reserve(n int) { reserve(n, n) }
+func Reserve(n int) { reserve(n, n, math.MaxInt) }
 
-func reserve(procs, threads int) {
+// reserve keeps GOMAXPROCS from growing ahead of its need beyond limit.
+func reserve(procs, threads, limit int) {
 	reserveMu.Lock()
 	defer reserveMu.Unlock()
 	now := runtime.GOMAXPROCS(0)
 	if need := procs + spareProcs; now < need {
-		runtime.GOMAXPROCS(max(need, 2*now))
+		runtime.GOMAXPROCS(max(need, min(2*now, limit)))
 	}
-	need := defaultMaxThreads + threads + runtimeThreads
-	if limit := debug.SetMaxThreads(need); limit > need {
-		debug.SetMaxThreads(limit)
+	most := defaultMaxThreads + threads + runtimeThreads
+	if before := debug.SetMaxThreads(most); before > most {
+		debug.SetMaxThreads(before)
 	}
 }
 

@@ -32,11 +32,11 @@ func build(b *testing.B, pkg, name string) string {
 func buildC10klab(b *testing.B) string { return build(b, "c10klab/cmd/c10klab", "c10klab") }
 
 // compile compiles a C program of testdata.
-func compile(b *testing.B, source string) string {
+func compile(b *testing.B, source string, options ...string) string {
 	b.Helper()
 	cc := need.Program(b, "cc", "gcc")
 	path := filepath.Join(b.TempDir(), strings.TrimSuffix(source, ".c"))
-	run(b, cc, "-O2", "-o", path, filepath.Join("testdata", source))
+	run(b, cc, append(options, "-O2", "-o", path, filepath.Join("testdata", source))...)
 	return path
 }
 
