@@ -53,17 +53,23 @@ func (m *connectionThreads) open(a accepted) {
 		transmit:  m.env.newTransmitter(counters),
 	}
 	m.add(one)
-	err := m.env.threads.Start(fmt.Sprintf("conn-%d", m.named), func(t *osthread.Thread) {
-		defer m.env.endCounters(counters)
-		defer m.remove(one)
-		one.thread = t.Index
-		one.serve()
-	})
-	m.named++
-	if err != nil {
+	forget := func(err error) {
 		m.remove(one)
 		m.env.endCounters(counters)
 		c.kill(err)
+	}
+	err := m.env.threads.StartSoon(fmt.Sprintf("conn-%d", m.named), func(t *osthread.Thread) {
+		defer forget(nil)
+		one.thread = t.Index
+		one.serve()
+	}, func(err error) {
+		if err != nil {
+			forget(err)
+		}
+	})
+	m.named++
+	if err != nil {
+		forget(err)
 	}
 }
 

@@ -84,6 +84,20 @@ const roomEvery = 256
 // to the end, so the kernel thread dies with it. A thread for which the system may
 // have no room is refused (CheckRoom).
 func (r *Registry) Start(name string, body func(*Thread)) error {
+	ready := make(chan error)
+	if err := r.StartSoon(name, body, func(err error) { ready <- err }); err != nil {
+		return err
+	}
+	if err := <-ready; err != nil {
+		return fmt.Errorf("start thread %s: %w", name, err)
+	}
+	return nil
+}
+
+// StartSoon is Start for those who start thousands: it returns at once, and the thread
+// calls settled when it has its name and place, or cannot have them; then it ends
+// without a call of body. An error means that there will be no thread.
+func (r *Registry) StartSoon(name string, body func(*Thread), settled func(error)) error {
 	if len(name) > nameLimitBytes {
 		return fmt.Errorf("thread name %q is longer than the kernel's %d bytes", name, nameLimitBytes)
 	}
@@ -99,11 +113,7 @@ func (r *Registry) Start(name string, body func(*Thread)) error {
 	} else {
 		Reserve(live)
 	}
-	ready := make(chan error)
-	go r.run(t, body, ready)
-	if err := <-ready; err != nil {
-		return fmt.Errorf("start thread %s: %w", name, err)
-	}
+	go r.run(t, body, settled)
 	return nil
 }
 
@@ -117,15 +127,14 @@ func (r *Registry) enlist(name string) (*Thread, int) {
 	return t, len(r.live)
 }
 
-func (r *Registry) run(t *Thread, body func(*Thread), ready chan<- error) {
+func (r *Registry) run(t *Thread, body func(*Thread), settled func(error)) {
 	runtime.LockOSThread()
 	defer r.strike(t)
-	if err := r.settle(t); err != nil {
-		ready <- err
-		return
+	err := r.settle(t)
+	settled(err)
+	if err == nil {
+		body(t)
 	}
-	ready <- nil
-	body(t)
 }
 
 // settle names and places the calling thread.
