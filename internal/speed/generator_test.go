@@ -58,7 +58,7 @@ func BenchmarkGeneratorOpenLoop(b *testing.B) {
 	target := record.ServerReady{Listen: net.JoinHostPort("127.0.0.1", port)}
 	var all []openRate
 	for _, perSecond := range []int{25_000, 50_000, 100_000, 150_000} {
-		m := load(b, binary, target, "--protocol", "echo", "--producers", echoConnections, "--in-flight", "64",
+		m := load(b, binary, target, "--protocol", "echo", "--producers", echoConnections,
 			"--rate-requests", strconv.Itoa(perSecond), "--warm-up", "1s", "--window", "10s")
 		all = append(all, openRateOf(b, m, perSecond))
 	}
