@@ -132,7 +132,7 @@ func withoutAll(knobs, names map[string]string) map[string]string {
 }
 
 func (c *RunComparison) compareAll(cfg CompareConfig, pairs []cellPair, axis map[string]string) error {
-	left, right := newSeriesCache(cfg.A.Run), newSeriesCache(cfg.B.Run)
+	left, right := newSeriesCache(cfg.A.Run, cfg.Metrics...), newSeriesCache(cfg.B.Run, cfg.Metrics...)
 	label := judge{cells: cfg.A.cells()}
 	for _, p := range pairs {
 		for _, metric := range cfg.Metrics {
@@ -152,7 +152,7 @@ func (c *RunComparison) compareAll(cfg CompareConfig, pairs []cellPair, axis map
 			if row.Difference = results.Unpaired(a.values(), b.values()); c.Paired {
 				row.Difference = pairedSeries(a, b)
 			}
-			if row.NoiseFloor, err = widerFloor(cfg, p.a.Experiment, metric); err != nil {
+			if row.NoiseFloor, err = widerFloor(p.a.Experiment, metric, left, right); err != nil {
 				return err
 			}
 			row.Different = row.Difference.Different() && (row.NoiseFloor == nil || Beyond(row.Difference.Ratio, *row.NoiseFloor))
@@ -164,10 +164,10 @@ func (c *RunComparison) compareAll(cfg CompareConfig, pairs []cellPair, axis map
 
 // widerFloor is the noise floor of the run that has the wider one; nil if neither
 // has one.
-func widerFloor(cfg CompareConfig, experiment string, metric Metric) (*results.Estimate, error) {
+func widerFloor(experiment string, metric Metric, runs ...*seriesCache) (*results.Estimate, error) {
 	var widest *results.Estimate
-	for _, run := range []*results.Run{cfg.A.Run, cfg.B.Run} {
-		floor, known, err := NoiseFloor(run, experiment, metric)
+	for _, run := range runs {
+		floor, known, err := run.noiseFloor(experiment, metric)
 		if err != nil {
 			return nil, err
 		}

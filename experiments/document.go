@@ -44,6 +44,10 @@ func UpdateDoc(docPath, referenceDir string) (changed bool, err error) {
 // RenderDoc returns the document that UpdateDoc would write. Links are relative
 // to docDir.
 func RenderDoc(current []byte, referenceDir, docDir string) ([]byte, error) {
+	return renderDoc(current, referenceDir, docDir, results.Open)
+}
+
+func renderDoc(current []byte, referenceDir, docDir string, open opener) ([]byte, error) {
 	specs, err := Specs()
 	if err != nil {
 		return nil, err
@@ -52,7 +56,7 @@ func RenderDoc(current []byte, referenceDir, docDir string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	evidence, err := readEvidence(specs, referenceDir, docDir)
+	evidence, err := readEvidence(specs, referenceDir, docDir, open)
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,6 @@
 package experiments
 
 import (
-	"maps"
-	"math"
 	"slices"
 
 	"c10klab/results"
@@ -13,7 +11,7 @@ import (
 // and level. Pairs that were not measured are left out, and so is an effect
 // without any. Durations of saturated trials do not count.
 func MainEffects(run *results.Run, experiment string, metrics []Metric) ([]results.Effect, error) {
-	j := newJudge(&Spec{ID: experiment}, run)
+	j := newJudge(experiment, run, metrics)
 	var effects []results.Effect
 	for _, axis := range axesOf(j.cells) {
 		for _, metric := range metrics {
@@ -85,16 +83,19 @@ func axesOf(cells []results.Cell) []Axis {
 // NoiseFloor is what a metric differs by between the two cells of a full run that
 // are the same (A/A); false if the run has none or did not measure it.
 func NoiseFloor(run *results.Run, experiment string, metric Metric) (results.Difference, bool, error) {
-	series := newSeriesCache(run)
-	for _, planned := range run.Info.Cells {
+	return newSeriesCache(run, metric).noiseFloor(experiment, metric)
+}
+
+func (c *seriesCache) noiseFloor(experiment string, metric Metric) (results.Difference, bool, error) {
+	for _, planned := range c.run.Info.Cells {
 		if planned.Experiment != experiment || planned.TwinOf == "" {
 			continue
 		}
-		twin, err := series.of(metric, planned.ID, false)
+		twin, err := c.of(metric, planned.ID, false)
 		if err != nil {
 			return results.Difference{}, false, err
 		}
-		original, err := series.of(metric, planned.TwinOf, false)
+		original, err := c.of(metric, planned.TwinOf, false)
 		if err != nil {
 			return results.Difference{}, false, err
 		}
@@ -122,27 +123,29 @@ func Beyond(ratio, floor results.Estimate) bool {
 }
 
 // EffectMetrics are the metrics that effects and comparisons are shown for unless
-// others are asked for: those of the list that some trial has.
+// others are asked for: those of the list that the first trial of some cell has.
 func EffectMetrics(run *results.Run) ([]Metric, error) {
-	var metrics []Metric
-	series := newSeriesCache(run)
-	for _, name := range shownMetrics {
-		metric, err := ParseMetric(name)
-		if err != nil {
+	all := make([]Metric, len(shownMetrics))
+	for i, name := range shownMetrics {
+		var err error
+		if all[i], err = ParseMetric(name); err != nil {
 			return nil, err
 		}
-		for _, cell := range run.Info.Cells {
-			s, err := series.of(metric, cell.ID, true)
+	}
+	cache := newSeriesCache(run, all...)
+	measured := map[string]bool{}
+	for _, trials := range cache.trials {
+		for _, m := range all {
+			r, err := cache.read(m, trials[0])
 			if err != nil {
 				return nil, err
 			}
-			if slices.ContainsFunc(slices.Collect(maps.Values(s.byBlock)), func(v float64) bool { return v > 0 && !math.IsInf(v, 0) }) {
-				metrics = append(metrics, metric)
-				break
+			if r.value > 0 {
+				measured[m.String()] = true
 			}
 		}
 	}
-	return metrics, nil
+	return slices.DeleteFunc(all, func(m Metric) bool { return !measured[m.String()] }), nil
 }
 
 var shownMetrics = []string{

@@ -21,13 +21,16 @@ type evidence struct {
 	findings []Finding
 }
 
+// opener opens a run directory, as results.Open does.
+type opener func(dir string) (*results.Run, error)
+
 // readEvidence finds the reference runs: referenceDir/SPEC is the run of SPEC.
 // Experiments without one are left out.
-func readEvidence(specs []*Spec, referenceDir, docDir string) ([]evidence, error) {
+func readEvidence(specs []*Spec, referenceDir, docDir string, open opener) ([]evidence, error) {
 	var found []evidence
 	for _, current := range specs {
 		dir := filepath.Join(referenceDir, current.ID)
-		run, err := results.Open(dir)
+		run, err := open(dir)
 		if errors.Is(err, results.ErrNoRun) {
 			continue
 		} else if err != nil {
@@ -59,7 +62,7 @@ func judgeEvidence(run *results.Run, id string) (evidence, error) {
 	if err != nil {
 		return evidence{}, err
 	}
-	cells, err := run.Cells()
+	cells, err := run.TableCells()
 	if err != nil {
 		return evidence{}, err
 	}

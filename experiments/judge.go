@@ -21,7 +21,11 @@ import (
 // one is, which chance does: so a refutation must also withstand Holm's correction
 // over the comparisons of the claim, a family that the plan fixes before the run.
 func Judge(spec *Spec, run *results.Run) ([]Finding, error) {
-	j := newJudge(spec, run)
+	var metrics []Metric
+	for _, p := range spec.Predictions {
+		metrics = append(metrics, p.Metric)
+	}
+	j := newJudge(spec.ID, run, metrics)
 	findings := make([]Finding, len(spec.Predictions))
 	for i, p := range spec.Predictions {
 		findings[i].Prediction = p
@@ -48,9 +52,9 @@ type judge struct {
 	series *seriesCache
 }
 
-func newJudge(spec *Spec, run *results.Run) judge {
-	cells := slices.DeleteFunc(run.CellOutcomes(), func(c results.Cell) bool { return c.Experiment != spec.ID })
-	return judge{cells: cells, series: newSeriesCache(run)}
+func newJudge(experiment string, run *results.Run, metrics []Metric) judge {
+	cells := slices.DeleteFunc(run.CellOutcomes(), func(c results.Cell) bool { return c.Experiment != experiment })
+	return judge{cells: cells, series: newSeriesCache(run, metrics...)}
 }
 
 // each judges the metric itself in every cell that the prediction names.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"c10klab/internal/hdr"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -32,61 +33,51 @@ func (l lack) String() string {
 	return fmt.Sprintf("; %d trials have too few independent samples, up to %d more needed in each", l.trials, l.samples)
 }
 
-// seriesKey is one metric of one cell.
-type seriesKey struct {
-	metric, cell string
-	boundsHelp   bool
-}
-
-// seriesCache reads each metric of a cell once. One goroutine may use it.
+// seriesCache reads each metric of a trial once, and all histograms that its
+// metrics need in one pass over the trial's log. One goroutine may use it.
 type seriesCache struct {
-	run    *results.Run
-	trials map[string][]results.Trial // by cell
-	known  map[seriesKey]series
+	run      *results.Run
+	trials   map[string][]results.Trial // by cell
+	wanted   map[hdr.Key][]Metric       // histogram metrics known beforehand
+	readings map[string]map[seriesTrial]reading
 }
 
-func newSeriesCache(run *results.Run) *seriesCache {
-	c := &seriesCache{run: run, trials: map[string][]results.Trial{}, known: map[seriesKey]series{}}
+// seriesTrial names a trial.
+type seriesTrial struct {
+	cell           string
+	block, attempt int
+}
+
+// newSeriesCache prepares reading the metrics; others may be asked for too.
+func newSeriesCache(run *results.Run, metrics ...Metric) *seriesCache {
+	c := &seriesCache{run: run, trials: map[string][]results.Trial{}, wanted: map[hdr.Key][]Metric{}, readings: map[string]map[seriesTrial]reading{}}
 	for _, t := range run.Trials {
 		c.trials[t.Cell] = append(c.trials[t.Cell], t)
 	}
+	for _, m := range metrics {
+		c.want(m)
+	}
 	return c
+}
+
+func (c *seriesCache) want(m Metric) {
+	known := slices.ContainsFunc(c.wanted[m.key], func(w Metric) bool { return w.String() == m.String() })
+	if m.IsDuration() && !known {
+		c.wanted[m.key] = append(c.wanted[m.key], m)
+	}
 }
 
 // of returns a metric's value in each block of a cell; boundsHelp: lower bounds
 // count too.
 func (c *seriesCache) of(m Metric, cell string, boundsHelp bool) (series, error) {
-	key := seriesKey{m.String(), cell, boundsHelp}
-	if s, known := c.known[key]; known {
-		return s, nil
-	}
-	s, err := readSeries(c.run, m, c.trials[cell], boundsHelp)
-	if err == nil {
-		c.known[key] = s
-	}
-	return s, err
-}
-
-// values lists the values in the order of blocks.
-func (s series) values() []float64 {
-	var values []float64
-	for _, block := range s.blocks() {
-		values = append(values, s.byBlock[block])
-	}
-	return values
-}
-
-func (s series) blocks() []int { return slices.Sorted(maps.Keys(s.byBlock)) }
-
-func readSeries(run *results.Run, m Metric, trials []results.Trial, boundsHelp bool) (series, error) {
 	s := series{byBlock: map[int]float64{}}
-	for _, t := range trials {
+	for _, t := range c.trials[cell] {
 		bound := t.Outcome == record.Saturated && m.IsDuration()
 		usable := t.Outcome == record.Valid || m.IsCount() || t.Outcome == record.Saturated && (!bound || boundsHelp)
 		if !usable {
 			continue
 		}
-		r, err := m.read(run, t)
+		r, err := c.read(m, t)
 		switch {
 		case err != nil:
 			return series{}, err
@@ -99,3 +90,38 @@ func readSeries(run *results.Run, m Metric, trials []results.Trial, boundsHelp b
 	}
 	return s, nil
 }
+
+func (c *seriesCache) read(m Metric, t results.Trial) (reading, error) {
+	if !m.IsDuration() {
+		return m.read(c.run, t)
+	}
+	at := seriesTrial{t.Cell, t.Block, t.Attempt}
+	if r, known := c.readings[m.String()][at]; known {
+		return r, nil
+	}
+	c.want(m)
+	bundle, err := c.run.HistogramsOf(t, func(k hdr.Key) bool { return len(c.wanted[k]) > 0 })
+	if err != nil {
+		return reading{}, err
+	}
+	for key, metrics := range c.wanted {
+		for _, wanted := range metrics {
+			if c.readings[wanted.String()] == nil {
+				c.readings[wanted.String()] = map[seriesTrial]reading{}
+			}
+			c.readings[wanted.String()][at] = wanted.ofHistogram(bundle[key])
+		}
+	}
+	return c.readings[m.String()][at], nil
+}
+
+// values lists the values in the order of blocks.
+func (s series) values() []float64 {
+	var values []float64
+	for _, block := range s.blocks() {
+		values = append(values, s.byBlock[block])
+	}
+	return values
+}
+
+func (s series) blocks() []int { return slices.Sorted(maps.Keys(s.byBlock)) }

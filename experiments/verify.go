@@ -50,9 +50,11 @@ func Verify(cfg VerifyConfig) ([]EvidenceCheck, error) {
 		return nil, err
 	}
 	history := openHistory(cfg.Source)
+	opened := map[string]*results.Run{}
 	var checks []EvidenceCheck
 	for _, spec := range specs {
-		run, err := results.Open(filepath.Join(cfg.Reference, spec.ID))
+		dir := filepath.Join(cfg.Reference, spec.ID)
+		run, err := results.Open(dir)
 		if errors.Is(err, results.ErrNoRun) {
 			continue
 		}
@@ -60,10 +62,11 @@ func Verify(cfg VerifyConfig) ([]EvidenceCheck, error) {
 			checks = append(checks, outcomeOf(spec.ID, "readable", err))
 			continue
 		}
+		opened[dir] = run
 		checks = append(checks, verifyRun(run, spec, history)...)
 	}
 	checks = append(checks, verifyStrays(cfg.Reference, specs)...)
-	checks = append(checks, verifySize(cfg.Reference), verifyDocument(cfg))
+	checks = append(checks, verifySize(cfg.Reference), verifyDocument(cfg, opened))
 	return checks, nil
 }
 
@@ -116,14 +119,20 @@ func verifySize(reference string) EvidenceCheck {
 	return outcomeOf(reference, "size of all runs", err)
 }
 
-// verifyDocument computes every verdict and table anew.
-func verifyDocument(cfg VerifyConfig) EvidenceCheck {
+// verifyDocument computes every verdict and table anew. Runs that are open already
+// are not read again.
+func verifyDocument(cfg VerifyConfig, opened map[string]*results.Run) EvidenceCheck {
 	const check = "verdicts and tables are those of the runs"
 	written, err := os.ReadFile(cfg.Document)
 	if err != nil {
 		return outcomeOf(cfg.Document, check, err)
 	}
-	computed, err := RenderDoc(written, cfg.Reference, filepath.Dir(cfg.Document))
+	computed, err := renderDoc(written, cfg.Reference, filepath.Dir(cfg.Document), func(dir string) (*results.Run, error) {
+		if run := opened[dir]; run != nil {
+			return run, nil
+		}
+		return results.Open(dir)
+	})
 	if err == nil && !bytes.Equal(written, computed) {
 		err = firstDifference(string(written), string(computed))
 	}

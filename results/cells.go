@@ -35,16 +35,17 @@ type Cell struct {
 var byWorth = []record.Outcome{record.Valid, record.Saturated, record.EnvironmentLimited, record.GeneratorLimited, record.Failed}
 
 // Cells merges the trials of each planned cell; a cell without a trial is left
-// out, and so are twins. It reads one trial's histograms at a time.
-func (r *Run) Cells() ([]Cell, error) {
+// out, and so are twins.
+func (r *Run) Cells() ([]Cell, error) { return r.cellsOf(nil) }
+
+// TableCells is Cells with those histograms alone that Table shows.
+func (r *Run) TableCells() ([]Cell, error) { return r.cellsOf(inTable) }
+
+func (r *Run) cellsOf(wanted func(hdr.Key) bool) ([]Cell, error) {
 	cells := r.CellOutcomes()
 	trials := r.trialsByCell()
-	for i := range cells {
-		if err := r.mergeHistograms(&cells[i], trials[cells[i].ID]); err != nil {
-			return nil, err
-		}
-	}
-	return cells, nil
+	err := inParallel(len(cells), func(i int) error { return r.mergeHistograms(&cells[i], trials[cells[i].ID], wanted) })
+	return cells, err
 }
 
 // CellOutcomes is Cells without histograms, which reads no further file.
@@ -107,17 +108,17 @@ func (c *Cell) addRates(trials []Trial) {
 	}
 }
 
-func (r *Run) mergeHistograms(c *Cell, trials []Trial) error {
+func (r *Run) mergeHistograms(c *Cell, trials []Trial, wanted func(hdr.Key) bool) error {
+	var sum hdr.Sum
 	for _, t := range trials {
-		if t.Outcome != c.Basis || !t.measured() {
+		if t.Outcome != c.Basis {
 			continue
 		}
-		bundle, err := r.Histograms(t)
-		if err != nil {
+		if err := r.addHistograms(&sum, t, wanted); err != nil {
 			return err
 		}
-		c.Histograms.Merge(bundle)
 	}
+	c.Histograms = sum.Bundle()
 	return nil
 }
 

@@ -72,14 +72,3 @@ func dispersion(counts []float64) float64 {
 	}
 	return max(1, variance/mean)
 }
-
-// attachClusters tells histograms that were read back how their samples cluster.
-func (t *Trial) attachClusters(bundle hdr.Bundle) {
-	for key, h := range bundle {
-		for i, size := range t.Clusters[key.String()] {
-			if i < len(hdr.Quantiles) {
-				h.SetClusters(hdr.Quantiles[i], size)
-			}
-		}
-	}
-}

@@ -57,10 +57,9 @@ func Open(dir string) (*Run, error) {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
 	r.Trials = make([]Trial, len(files))
-	for i, file := range files {
-		if err := readTrial(file, &r.Trials[i]); err != nil {
-			return nil, err
-		}
+	err = inParallel(len(files), func(i int) error { return readTrial(files[i], &r.Trials[i]) })
+	if err != nil {
+		return nil, err
 	}
 	slices.SortStableFunc(r.Trials, func(a, b Trial) int { return a.Started.Compare(b.Started) })
 	return r, nil
@@ -113,21 +112,28 @@ func (r *Run) Histograms(t Trial) (hdr.Bundle, error) { return r.HistogramsOf(t,
 
 // HistogramsOf reads those whose keys are wanted, all if wanted is nil.
 func (r *Run) HistogramsOf(t Trial, wanted func(hdr.Key) bool) (hdr.Bundle, error) {
+	var sum hdr.Sum
+	if err := r.addHistograms(&sum, t, wanted); err != nil {
+		return nil, err
+	}
+	return sum.Bundle(), nil
+}
+
+// addHistograms adds a trial's histograms to a sum; a failed trial has none.
+func (r *Run) addHistograms(sum *hdr.Sum, t Trial, wanted func(hdr.Key) bool) error {
 	if !t.measured() {
-		return hdr.Bundle{}, nil
+		return nil
 	}
 	path := r.trialPath(t, ".hlog")
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("histograms of a trial: %w", err)
+		return fmt.Errorf("histograms of a trial: %w", err)
 	}
 	defer f.Close()
-	bundle, err := hdr.ReadLogOf(f, wanted)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", path, ErrGarbled, err)
+	if err := sum.AddLog(f, wanted, t.Clusters); err != nil {
+		return fmt.Errorf("%s: %w: %w", path, ErrGarbled, err)
 	}
-	t.attachClusters(bundle)
-	return bundle, nil
+	return nil
 }
 
 // Window is the time from the first window's start to the last one's end; zero if

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"c10klab/internal/hdr"
 	"c10klab/internal/record"
 )
 
@@ -37,6 +38,8 @@ var brokerSpans = []string{"SocketQueue+Dispatch", "RequestQueue", "LocalTime", 
 
 // tableSpans are the columns of all tables.
 var tableSpans = append([]string{"ResponseTime", "EndToEnd"}, brokerSpans...)
+
+func inTable(key hdr.Key) bool { return InTables(key) && slices.Contains(tableSpans, key.Stage) }
 
 const (
 	notSupported = "n/a"
@@ -244,7 +247,7 @@ func stillNeeded(cells []Cell) string {
 	var names []string
 	for _, c := range cells {
 		for _, key := range c.Histograms.Keys() {
-			if !InTables(key) || !slices.Contains(tableSpans, key.Stage) || !c.Stands() {
+			if !inTable(key) || !c.Stands() {
 				continue
 			}
 			for _, shown := range shownQuantiles {

@@ -6,18 +6,23 @@ import "math"
 // percentiles that are shown everywhere.
 var Quantiles = [...]float64{0.5, 0.99, 0.999}
 
-// SetClusters says that the samples beyond a quantile came in clusters of a mean
-// size, as one stall delays many requests: so many fewer are independent. It is for
-// one of Quantiles, a size of 1 or less means independent samples.
-func (h *Histogram) SetClusters(q, size float64) {
-	if i := nearest(q); size > 1 {
-		h.dependent[i] = float64(h.Count()) * (1 - 1/size)
+// addDependent counts as dependent, for each of Quantiles, what n samples lack to
+// as many independent ones when those beyond the quantile come in clusters of a mean
+// size. A size of 1 or less means independent samples.
+func addDependent(dependent *[len(Quantiles)]float64, n int64, sizes []float64) {
+	for i, size := range sizes {
+		if i < len(dependent) && size > 1 {
+			dependent[i] += float64(n) * (1 - 1/size)
+		}
 	}
 }
 
-// Independent is how many independent samples the histogram is worth at quantile q.
+func independent(n int64, dependent float64) int64 { return n - int64(math.Round(dependent)) }
+
+// Independent is how many independent samples the histogram is worth at quantile q:
+// one stall delays many requests, which come in a cluster beyond q.
 func (h *Histogram) Independent(q float64) int64 {
-	return h.Count() - int64(math.Round(h.dependent[nearest(q)]))
+	return independent(h.Count(), h.dependent[nearest(q)])
 }
 
 // StillNeeded is how many more samples, clustered as these are, would support

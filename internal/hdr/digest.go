@@ -1,10 +1,8 @@
 package hdr
 
 import (
-	"bufio"
 	"fmt"
 	"io"
-	"math"
 	"slices"
 
 	hdrhistogram "github.com/HdrHistogram/hdrhistogram-go"
@@ -12,12 +10,11 @@ import (
 
 // Digest is what tables and figures show of a histogram, in a thousandth of its memory.
 type Digest struct {
-	Count  int64
-	MeanNs float64
-	MaxNs  int64
-	// Parallel to Quantiles: the values, and the samples beyond the independent ones.
+	Count      int64
+	MeanNs     float64
+	MaxNs      int64
 	quantileNs [len(Quantiles)]int64
-	dependent  [len(Quantiles)]float64
+	dependent  [len(Quantiles)]float64 // as a Histogram's
 }
 
 // quantiled is what histograms of both kinds answer.
@@ -50,57 +47,32 @@ func (d Digest) Quantile(q float64) (ns int64, supported bool) {
 	if i < 0 {
 		return 0, false
 	}
-	return d.quantileNs[i], Supports(d.Count-int64(math.Round(d.dependent[i])), q)
+	return d.quantileNs[i], Supports(independent(d.Count, d.dependent[i]), q)
 }
 
 // DigestLog reads the histograms of a log whose keys are wanted (all if wanted is
-// nil), returns their digests, and adds their counts to those of a bundle. clusters are
-// the sizes of clusters, parallel to Quantiles, by STAGE/API. It takes little memory:
-// histograms are read in the library's packed form.
+// nil), returns their digests, and adds them to those of a bundle. It takes little
+// memory: histograms are read in the library's packed form. clusters are as in
+// Sum.AddLog.
 func DigestLog(r io.Reader, wanted func(Key) bool, clusters map[string][]float64, into Bundle) (map[Key]Digest, error) {
 	digests := map[Key]Digest{}
-	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 0, 64<<10), maxLogLine)
-	for n := 1; lines.Scan(); n++ {
-		line := lines.Bytes()
-		if len(line) == 0 || line[0] == '#' || line[0] == '"' {
-			continue
-		}
-		key, encoded, err := splitLogLine(line)
-		if err != nil {
-			return nil, fmt.Errorf("read histogram log: line %d: %w", n, err)
-		}
-		if wanted != nil && !wanted(key) {
-			continue
-		}
+	err := eachHistogram(r, wanted, func(key Key, encoded []byte) error {
 		packed, err := hdrhistogram.DecodePacked(encoded)
 		if err != nil {
-			return nil, fmt.Errorf("read histogram log: line %d, %s: %w", n, key, err)
+			return err
 		}
 		d := digestOf(packed)
-		d.dependent = dependentOf(d.Count, clusters[key.String()])
+		addDependent(&d.dependent, d.Count, clusters[key.String()])
 		digests[key] = d
 		if into[key] == nil {
 			into[key] = NewHistogram()
 		}
 		into[key].outOfRange += packed.MergeInto(into[key].inner)
-		for i, n := range d.dependent {
-			into[key].dependent[i] += n
-		}
-	}
-	if err := lines.Err(); err != nil {
+		addDependent(&into[key].dependent, d.Count, clusters[key.String()])
+		return nil
+	})
+	if err != nil {
 		return nil, fmt.Errorf("read histogram log: %w", err)
 	}
 	return digests, nil
-}
-
-// dependentOf is how many of count samples are beyond the independent ones, where
-// they cluster in these sizes.
-func dependentOf(count int64, sizes []float64) (dependent [len(Quantiles)]float64) {
-	for i, size := range sizes[:min(len(sizes), len(Quantiles))] {
-		if size > 1 {
-			dependent[i] = float64(count) * (1 - 1/size)
-		}
-	}
-	return dependent
 }

@@ -23,9 +23,8 @@ func TestDigestsAreWhatHistogramsSay(t *testing.T) {
 		t.Fatal(err)
 	}
 	clusters := map[string][]float64{"Send/Fetch": {1, 8, 1000}}
-	for i, size := range clusters["Send/Fetch"] {
-		b[Key{"Send", "Fetch"}].SetClusters(Quantiles[i], size)
-	}
+	send := b[Key{"Send", "Fetch"}]
+	addDependent(&send.dependent, send.Count(), clusters["Send/Fetch"])
 	merged := Bundle{}
 	for range 2 {
 		digests, err := DigestLog(bytes.NewReader(log.Bytes()), func(k Key) bool { return k.Stage != "Reap" }, clusters, merged)

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-
-	hdrhistogram "github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // maxLogLine bounds a line of a histogram log; one histogram of this package's
@@ -18,16 +16,11 @@ const maxLogLine = 4 << 20
 // errNoHistogram says that a line of a log is neither comment, legend nor interval.
 var errNoHistogram = errors.New("a line holds no histogram")
 
-// ReadLog reads a tagged HdrHistogram log (format 1.3) and merges its intervals by
-// tag.
-func ReadLog(r io.Reader) (Bundle, error) { return ReadLogOf(r, nil) }
-
-// ReadLogOf reads only the histograms whose keys are wanted, all if wanted is nil;
-// it skips the others without decoding them.
-func ReadLogOf(r io.Reader, wanted func(Key) bool) (Bundle, error) {
-	b := Bundle{}
+// eachHistogram calls add with each histogram of a log whose key is wanted; the
+// others are not even decoded. What add gets is valid during the call.
+func eachHistogram(r io.Reader, wanted func(Key) bool, add func(key Key, encoded []byte) error) error {
 	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 0, 64<<10), maxLogLine)
+	lines.Buffer(make([]byte, 0, 16<<10), maxLogLine)
 	for n := 1; lines.Scan(); n++ {
 		line := lines.Bytes()
 		if len(line) == 0 || line[0] == '#' || line[0] == '"' {
@@ -35,21 +28,16 @@ func ReadLogOf(r io.Reader, wanted func(Key) bool) (Bundle, error) {
 		}
 		key, encoded, err := splitLogLine(line)
 		if err != nil {
-			return nil, fmt.Errorf("read histogram log: line %d: %w", n, err)
+			return fmt.Errorf("line %d: %w", n, err)
 		}
 		if wanted != nil && !wanted(key) {
 			continue
 		}
-		inner, err := hdrhistogram.Decode(encoded)
-		if err != nil {
-			return nil, fmt.Errorf("read histogram log: line %d, %s: %w", n, key, err)
+		if err := add(key, encoded); err != nil {
+			return fmt.Errorf("line %d, %s: %w", n, key, err)
 		}
-		b.add(key, &Histogram{inner: inner})
 	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read histogram log: %w", err)
-	}
-	return b, nil
+	return lines.Err()
 }
 
 // splitLogLine divides "Tag=STAGE/API,start,length,max,HISTOGRAM".
@@ -59,26 +47,14 @@ func splitLogLine(line []byte) (key Key, encoded []byte, err error) {
 		key.Stage, key.API, _ = strings.Cut(string(tag), "/")
 		line = rest
 	}
-	fields := bytes.Split(line, []byte(","))
-	if len(fields) != 4 {
-		return key, nil, errNoHistogram
+	for range 3 {
+		_, rest, found := bytes.Cut(line, []byte(","))
+		if !found {
+			return key, nil, errNoHistogram
+		}
+		line = rest
 	}
-	return key, bytes.TrimSpace(fields[3]), nil
-}
-
-// add takes a histogram into the bundle, which owns it from then on.
-func (b Bundle) add(key Key, h *Histogram) {
-	if b[key] == nil && h.sameShape() {
-		b[key] = h
-		return
-	}
-	b.Merge(Bundle{key: h})
-}
-
-// sameShape reports whether a histogram that was read has the shape of this
-// package's own.
-func (h *Histogram) sameShape() bool {
-	return h.inner.LowestTrackableValue() == lowestNs && h.inner.HighestTrackableValue() == highestNs && h.inner.SignificantFigures() == significantFigures
+	return key, bytes.TrimSpace(line), nil
 }
 
 // CopyLog copies a histogram log without the histograms that are not wanted.

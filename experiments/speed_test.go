@@ -1,0 +1,145 @@
+package experiments
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+
+	"c10klab/internal/record"
+	"c10klab/results"
+)
+
+// manyTrials is the size of run that evaluation is made for.
+var manyTrials = flag.Int("trials", 10_000, "trials of BenchmarkManyTrials")
+
+// BenchmarkManyTrials evaluates a stored run of 10 000 trials, copies of a committed
+// one's: what verify, compare and the tables of a report do. Besides the
+// time it prints the peak memory.
+func BenchmarkManyTrials(b *testing.B) {
+	spec := committedSpec(b, "write-100mbs")
+	reference := b.TempDir()
+	dir := filepath.Join(reference, spec.ID)
+	multiply(b, "../results/reference/write-100mbs", dir, *manyTrials)
+	b.Run("open", func(b *testing.B) {
+		for b.Loop() {
+			openStored(b, dir)
+		}
+		reportMemory(b)
+	})
+	b.Run("compare", func(b *testing.B) {
+		for b.Loop() {
+			run := openStored(b, dir)
+			metrics, err := EffectMetrics(run)
+			if err == nil {
+				_, err = Compare(CompareConfig{A: Side{run, map[string]string{"model": "reactor"}},
+					B: Side{run, map[string]string{"model": "loop-per-thread"}}, Metrics: metrics})
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		reportMemory(b)
+	})
+	b.Run("effects", func(b *testing.B) {
+		for b.Loop() {
+			run := openStored(b, dir)
+			metrics, err := EffectMetrics(run)
+			if err == nil {
+				_, err = MainEffects(run, spec.ID, metrics)
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		reportMemory(b)
+	})
+	b.Run("verify", func(b *testing.B) {
+		document := filepath.Join(reference, "EXPERIMENTS.md")
+		if _, err := UpdateDoc(document, reference); err != nil {
+			b.Fatal(err)
+		}
+		for b.Loop() {
+			checks, err := Verify(VerifyConfig{Document: document, Reference: reference, Source: ".."})
+			if err != nil {
+				b.Fatal(err)
+			}
+			failed := slices.ContainsFunc(checks, func(c EvidenceCheck) bool {
+				return c.Status == CheckFails && c.Check != "size of all runs" && c.Of != document && c.Of != "EXPERIMENTS.md"
+			})
+			if failed {
+				b.Fatalf("%+v", checks)
+			}
+		}
+		reportMemory(b)
+	})
+}
+
+func committedSpec(tb testing.TB, id string) *Spec {
+	tb.Helper()
+	specs, err := Specs()
+	if err == nil {
+		specs, err = Select(specs, []string{id})
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return specs[0]
+}
+
+func openStored(tb testing.TB, dir string) *results.Run {
+	tb.Helper()
+	run, err := results.Open(dir)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return run
+}
+
+// multiply makes a run of n trials from a stored one, block after block.
+func multiply(tb testing.TB, from, to string, n int) {
+	tb.Helper()
+	source := openStored(tb, from)
+	run, err := results.Create(to, source.Info)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer run.Close()
+	cells := len(source.Info.Cells)
+	for i := range n {
+		t := source.Trials[i%len(source.Trials)]
+		log, err := os.ReadFile(trialFile(from, t, ".hlog"))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		t.Block, t.Started = 1+i/cells, t.Started.Add(time.Duration(i)*time.Second)
+		text, err := json.Marshal(t)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for suffix, data := range map[string][]byte{".hlog": log, ".json": text} {
+			if err := os.WriteFile(trialFile(to, t, suffix), data, 0o644); err != nil {
+				tb.Fatal(err)
+			}
+		}
+	}
+	if err := run.Seal(); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func trialFile(dir string, t results.Trial, suffix string) string {
+	return filepath.Join(dir, "trials", fmt.Sprintf("%02d-%s%s", t.Block, t.Cell, suffix))
+}
+
+// reportMemory adds the process's peak resident memory so far.
+func reportMemory(b *testing.B) {
+	b.Helper()
+	b.ReportMetric(float64(record.ThisProcess().PeakRSSBytes)/1e6, "peak-RSS-MB")
+	runtime.GC()
+}

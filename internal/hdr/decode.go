@@ -1,0 +1,142 @@
+package hdr
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/klauspost/compress/zlib"
+)
+
+// The V2 encoding (HdrHistogram's AbstractHistogram.encodeIntoCompressedByteBuffer):
+//
+//	base64( cookie int32, length int32, zlib(
+//	  cookie int32, payload length int32, normalizing offset int32, significant figures int32,
+//	  lowest int64, highest int64, conversion ratio float64,
+//	  payload: ZigZag LEB128 numbers in the order of buckets, a count, or minus a number of empty buckets ) )
+const (
+	compressedCookie = 0x1c849304
+	plainCookie      = 0x1c849303
+	cookieWordSize   = 0xf0 // bits that do not matter
+	plainHeaderBytes = 40
+)
+
+var (
+	errEncoding = errors.New("not a compressed V2 histogram")
+	// errShape says that a histogram has another shape than this package's.
+	errShape = errors.New("a histogram of another shape")
+)
+
+// decoder decodes histograms of this package's shape into sums, and allocates
+// nothing for each: reading thousands of trials is mostly that. One goroutine at a
+// time may use it.
+type decoder struct {
+	compressed []byte
+	plain      bytes.Buffer
+	source     bytes.Reader
+	inflater   io.ReadCloser // also a zlib.Resetter
+}
+
+// addTo adds the counts of an encoded histogram and returns how many there are. On
+// an error sums may hold some of them.
+func (d *decoder) addTo(sums []int64, encoded []byte) (added int64, err error) {
+	if err := d.inflate(encoded); err != nil {
+		return 0, err
+	}
+	plain := d.plain.Bytes()
+	if len(plain) < plainHeaderBytes || binary.BigEndian.Uint32(plain)&^cookieWordSize != plainCookie {
+		return 0, errEncoding
+	}
+	if binary.BigEndian.Uint32(plain[12:]) != significantFigures || binary.BigEndian.Uint64(plain[16:]) != lowestNs ||
+		binary.BigEndian.Uint64(plain[24:]) != uint64(highestNs) {
+		return 0, errShape
+	}
+	payload := plain[plainHeaderBytes:]
+	if int64(binary.BigEndian.Uint32(plain[4:])) != int64(len(payload)) {
+		return 0, errEncoding
+	}
+	return addPayload(sums, payload)
+}
+
+func (d *decoder) inflate(encoded []byte) error {
+	if n := base64.StdEncoding.DecodedLen(len(encoded)); cap(d.compressed) < n {
+		d.compressed = make([]byte, n)
+	}
+	n, err := base64.StdEncoding.Decode(d.compressed[:cap(d.compressed)], encoded)
+	if err != nil {
+		return err
+	}
+	raw := d.compressed[:n]
+	if len(raw) < 8 || binary.BigEndian.Uint32(raw)&^cookieWordSize != compressedCookie {
+		return errEncoding
+	}
+	length := int(binary.BigEndian.Uint32(raw[4:]))
+	if length > len(raw)-8 {
+		return errEncoding
+	}
+	d.source.Reset(raw[8 : 8+length])
+	if d.inflater == nil {
+		d.inflater, err = zlib.NewReader(&d.source)
+	} else {
+		err = d.inflater.(zlib.Resetter).Reset(&d.source, nil)
+	}
+	if err != nil {
+		d.inflater = nil
+		return err
+	}
+	d.plain.Reset()
+	most := int64(plainHeaderBytes + bucketCount*binary.MaxVarintLen64)
+	if _, err := io.Copy(&d.plain, io.LimitReader(d.inflater, most+1)); err != nil {
+		return err
+	}
+	if int64(d.plain.Len()) > most {
+		return errEncoding
+	}
+	return nil
+}
+
+func addPayload(sums []int64, payload []byte) (added int64, err error) {
+	bucket := 0
+	for len(payload) > 0 {
+		n, size := leb128(payload)
+		if size == 0 {
+			return 0, errEncoding
+		}
+		payload = payload[size:]
+		if n < 0 {
+			if n < -int64(len(sums)-bucket) {
+				return 0, fmt.Errorf("%w: %d empty buckets at bucket %d", errEncoding, n, bucket)
+			}
+			bucket -= int(n)
+			continue
+		}
+		if bucket >= len(sums) || sums[bucket] > math.MaxInt64-n || added > math.MaxInt64-n {
+			return 0, fmt.Errorf("%w: count %d in bucket %d", errEncoding, n, bucket)
+		}
+		sums[bucket] += n
+		added += n
+		bucket++
+	}
+	return added, nil
+}
+
+// leb128 reads a ZigZag number of seven bits a byte, whose ninth byte has eight
+// (HdrHistogram's ZigZagEncoding); size 0 if it is cut off.
+func leb128(data []byte) (value int64, size int) {
+	var bits uint64
+	for i, b := range data {
+		if i == 8 {
+			bits |= uint64(b) << 56
+			return int64(bits>>1) ^ -int64(bits&1), 9
+		}
+		bits |= uint64(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			return int64(bits>>1) ^ -int64(bits&1), i + 1
+		}
+	}
+	return 0, 0
+}
