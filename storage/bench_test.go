@@ -55,3 +55,29 @@ func BenchmarkRecovery(b *testing.B) {
 		s, _ = openWith(b, defaults(), nil, dir)
 	}
 }
+
+// BenchmarkOpen1000 opens a thousand partitions after a clean stop.
+func BenchmarkOpen1000(b *testing.B) {
+	dir := b.TempDir()
+	s := open(b, defaults(), nil, dir)
+	const partitions = 1000
+	if err := s.CreateTopic("t", partitions); err != nil {
+		b.Fatal(err)
+	}
+	tmpl, err := batch.TemplateForBytes(benchBatchBytes, 1000, 1)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for i := range partitions {
+		mustAppend(b, mustLog(b, s, "t", int32(i)), tmpl.AppendTo(nil))
+	}
+	for b.Loop() {
+		b.StopTimer()
+		if err := s.Close(); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		s = open(b, defaults(), nil, dir)
+	}
+	b.ReportMetric(partitions*float64(b.N)/b.Elapsed().Seconds(), "partitions/s")
+}

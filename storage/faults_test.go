@@ -62,8 +62,10 @@ func live(t *testing.T, cfg storage.Config) (l life) {
 		return l
 	}
 	defer func() { l.keep(s.Close()) }()
-	if !l.keep(s.CreateTopic("t", 1)) && !l.keep(s.CreateTopic("t", 1)) {
-		return l
+	for range 2 { // a failure is over the next time
+		if l.keep(s.CreateTopic("t", 1)) {
+			break
+		}
 	}
 	log, err := s.Log("t", 0)
 	if !l.keep(err) {

@@ -1,14 +1,8 @@
 package storage
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
-	"slices"
 	"sync"
-	"time"
 )
 
 // syncState is how much of a log is known to be on the device.
@@ -133,69 +127,6 @@ func (l *Log) takeDirty(sealedOnly bool) (work dirty, err error) {
 	return work, nil
 }
 
-// sync forces the segments out, and for new ones the directories above them.
-func (l *Log) sync(work dirty) error {
-	newest := l.flushing.newestBase
-	for _, seg := range work.segments {
-		if err := l.timeSync(seg.path, seg.file.Sync); err != nil {
-			return err
-		}
-		if seg.indexesDue {
-			if err := l.syncIndexes(seg.segment); err != nil {
-				return err
-			}
-		}
-		newest = max(newest, seg.base)
-	}
-	for _, path := range work.files {
-		if err := l.syncPath(path); err != nil {
-			return err
-		}
-	}
-	if newest == l.flushing.newestBase && len(work.files) == 0 {
-		return nil
-	}
-	for _, dir := range []string{l.dir, filepath.Dir(l.dir)} {
-		if err := l.timeSync(dir, func() error { return l.fs.SyncDir(dir) }); err != nil {
-			return err
-		}
-	}
-	l.flushing.newestBase = newest
-	return nil
-}
-
-// syncIndexes forces a segment's index files out. They are gone when the segment was
-// deleted meanwhile.
-func (l *Log) syncIndexes(seg *segment) error {
-	err := errors.Join(l.syncPath(seg.indexPath()), l.syncPath(seg.timeIndexPath()))
-	if errors.Is(err, fs.ErrNotExist) && !slices.Contains(*l.segments.Load(), seg) {
-		return nil
-	}
-	seg.indexesSynced = err == nil
-	return err
-}
-
-// syncPath forces out a file that is not open.
-func (l *Log) syncPath(path string) error {
-	return l.timeSync(path, func() error {
-		f, err := l.fs.Open(path, os.O_RDWR)
-		if err != nil {
-			return err
-		}
-		return errors.Join(f.Sync(), f.Close())
-	})
-}
-
-// timeSync forces out what the path names and tells the observer.
-func (l *Log) timeSync(path string, sync func() error) error {
-	began := time.Now()
-	if err := sync(); err != nil {
-		return fmt.Errorf("flushing: %w", err)
-	}
-	l.observer.Fsynced(path, time.Since(began))
-	return nil
-}
-
 // commit shows readers what a flush has forced out, where they see nothing else.
 func (l *Log) commit(work dirty) {
 	l.mu.Lock()
@@ -204,79 +135,4 @@ func (l *Log) commit(work dirty) {
 		seg.committedBytes.Store(seg.coveredBytes)
 	}
 	l.highWatermark.Store(max(work.end, l.highWatermark.Load()))
-}
-
-// fail makes the log refuse writes from now on and returns the error to give.
-func (l *Log) fail(err error) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.note(fmt.Errorf("%w: %w", ErrLogFailed, err))
-}
-
-// note adds the log's name to an error; one that is ErrLogFailed is kept, and the
-// observer told. Under mu.
-func (l *Log) note(err error) error {
-	err = fmt.Errorf("%s: %w", l.dir, err)
-	if errors.Is(err, ErrLogFailed) && l.failed == nil {
-		l.failed = err
-		l.observer.Failed(l.dir, err)
-	}
-	return err
-}
-
-// close ends a clean life: no more appends, indexes written, all forced out.
-func (l *Log) close() error {
-	l.mu.Lock()
-	l.closed = true
-	l.mu.Unlock()
-	l.flushing.mu.Lock()
-	defer l.flushing.mu.Unlock()
-	defer l.abandon()
-	if err := l.writeHeldIndexes(); err != nil {
-		return err
-	}
-	if err := l.flush(false); err != nil {
-		return err
-	}
-	active := l.active()
-	if l.flushing.indexedEnd == l.end.Load() {
-		return nil
-	}
-	if err := l.flushIndex(active); err != nil {
-		return err
-	}
-	snapshot, err := l.writeSnapshot()
-	if err != nil {
-		return err
-	}
-	return errors.Join(l.syncIndexes(active), l.syncPath(snapshot), l.timeSync(l.dir, func() error { return l.fs.SyncDir(l.dir) }))
-}
-
-// writeHeldIndexes writes the index files that were left for the stop.
-func (l *Log) writeHeldIndexes() error {
-	if l.cfg.IndexFlush != IndexFlushStop {
-		return nil
-	}
-	segments := *l.segments.Load()
-	for _, seg := range segments[:max(0, len(segments)-1)] {
-		if seg.indexesSynced {
-			continue
-		}
-		if err := l.flushIndex(seg); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// abandon lets go of the files as they are.
-func (l *Log) abandon() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	segments := *l.segments.Load()
-	l.closed = true
-	l.publish(nil)
-	for _, seg := range segments {
-		seg.release()
-	}
 }
