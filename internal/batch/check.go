@@ -47,13 +47,13 @@ func checkRecords(h Header, records []byte) error {
 	it := RecordsIn(h, records)
 	latest := int64(noTimestamp)
 	for want := int32(0); ; want++ {
-		r, ok := it.Next()
+		r, ok := it.nextPlace()
 		if !ok {
 			break
 		}
-		at := h.BaseTimestampMs + r.TimestampDeltaMs
-		if r.OffsetDelta != want {
-			return newError(BadOffset, "record %d has offset delta %d", want, r.OffsetDelta)
+		at := h.BaseTimestampMs + r.timestampDeltaMs
+		if r.offsetDelta != int64(want) {
+			return newError(BadOffset, "record %d has offset delta %d", want, r.offsetDelta)
 		}
 		if at < noTimestamp {
 			return newError(BadTimestamp, "record %d is at %d ms", want, at)
