@@ -15,6 +15,8 @@ var Knobs = []knob.Knob{
 		Meaning: "size at which a log segment rolls (Kafka's segment.bytes); one produce request larger than this gets a segment of its own"},
 	{Name: "index-interval-bytes", Kind: knob.Bytes, Default: "4096", Min: 1, Max: math.MaxInt32,
 		Meaning: "bytes of log per entry of the sparse offset index (Kafka's index.interval.bytes)"},
+	{Name: "preallocate", Kind: knob.Bytes, Default: "0", Max: math.MaxInt32,
+		Meaning: "blocks that a segment is given ahead of its end, this many bytes at a time, and gives back when it rolls, 0: none (Kafka); it takes the allocation out of most writes and puts a large one into some; not in layout commit-log"},
 	{Name: "index-flush", Kind: knob.Choice, Choices: []string{IndexFlushRoll, IndexFlushStop}, Default: IndexFlushRoll,
 		Meaning: "when a segment's index files are written: when it rolls (Kafka), or only at a clean stop; after an unclean one those that are missing are made again from the log"},
 	{Name: "max-batch-bytes", Kind: knob.Bytes, Default: "0", Max: math.MaxInt32,
@@ -55,6 +57,7 @@ const (
 type Config struct {
 	Layout               string // empty is LayoutPartitionLog
 	IndexFlush           string // empty is IndexFlushRoll
+	PreallocateBytes     int64
 	SegmentBytes         int64
 	IndexIntervalBytes   int64
 	MaxBatchBytes        int64 // 0: no limit
@@ -83,6 +86,7 @@ func ConfigFrom(v *knob.Values) Config {
 		SegmentBytes:         v.Bytes("segment-bytes"),
 		IndexIntervalBytes:   v.Bytes("index-interval-bytes"),
 		IndexFlush:           v.Text("index-flush"),
+		PreallocateBytes:     v.Bytes("preallocate"),
 		MaxBatchBytes:        v.Bytes("max-batch-bytes"),
 		CheckRecords:         v.Bool("check-records"),
 		MaxDecompressedBytes: v.Bytes("max-decompressed-bytes"),

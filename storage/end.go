@@ -31,7 +31,7 @@ func (l *Log) close() error {
 	l.flushing.mu.Lock()
 	defer l.flushing.mu.Unlock()
 	defer l.abandon()
-	if err := l.writeHeldIndexes(); err != nil {
+	if err := errors.Join(l.active().giveBack(), l.writeHeldIndexes()); err != nil {
 		return err
 	}
 	if err := l.flush(false); err != nil {

@@ -221,6 +221,9 @@ func (l *Log) active() *segment {
 // is known of producers, for a recovery that begins with the new segment. Under mu.
 func (l *Log) roll() (*segment, error) {
 	began := time.Now()
+	if err := l.active().giveBack(); err != nil {
+		return nil, fmt.Errorf("rolling %s: %w", l.dir, err)
+	}
 	if l.cfg.IndexFlush != IndexFlushStop {
 		if err := l.flushIndex(l.active()); err != nil {
 			return nil, fmt.Errorf("rolling %s: %w", l.dir, err)

@@ -32,6 +32,9 @@ type segment struct {
 	fd   int             // file's, kept apart because readers pass it to system calls; -1: none
 	view *commitlog.View // file, in layout commit-log; else nil
 
+	preallocateBytes int64 // the knob; 0: not here
+	allocatedBytes   int64 // how far the file has blocks ahead of its end; the writer's
+
 	index         *offsetIndex
 	times         *timeIndex
 	intervalBytes int64
@@ -88,6 +91,9 @@ func openSegment(dir string, base int64, flags int, cfg Config) (*segment, error
 		sizeBytes:     size,
 	}
 	s.view, _ = file.(*commitlog.View)
+	if s.fd >= 0 {
+		s.preallocateBytes = cfg.PreallocateBytes
+	}
 	s.clearIndexes(cfg)
 	s.references.Store(1)
 	return s, nil
@@ -159,6 +165,9 @@ func (s *segment) release() error {
 // write puts whole batches at the segment's end. On failure the segment is as
 // long as before; if even that cannot be had, the error is ErrLogFailed.
 func (s *segment) write(records []byte) error {
+	if s.preallocateBytes > 0 {
+		s.preallocate(int64(len(records)))
+	}
 	_, err := s.file.WriteAt(records, s.sizeBytes)
 	if err == nil {
 		return nil

@@ -3,10 +3,13 @@ package speed
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,24 +22,29 @@ const (
 	appendRounds      = 21
 	appendRoundBytes  = 32 << 20 // of one way in one round
 	appendRecordBytes = 100
-	copyBytes         = 32 << 20 // what memcpy fills again and again, larger than a cache
+
+	appendLargeRecordBytes = 1000
+	copyBytes              = 32 << 20 // what memcpy fills again and again, larger than a cache
 )
 
-// appendCell is one batch size under one flush policy, and how long each round took
-// over the same bytes.
+// appendCell is one batch size under some knobs of the store, and how long each round
+// took over the same bytes.
 type appendCell struct {
-	LogFlush   string
+	Knobs      map[string]string
 	BatchBytes int
 	Records    int // in a batch
 	RoundBytes int
 
 	StoreNs, WriteNs, CopyNs []float64
+
+	records []byte // the batch
 }
 
-// BenchmarkAppend appends batches of 100-byte records through the store, writes the
-// same bytes with bare write(2) calls, and copies them in memory, in turns on one
-// thread, each time to a new file. It prints what the store does, and its speed as a
-// share of the other two: median of the rounds.
+// BenchmarkAppend appends batches through the store, writes the same bytes with bare
+// write(2) calls, and copies them in memory, in turns on one thread, each time to a new
+// file, which has got a first batch before the time counts. It prints what the store
+// does, and its speed as a share of the other two: median of the rounds. The bare
+// writes are never forced to the device, whatever the store's log-flush.
 func BenchmarkAppend(b *testing.B) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -47,11 +55,10 @@ func BenchmarkAppend(b *testing.B) {
 	for range appendRounds {
 		for _, i := range random.Perm(len(cells)) {
 			c := cells[i]
-			records := c.template(b).AppendTo(nil)
 			ways := []func(){
-				func() { c.StoreNs = append(c.StoreNs, c.timeStore(b, dir, records)) },
-				func() { c.WriteNs = append(c.WriteNs, c.timeWrite(b, dir, records)) },
-				func() { c.CopyNs = append(c.CopyNs, c.timeCopy(to, records)) },
+				func() { c.StoreNs = append(c.StoreNs, c.timeStore(b, dir)) },
+				func() { c.WriteNs = append(c.WriteNs, c.timeWrite(b, dir)) },
+				func() { c.CopyNs = append(c.CopyNs, c.timeCopy(to)) },
 			}
 			for _, way := range random.Perm(len(ways)) {
 				ways[way]()
@@ -62,29 +69,34 @@ func BenchmarkAppend(b *testing.B) {
 	keep(b, "append", cells)
 }
 
-// appendCells are all batch sizes without flushing, then the flush policies.
+// appendCells are all batch sizes, then what an append of 64 KiB consists of, then the
+// flush policies, whose rounds are shorter where the device is waited for.
 func appendCells(b *testing.B) (cells []*appendCell) {
-	for _, bytes := range []int{0, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 256 << 10, 1 << 20} {
-		cells = append(cells, newAppendCell(b, "none", bytes, appendRoundBytes))
+	const usual = 64 << 10
+	for _, bytes := range []int{0, 1 << 10, 4 << 10, 16 << 10, usual, 256 << 10, 1 << 20} {
+		cells = append(cells, newAppendCell(b, nil, bytes, appendRecordBytes, appendRoundBytes))
+	}
+	for _, knobs := range []map[string]string{nil, {"check-records": "false"}, {"check-records": "false", "preallocate": "32MiB"}} {
+		cells = append(cells, newAppendCell(b, knobs, usual, appendLargeRecordBytes, appendRoundBytes))
+	}
+	for policy, roundBytes := range map[string]int{"interval:1s": appendRoundBytes, "messages:10000": appendRoundBytes, "request": 16 * usual} {
+		cells = append(cells, newAppendCell(b, map[string]string{"log-flush": policy}, usual, appendRecordBytes, roundBytes))
 	}
 	return cells
 }
 
 // newAppendCell makes a cell of batches of that size; 0: of one record.
-func newAppendCell(b *testing.B, flush string, batchBytes, roundBytes int) *appendCell {
-	c := &appendCell{LogFlush: flush, BatchBytes: batchBytes}
-	t := c.template(b)
-	c.BatchBytes, c.Records = t.SizeBytes(), t.Records()
-	c.RoundBytes = roundBytes / c.BatchBytes * c.BatchBytes
-	return c
-}
-
-func (c *appendCell) template(b *testing.B) *batch.Template {
-	b.Helper()
-	if c.BatchBytes == 0 || c.Records == 1 {
-		return must(batch.NewTemplate(1, appendRecordBytes, 1))(b)
+func newAppendCell(b *testing.B, knobs map[string]string, batchBytes, recordBytes, roundBytes int) *appendCell {
+	var t *batch.Template
+	if batchBytes == 0 {
+		t = must(batch.NewTemplate(1, recordBytes, 1))(b)
+	} else {
+		t = must(batch.TemplateForBytes(batchBytes, recordBytes, 1))(b)
 	}
-	return must(batch.TemplateForBytes(c.BatchBytes, appendRecordBytes, 1))(b)
+	return &appendCell{
+		Knobs: knobs, BatchBytes: t.SizeBytes(), Records: t.Records(), RoundBytes: roundBytes / t.SizeBytes() * t.SizeBytes(),
+		records: t.AppendTo(nil),
+	}
 }
 
 // must unwraps a result that the benchmark cannot go on without.
@@ -100,19 +112,33 @@ func must[T any](value T, err error) func(*testing.B) T {
 
 func (c *appendCell) batches() int { return c.RoundBytes / c.BatchBytes }
 
-func (c *appendCell) timeStore(b *testing.B, dir string, records []byte) float64 {
+func (c *appendCell) timeStore(b *testing.B, dir string) float64 {
 	b.Helper()
 	dir = filepath.Join(dir, "store")
-	store := openStore(b, dir, map[string]string{"log-flush": c.LogFlush})
+	store := openStore(b, dir, c.Knobs)
 	log := must(store.Log("t", 0))(b)
+	took := c.time(b, func() error {
+		_, err := log.Append(c.records, 0)
+		return err
+	})
+	if err := errors.Join(store.Abandon(), os.RemoveAll(dir)); err != nil {
+		b.Fatal(err)
+	}
+	return took
+}
+
+// time repeats a step for each batch, after one that does not count.
+func (c *appendCell) time(b *testing.B, step func() error) float64 {
+	b.Helper()
+	err := step()
 	began := time.Now()
 	for range c.batches() {
-		if _, err := log.Append(records, 0); err != nil {
-			b.Fatal(err)
+		if err == nil {
+			err = step()
 		}
 	}
 	took := time.Since(began)
-	if err := errors.Join(store.Abandon(), os.RemoveAll(dir)); err != nil {
+	if err != nil {
 		b.Fatal(err)
 	}
 	return float64(took)
@@ -131,45 +157,46 @@ func openStore(b *testing.B, dir string, knobs map[string]string) *storage.Store
 	return store
 }
 
-func (c *appendCell) timeWrite(b *testing.B, dir string, records []byte) float64 {
+func (c *appendCell) timeWrite(b *testing.B, dir string) float64 {
 	b.Helper()
 	f := must(os.Create(filepath.Join(dir, "bare")))(b)
-	began := time.Now()
-	for range c.batches() {
-		if _, err := f.Write(records); err != nil {
-			b.Fatal(err)
-		}
-	}
-	took := time.Since(began)
+	took := c.time(b, func() error {
+		_, err := f.Write(c.records)
+		return err
+	})
 	if err := errors.Join(f.Close(), os.Remove(f.Name())); err != nil {
 		b.Fatal(err)
 	}
-	return float64(took)
+	return took
 }
 
-func (c *appendCell) timeCopy(to, records []byte) float64 {
+func (c *appendCell) timeCopy(to []byte) float64 {
 	at := 0
 	began := time.Now()
 	for range c.batches() {
-		if at+len(records) > len(to) {
+		if at+len(c.records) > len(to) {
 			at = 0
 		}
-		at += copy(to[at:], records)
+		at += copy(to[at:], c.records)
 	}
 	return float64(time.Since(began))
 }
 
 func reportAppends(b *testing.B, cells []*appendCell) {
-	fmt.Printf("\n%-12s %11s %8s %12s %9s  %8s %9s   median of %d rounds\n",
-		"log-flush", "batch bytes", "records", "records/s", "MB/s", "of write", "of memcpy", appendRounds)
+	fmt.Printf("\n%11s %8s %12s %9s  %8s %9s  knobs; median of %d rounds\n",
+		"batch bytes", "records", "records/s", "MB/s", "of write", "of memcpy", appendRounds)
 	for _, c := range cells {
 		ofWrite, ofCopy := make([]float64, len(c.StoreNs)), make([]float64, len(c.StoreNs))
 		for i, ns := range c.StoreNs {
 			ofWrite[i], ofCopy[i] = c.WriteNs[i]/ns, c.CopyNs[i]/ns
 		}
+		var knobs []string
+		for _, name := range slices.Sorted(maps.Keys(c.Knobs)) {
+			knobs = append(knobs, name+"="+c.Knobs[name])
+		}
 		seconds := median(c.StoreNs) / 1e9
-		fmt.Printf("%-12s %11d %8d %12.0f %9.0f  %8.3f %9.3f\n", c.LogFlush, c.BatchBytes, c.Records,
-			float64(c.batches()*c.Records)/seconds, float64(c.RoundBytes)/1e6/seconds, median(ofWrite), median(ofCopy))
-		b.ReportMetric(median(ofWrite), fmt.Sprintf("%s/%dB/of-write", c.LogFlush, c.BatchBytes))
+		fmt.Printf("%11d %8d %12.0f %9.0f  %8.3f %9.3f  %s\n", c.BatchBytes, c.Records,
+			float64(c.batches()*c.Records)/seconds, float64(c.RoundBytes)/1e6/seconds, median(ofWrite), median(ofCopy), strings.Join(knobs, " "))
+		b.ReportMetric(median(ofWrite), fmt.Sprintf("%dB/%d/%s/of-write", c.BatchBytes, c.Records, strings.Join(knobs, ",")))
 	}
 }
