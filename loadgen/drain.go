@@ -38,6 +38,7 @@ func (l *load) finish(e *evidence) {
 	l.stop()
 	for _, c := range l.connections {
 		c.unanswered(func(r *request) {
+			e.counted.carry(r.dueNs, endNs, l.window)
 			if !l.window.contains(r.dueNs) {
 				return
 			}

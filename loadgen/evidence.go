@@ -184,7 +184,7 @@ type facts struct {
 	acked       int64 // answers without error in the window
 	unconsumed  int64
 	clockSteps  int64
-	inFlight    float64 // mean number of requests due and not answered
+	inFlight    float64 // mean number in flight of requests due in the window
 	countGap    countGap
 	leastAnswer int64 // answers of the connection with the fewest
 	midAnswer   int64 // … of the median connection
@@ -197,7 +197,7 @@ func (e *evidence) facts(m *record.Measurement, gap countGap) *facts {
 		unconsumed: e.unconsumed(), clockSteps: e.load.wall.Steps(), countGap: gap,
 	}
 	f.trends = e.counted.trend.leastCount() >= leastPerPart
-	f.inFlight = float64(e.counted.inFlightNs) / float64(e.load.cfg.Window)
+	f.inFlight = float64(e.counted.inFlightNs-e.counted.carriedInNs+e.counted.carriedOutNs) / float64(e.load.cfg.Window)
 	if n := len(e.load.connections); n > 1 {
 		sorted := slices.SortedFunc(slices.Values(e.load.connections), func(a, b *connection) int { return cmp.Compare(a.answers, b.answers) })
 		f.leastAnswer, f.midAnswer = sorted[0].answers, sorted[n/2].answers

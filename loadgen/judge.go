@@ -64,7 +64,7 @@ var rules = []rule{
 		}
 		return ms(f.longestQueued()), ms(limit), f.cfg.opensLoop()
 	}},
-	{"Little's law: in flight against rate × time", "%", "5 %, and what the window's edges cut", record.GeneratorLimited, littlesLaw},
+	{"Little's law: in flight against rate × time", "%", "5 %", record.GeneratorLimited, littlesLaw},
 	{"answers counted by only one of server and generator", "requests", "0 beyond those in flight", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
 		if f.countGap == nil {
 			return 0, 0, false
@@ -116,9 +116,10 @@ var rules = []rule{
 	}},
 }
 
-// littlesLaw holds the mean number in flight against answer rate × mean time.
-// Connections that starve unseen by percentiles break it. Requests that are in
-// flight at the edges of the window belong to it in part only.
+// littlesLaw holds the mean number in flight, counted as requests fall due and are
+// answered, against the rate of the requests due in the window times their mean time, from
+// the histograms. Both are of the same requests, with what the window's edges cut, so that
+// a run that is not steady keeps the law too. Requests that the histograms miss break it.
 func littlesLaw(f *facts) (value, limit float64, applies bool) {
 	times := f.span("ResponseTime")
 	if f.cfg.Closed {
@@ -127,10 +128,8 @@ func littlesLaw(f *facts) (value, limit float64, applies bool) {
 	if times == nil || f.inFlight == 0 {
 		return 0, 0, false
 	}
-	meanSeconds, windowSeconds := times.MeanNs()/float64(time.Second), f.cfg.Window.Seconds()
-	expected := float64(f.m.Answered) / windowSeconds * meanSeconds
-	edges := 2 * meanSeconds / windowSeconds
-	return 100 * math.Abs(f.inFlight-expected) / max(f.inFlight, expected), 100 * (littleShare + edges), true
+	expected := float64(times.Count()) * times.MeanNs() / float64(f.cfg.Window)
+	return 100 * math.Abs(f.inFlight-expected) / max(f.inFlight, expected), 100 * littleShare, true
 }
 
 // judge asks every rule. It returns the answers, the rules that did not apply, and

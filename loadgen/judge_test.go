@@ -57,11 +57,11 @@ func TestOutcomes(t *testing.T) {
 		{"the same against slow answers", func(f *facts) {
 			f.fill("Lateness", 50, 3*time.Millisecond)
 			f.fill("ResponseTime", 100_000, 50*time.Millisecond)
-			f.inFlight = 1250 * .0456
+			f.inFlight = (10_000*.002 + 100_000*.05) / 8
 		}, record.Valid, ""},
 		{"server stopped for 2 s", func(f *facts) {
 			f.fill("ResponseTime", 2500, time.Second)
-			f.inFlight = 1250 * .2016
+			f.inFlight = (10_000*.002 + 2500*1) / 8
 		}, record.Valid, ""},
 		{"steal", func(f *facts) { f.m.Host.StealNs = int64(time.Second) }, record.EnvironmentLimited, "CPU time stolen by other machines"},
 		{"foreign processes", func(f *facts) { f.m.Host.ForeignNs = int64(4 * time.Second) }, record.EnvironmentLimited, "CPU time of foreign processes"},

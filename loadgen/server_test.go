@@ -108,10 +108,17 @@ func TestRequestsInFlightAreIntegratedOverTheWindowInAnyOrder(t *testing.T) {
 	for _, doneNs := range []int64{2200, 1100, 2600} { // one is never answered
 		receiver.inFlight(-1, doneNs, w)
 	}
+	sender.carry(500, 1100, w)
+	receiver.carry(1300, 2200, w)
+	receiver.carry(1900, 2600, w)
+	receiver.carry(2500, 2700, w)
 	sender.merge(receiver)
 	// In the window: 500–1100 for 100, 1300–2200 for 700, 1900–2600 for 100.
 	if sender.inFlightNs != 100+700+100 {
 		t.Errorf("%d request-nanoseconds, want 900", sender.inFlightNs)
+	}
+	if sender.carriedInNs != 100 || sender.carriedOutNs != 200+600 {
+		t.Errorf("%d carried in and %d out, want 100 and 800", sender.carriedInNs, sender.carriedOutNs)
 	}
 }
 

@@ -63,8 +63,11 @@ type tally struct {
 	// other by Little's law: requests that percentiles never see, those of a starved
 	// connection, are seen here.
 	inFlightNs int64
-	overTime   [spans]*series             // nil: not kept for the span
-	samples    *sample.Ring[clientSample] // nil: nothing is sampled
+	// carriedInNs is the part of it that belongs to requests due before the window;
+	// carriedOutNs is how long those due in the window were in flight after it.
+	carriedInNs, carriedOutNs int64
+	overTime                  [spans]*series             // nil: not kept for the span
+	samples                   *sample.Ring[clientSample] // nil: nothing is sampled
 
 	offered      int64 // due in the window
 	offeredBytes int64 // … in record batches
@@ -141,6 +144,18 @@ func (t *tally) inFlight(delta, atNs int64, w *window) {
 	t.inFlightNs += delta * (endNs - min(max(atNs, startNs), endNs))
 }
 
+// carry enters what the window's edges cut of a request's time in flight.
+func (t *tally) carry(dueNs, doneNs int64, w *window) {
+	startNs, endNs := w.startNs.Load(), w.endNs.Load()
+	switch {
+	case dueNs >= endNs:
+	case dueNs < startNs:
+		t.carriedInNs += max(0, min(doneNs, endNs)-startNs)
+	default:
+		t.carriedOutNs += max(0, doneNs-endNs)
+	}
+}
+
 // offer counts a request that is due in the window.
 func (t *tally) offer(p protocol) {
 	batchBytes, _ := p.batch()
@@ -151,6 +166,7 @@ func (t *tally) offer(p protocol) {
 // complete counts a request that was answered, or with acks 0 sent, at doneNs.
 func (t *tally) complete(r *request, doneNs int64, errorCode int16, l *load) {
 	batchBytes, records := l.sizes[r.size].batch()
+	t.carry(r.dueNs, doneNs, l.window)
 	ok := errorCode == 0
 	if ok {
 		t.ackedRecords += int64(records)
@@ -201,6 +217,8 @@ func (t *tally) merge(other *tally) {
 		t.overTime[i].merge(other.overTime[i])
 	}
 	t.inFlightNs += other.inFlightNs
+	t.carriedInNs += other.carriedInNs
+	t.carriedOutNs += other.carriedOutNs
 	t.trend.merge(&other.trend)
 	t.offered += other.offered
 	t.availability.Within += other.availability.Within

@@ -24,7 +24,7 @@ func BenchmarkGeneratorClosedLoop(b *testing.B) {
 	target := record.ServerReady{Listen: net.JoinHostPort("127.0.0.1", port)}
 	var perCore, rates, plain []float64
 	for range generatorRounds {
-		plain = append(plain, answersPerSecond(b, run(b, client, clientCPU, port, echoConnections, echoPayloadBytes, echoWarmUpMs, "1000")))
+		plain = append(plain, answersPerSecond(b, run(b, client, clientCPU, port, echoConnections, echoPayloadBytes, "1000")))
 		m := load(b, binary, target, "--protocol", "echo", "--mode", "closed", "--producers", echoConnections, "--echo-bytes", echoPayloadBytes,
 			"--warm-up", "300ms", "--window", "1s")
 		rates = append(rates, m.RequestsPerSec)
