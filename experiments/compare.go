@@ -58,7 +58,8 @@ type cellPair struct{ a, b results.Cell }
 // Compare compares two sides, cell by cell and metric by metric. Sides of one run
 // are compared within its blocks, others as independent trials.
 func Compare(cfg CompareConfig) (*RunComparison, error) {
-	axis := maps.Clone(cfg.A.Where)
+	axis := map[string]string{}
+	maps.Copy(axis, cfg.A.Where)
 	maps.Copy(axis, cfg.B.Where)
 	if cfg.Axis != "" {
 		axis[cfg.Axis] = ""

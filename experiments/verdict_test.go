@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -30,7 +31,11 @@ func simulatedFrom(t *testing.T, source results.Source, dir string, spec *Spec, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	cells := plan.Experiments[0].Cells
+	return simulatedCells(t, source, dir, spec, plan.Experiments[0].Cells, blocks, measure)
+}
+
+func simulatedCells(t *testing.T, source results.Source, dir string, spec *Spec, cells []results.PlannedCell, blocks int, measure outcomeAt) *results.Run {
+	t.Helper()
 	run, err := results.Create(dir, results.Info{
 		Specs: []results.Spec{results.NewSpec(spec.ID, spec.Text, blocks)}, Cells: cells, Seed: 1, Source: source,
 		CommandLine: []string{"c10klab", "run", spec.ID, "--full"}, Started: time.Unix(1_700_000_000, 0),
@@ -160,6 +165,71 @@ func TestEachPairOfTwinsIsCompared(t *testing.T) {
 	}
 	if want := []string{"model=reactor", "model=loop-per-thread"}; !slices.Equal(pairs, want) {
 		t.Errorf("pairs %v, want %v", pairs, want)
+	}
+}
+
+// A claim with many comparisons is not refuted by one that chance refutes.
+func TestARefutationWithstandsHolm(t *testing.T) {
+	for _, c := range []struct {
+		cells int // each with a level of its own
+		want  results.Verdict
+	}{{12, results.Refuted}, {13, results.Inconclusive}} {
+		var levels []string
+		for i := range c.cells {
+			levels = append(levels, fmt.Sprint(i+1))
+		}
+		text := strings.Replace(smallSpec, "model = [\"reactor\", \"loop-per-thread\"]\nconsumers = [\"none\", \"tail\"]", "loops = ["+strings.Join(levels, ",")+"]", 1)
+		spec := parsed(t, strings.Replace(text, "outcome = \"valid\"\n", "", 1))
+		run := simulated(t, filepath.Join(t.TempDir(), "run"), spec, 8, func(cell results.PlannedCell, _ int) (record.Outcome, float64, float64) {
+			if cell.Knobs["loops"] == "3" {
+				return record.Valid, 0.5, 1e6
+			}
+			return record.Valid, 0.99, 1e6
+		})
+		verdict, deciding := verdictOf(t, spec, run)
+		if verdict != c.want {
+			t.Errorf("one of %d comparisons: %s, want %s (%s)", c.cells, verdict, c.want, deciding.Reason)
+		}
+		if c.want == results.Inconclusive && !strings.Contains(deciding.Reason, "one of 13 comparisons of the claim, of which chance would refute some: 9 blocks needed") {
+			t.Errorf("reason %q", deciding.Reason)
+		}
+	}
+}
+
+func TestATrendIsJudgedByRanks(t *testing.T) {
+	text := strings.Replace(smallSpec, `model = ["reactor", "loop-per-thread"]`, `loops = [1, 2, 3, 4]`, 1)
+	head := strings.Split(text, "[[predictions]]")[0]
+	spec := parsed(t, head+"[[predictions]]\nclaim=\"N15\"\nmetric=\"ResponseTime/Produce p99\"\nalong=\"loops\"\nwhere={consumers=\"tail\"}\nrelation=\">=\"\nthreshold=0.5\n")
+	for name, c := range map[string]struct {
+		p99  func(loops float64, block int) float64
+		want results.Verdict
+	}{
+		"rising":  {func(loops float64, block int) float64 { return 1e6 * float64(block) * loops }, results.Reproduced},
+		"falling": {func(loops float64, block int) float64 { return 1e6 * float64(block) / loops }, results.Refuted},
+		"neither": {func(loops float64, block int) float64 { return 1e6 * (1 + float64(int(loops)*7*block%5)) }, results.Inconclusive},
+	} {
+		run := simulated(t, filepath.Join(t.TempDir(), "run"), spec, 8, func(cell results.PlannedCell, block int) (record.Outcome, float64, float64) {
+			loops, err := strconv.ParseFloat(cell.Knobs["loops"], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return record.Valid, 1, c.p99(loops, block)
+		})
+		verdict, deciding := verdictOf(t, spec, run)
+		if verdict != c.want || deciding.Trend == nil || deciding.Cells != "consumers=tail model=reactor" {
+			t.Errorf("%s: %s (%v, %q), want %s", name, verdict, deciding.Estimate, deciding.Cells, c.want)
+		}
+	}
+}
+
+func TestBlocksWithoutSupportAreNamed(t *testing.T) {
+	spec := parsed(t, strings.Split(smallSpec, "[[predictions]]")[0]+"[[predictions]]\nclaim=\"N15\"\nmetric=\"ResponseTime/Produce p999\"\neach=true\nrelation=\"<=\"\nthreshold=1e9\n")
+	run := simulated(t, filepath.Join(t.TempDir(), "run"), spec, 8, func(results.PlannedCell, int) (record.Outcome, float64, float64) {
+		return record.Valid, 1, 1e6 // 1000 requests a trial
+	})
+	verdict, deciding := verdictOf(t, spec, run)
+	if want := "0 of at least 8 blocks; 8 trials have too few independent samples, up to 2689 more needed in each"; verdict != results.Undecided || deciding.Reason != want {
+		t.Errorf("%s (%s)", verdict, deciding.Reason)
 	}
 }
 
