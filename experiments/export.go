@@ -36,14 +36,14 @@ func numbersOf(run *results.Run, t results.Trial) ([]exported, error) {
 			all = append(all, exported{n.Name, value, true})
 		}
 	}
-	bundle, err := run.Histograms(t)
+	digests, err := run.TrialDigests(t, nil)
 	if err != nil {
 		return nil, err
 	}
-	for _, key := range bundle.Keys() {
+	for _, key := range hdr.SortedKeys(digests) {
 		for _, name := range exportedQuantiles {
 			m := Metric{key: key, quantile: quantiles[name]}
-			r := m.ofHistogram(bundle[key])
+			r := m.ofDigest(digests[key])
 			all = append(all, exported{key.String() + " " + name, r.value, r.supported})
 		}
 	}

@@ -133,11 +133,8 @@ func (m Metric) read(run *results.Run, t results.Trial) (reading, error) {
 	case m.IsCount():
 		return m.countThreads(t), nil
 	}
-	bundle, err := run.HistogramsOf(t, func(k hdr.Key) bool { return k == m.key })
-	if err != nil {
-		return reading{}, err
-	}
-	return m.ofHistogram(bundle[m.key]), nil
+	digests, err := run.TrialDigests(t, func(k hdr.Key) bool { return k == m.key })
+	return m.ofDigest(digests[m.key]), err
 }
 
 func (m Metric) countThreads(t results.Trial) reading {
@@ -151,13 +148,14 @@ func (m Metric) countThreads(t results.Trial) reading {
 	return reading{value: float64(after.Census.Groups()[m.threads]), supported: true}
 }
 
-func (m Metric) ofHistogram(h *hdr.Histogram) reading {
-	if h == nil {
-		return reading{}
-	}
+func (m Metric) ofDigest(d hdr.Digest) reading {
 	if m.quantile == 1 {
-		return reading{value: float64(h.MaxNs()), supported: h.Count() > 0}
+		return reading{value: float64(d.MaxNs), supported: d.Count > 0}
 	}
-	ns, supported := h.Quantile(m.quantile)
-	return reading{float64(ns), supported, h.StillNeeded(m.quantile)}
+	ns, supported := d.Quantile(m.quantile)
+	r := reading{value: float64(ns), supported: supported}
+	if d.Count > 0 { // else the span was not measured at all
+		r.stillNeeded = d.StillNeeded(m.quantile)
+	}
+	return r
 }

@@ -100,7 +100,7 @@ func (c *seriesCache) read(m Metric, t results.Trial) (reading, error) {
 		return r, nil
 	}
 	c.want(m)
-	bundle, err := c.run.HistogramsOf(t, func(k hdr.Key) bool { return len(c.wanted[k]) > 0 })
+	digests, err := c.run.TrialDigests(t, func(k hdr.Key) bool { return len(c.wanted[k]) > 0 })
 	if err != nil {
 		return reading{}, err
 	}
@@ -109,7 +109,7 @@ func (c *seriesCache) read(m Metric, t results.Trial) (reading, error) {
 			if c.readings[wanted.String()] == nil {
 				c.readings[wanted.String()] = map[seriesTrial]reading{}
 			}
-			c.readings[wanted.String()][at] = wanted.ofHistogram(bundle[key])
+			c.readings[wanted.String()][at] = wanted.ofDigest(digests[key])
 		}
 	}
 	return c.readings[m.String()][at], nil

@@ -83,6 +83,15 @@ func (r *Run) digest(c Cell, trials []Trial, wanted func(hdr.Key) bool, curve hd
 	return d, nil
 }
 
+// TrialDigests reads a trial's histograms of wanted keys, all if wanted is nil; a
+// failed trial has none.
+func (r *Run) TrialDigests(t Trial, wanted func(hdr.Key) bool) (map[hdr.Key]hdr.Digest, error) {
+	if !t.measured() {
+		return nil, nil
+	}
+	return r.digestTrial(t, wanted, nil)
+}
+
 func (r *Run) digestTrial(t Trial, wanted func(hdr.Key) bool, merged hdr.Bundle) (map[hdr.Key]hdr.Digest, error) {
 	path := r.trialPath(t, ".hlog")
 	f, err := os.Open(path)

@@ -108,18 +108,16 @@ func (r *Run) Attempts(cell string, block int) []Trial {
 }
 
 // Histograms reads a trial's histograms; a failed trial has none.
-func (r *Run) Histograms(t Trial) (hdr.Bundle, error) { return r.HistogramsOf(t, nil) }
-
-// HistogramsOf reads those whose keys are wanted, all if wanted is nil.
-func (r *Run) HistogramsOf(t Trial, wanted func(hdr.Key) bool) (hdr.Bundle, error) {
+func (r *Run) Histograms(t Trial) (hdr.Bundle, error) {
 	var sum hdr.Sum
-	if err := r.addHistograms(&sum, t, wanted); err != nil {
+	if err := r.addHistograms(&sum, t, nil); err != nil {
 		return nil, err
 	}
 	return sum.Bundle(), nil
 }
 
-// addHistograms adds a trial's histograms to a sum; a failed trial has none.
+// addHistograms adds those of a trial's histograms to a sum whose keys are wanted, all
+// if wanted is nil; a failed trial has none.
 func (r *Run) addHistograms(sum *hdr.Sum, t Trial, wanted func(hdr.Key) bool) error {
 	if !t.measured() {
 		return nil

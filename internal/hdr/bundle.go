@@ -24,9 +24,13 @@ func (k Key) String() string { return k.Stage + "/" + k.API }
 type Bundle map[Key]*Histogram
 
 // Keys returns the bundle's keys in a fixed order.
-func (b Bundle) Keys() []Key {
-	keys := make([]Key, 0, len(b))
-	for k := range b {
+func (b Bundle) Keys() []Key { return SortedKeys(b) }
+
+// SortedKeys returns the keys of a map in the order of Bundle.Keys: by API, then by
+// stage.
+func SortedKeys[V any](byKey map[Key]V) []Key {
+	keys := make([]Key, 0, len(byKey))
+	for k := range byKey {
 		keys = append(keys, k)
 	}
 	slices.SortFunc(keys, func(x, y Key) int {

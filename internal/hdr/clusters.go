@@ -27,14 +27,15 @@ func (h *Histogram) Independent(q float64) int64 {
 
 // StillNeeded is how many more samples, clustered as these are, would support
 // quantile q; 0 if these do.
-func (h *Histogram) StillNeeded(q float64) int64 {
-	independent := h.Independent(q)
+func (h *Histogram) StillNeeded(q float64) int64 { return stillNeeded(h.Count(), h.Independent(q), q) }
+
+func stillNeeded(n, independent int64, q float64) int64 {
 	if Supports(independent, q) {
 		return 0
 	}
 	missing := exceedancesForInterval/math.Min(q, 1-q) - float64(independent)
 	if independent > 0 {
-		missing *= float64(h.Count()) / float64(independent)
+		missing *= float64(n) / float64(independent)
 	}
 	return int64(math.Ceil(missing))
 }

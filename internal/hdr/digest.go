@@ -50,9 +50,18 @@ func (d Digest) Quantile(q float64) (ns int64, supported bool) {
 	return d.quantileNs[i], Supports(independent(d.Count, d.dependent[i]), q)
 }
 
+// StillNeeded is as a Histogram's, for one of Quantiles; 0 for others.
+func (d Digest) StillNeeded(q float64) int64 {
+	i := slices.Index(Quantiles[:], q)
+	if i < 0 {
+		return 0
+	}
+	return stillNeeded(d.Count, independent(d.Count, d.dependent[i]), q)
+}
+
 // DigestLog reads the histograms of a log whose keys are wanted (all if wanted is
-// nil), returns their digests, and adds them to those of a bundle. It takes little
-// memory: histograms are read in the library's packed form. clusters are as in
+// nil), returns their digests, and adds them to those of a bundle unless that is nil. It
+// takes little memory: histograms are read in the library's packed form. clusters are as in
 // Sum.AddLog.
 func DigestLog(r io.Reader, wanted func(Key) bool, clusters map[string][]float64, into Bundle) (map[Key]Digest, error) {
 	digests := map[Key]Digest{}
@@ -64,6 +73,9 @@ func DigestLog(r io.Reader, wanted func(Key) bool, clusters map[string][]float64
 		d := digestOf(packed)
 		addDependent(&d.dependent, d.Count, clusters[key.String()])
 		digests[key] = d
+		if into == nil {
+			return nil
+		}
 		if into[key] == nil {
 			into[key] = NewHistogram()
 		}
