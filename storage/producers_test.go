@@ -136,6 +136,22 @@ func TestProducersAreKnownAfterARestart(t *testing.T) {
 	}
 }
 
+// TestSnapshotsDoNotPileUp: of each life's last snapshot only the newest stays.
+func TestSnapshotsDoNotPileUp(t *testing.T) {
+	dir := t.TempDir()
+	for i := range int32(5) {
+		s, l := openWith(t, defaults(), nil, dir)
+		mustAppend(t, l, idempotent(t, 1, 0, i, 1))
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	openWith(t, defaults(), nil, dir)
+	if left := files(t, dir, "t-0", "*.snapshot"); len(left) != 1 || filepath.Base(left[0]) != "00000000000000000005.snapshot" {
+		t.Errorf("left are %q", left)
+	}
+}
+
 // TestSnapshotFilesAreKafkas compares a file with what Kafka's schema says, byte by
 // byte.
 func TestSnapshotFilesAreKafkas(t *testing.T) {

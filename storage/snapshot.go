@@ -94,12 +94,13 @@ func (l *Log) writeSnapshot() (path string, err error) {
 // loadProducers takes a snapshot and adds what the batches behind it say: after a
 // clean stop the newest, else the newest but for the last two segments, since a
 // snapshot knows one batch of each producer, and what it may send again is more.
-// Snapshots of records that the log no longer has, and damaged ones, are removed.
+// Snapshots of records that the log no longer has, damaged ones, and those that are
+// neither a segment's nor the newest are removed.
 func (l *Log) loadProducers(clean bool) error {
 	l.producers = producers{}
 	end := l.end.Load()
-	newest := end
-	if segments := *l.segments.Load(); !clean {
+	newest, segments := end, *l.segments.Load()
+	if !clean {
 		newest = segments[max(0, len(segments)-2)].base
 	}
 	if err := l.removeSnapshots(func(offset int64) bool { return offset > end }); err != nil {
@@ -109,12 +110,20 @@ func (l *Log) loadProducers(clean bool) error {
 	if err != nil {
 		return err
 	}
+	if err := l.removeSnapshots(func(offset int64) bool {
+		return offset != offsets[len(offsets)-1] && !slices.ContainsFunc(segments, func(seg *segment) bool { return seg.base == offset })
+	}); err != nil {
+		return err
+	}
 	from := int64(0)
 	for _, offset := range slices.Backward(offsets) {
 		if offset > newest {
 			continue
 		}
 		content, err := vfs.ReadFile(l.fs, l.snapshotPath(offset))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed just now
+		}
 		if err != nil {
 			return fmt.Errorf("reading producer snapshot: %w", err)
 		}

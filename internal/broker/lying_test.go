@@ -3,12 +3,16 @@ package broker
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
 
 	"github.com/klauspost/compress/snappy"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"c10klab/internal/vfs"
 	"c10klab/storage"
 )
 
@@ -59,6 +63,34 @@ func TestBatchesThatLieAreRefused(t *testing.T) {
 	}
 	good := testBatch(t, 1, 20, 1)
 	wantCode(t, "a sound compressed batch", f.produceOne(packed(2, snappy.Encode(nil, good[61:]))).ErrorCode, nil)
+}
+
+// TestAFailedFsyncIsAStorageErrorFromThenOn fails the device once: what waited for it
+// and all that follows is refused, and readers see nothing of it.
+func TestAFailedFsyncIsAStorageErrorFromThenOn(t *testing.T) {
+	var failing atomic.Bool
+	f := newFixture(t, func(c *storage.Config) {
+		c.LogFlush = "request"
+		c.FS = vfs.Faulty{FS: vfs.OS, Fault: func(op vfs.Op, path string) error {
+			if op == vfs.OpSync && failing.Load() {
+				return syscall.EIO
+			}
+			return nil
+		}}
+	})
+	f.create("t", 1)
+	wantCode(t, "before", f.produceOne(testBatch(t, 1, 20, 1)).ErrorCode, nil)
+	failing.Store(true)
+	p := f.produceOne(testBatch(t, 1, 20, 2))
+	wantCode(t, "while the device fails", p.ErrorCode, kerr.KafkaStorageError)
+	if p.ErrorMessage == nil || !strings.Contains(*p.ErrorMessage, syscall.EIO.Error()) {
+		t.Errorf("the message does not say why: %v", p.ErrorMessage)
+	}
+	failing.Store(false)
+	wantCode(t, "afterwards", f.produceOne(testBatch(t, 1, 20, 3)).ErrorCode, kerr.KafkaStorageError)
+	if log, _ := f.store.Log("t", 0); log.HighWatermark() != 1 {
+		t.Errorf("readers see up to %d", log.HighWatermark())
+	}
 }
 
 func TestIdempotentProducers(t *testing.T) {

@@ -36,7 +36,7 @@ var allowed = map[string][]string{
 	"internal/commitlog": {"internal/vfs"},
 	"storage":            {"internal/batch", "internal/knob", "internal/need", "internal/vfs", "internal/commitlog"},
 	"models":             {"internal/stage", "internal/osthread", "internal/poll", "internal/knob", "internal/clock", "internal/need", "internal/hdr"},
-	"internal/broker":    {"models", "internal/stage", "internal/kafka", "storage", "internal/knob", "internal/batch", "internal/clock", "internal/record", "internal/need", "internal/hdr", "internal/sample"},
+	"internal/broker":    {"models", "internal/stage", "internal/kafka", "storage", "internal/knob", "internal/batch", "internal/clock", "internal/record", "internal/need", "internal/hdr", "internal/sample", "internal/vfs"},
 	"loadgen":            {"internal/kafka", "internal/queueing", "internal/hdr", "internal/osthread", "internal/poll", "internal/knob", "internal/batch", "internal/clock", "internal/record", "internal/sample"},
 	"results":            {"internal/hdr", "internal/record"},
 	"plots":              {"results", "internal/hdr", "internal/record"},
