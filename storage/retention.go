@@ -50,7 +50,7 @@ func (l *Log) sizeBytes() (sum int64) {
 // DeleteRecords lets the log start at an offset (Kafka's DeleteRecords): what is
 // below can no longer be read, and whole segments of it are removed. Regions being
 // sent stay readable until they are released. It fails with *OffsetRangeError above
-// the high watermark; an offset below the start changes nothing.
+// the high watermark and below 0; an offset below the start changes nothing.
 func (l *Log) DeleteRecords(before int64) error {
 	l.mu.Lock()
 	if err := l.writable(); err != nil {
@@ -58,11 +58,11 @@ func (l *Log) DeleteRecords(before int64) error {
 		return err
 	}
 	start, end := l.start.Load(), l.highWatermark.Load()
-	if before <= end {
+	if before >= 0 && before <= end {
 		l.start.Store(max(start, before))
 	}
 	l.mu.Unlock()
-	if before > end {
+	if before < 0 || before > end {
 		return &OffsetRangeError{Offset: before, Start: start, End: end}
 	}
 	if err := l.checkpoint(); err != nil {

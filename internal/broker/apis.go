@@ -41,6 +41,7 @@ func servedAPIs() []api {
 		{kmsg.ApiVersions, 0, 4, 0, 3, (*Log).apiVersions, (*Log).shedAPIVersions},
 		{kmsg.CreateTopics, 0, 7, 0, 5, (*Log).createTopics, (*Log).shedCreateTopics},
 		{kmsg.InitProducerID, 0, 4, 0, 2, (*Log).initProducerID, (*Log).shedInitProducerID},
+		{kmsg.DeleteRecords, 0, 2, 0, 2, (*Log).deleteRecords, (*Log).shedDeleteRecords},
 	}
 }
 

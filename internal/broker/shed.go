@@ -62,6 +62,12 @@ func (l *Log) shedListOffsets(q *request) error {
 	})
 }
 
+func (l *Log) shedDeleteRecords(q *request) error {
+	return q.deleteRecords(func(_ string, p *deletePartition) {
+		p.lowWatermark, p.code = -1, overloaded.code
+	})
+}
+
 func (l *Log) shedMetadata(q *request) error {
 	asked, _ := readMetadataTopics(&q.in)
 	if err := q.in.err(); err != nil {

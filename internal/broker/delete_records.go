@@ -1,0 +1,59 @@
+package broker
+
+// leastDeletePartitionBytes: index and offset.
+const leastDeletePartitionBytes = 4 + 8
+
+// toHighWatermark asks for all records to be deleted that readers see.
+const toHighWatermark = -1
+
+type deletePartition struct {
+	index        int32
+	before       int64 // asked for
+	lowWatermark int64 // the partition's start afterwards, −1 on an error
+	code         int16
+}
+
+// deleteRecords lets each partition start at an offset.
+func (l *Log) deleteRecords(q *request) error { return q.deleteRecords(l.deleteBefore) }
+
+// deleteRecords answers for each partition with what remove makes of it. There are no
+// followers to wait for, so the timeout is of no use.
+func (q *request) deleteRecords(remove func(topic string, p *deletePartition)) error {
+	var asked byTopic[deletePartition]
+	asked.read(&q.in, leastDeletePartitionBytes, func(r *reader, p *deletePartition) {
+		p.index, p.before = r.int32(), r.int64()
+	})
+	q.in.int32() // timeout
+	q.in.tags()
+	if err := q.in.err(); err != nil {
+		return err
+	}
+	asked.each(remove)
+	w := q.out()
+	w.int32(0) // throttle ms
+	asked.write(w, func(w writer, p *deletePartition) {
+		w.int32(p.index)
+		w.int64(p.lowWatermark)
+		w.int16(p.code)
+	})
+	w.tags()
+	q.Respond()
+	return nil
+}
+
+func (l *Log) deleteBefore(topic string, p *deletePartition) {
+	p.lowWatermark = -1
+	log, err := l.store.Log(topic, p.index)
+	if err == nil {
+		before := p.before
+		if before == toHighWatermark {
+			before = log.HighWatermark()
+		}
+		err = log.DeleteRecords(before)
+	}
+	if err != nil {
+		p.code = refusalOf(err).code
+		return
+	}
+	p.lowWatermark = log.StartOffset()
+}
