@@ -7,14 +7,18 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// hatchGap is the distance between the lines of a hatching.
-const hatchGap = vg.Length(5)
+// The distances between the lines of a hatching: dense where it tells a bar from
+// others, wide where it lies over data.
+const (
+	denseHatch = vg.Length(5)
+	wideHatch  = vg.Length(12)
+)
 
 // hatch draws rising lines across a box.
-func hatch(c *draw.Canvas, box vg.Rectangle, colour color.Color) {
+func hatch(c *draw.Canvas, box vg.Rectangle, colour color.Color, gap vg.Length) {
 	line := draw.LineStyle{Color: colour, Width: 1}
 	size := box.Size()
-	for offset := hatchGap - size.Y; offset < size.X; offset += hatchGap {
+	for offset := gap - size.Y; offset < size.X; offset += gap {
 		from := vg.Point{X: box.Min.X + offset, Y: box.Min.Y}
 		to := vg.Point{X: from.X + size.Y, Y: box.Max.Y}
 		if from.X < box.Min.X {

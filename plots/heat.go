@@ -101,7 +101,7 @@ func (h heat) Plot(c draw.Canvas, p *plot.Plot) {
 	c.Fill(c.Rectangle.Path())
 	c.DrawImage(c.Rectangle, h.image(p.Y.Min, p.Y.Max))
 	if !h.stands {
-		hatch(&c, c.Rectangle, noteColour)
+		hatch(&c, c.Rectangle, noteColour, wideHatch)
 	}
 	trX, _ := p.Transforms(&c)
 	for i, counts := range merged(h.steps, 1) {
@@ -172,7 +172,7 @@ func heatLegend(most int64, shown []timeline) []legendEntry {
 		})
 	}
 	for _, outcome := range outcomesOf(shown) {
-		box("hatched: "+outcome, func(c *draw.Canvas, r vg.Rectangle) { hatch(c, r, noteColour) })
+		box("hatched: "+outcome, func(c *draw.Canvas, r vg.Rectangle) { hatch(c, r, noteColour, wideHatch) })
 	}
 	return entries
 }

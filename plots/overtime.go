@@ -63,10 +63,10 @@ func (p pace) String() string {
 // without a request have none.
 func (t timeline) points(p pace) []sample {
 	var points []sample
-	width := float64(p.steps) * t.stepSeconds
 	for i, counts := range merged(t.steps, p.steps) {
+		from, to := i*p.steps, min((i+1)*p.steps, len(t.steps))
 		if ns := quantileNs(counts, p.quantile); ns > 0 {
-			points = append(points, sample{(float64(i) + 0.5) * width, ns})
+			points = append(points, sample{float64(from+to) / 2 * t.stepSeconds, ns})
 		}
 	}
 	return points

@@ -224,7 +224,7 @@ func drawSegment(c *draw.Canvas, box vg.Rectangle, stage int) {
 	}
 	c.SetColor(tint(style.colour))
 	c.Fill(box.Path())
-	hatch(c, box, style.colour)
+	hatch(c, box, style.colour, denseHatch)
 }
 
 func stackLegend(all [][]stack) []legendEntry {

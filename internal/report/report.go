@@ -85,11 +85,11 @@ func HTML(dirs []string, live bool) ([]byte, error) {
 }
 
 func newRunView(run *results.Run, anchor string) (*runView, error) {
-	judged, err := experiments.JudgeRun(run)
+	cells, err := plots.Digests(run) // first: judging then reads no histogram again
 	if err != nil {
 		return nil, err
 	}
-	cells, err := plots.Digests(run)
+	judged, err := experiments.JudgeRun(run)
 	if err != nil {
 		return nil, err
 	}
