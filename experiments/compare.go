@@ -64,7 +64,7 @@ func Compare(cfg CompareConfig) (*RunComparison, error) {
 	if cfg.Axis != "" {
 		axis[cfg.Axis] = ""
 	}
-	c := &RunComparison{Paired: cfg.A.Run.Dir == cfg.B.Run.Dir, OnlyA: []string{}, OnlyB: []string{}}
+	c := &RunComparison{Paired: cfg.A.Run.Dir == cfg.B.Run.Dir, Axis: []SetupDifference{}, Confounders: []SetupDifference{}, Rows: []ComparedCells{}, OnlyA: []string{}, OnlyB: []string{}}
 	pairs := c.pair(cfg, axis)
 	if len(pairs) == 0 {
 		return nil, fmt.Errorf("%w: %s has %v, %s has %v", ErrNothingToCompare, cfg.A.Run.Dir, c.OnlyA, cfg.B.Run.Dir, c.OnlyB)

@@ -148,6 +148,17 @@ func TestADifferenceMustLeaveTheNoiseFloor(t *testing.T) {
 	}
 }
 
+func TestNoiseFloorsAreThoseOfThePredictions(t *testing.T) {
+	spec := parsed(t, smallSpec)
+	floors, err := NoiseFloors(fullRun(t, 1.5, 1), spec)
+	if err != nil || len(floors) != 1 || floors[0].Metric != "rate_held" || floors[0].Ratio.Median != 1 {
+		t.Errorf("%+v, %v", floors, err)
+	}
+	if floors, err := NoiseFloors(modelRun(t, 1), spec); err != nil || len(floors) != 0 {
+		t.Errorf("a run without equal cells: %+v, %v", floors, err)
+	}
+}
+
 func TestMainEffectsPairCellsAndFlagReversals(t *testing.T) {
 	run := modelRun(t, 4)
 	effects, err := MainEffects(run, "small", metricsOf(t, "ResponseTime/Produce p99"))

@@ -86,6 +86,35 @@ func NoiseFloor(run *results.Run, experiment string, metric Metric) (results.Dif
 	return newSeriesCache(run, metric).noiseFloor(experiment, metric)
 }
 
+// Floor is the noise floor of a metric.
+type Floor struct {
+	Metric string
+	Ratio  results.Estimate
+}
+
+// NoiseFloors are those of the metrics that a spec's predictions are on, in their
+// order; none if the run has no two equal cells.
+func NoiseFloors(run *results.Run, spec *Spec) ([]Floor, error) {
+	var floors []Floor
+	var metrics []Metric
+	for _, p := range spec.Predictions {
+		if !slices.ContainsFunc(metrics, func(m Metric) bool { return m.String() == p.Metric.String() }) {
+			metrics = append(metrics, p.Metric)
+		}
+	}
+	cache := newSeriesCache(run, metrics...)
+	for _, m := range metrics {
+		floor, known, err := cache.noiseFloor(spec.ID, m)
+		if err != nil {
+			return nil, err
+		}
+		if known {
+			floors = append(floors, Floor{m.String(), floor.Ratio})
+		}
+	}
+	return floors, nil
+}
+
 func (c *seriesCache) noiseFloor(experiment string, metric Metric) (results.Difference, bool, error) {
 	for _, planned := range c.run.Info.Cells {
 		if planned.Experiment != experiment || planned.TwinOf == "" {

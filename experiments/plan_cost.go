@@ -54,6 +54,10 @@ func (p *Plan) Print(w io.Writer) error {
 			b.WriteString("\n")
 		}
 		b.WriteString("\n")
+		for _, p := range e.Spec.Predictions {
+			fmt.Fprintf(&b, "%s predicts %s; refuted by %s\n", p.Claim, p, p.Refutation())
+		}
+		b.WriteString("\n")
 	}
 	fmt.Fprintf(&b, "seed %d, %d trials, about %.1f minutes\n", p.Seed, p.Trials(), p.Estimate().Minutes())
 	_, err := io.WriteString(w, b.String())

@@ -18,6 +18,9 @@ func (e evidence) section() (string, error) {
 		fmt.Fprintf(&b, "**Method.** %s\n\n", strings.TrimSpace(e.spec.Method))
 	}
 	e.writeFindings(&b)
+	if err := e.writeNoise(&b); err != nil {
+		return "", err
+	}
 	for _, figure := range e.figures() {
 		fmt.Fprintf(&b, "![%s](%s)\n\n", figure, filepath.ToSlash(filepath.Join(results.PlotsDir(e.dir), figure)))
 	}
@@ -45,6 +48,24 @@ func (e evidence) writeFindings(b *bytes.Buffer) {
 	}
 	fmt.Fprintf(b, "\nThe median is over blocks; its interval is exact, by order statistics, with at least %.0f %% coverage (%d blocks: smallest to largest, %.1f %%).\n\n",
 		100*results.LeastCoverage, results.MinBlocks, 100*results.OrderCoverage(results.MinBlocks, 1))
+}
+
+// writeNoise tells what two equal cells differ by in the metrics of the predictions,
+// where the run has such cells.
+func (e evidence) writeNoise(b *bytes.Buffer) error {
+	floors, err := NoiseFloors(e.run, e.spec)
+	if err != nil || len(floors) == 0 {
+		return err
+	}
+	b.WriteString("**Noise floor.** Ratio of two equal cells (A/A): ")
+	for i, f := range floors {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		fmt.Fprintf(b, "%s %s", f.Metric, f.Ratio)
+	}
+	b.WriteString(".\n\n")
+	return nil
 }
 
 // format prints a metric's own values with their unit, and ratios plainly.

@@ -96,6 +96,13 @@ func TestCellsAreTheProductWithoutExclusions(t *testing.T) {
 	}
 }
 
+func TestASpecSaysWhatRefutesIt(t *testing.T) {
+	spec := parsed(t, smallSpec+"refuted-by = \"a model that falls behind\"\n")
+	if got := spec.Predictions[0].Refutation(); got != "a model that falls behind" {
+		t.Errorf("refuted by %q", got)
+	}
+}
+
 func TestEachBlockRunsEveryCellOnceInItsOwnOrder(t *testing.T) {
 	plan, err := NewPlan(smallConfig(t))
 	if err != nil {
@@ -133,7 +140,7 @@ func TestPlanPrintsCellsOrderAndMinutes(t *testing.T) {
 	if err := plan.Print(&out); err != nil {
 		t.Fatal(err)
 	}
-	for _, part := range []string{"small.loop-per-thread.tail", "block 2:", "seed 7, 8 trials, about 1.5 minutes"} {
+	for _, part := range []string{"small.loop-per-thread.tail", "block 2:", "refuted by an interval over blocks that lies wholly below 0.95", "seed 7, 8 trials, about 1.5 minutes"} {
 		if !strings.Contains(out.String(), part) {
 			t.Errorf("plan lacks %q:\n%s", part, out.String())
 		}

@@ -199,6 +199,9 @@ func printTables(run *results.Run, cells []results.Cell, files []string) error {
 	if err := results.Table(os.Stdout, cells); err != nil {
 		return err
 	}
+	if err := printFindings(os.Stdout, run); err != nil {
+		return err
+	}
 	cost, err := results.InstrumentationNote()
 	if err != nil {
 		return err

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"c10klab/experiments"
+	"c10klab/results"
+)
+
+// printFindings prints what became of the predictions of a run's experiments, and
+// the noise floor where the run has one.
+func printFindings(w io.Writer, run *results.Run) error {
+	judged, err := experiments.JudgeRun(run)
+	if err != nil {
+		return err
+	}
+	for _, j := range judged {
+		if err := printJudged(w, run, j); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printJudged(w io.Writer, run *results.Run, j experiments.Judged) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	rows := 0
+	for _, f := range j.Findings {
+		for _, c := range f.Comparisons {
+			if rows++; rows == 1 {
+				fmt.Fprintf(table, "\nPredictions of %s\n\nclaim\tprediction\tcells\tmedian [interval]\tverdict\n", j.Spec.ID)
+			}
+			verdict := string(c.Verdict)
+			if c.Reason != "" {
+				verdict += " (" + c.Reason + ")"
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", f.Prediction.Claim, f.Prediction, c.Cells, f.Format(c.Estimate), verdict)
+		}
+	}
+	if err := table.Flush(); err != nil {
+		return err
+	}
+	floors, err := experiments.NoiseFloors(run, j.Spec)
+	if err != nil {
+		return err
+	}
+	p := &printer{w: w}
+	for _, f := range floors {
+		p.line("noise floor (two equal cells): %s × %s", f.Metric, f.Ratio)
+	}
+	return p.err
+}

@@ -1,0 +1,175 @@
+package main
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"c10klab/experiments"
+	"c10klab/internal/hdr"
+	"c10klab/internal/record"
+	"c10klab/results"
+)
+
+// storedRun makes a sealed run of two cells and two blocks that nothing was run for.
+func storedRun(t *testing.T) string {
+	t.Helper()
+	spec := specOf(t, "write-100mbs")
+	var cells []results.PlannedCell
+	for _, model := range []string{"reactor", "loop-per-thread"} {
+		cells = append(cells, results.PlannedCell{Experiment: spec.ID, ID: spec.ID + "." + model,
+			Knobs: map[string]string{"model": model, "send": "inline", "consumers": "none"}})
+	}
+	dir := filepath.Join(t.TempDir(), "run")
+	run, err := results.Create(dir, results.Info{Specs: []results.Spec{results.NewSpec(spec.ID, spec.Text, 2)}, Cells: cells,
+		CommandLine: []string{"c10klab", "run"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer run.Close()
+	for i := range 4 {
+		h := hdr.NewHistogram()
+		h.RecordN(int64(1e6*(i+1)), 5000)
+		m := &record.Measurement{Outcome: record.Valid, WindowNs: 1e9, OfferedMBps: 100, AckedMBps: 99,
+			Histograms: hdr.Bundle{{Stage: "ResponseTime", API: "Produce"}: h}}
+		if err := run.Commit(results.Trial{Experiment: spec.ID, Cell: cells[i%2].ID, Knobs: cells[i%2].Knobs, Block: 1 + i/2, Attempt: 1,
+			Outcome: m.Outcome, Measurement: m, Started: time.Unix(int64(i), 0)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := run.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func specOf(t *testing.T, id string) *experiments.Spec {
+	t.Helper()
+	specs, err := experiments.Specs()
+	if err == nil {
+		specs, err = experiments.Select(specs, []string{id})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return specs[0]
+}
+
+// contentsOf hashes every file of a directory.
+func contentsOf(t *testing.T, dir string) string {
+	t.Helper()
+	h := sha256.New()
+	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		fmt.Fprintf(h, "%s %d %s", path, len(text), text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// Every command that reads runs names the file that is not as it should be, and
+// leaves everything as it was.
+func TestDamagedRunsAreNamedAndLeftAlone(t *testing.T) {
+	const trial = "trials/01-write-100mbs.reactor"
+	damages := map[string]struct {
+		do     func(dir string) error
+		wanted []string
+		spared string // a command that does not read what is damaged
+	}{
+		"empty": {do: func(dir string) error {
+			if err := os.RemoveAll(dir); err != nil {
+				return err
+			}
+			return os.Mkdir(dir, 0o755)
+		}, wanted: []string{"no run is stored here", "run.json"}, spared: "run"},
+		"half-written run.json": {do: func(dir string) error { return os.Truncate(filepath.Join(dir, "run.json"), 40) },
+			wanted: []string{"run.json", "damaged or was edited"}},
+		"newer schema": {do: func(dir string) error {
+			return os.WriteFile(filepath.Join(dir, "run.json"), []byte(`{"schema":99}`), 0o644)
+		}, wanted: []string{"run.json", "newer version", "schema 99"}},
+		"half-written trial": {do: func(dir string) error { return os.Truncate(filepath.Join(dir, trial+".json"), 40) },
+			wanted: []string{trial + ".json", "damaged or was edited"}},
+		"truncated histograms": {do: func(dir string) error { return os.Truncate(filepath.Join(dir, trial+".hlog"), 200) },
+			wanted: []string{trial + ".hlog", "damaged or was edited"}, spared: "run"},
+		"missing histograms": {do: func(dir string) error { return os.Remove(filepath.Join(dir, trial+".hlog")) },
+			wanted: []string{trial + ".hlog", "no such file"}, spared: "run"},
+	}
+	for name, d := range damages {
+		t.Run(name, func(t *testing.T) {
+			dir := storedRun(t)
+			if err := d.do(dir); err != nil {
+				t.Fatal(err)
+			}
+			before := contentsOf(t, dir)
+			for command, args := range map[string][]string{
+				"compare": {"compare", dir, dir},
+				"effects": {"effects", dir},
+				"export":  {"export", dir},
+				"plot":    {"plot", dir},
+				"report":  {"report", dir, "-o", filepath.Join(t.TempDir(), "report.html")},
+				"run":     {"run", "--resume", "--out", dir},
+			} {
+				if command == d.spared {
+					continue
+				}
+				_, stderr, exit := runCommand(t, args...)
+				if exit != exitFailed && exit != exitUsage {
+					t.Errorf("%s ended with %d", command, exit)
+				}
+				for _, part := range d.wanted {
+					if !strings.Contains(stderr, part) {
+						t.Errorf("%s does not say %q: %s", command, part, stderr)
+					}
+				}
+			}
+			if contentsOf(t, dir) != before {
+				t.Error("the run was changed")
+			}
+		})
+	}
+}
+
+func TestStoredRunsAreComparedAndExported(t *testing.T) {
+	dir := storedRun(t)
+	stdout, stderr, exit := runCommand(t, "compare", dir+"@model=reactor", dir+"@model=loop-per-thread")
+	if exit != exitOK || !strings.Contains(stdout, "compared: model: reactor, loop-per-thread") || !strings.Contains(stdout, "too few trials to tell") {
+		t.Errorf("compare ended with %d: %s%s", exit, stdout, stderr)
+	}
+	var comparison experiments.RunComparison
+	stdout, _, exit = runCommand(t, "compare", dir, dir, "--json", "--metric", "rate_mb_s")
+	if decode(t, stdout, &comparison); exit != exitOK || len(comparison.Rows) != 2 || comparison.Rows[0].Different || !comparison.Paired {
+		t.Errorf("compare --json ended with %d: %s", exit, stdout)
+	}
+	for format, part := range map[string]string{"csv": "rate_mb_s,99", "benchfmt": "99 rate_mb_s", "hlog": "Tag=write-100mbs.reactor/ResponseTime/Produce"} {
+		if stdout, stderr, exit := runCommand(t, "export", dir, "--format", format); exit != exitOK || !strings.Contains(stdout, part) {
+			t.Errorf("export as %s ended with %d: %s%s", format, exit, stdout, stderr)
+		}
+	}
+	for what, args := range map[string][]string{
+		`"jpeg" is none of`:                  {"export", dir, "--format", "jpeg"},
+		"did you mean model?":                {"compare", dir + "@modell=reactor", dir},
+		"nothing that a setup consists of":   {"compare", dir, dir, "--axis", "wheather"},
+		"nothing measured is named":          {"compare", dir, dir, "--metric", "ResponsTime/Produce p99"},
+		"no experiment or claim":             {"reproduce", "N99"},
+		"the two have no cell in common":     {"compare", dir + "@model=reactor", dir + "@model=copy"},
+		"--resume needs --out":               {"run", "--resume"},
+		"80016 trials would take about":      {"run", "write-100mbs", "--repeats", "6668", "--dry-run"},
+		"read experiment: open nowhere.toml": {"run", "--file", "nowhere.toml"},
+		"did you mean adopt?":                {"adpot", dir},
+	} {
+		if stdout, stderr, exit := runCommand(t, args...); exit == exitOK || !strings.Contains(stderr, what) {
+			t.Errorf("%v ended with %d and does not say %q: %s%s", args, exit, what, stdout, stderr)
+		}
+	}
+}
