@@ -44,13 +44,24 @@ func (x *offsetIndex) positionBytes(i int64) int32 {
 // lookup returns where to start looking for an offset: the batch of the last
 // entry at or below it, else the segment's start.
 func (x *offsetIndex) lookup(relativeOffset int64) (positionBytes int64) {
-	above := sort.Search(int(x.entries.Load()), func(i int) bool {
+	positionBytes, _ = x.bracket(relativeOffset)
+	return positionBytes
+}
+
+// bracket is lookup, and the position of the first batch indexed above the offset, 0
+// if there is none.
+func (x *offsetIndex) bracket(relativeOffset int64) (positionBytes, abovePositionBytes int64) {
+	entries := x.entries.Load()
+	above := int64(sort.Search(int(entries), func(i int) bool {
 		return int64(x.relativeOffset(int64(i))) > relativeOffset
-	})
-	if above == 0 {
-		return 0
+	}))
+	if above > 0 {
+		positionBytes = int64(x.positionBytes(above - 1))
 	}
-	return int64(x.positionBytes(int64(above - 1)))
+	if above < entries {
+		abovePositionBytes = int64(x.positionBytes(above))
+	}
+	return positionBytes, abovePositionBytes
 }
 
 // lastPositionBytes is where the last indexed batch starts, 0 without entries.

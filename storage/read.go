@@ -125,9 +125,20 @@ func (l *Log) acquire(offset int64) (*segment, error) {
 }
 
 // locate finds the batch that contains offset, which must be below the high
-// watermark.
+// watermark. Index entries lie far apart where batches are large; then there are few
+// between them, mostly none, and the upper entry's is looked at first.
 func (s *segment) locate(offset int64) (positionBytes int64, sizeBytes int, err error) {
-	w := headerWalk{segment: s, next: s.index.lookup(offset - s.base), limitBytes: s.committedBytes.Load()}
+	from, above := s.index.bracket(offset - s.base)
+	w := headerWalk{segment: s, next: from, limitBytes: s.committedBytes.Load()}
+	if above-from > farApartBytes && above < w.limitBytes {
+		h, err := w.peek(above)
+		if err != nil {
+			return 0, 0, err
+		}
+		if h.BaseOffset <= offset {
+			return above, h.SizeBytes(), nil
+		}
+	}
 	for {
 		h, at, err := w.advance()
 		if err == io.EOF {

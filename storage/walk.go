@@ -13,6 +13,9 @@ import (
 // that lie between two index entries at the default interval.
 const windowBytes = 4096
 
+// farApartBytes are more than batches of the window's size leave between two entries.
+const farApartBytes = 3 * windowBytes
+
 // headerWalk steps through batch headers without reading what lies between. It
 // lives on its user's stack.
 type headerWalk struct {
@@ -43,13 +46,28 @@ func (w *headerWalk) advance() (h batch.Header, positionBytes int64, err error) 
 	return h, positionBytes, nil
 }
 
-func (w *headerWalk) fill() error {
-	want := min(windowBytes, w.limitBytes-w.next)
-	n, err := w.segment.readAt(w.window[:want], w.next)
+func (w *headerWalk) fill() error { return w.read(w.next, windowBytes) }
+
+// peek returns the header at another position, and leaves the walk where it is.
+func (w *headerWalk) peek(positionBytes int64) (batch.Header, error) {
+	err := w.read(positionBytes, batch.HeaderBytes)
 	if err != nil {
-		return fmt.Errorf("reading %s at position %d: %w", w.segment.path, w.next, err)
+		return batch.Header{}, err
 	}
-	w.windowAt, w.filled = w.next, n
+	h, err := batch.ReadHeader(w.window[:w.filled])
+	if err != nil {
+		return batch.Header{}, fmt.Errorf("%w: %s at position %d: %w", ErrCorruptSegment, w.segment.path, positionBytes, err)
+	}
+	return h, nil
+}
+
+// read puts some bytes into the window.
+func (w *headerWalk) read(positionBytes, bytes int64) error {
+	n, err := w.segment.readAt(w.window[:min(bytes, w.limitBytes-positionBytes)], positionBytes)
+	if err != nil {
+		return fmt.Errorf("reading %s at position %d: %w", w.segment.path, positionBytes, err)
+	}
+	w.windowAt, w.filled = positionBytes, n
 	return nil
 }
 

@@ -14,9 +14,9 @@ import (
 
 const (
 	lookupTargets = 200    // different offsets, all over the log
-	lookupCount   = 20_000 // look-ups a round
+	lookupCount   = 10_000 // look-ups a round
 	lookupRounds  = 11
-	lookupBatch   = 4 << 10
+	lookupBatch   = 16 << 10
 )
 
 // lookupCell is one log and how long a look-up took in each round.
@@ -42,8 +42,8 @@ func BenchmarkLookup(b *testing.B) {
 	cells := []*lookupCell{
 		{LogBytes: 1 * gib, IntervalBytes: defaultInterval}, {LogBytes: 10 * gib, IntervalBytes: defaultInterval},
 		{LogBytes: 100 * gib, IntervalBytes: defaultInterval},
-		{LogBytes: 10 * gib, IntervalBytes: 1 << 10}, {LogBytes: 10 * gib, IntervalBytes: 16 << 10},
-		{LogBytes: 10 * gib, IntervalBytes: 64 << 10}, {LogBytes: 10 * gib, IntervalBytes: 256 << 10},
+		{LogBytes: 10 * gib, IntervalBytes: 16 << 10},
+		{LogBytes: 10 * gib, IntervalBytes: 64 << 10}, {LogBytes: 10 * gib, IntervalBytes: 256 << 10}, {LogBytes: 10 * gib, IntervalBytes: 1 << 20},
 	}
 	fmt.Printf("\n%7s %9s %9s %12s  %9s %9s   %9s %9s %9s   median ns of %d rounds\n", "log GiB", "interval", "entries",
 		"index B/GiB", "by offset", "by time", "heap", "mapped", "read", lookupRounds)

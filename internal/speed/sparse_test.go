@@ -39,7 +39,10 @@ func newSparseLog(b *testing.B, logDir string, bytes, intervalBytes int64, batch
 		err = errors.Join(err, l.writeSegment(i), l.touch(first), l.touch(next-1))
 	}
 	metadata := []byte("version: 0\ntopic_id: AAAAAAAAAAAAAAAAAAAAAQ\n")
-	err = errors.Join(err, os.WriteFile(filepath.Join(l.dir, "partition.metadata"), metadata, 0o644),
+	// Of no producers: version, CRC-32C of what follows, number of entries.
+	noProducers := []byte{0, 1, 0x48, 0x67, 0x4b, 0xc7, 0, 0, 0, 0}
+	snapshot := filepath.Join(l.dir, fmt.Sprintf("%020d.snapshot", l.records()))
+	err = errors.Join(err, os.WriteFile(filepath.Join(l.dir, "partition.metadata"), metadata, 0o644), os.WriteFile(snapshot, noProducers, 0o644),
 		os.WriteFile(filepath.Join(logDir, ".kafka_cleanshutdown"), nil, 0o644))
 	if err != nil {
 		b.Fatal(err)
@@ -86,8 +89,8 @@ func (l *sparseLog) writeSegment(segment int) error {
 		os.WriteFile(l.path(segment, ".index"), index, 0o644), os.WriteFile(l.path(segment, ".timeindex"), times, 0o644))
 }
 
-// touch makes the batch real that holds an offset, and those before it that a look-up
-// walks over, from the index entry on.
+// touch makes the batch real that holds an offset, those before it that a look-up
+// walks over, from the index entry on, and that of the next index entry.
 func (l *sparseLog) touch(offset int64) error {
 	number := offset / int64(l.template.Records())
 	segment, at := int(number/l.perSegment()), number%l.perSegment()
@@ -96,7 +99,12 @@ func (l *sparseLog) touch(offset int64) error {
 		return err
 	}
 	one := l.template.AppendTo(nil)
-	for i := max(0, at/l.perEntry()*l.perEntry()-l.perEntry()); i <= at; i++ {
+	entry := at / l.perEntry() * l.perEntry()
+	touched := []int64{min(entry+l.perEntry(), l.perSegment()-1)}
+	for i := max(0, entry-l.perEntry()); i <= at; i++ {
+		touched = append(touched, i)
+	}
+	for _, i := range touched {
 		of := int64(segment)*l.perSegment() + i
 		l.template.Stamp(one, 0, of)
 		batch.AssignOffset(one, of*int64(l.template.Records()), 0)
