@@ -14,6 +14,7 @@ import (
 
 	"c10klab/internal/hdr"
 	"c10klab/internal/knob"
+	"c10klab/internal/osthread"
 	"c10klab/internal/record"
 )
 
@@ -55,6 +56,24 @@ func overTime(m *record.Measurement, stage string) (n int64) {
 		}
 	}
 	return n
+}
+
+// The record tells what each sender and receiver did in the window, also of senders,
+// which end before anybody can look.
+func TestThreadsOfTheGeneratorAreInTheRecord(t *testing.T) {
+	m := run(t, echoConfig(t, startFake(t, echoFrame).addr, "load-threads", "2"))
+	used := map[string]osthread.Entry{}
+	for _, e := range m.GeneratorThreads {
+		used[e.Name] = e
+	}
+	for _, name := range []string{"send-0", "send-1", "recv-0", "recv-1"} {
+		if e, there := used[name]; !there || e.CPUNs <= 0 || e.TimeSlices <= 0 || time.Duration(e.CPUNs) > time.Minute {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
+	if len(used) != 4 || len(m.MeanTimeNs) != trendParts {
+		t.Errorf("threads %v, %d parts of the window", used, len(m.MeanTimeNs))
+	}
 }
 
 func TestConstantScheduleOffersExactlyThePlannedRequests(t *testing.T) {
