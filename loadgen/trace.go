@@ -72,10 +72,10 @@ func readTrace(r io.Reader, api string) (*Trace, error) {
 			}
 			return t, nil
 		}
-		if err == nil {
-			err = t.add(fields, index)
-		}
 		if err != nil {
+			return nil, err // names the line
+		}
+		if err := t.add(fields, index); err != nil {
 			line, _ := lines.FieldPos(0)
 			return nil, fmt.Errorf("line %d: %w", line, err)
 		}
