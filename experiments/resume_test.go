@@ -131,6 +131,14 @@ func TestResumingWithAnotherPlanIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r := &runner{cfg: cfg, run: before, cpus: []int{98, 99}}
+	plan, err := NewPlan(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.countStored(plan); !errors.Is(err, ErrOtherRun) || !strings.Contains(err.Error(), "on other CPUs") {
+		t.Errorf("other CPUs: %v", err)
+	}
 	// Without specs, the stored plan is continued: here nothing is missing.
 	cfg.Specs = nil
 	run, err := Run(context.Background(), cfg)

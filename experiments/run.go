@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -139,17 +140,13 @@ func newRunner(cfg Config, plan *Plan) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	before := 0
-	for _, e := range plan.Experiments {
-		for _, cell := range e.Cells {
-			for block := 1; block <= e.Repeats; block++ {
-				if settled(run.Attempts(cell.ID, block)) {
-					before++
-				}
-			}
-		}
+	r := &runner{cfg: cfg, run: run, cpus: cpus, realDisk: realDisk}
+	before, err := r.countStored(plan)
+	if err != nil {
+		return nil, errors.Join(err, run.Close())
 	}
-	return &runner{cfg: cfg, run: run, cpus: cpus, progress: newProgress(cfg.Progress, plan, before), realDisk: realDisk}, nil
+	r.progress = newProgress(cfg.Progress, plan, before)
+	return r, nil
 }
 
 func hashFile(path string) (string, error) {

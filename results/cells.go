@@ -145,12 +145,17 @@ func (c *Cell) addFailedChecks(trials []Trial) {
 		if !t.measured() {
 			continue
 		}
+		once := map[string]bool{} // a rule may be checked for each of several disks
 		for _, check := range t.Measurement.Checks {
 			if check.OK {
 				continue
 			}
-			if failed[check.Name]++; failed[check.Name] == 1 {
+			if failed[check.Name] == 0 {
 				names = append(names, check.Name)
+			}
+			if !once[check.Name] {
+				once[check.Name] = true
+				failed[check.Name]++
 			}
 			if w, seen := worst[check.Name]; !seen || math.Abs(check.Value-check.Limit) > math.Abs(w.Value-w.Limit) {
 				worst[check.Name] = check

@@ -117,6 +117,18 @@ func TestHistogramsMergeOverValidTrialsOnly(t *testing.T) {
 	}
 }
 
+func TestARuleThatFailsForTwoDisksFailsOneTrial(t *testing.T) {
+	cell := planned("reactor", "none")
+	r := newRun(t, cell)
+	m := measurement(record.EnvironmentLimited, 10, 1e6)
+	late := record.Check{Name: "late requests", Value: 9, Limit: 5, Unit: "%", Else: record.EnvironmentLimited}
+	m.Checks = []record.Check{late, late}
+	commit(t, r, cell, 1, m)
+	if problems := cellsOf(t, r)[0].Problems; len(problems) != 1 || !strings.Contains(problems[0], "in 1 of 1 trials") {
+		t.Errorf("problems %q", problems)
+	}
+}
+
 func TestSaturatedTrialsCountOnlyWithoutValidOnes(t *testing.T) {
 	cell := planned("reactor", "none")
 	r := newRun(t, cell)

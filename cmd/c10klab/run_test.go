@@ -229,3 +229,25 @@ func commandsOf(t *testing.T) []string {
 	}
 	return commands
 }
+
+func TestReproduceSetsThisMachineBesideTheReference(t *testing.T) {
+	out, _ := smallRun(t)
+	reference, err := filepath.Abs(filepath.Join("..", "..", "results", "reference"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, exit := runCommand(t, "reproduce", "N15", "--out", out, "--reference", reference, "--repeats", "1", "--set", "model=reactor",
+		"--set", "consumers=tail", "--set", "warm-up=200ms", "--set", "window=1s", "--set", "rate=5")
+	if exit != exitOK && exit != exitLimited { // a busy machine limits
+		t.Fatalf("ended with %d: %s", exit, stderr)
+	}
+	for _, part := range []string{"N15 by write-100mbs: here open, reference reproduced", "of at least 8 blocks", "rate_held >= 0.95"} {
+		if !strings.Contains(stdout, part) {
+			t.Errorf("%q is missing: %s", part, stdout)
+		}
+	}
+	run, err := results.Open(filepath.Join(out, "write-100mbs"))
+	if err != nil || !run.Info.Full || len(run.Twins()) != 1 {
+		t.Errorf("the run is not made as the evidence was: %v", err)
+	}
+}
