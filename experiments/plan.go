@@ -1,7 +1,6 @@
 package experiments
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -18,15 +17,6 @@ const trialOverhead = 1500 * time.Millisecond
 
 // disksOverhead is what emulated disks add: mounting them, and taking them down.
 const disksOverhead = 3 * time.Second
-
-// A plan beyond these asks for Config.Yes.
-const (
-	mostHours  = 12
-	mostTrials = 10_000
-)
-
-// ErrTooLong says that a plan asks for more than a run is likely meant to take.
-var ErrTooLong = errors.New("confirm with --yes, or choose with --only, --set and --repeats")
 
 // Plan is what a run will do.
 type Plan struct {
@@ -74,14 +64,6 @@ func NewPlan(cfg Config) (*Plan, error) {
 	return plan, tooLong(cfg, float64(plan.Trials()), plan.Estimate().Hours())
 }
 
-// tooLong asks for confirmation of what may be a mistake.
-func tooLong(cfg Config, trials, hours float64) error {
-	if cfg.Yes || trials <= mostTrials && hours <= mostHours {
-		return nil
-	}
-	return fmt.Errorf("%.0f trials would take about %.0f hours: %w", trials, hours, ErrTooLong)
-}
-
 func expand(spec *Spec, cfg Config, tables knobTables, only map[string][]string) (Planned, error) {
 	if err := spec.checkKnobs(tables); err != nil {
 		return Planned{}, err
@@ -115,21 +97,6 @@ func expand(spec *Spec, cfg Config, tables knobTables, only map[string][]string)
 		planned.addTwin()
 	}
 	return planned, nil
-}
-
-// tooManyCells refuses a product too large before it is made.
-func tooManyCells(cfg Config, axes []Axis, fixed map[string]string, tables knobTables, repeats int) error {
-	if len(cfg.Only) > 0 {
-		return nil // what is left is counted later
-	}
-	trials := float64(repeats)
-	for _, axis := range axes {
-		trials *= float64(len(axis.Levels))
-	}
-	if trials <= mostTrials {
-		return nil
-	}
-	return tooLong(cfg, trials, trials*trialTime(fixed, tables).Hours())
 }
 
 // twinSuffix ends the id of a cell that repeats another.
