@@ -172,9 +172,7 @@ func TestATrialThatFailsIsStoredAndTriedOnceMore(t *testing.T) {
 
 // A machine out of disk space ends a run with an error and leaves it readable.
 func TestAFullDiskLeavesAReadableRun(t *testing.T) {
-	if os.Geteuid() != 0 {
-		need.Lacking(t, "root, to mount a small file system")
-	}
+	need.Root(t)
 	cfg, _ := fakeRun(t, "ok")
 	small := t.TempDir()
 	if err := unix.Mount("tmpfs", small, "tmpfs", 0, "size=64k"); err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"c10klab/internal/need"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -66,6 +67,7 @@ const evidenceSpec = "write-100mbs"
 // that source makes of the commits before and with the spec.
 func newRepository(t *testing.T, source func(before, with string) results.Source) repository {
 	t.Helper()
+	need.Program(t, "git", "git")
 	r := repository{t, t.TempDir()}
 	specs, err := Specs()
 	if err == nil {

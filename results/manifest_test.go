@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"c10klab/internal/need"
 	"c10klab/internal/record"
 )
 
@@ -49,7 +50,7 @@ func TestManifestNamesTheFileThatChanged(t *testing.T) {
 
 func TestStandardToolReadsTheManifest(t *testing.T) {
 	r := sealedRun(t)
-	cmd := exec.Command("sha256sum", "--quiet", "-c", manifestFile)
+	cmd := exec.Command(need.Program(t, "sha256sum", "coreutils"), "--quiet", "-c", manifestFile)
 	cmd.Dir = r.Dir
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Errorf("sha256sum -c: %v: %s", err, out)

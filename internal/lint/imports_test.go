@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 	"models":             {"internal/stage", "internal/osthread", "internal/poll", "internal/knob", "internal/clock", "internal/need", "internal/hdr"},
 	"internal/broker":    {"models", "internal/stage", "internal/kafka", "storage", "internal/knob", "internal/batch", "internal/clock", "internal/record", "internal/need", "internal/hdr", "internal/sample", "internal/vfs"},
 	"loadgen":            {"internal/kafka", "internal/queueing", "internal/hdr", "internal/osthread", "internal/poll", "internal/knob", "internal/batch", "internal/clock", "internal/record", "internal/sample"},
-	"results":            {"internal/hdr", "internal/record"},
+	"results":            {"internal/hdr", "internal/record", "internal/need"},
 	"plots":              {"results", "internal/hdr", "internal/record"},
 	"internal/report":    {"experiments", "plots", "results", "internal/hdr", "internal/record", "internal/need"},
 	"experiments":        {"results", "internal/need", "internal/knob", "internal/hdr", "internal/record", "internal/osthread"},
