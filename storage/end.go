@@ -13,27 +13,35 @@ func (l *Log) fail(err error) error {
 }
 
 // note adds the log's name to an error; one that is ErrLogFailed is kept, and the
-// observer told. Under mu.
+// observer told, unless the log has ended. Under mu.
 func (l *Log) note(err error) error {
 	err = fmt.Errorf("%s: %w", l.dir, err)
 	if errors.Is(err, ErrLogFailed) && l.failed == nil {
 		l.failed = err
-		l.observer.Failed(l.dir, err)
+		if !l.closed {
+			l.observer.Failed(l.dir, err)
+		}
 	}
 	return err
 }
 
+// refuse lets no more appends in.
+func (l *Log) refuse() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.closed = true
+}
+
 // close ends a clean life: no more appends, indexes written, all forced out.
 func (l *Log) close() error {
-	l.mu.Lock()
-	l.closed = true
-	l.mu.Unlock()
+	l.refuse()
 	l.flushing.mu.Lock()
 	defer l.flushing.mu.Unlock()
 	defer l.abandon()
 	if err := errors.Join(l.active().giveBack(), l.writeHeldIndexes()); err != nil {
 		return err
 	}
+	l.flushing.isLast = true
 	if err := l.flush(false); err != nil {
 		return err
 	}

@@ -98,7 +98,7 @@ func readEpochs(fsys vfs.FS, path string) (epochs, error) {
 	}
 	e := make(epochs, len(lines))
 	for i, line := range lines {
-		if n, err := fmt.Sscanf(line, "%d %d", &e[i].epoch, &e[i].offset); n != 2 || err != nil {
+		if n, err := fmt.Sscanf(line, "%d %d", &e[i].epoch, &e[i].offset); n != 2 || err != nil || e[i].epoch < 0 || e[i].offset < 0 {
 			return nil, &CheckpointError{path, line}
 		}
 	}

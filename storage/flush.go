@@ -10,6 +10,7 @@ type syncState struct {
 	mu         sync.Mutex // one flush at a time; taken before Log.mu
 	offset     int64      // Kafka's recovery point: records below it are
 	newestBase int64      // segments up to this one have their directory entry there
+	isLast     bool       // the flush is that of a clean stop: all indexes are written
 	indexedEnd int64      // the log's end when the active segment's indexes were; −1: never
 }
 
@@ -117,7 +118,7 @@ func (l *Log) takeDirty(sealedOnly bool) (work dirty, err error) {
 		if sealed {
 			segmentEnd = segments[i+1].base
 		}
-		indexesDue := sealed && !seg.indexesSynced && (l.closed || l.cfg.IndexFlush != IndexFlushStop)
+		indexesDue := sealed && !seg.indexesSynced && (l.flushing.isLast || l.cfg.IndexFlush != IndexFlushStop)
 		isDirty := segmentEnd > l.flushing.offset || seg.base > l.flushing.newestBase || indexesDue
 		if isDirty && seg.acquire() {
 			work.segments = append(work.segments, dirtySegment{seg, seg.sizeBytes, indexesDue})

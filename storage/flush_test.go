@@ -152,3 +152,20 @@ func TestAFailedFsyncSticks(t *testing.T) {
 		t.Errorf("marked as cleanly stopped: %v, %v", clean, err)
 	}
 }
+
+// TestAbandonDoesNotWaitForTheDisk ends a store while an fsync hangs; the test hangs
+// with it if Abandon does.
+func TestAbandonDoesNotWaitForTheDisk(t *testing.T) {
+	slow := &slowSync{FS: vfs.NewMem(), enter: make(chan struct{}), leave: make(chan struct{})}
+	cfg := small()
+	cfg.FS = slow.faulty()
+	s, l := openWith(t, cfg, nil, "/d")
+	for range 20 { // rolls, and what was sealed is forced out
+		mustAppend(t, l, numbered(t, 3, 0))
+	}
+	<-slow.enter
+	if err := s.Abandon(); err != nil {
+		t.Error(err)
+	}
+	slow.leave <- struct{}{}
+}

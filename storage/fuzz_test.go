@@ -128,3 +128,53 @@ func FuzzTail(f *testing.F) {
 		}
 	})
 }
+
+// FuzzSnapshot: whatever is in a producer snapshot, it is refused or read back as
+// written.
+func FuzzSnapshot(f *testing.F) {
+	ps := producers{}
+	ps.note(batch.Header{ProducerID: 7, ProducerEpoch: 1, BaseSequence: 3, LastOffsetDelta: 2, BaseOffset: 40, MaxTimestampMs: 9})
+	f.Add(encodeSnapshot(ps))
+	f.Add(encodeSnapshot(producers{}))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		found, err := decodeSnapshot(content)
+		if err != nil {
+			return
+		}
+		again, err := decodeSnapshot(encodeSnapshot(found))
+		if err != nil || len(again) != len(found) {
+			t.Fatalf("%d producers became %d, %v", len(found), len(again), err)
+		}
+		for id, p := range found {
+			if *again[id] != *p {
+				t.Fatalf("producer %d: %+v became %+v", id, *p, *again[id])
+			}
+		}
+	})
+}
+
+// FuzzOffsetCheckpoint: a checkpoint of offsets or of epochs is read without a panic,
+// and gives no negative offset.
+func FuzzOffsetCheckpoint(f *testing.F) {
+	f.Add("0\n2\nt 0 5\nother 11 7\n")
+	f.Add("0\n1\n0 0\n")
+	f.Add("0\n1\nt 0 -5\n")
+	f.Fuzz(func(t *testing.T, content string) {
+		mem := vfs.NewMem()
+		if err := vfs.WriteFile(mem, "/c", []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+		offsets, err := readPartitionOffsets(mem, "/c")
+		for name, offset := range offsets {
+			if err != nil || offset < 0 {
+				t.Fatalf("%s is at %d, %v", name, offset, err)
+			}
+		}
+		found, err := readEpochs(mem, "/c")
+		for _, e := range found {
+			if err != nil || e.offset < 0 || e.epoch < 0 {
+				t.Fatalf("epoch %d from %d, %v", e.epoch, e.offset, err)
+			}
+		}
+	})
+}

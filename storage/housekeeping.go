@@ -15,6 +15,8 @@ type housekeeper struct {
 	done  sync.WaitGroup
 	wake  chan struct{} // there are rolled logs
 
+	chore sync.Mutex // held while files are written or removed
+
 	mu     sync.Mutex
 	rolled map[*Log]bool
 }
@@ -25,10 +27,25 @@ func newHousekeeper(s *Store) *housekeeper {
 
 func (k *housekeeper) start() { k.done.Go(k.run) }
 
-// end returns once nothing runs any more. It may be called once.
-func (k *housekeeper) end() {
+// end lets nothing new begin and returns once files are no longer changed; with
+// waitForFlushes, once no fsync is under way either. It may be called once.
+func (k *housekeeper) end(waitForFlushes bool) {
 	close(k.stop)
-	k.done.Wait()
+	if waitForFlushes {
+		k.done.Wait()
+		return
+	}
+	k.chore.Lock()
+	defer k.chore.Unlock()
+}
+
+func (k *housekeeper) stopped() bool {
+	select {
+	case <-k.stop:
+		return true
+	default:
+		return false
+	}
 }
 
 // noteRoll asks for a flush of the log's sealed segments. It does not block.
@@ -60,31 +77,43 @@ func (k *housekeeper) run() {
 		defer t.Stop()
 		flushes = t.C
 	}
-	for {
+	for !k.stopped() {
 		select {
 		case <-k.stop:
-			return
 		case <-k.wake:
 			for log := range k.takeRolled() {
-				_ = log.flushSealed() // a failure is the log's, which tells the observer
+				k.flush(log.flushSealed)
 			}
 		case <-flushes:
 			_ = k.store.eachLog("", func(_ string, log *Log) error {
-				_ = log.Flush() // as above
+				k.flush(log.Flush)
 				return nil
 			})
 		case now := <-chores.C:
-			if err := k.store.keepHouse(now); err != nil {
+			if err := k.keepHouse(now); err != nil {
 				k.store.observer.HousekeepingFailed(err)
 			}
 		}
 	}
 }
 
+// flush flushes one log, unless the store has ended. A failure is the log's, which
+// tells the observer.
+func (k *housekeeper) flush(log func() error) {
+	if !k.stopped() {
+		_ = log()
+	}
+}
+
 // keepHouse applies retention and writes the checkpoints of every log dir.
-func (s *Store) keepHouse(now time.Time) error {
+func (k *housekeeper) keepHouse(now time.Time) error {
+	k.chore.Lock()
+	defer k.chore.Unlock()
+	if k.stopped() {
+		return nil
+	}
 	var errs []error
-	for _, dir := range s.dirs {
+	for _, dir := range k.store.dirs {
 		for _, log := range dir.partitions() {
 			log.expireProducers(now)
 			errs = append(errs, log.retain(now))

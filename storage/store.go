@@ -155,7 +155,12 @@ func (s *Store) CreateTopic(name string, partitions int) error {
 // cleanly stopped and unlocked. A directory with a partition that failed is not
 // marked, so that the next Open checks it. Slices stay readable until released.
 func (s *Store) Close() error {
-	return s.end(func(dir *logDir) error {
+	refuse := func(_ string, log *Log) error {
+		log.refuse()
+		return nil
+	}
+	// Nothing may be added to what has to be forced out.
+	return errors.Join(s.eachLog("", refuse), s.end(true, func(dir *logDir) error {
 		var errs []error
 		for _, log := range dir.partitions() {
 			errs = append(errs, log.close())
@@ -168,14 +173,14 @@ func (s *Store) Close() error {
 			return fmt.Errorf("closing log dir %s: %w", dir.path, err)
 		}
 		return dir.setClean(true)
-	})
+	}))
 }
 
 // Abandon ends the store's life as kill -9 would: descriptors are closed and
 // directories unlocked, nothing is flushed or marked. It is for data that nobody
 // will read again, where Close would wait for the disk, and for crash tests.
 func (s *Store) Abandon() error {
-	return s.end(func(dir *logDir) error {
+	return s.end(false, func(dir *logDir) error {
 		for _, log := range dir.partitions() {
 			log.abandon()
 		}
@@ -186,15 +191,16 @@ func (s *Store) Abandon() error {
 	})
 }
 
-// end stops each directory by the given means; the second end does nothing.
-func (s *Store) end(stop func(*logDir) error) error {
+// end stops each directory by the given means, after the flushes under way or beside
+// them; the second end does nothing.
+func (s *Store) end(waitForFlushes bool, stop func(*logDir) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return nil
 	}
 	s.closed = true
-	s.keeper.end()
+	s.keeper.end(waitForFlushes)
 	var errs []error
 	for _, dir := range s.dirs {
 		errs = append(errs, stop(dir), dir.unlock())
