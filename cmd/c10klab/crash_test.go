@@ -44,8 +44,26 @@ func crashRounds() int {
 // starts it on the same data and port, so that the producer goes on with what was
 // not answered. What was acknowledged is there, in order, and nothing twice.
 func TestAcknowledgedRecordsSurviveKills(t *testing.T) {
-	rounds := crashRounds()
-	args := []string{"--data", t.TempDir(), "--segment-bytes", "256KiB"}
+	sums := surviveKills(t, crashRounds())
+	if *crashRecord != "" {
+		text, err := json.MarshalIndent(sums, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(*crashRecord, append(text, '\n'), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAcknowledgedRecordsOfACommitLogSurviveKills(t *testing.T) {
+	surviveKills(t, 3, "--layout", "commit-log")
+}
+
+// surviveKills does that many rounds with a server of those knobs.
+func surviveKills(t *testing.T, rounds int, knobs ...string) crashSums {
+	t.Helper()
+	args := append([]string{"--data", t.TempDir(), "--segment-bytes", "256KiB"}, knobs...)
 	s := startServer(t, args...)
 	p := startProducer(t, s.Listen)
 	sums := crashSums{Rounds: rounds}
@@ -68,15 +86,7 @@ func TestAcknowledgedRecordsSurviveKills(t *testing.T) {
 		t.Errorf("%d records are there, %d were acknowledged", sums.Found, sums.Acknowledged)
 	}
 	t.Logf("%+v", sums)
-	if *crashRecord != "" {
-		text, err := json.MarshalIndent(sums, "", "  ")
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(*crashRecord, append(text, '\n'), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
+	return sums
 }
 
 const crashTopic = "survives"

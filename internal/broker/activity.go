@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -82,6 +83,8 @@ func (a *Activity) Failures() []string {
 func (a *Activity) note(kind, path string, took time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	// Below the log dir, whose own path says nothing on another machine.
+	path = filepath.Join(filepath.Base(filepath.Dir(path)), filepath.Base(path))
 	a.events.add(record.StoreEvent{Kind: kind, AtNs: clock.Now(), TookNs: int64(took), Path: path})
 }
 

@@ -26,7 +26,7 @@ type StoreEvent struct {
 	Kind   string `json:"kind"`
 	AtNs   int64  `json:"at_ns"` // its end
 	TookNs int64  `json:"took_ns"`
-	Path   string `json:"path"` // the file or directory
+	Path   string `json:"path"` // the file or directory: its name, and that of what it is in
 }
 
 // SlowAppend is one call that put records into the log.
