@@ -134,7 +134,7 @@ func withoutAll(knobs, names map[string]string) map[string]string {
 
 func (c *RunComparison) compareAll(cfg CompareConfig, pairs []cellPair, axis map[string]string) error {
 	left, right := newSeriesCache(cfg.A.Run, cfg.Metrics...), newSeriesCache(cfg.B.Run, cfg.Metrics...)
-	label := judge{cells: cfg.A.cells()}
+	label := judge{cells: cfg.A.cells(), varying: results.VaryingKnobs(cfg.A.cells())}
 	for _, p := range pairs {
 		for _, metric := range cfg.Metrics {
 			a, err := left.of(metric, p.a.ID, false)

@@ -48,13 +48,14 @@ func Judge(spec *Spec, run *results.Run) ([]Finding, error) {
 }
 
 type judge struct {
-	cells  []results.Cell
-	series *seriesCache
+	cells   []results.Cell
+	varying []string // the knobs that tell them apart
+	series  *seriesCache
 }
 
 func newJudge(experiment string, run *results.Run, metrics []Metric) judge {
 	cells := slices.DeleteFunc(run.CellOutcomes(), func(c results.Cell) bool { return c.Experiment != experiment })
-	return judge{cells: cells, series: newSeriesCache(run, metrics...)}
+	return judge{cells: cells, varying: results.VaryingKnobs(cells), series: newSeriesCache(run, metrics...)}
 }
 
 // each judges the metric itself in every cell that the prediction names.
@@ -193,7 +194,7 @@ func without(knobs map[string]string, name string) map[string]string {
 // the prediction itself names.
 func (j judge) label(cell results.Cell, named map[string]string) string {
 	shown := map[string]string{}
-	for _, name := range results.VaryingKnobs(j.cells) {
+	for _, name := range j.varying {
 		if _, given := named[name]; !given {
 			shown[name] = cell.Knobs[name]
 		}

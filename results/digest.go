@@ -1,10 +1,8 @@
 package results
 
 import (
-	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"sync"
 
 	"c10klab/internal/hdr"
@@ -37,69 +35,70 @@ func (r *Run) Digests(wanted func(hdr.Key) bool, curve hdr.Key) ([]CellDigest, e
 	cells := r.CellOutcomes()
 	trials := r.trialsByCell()
 	digests := make([]CellDigest, len(cells))
-	errs := make([]error, len(cells))
-	next := make(chan int)
-	var workers sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(cells)) {
-		workers.Go(func() {
-			merged := hdr.Bundle{}
-			for i := range next {
-				digests[i], errs[i] = r.digest(cells[i], trials[cells[i].ID], wanted, curve, merged)
-			}
-		})
+	digesters := sync.Pool{New: func() any { return new(hdr.Digester) }}
+	err := inParallel(len(cells), func(i int) (err error) {
+		digester := digesters.Get().(*hdr.Digester)
+		digests[i], err = r.digest(cells[i], trials[cells[i].ID], wanted, curve, digester)
+		digesters.Put(digester)
+		return err
+	})
+	if err == nil && wanted == nil {
+		r.remember(digests)
 	}
-	for i := range cells {
-		next <- i
-	}
-	close(next)
-	workers.Wait()
-	return digests, errors.Join(errs...)
+	return digests, err
 }
 
-// digest uses merged as room for the cell's merged histograms.
-func (r *Run) digest(c Cell, trials []Trial, wanted func(hdr.Key) bool, curve hdr.Key, merged hdr.Bundle) (CellDigest, error) {
-	d := CellDigest{Cell: c, Merged: map[hdr.Key]hdr.Digest{}}
-	for _, h := range merged {
-		h.Reset()
-	}
+func (r *Run) digest(c Cell, trials []Trial, wanted func(hdr.Key) bool, curve hdr.Key, digester *hdr.Digester) (CellDigest, error) {
+	d := CellDigest{Cell: c}
+	digester.Reset()
 	for _, t := range trials {
 		if t.Outcome != c.Basis || !t.measured() {
 			continue
 		}
-		spans, err := r.digestTrial(t, wanted, merged)
+		spans, err := r.digestTrial(t, wanted, digester)
 		if err != nil {
 			return d, err
 		}
 		d.Measured = append(d.Measured, TrialDigest{t, spans})
 	}
-	for key, h := range merged {
-		if h.Count() > 0 {
-			d.Merged[key] = h.Digest()
-		}
-	}
-	if h := merged[curve]; h != nil && h.Count() > 0 {
+	d.Merged = digester.Together()
+	if h := digester.Histogram(curve); h != nil {
 		d.Curve = h.Distribution(CurveSteps)
 	}
 	return d, nil
 }
 
+// remember keeps the trials' digests for TrialDigests.
+func (r *Run) remember(cells []CellDigest) {
+	r.digests = map[string]map[hdr.Key]hdr.Digest{}
+	for _, c := range cells {
+		for _, t := range c.Measured {
+			r.digests[r.trialPath(t.Trial, "")] = t.Spans
+		}
+	}
+}
+
 // TrialDigests reads a trial's histograms of wanted keys, all if wanted is nil; a
-// failed trial has none.
+// failed trial has none. After Digests of all keys it may return more than wanted, and
+// reads nothing.
 func (r *Run) TrialDigests(t Trial, wanted func(hdr.Key) bool) (map[hdr.Key]hdr.Digest, error) {
 	if !t.measured() {
 		return nil, nil
 	}
-	return r.digestTrial(t, wanted, nil)
+	if known := r.digests[r.trialPath(t, "")]; known != nil {
+		return known, nil
+	}
+	return r.digestTrial(t, wanted, new(hdr.Digester))
 }
 
-func (r *Run) digestTrial(t Trial, wanted func(hdr.Key) bool, merged hdr.Bundle) (map[hdr.Key]hdr.Digest, error) {
+func (r *Run) digestTrial(t Trial, wanted func(hdr.Key) bool, digester *hdr.Digester) (map[hdr.Key]hdr.Digest, error) {
 	path := r.trialPath(t, ".hlog")
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("histograms of a trial: %w", err)
 	}
 	defer f.Close()
-	spans, err := hdr.DigestLog(f, wanted, t.Clusters, merged)
+	spans, err := digester.AddLog(f, wanted, t.Clusters)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", path, ErrGarbled, err)
 	}

@@ -33,7 +33,8 @@ type Run struct {
 	Info   Info
 	Trials []Trial // in the order they started
 
-	lock *os.File // of who writes it; nil: it is only read
+	lock    *os.File                          // of who writes it; nil: it is only read
+	digests map[string]map[hdr.Key]hdr.Digest // of trials, once Digests has read them
 }
 
 // Open reads a run, finished or not. Its errors wrap ErrNoRun, ErrGarbled or

@@ -39,27 +39,51 @@ type decoder struct {
 	plain      bytes.Buffer
 	source     bytes.Reader
 	inflater   io.ReadCloser // also a zlib.Resetter
+	filled     []filled
+}
+
+// filled is a bucket that is not empty.
+type filled struct {
+	bucket int
+	count  int64
 }
 
 // addTo adds the counts of an encoded histogram and returns how many there are. On
 // an error sums may hold some of them.
 func (d *decoder) addTo(sums []int64, encoded []byte) (added int64, err error) {
-	if err := d.inflate(encoded); err != nil {
+	buckets, err := d.read(encoded)
+	if err != nil {
 		return 0, err
+	}
+	for _, f := range buckets {
+		if sums[f.bucket] > math.MaxInt64-f.count {
+			return 0, fmt.Errorf("%w: count %d in bucket %d", errEncoding, f.count, f.bucket)
+		}
+		sums[f.bucket] += f.count
+		added += f.count
+	}
+	return added, nil
+}
+
+// read decodes a histogram: its buckets that are not empty, ascending, which hold
+// until the next call.
+func (d *decoder) read(encoded []byte) ([]filled, error) {
+	if err := d.inflate(encoded); err != nil {
+		return nil, err
 	}
 	plain := d.plain.Bytes()
 	if len(plain) < plainHeaderBytes || binary.BigEndian.Uint32(plain)&^cookieWordSize != plainCookie {
-		return 0, errEncoding
+		return nil, errEncoding
 	}
 	if binary.BigEndian.Uint32(plain[12:]) != significantFigures || binary.BigEndian.Uint64(plain[16:]) != lowestNs ||
 		binary.BigEndian.Uint64(plain[24:]) != uint64(highestNs) {
-		return 0, errShape
+		return nil, errShape
 	}
 	payload := plain[plainHeaderBytes:]
 	if int64(binary.BigEndian.Uint32(plain[4:])) != int64(len(payload)) {
-		return 0, errEncoding
+		return nil, errEncoding
 	}
-	return addPayload(sums, payload)
+	return d.buckets(payload)
 }
 
 func (d *decoder) inflate(encoded []byte) error {
@@ -99,29 +123,32 @@ func (d *decoder) inflate(encoded []byte) error {
 	return nil
 }
 
-func addPayload(sums []int64, payload []byte) (added int64, err error) {
-	bucket := 0
+func (d *decoder) buckets(payload []byte) ([]filled, error) {
+	d.filled = d.filled[:0]
+	bucket, total := 0, int64(0)
 	for len(payload) > 0 {
 		n, size := leb128(payload)
 		if size == 0 {
-			return 0, errEncoding
+			return nil, errEncoding
 		}
 		payload = payload[size:]
 		if n < 0 {
-			if n < -int64(len(sums)-bucket) {
-				return 0, fmt.Errorf("%w: %d empty buckets at bucket %d", errEncoding, n, bucket)
+			if n < -int64(bucketCount-bucket) {
+				return nil, fmt.Errorf("%w: %d empty buckets at bucket %d", errEncoding, n, bucket)
 			}
 			bucket -= int(n)
 			continue
 		}
-		if bucket >= len(sums) || sums[bucket] > math.MaxInt64-n || added > math.MaxInt64-n {
-			return 0, fmt.Errorf("%w: count %d in bucket %d", errEncoding, n, bucket)
+		if bucket >= bucketCount || total > math.MaxInt64-n {
+			return nil, fmt.Errorf("%w: count %d in bucket %d", errEncoding, n, bucket)
 		}
-		sums[bucket] += n
-		added += n
+		if n > 0 {
+			d.filled = append(d.filled, filled{bucket, n})
+		}
+		total += n
 		bucket++
 	}
-	return added, nil
+	return d.filled, nil
 }
 
 // leb128 reads a ZigZag number of seven bits a byte, whose ninth byte has eight

@@ -25,9 +25,9 @@ func TestDigestsAreWhatHistogramsSay(t *testing.T) {
 	clusters := map[string][]float64{"Send/Fetch": {1, 8, 1000}}
 	send := b[Key{"Send", "Fetch"}]
 	addDependent(&send.dependent, send.Count(), clusters["Send/Fetch"])
-	merged := Bundle{}
+	var digester Digester
 	for range 2 {
-		digests, err := DigestLog(bytes.NewReader(log.Bytes()), func(k Key) bool { return k.Stage != "Reap" }, clusters, merged)
+		digests, err := digester.AddLog(bytes.NewReader(log.Bytes()), func(k Key) bool { return k.Stage != "Reap" }, clusters)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -47,18 +47,30 @@ func TestDigestsAreWhatHistogramsSay(t *testing.T) {
 			}
 		}
 	}
-	for key, h := range merged {
-		if got, want := h.Digest().dependent, b[key].dependent; got[1] != 2*want[1] {
-			t.Errorf("%s: %g dependent samples in two logs, %g in one", key, got[1], want[1])
+	together := digester.Together()
+	if len(together) != 2 {
+		t.Errorf("%d keys together, want those wanted", len(together))
+	}
+	for key, d := range together {
+		want := b[key].Clone()
+		want.Merge(b[key])
+		if math.Abs(d.MeanNs-want.MeanNs()) > 1e-6*d.MeanNs {
+			t.Errorf("%s: the mean of two logs is %g, want %g", key, d.MeanNs, want.MeanNs())
 		}
-		if h.Count() != 2*b[key].Count() || h.ValueNs(0.99) != b[key].ValueNs(0.99) {
-			t.Errorf("%s: two logs merge to %d counts, one has %d", key, h.Count(), b[key].Count())
+		if d.MeanNs = want.Digest().MeanNs; d != want.Digest() {
+			t.Errorf("%s: two logs together are %+v, want %+v", key, d, want.Digest())
 		}
+		if h := digester.Histogram(key); !h.inner.Equals(want.inner) || h.dependent != want.dependent {
+			t.Errorf("%s: the histogram of two logs differs", key)
+		}
+	}
+	if digester.Reset(); len(digester.Together()) != 0 || digester.Histogram(Key{"Send", "Fetch"}) != nil {
+		t.Error("something is left after a reset")
 	}
 	if _, supported := (Digest{}).Quantile(0.9); supported {
 		t.Error("a quantile that is not kept is supported")
 	}
-	if _, err := DigestLog(strings.NewReader("Tag=a/b,1,2,3,garbage\n"), nil, nil, Bundle{}); err == nil || !strings.Contains(err.Error(), "a/b") {
+	if _, err := digester.AddLog(strings.NewReader("Tag=a/b,1,2,3,garbage\n"), nil, nil); err == nil || !strings.Contains(err.Error(), "a/b") {
 		t.Errorf("garbage: error %v", err)
 	}
 }

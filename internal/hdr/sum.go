@@ -25,14 +25,8 @@ type sum struct {
 // clusters are the mean sizes of the clusters that samples come in, for each of
 // Quantiles, by STAGE/API; what is not named has independent samples.
 func (s *Sum) AddLog(r io.Reader, wanted func(Key) bool, clusters map[string][]float64) error {
-	if s.sums == nil {
-		s.sums = map[Key]*sum{}
-	}
 	return eachHistogram(r, wanted, func(key Key, encoded []byte) error {
-		if s.sums[key] == nil {
-			s.sums[key] = &sum{counts: make([]int64, bucketCount)}
-		}
-		own := s.sums[key]
+		own := s.of(key)
 		added, err := s.decoder.addTo(own.counts, encoded)
 		if errors.Is(err, errShape) {
 			return own.addOther(encoded)
@@ -40,6 +34,17 @@ func (s *Sum) AddLog(r io.Reader, wanted func(Key) bool, clusters map[string][]f
 		addDependent(&own.dependent, added, clusters[key.String()])
 		return err
 	})
+}
+
+// of returns the sum of a key, made if it is new.
+func (s *Sum) of(key Key) *sum {
+	if s.sums == nil {
+		s.sums = map[Key]*sum{}
+	}
+	if s.sums[key] == nil {
+		s.sums[key] = &sum{counts: make([]int64, bucketCount)}
+	}
+	return s.sums[key]
 }
 
 func (s *sum) addOther(encoded []byte) error {
