@@ -160,7 +160,7 @@ func TestAbandonDoesNotWaitForTheDisk(t *testing.T) {
 	cfg := small()
 	cfg.FS = slow.faulty()
 	s, l := openWith(t, cfg, nil, "/d")
-	for range 20 { // rolls, and what was sealed is forced out
+	for range 30 { // rolls once, and what was sealed is forced out
 		mustAppend(t, l, numbered(t, 3, 0))
 	}
 	<-slow.enter
