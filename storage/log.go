@@ -66,10 +66,10 @@ func (l *Log) HighWatermark() int64 { return l.highWatermark.Load() }
 // partition's lock is taken; a bad one fails with *batch.Error, ErrBatchTooLarge or
 // ErrInvalidProducer and nothing is appended. A batch of an idempotent producer comes
 // alone; one that is not its next fails with ErrOutOfOrderSequence or
-// ErrStaleProducerEpoch, and one that was appended before is not again. One write(2) then takes place under
-// the lock and may wait for the disk. If it fails the log is as before, or, if
-// that cannot be had, refuses all further writes with ErrLogFailed. It keeps no
-// reference to records and does not allocate, rolling apart.
+// ErrStaleProducerEpoch, and one that was appended before is not again. One write(2)
+// then takes place under the lock and may wait for the disk. If it fails the log is as
+// before, or, if that cannot be had, refuses all further writes with ErrLogFailed. It
+// keeps no reference to records and does not allocate, rolling apart.
 func (l *Log) Append(records []byte, leaderEpoch int32) (AppendInfo, error) {
 	sum, err := inspect(records, l.cfg)
 	if err != nil {
