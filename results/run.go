@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/record"
 )
 
 var (
@@ -72,6 +73,9 @@ func readTrial(file string, t *Trial) error {
 	}
 	if t.Cell == "" || t.Block < 1 || t.Outcome == "" || t.measured() && t.Measurement.WindowNs <= 0 {
 		return fmt.Errorf("%s: cell %q, block %d, outcome %q: %w", file, t.Cell, t.Block, t.Outcome, ErrGarbled)
+	}
+	for i, d := range t.Disks { // the longest lists of a trial, which decoding leaves half empty
+		t.Disks[i].Samples = append(make([]record.DiskSample, 0, len(d.Samples)), d.Samples...)
 	}
 	return nil
 }
