@@ -46,6 +46,23 @@ func BenchmarkManyTrials(b *testing.B) {
 		}
 		reportMemory(b)
 	})
+	b.Run("compare-runs", func(b *testing.B) {
+		halves := []string{filepath.Join(b.TempDir(), "a"), filepath.Join(b.TempDir(), "b")}
+		for _, half := range halves {
+			multiply(b, "../results/reference/write-100mbs", half, *manyTrials/2)
+		}
+		for b.Loop() {
+			left, right := openStored(b, halves[0]), openStored(b, halves[1])
+			metrics, err := EffectMetrics(left)
+			if err == nil {
+				_, err = Compare(CompareConfig{A: Side{Run: left}, B: Side{Run: right}, Metrics: metrics})
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+		}
+		reportMemory(b)
+	})
 	b.Run("effects", func(b *testing.B) {
 		for b.Loop() {
 			run := openStored(b, dir)

@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,38 +64,73 @@ func (r repository) config() VerifyConfig {
 
 const evidenceSpec = "write-100mbs"
 
-// newRepository commits the spec; the run says that it was made from the revision
-// that source makes of the commits before and with the spec.
-func newRepository(t *testing.T, source func(before, with string) results.Source) repository {
+// newRepository commits the spec and stores a run from that revision, of some of its
+// cells.
+func newRepository(t *testing.T) repository {
 	t.Helper()
 	need.Program(t, "git", "git")
 	r := repository{t, t.TempDir()}
-	specs, err := Specs()
-	if err == nil {
-		specs, err = Select(specs, []string{evidenceSpec})
-	}
+	spec := committedSpec(t, evidenceSpec)
+	r.git("init", "-q")
+	r.git("commit", "-q", "--allow-empty", "-m", "before")
+	r.write(spec.File, spec.Text)
+	r.git("add", ".")
+	r.git("commit", "-q", "-m", "with")
+	plan, err := NewPlan(configOf(spec))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.git("init", "-q")
-	r.git("commit", "-q", "--allow-empty", "-m", "before")
-	before := r.git("rev-parse", "HEAD")
-	r.write(specs[0].File, specs[0].Text)
-	r.git("add", ".")
-	r.git("commit", "-q", "-m", "with")
-	run := simulatedFrom(t, source(before, r.git("rev-parse", "HEAD")), r.path("results/reference/"+evidenceSpec), specs[0], 8,
+	source := results.Source{Revision: r.git("rev-parse", "HEAD"), Clean: true}
+	run := simulatedCells(t, source, r.path("results/reference/"+evidenceSpec), spec, plan.Experiments[0].Cells[:3], results.MinBlocks,
 		func(results.PlannedCell, int) (record.Outcome, float64, float64) { return record.Valid, 0.99, 1e6 })
-	if err := run.Seal(); err != nil {
+	if err := run.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := UpdateDoc(r.config().Document, r.config().Reference); err != nil {
-		t.Fatal(err)
-	}
+	r.seal()
 	return r
 }
 
+// seal writes the manifest of the run, and the document.
+func (r repository) seal() {
+	r.t.Helper()
+	run, err := results.Open(r.path("results/reference/" + evidenceSpec))
+	if err == nil {
+		err = run.Seal()
+	}
+	if err == nil {
+		_, err = UpdateDoc(r.config().Document, r.config().Reference)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// copied is a copy whose run says that it was made from another source.
+func (r repository) copied(t *testing.T, source func(before, with string) results.Source) repository {
+	t.Helper()
+	c := repository{t, t.TempDir()}
+	if err := os.CopyFS(c.dir, os.DirFS(r.dir)); err != nil {
+		t.Fatal(err)
+	}
+	if source == nil {
+		return c
+	}
+	run, err := results.Open(c.path("results/reference/" + evidenceSpec))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run.Info.Source = source(c.git("rev-parse", "HEAD~1"), c.git("rev-parse", "HEAD"))
+	text, err := json.Marshal(run.Info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.write("results/reference/"+evidenceSpec+"/run.json", string(text))
+	c.seal()
+	return c
+}
+
 func TestVerifyNamesWhatDoesNotHold(t *testing.T) {
-	proper := func(_, with string) results.Source { return results.Source{Revision: with, Clean: true} }
+	var proper func(before, with string) results.Source // the one that it was made from
 	trial := "results/reference/" + evidenceSpec + "/trials/01-write-100mbs.reactor.none.json"
 	cases := []struct {
 		name   string
@@ -137,9 +173,10 @@ func TestVerifyNamesWhatDoesNotHold(t *testing.T) {
 		{"a run of no spec", proper, func(r repository) { r.write("results/reference/unheard-of/run.json", "{}") },
 			"belongs to a spec", CheckFails, `"unheard-of"`},
 	}
+	original := newRepository(t)
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			r := newRepository(t, c.source)
+			r := original.copied(t, c.source)
 			c.damage(r)
 			checks, err := Verify(r.config())
 			if err != nil {
@@ -161,7 +198,7 @@ func TestVerifyNamesWhatDoesNotHold(t *testing.T) {
 }
 
 func TestInadmissibleEvidenceDecidesNothing(t *testing.T) {
-	r := newRepository(t, func(_, with string) results.Source { return results.Source{Revision: with} })
+	r := newRepository(t).copied(t, func(_, with string) results.Source { return results.Source{Revision: with} })
 	text, err := os.ReadFile(r.config().Document)
 	if err != nil {
 		t.Fatal(err)
