@@ -41,8 +41,8 @@ type load struct {
 	tallies     []*tally // one per thread that counts
 	endsBefore  []int64  // log ends before the first request
 
-	priority string // of the threads, for the record
-	prompt   bool
+	priority string       // of the threads, for the record
+	settle   func() error // gives a thread that priority; nil: nothing to do
 
 	outstanding atomic.Int64 // requests due and not answered
 	answers     atomic.Int64 // producers' answers since the first request
@@ -145,8 +145,8 @@ func (l *load) newTally() *tally {
 func (l *load) start(name string, body func(*osthread.Thread) error) error {
 	return l.threads.Start(name, func(t *osthread.Thread) {
 		var err error
-		if l.prompt {
-			err = osthread.SetPrompt()
+		if l.settle != nil {
+			err = l.settle()
 		}
 		if err == nil {
 			err = body(t)

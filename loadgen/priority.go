@@ -7,7 +7,8 @@ import (
 )
 
 // promptPerSecond is the rate per sender up to which the generator's threads sleep
-// most of the time, so that their priority keeps nobody from a CPU.
+// most of the time, so that their priority keeps nobody from a CPU. A thread of that
+// priority that never sleeps keeps ksoftirqd from it, which brings the answers.
 const promptPerSecond = 10_000
 
 // wantsPriority reports whether the generator's threads shall run before ordinary
@@ -27,23 +28,30 @@ func (c Config) wantsPriority() (wants bool, why string) {
 	return true, ""
 }
 
-// decidePriority settles the priority of the generator's threads before they
-// start: a thread of its own tries whether this process may have it.
-func (l *load) decidePriority() error {
+// decidePriority settles the priority of the generator's threads before they start.
+// Those that may not run before others at least take turns quickly: a sender and a
+// receiver that share a CPU keep each other waiting no longer than a short time slice.
+func (l *load) decidePriority() {
 	wants, why := l.cfg.wantsPriority()
-	if !wants {
-		l.priority = "normal: " + why
-		return nil
+	if wants {
+		err := l.try(osthread.SetPrompt)
+		if err == nil {
+			l.priority, l.settle = "prompt", osthread.SetPrompt
+			return
+		}
+		why = err.Error()
 	}
+	l.priority = "normal: " + why
+	if l.cfg.opensLoop() && l.try(osthread.SetShortSlice) == nil {
+		l.priority, l.settle = "normal, short time slice: "+why, osthread.SetShortSlice
+	}
+}
+
+// try finds out on a thread of its own whether this process may have a priority.
+func (l *load) try(settle func() error) error {
 	tried := make(chan error, 1)
-	err := l.threads.Start("priority", func(*osthread.Thread) { tried <- osthread.SetPrompt() })
-	if err != nil {
+	if err := l.threads.Start("priority", func(*osthread.Thread) { tried <- settle() }); err != nil {
 		return err
 	}
-	if err := <-tried; err != nil {
-		l.priority = "normal: " + err.Error()
-		return nil
-	}
-	l.priority, l.prompt = "prompt", true
-	return nil
+	return <-tried
 }

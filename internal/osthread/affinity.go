@@ -42,6 +42,22 @@ func SetPrompt() error {
 	return nil
 }
 
+// SetShortSlice gives the calling thread a short time slice and leaves its policy and
+// nice value as they are, which needs no privilege. Threads that share a CPU then take
+// turns every 100 µs, not every 3 ms (EEVDF, Linux 6.12 and newer; older kernels ignore
+// it).
+func SetShortSlice() error {
+	attr, err := unix.SchedGetAttr(0, 0)
+	if err != nil {
+		return fmt.Errorf("sched_getattr: %w", err)
+	}
+	attr.Size, attr.Flags, attr.Runtime = unix.SizeofSchedAttr, 0, uint64(wakeSlice)
+	if err := unix.SchedSetAttr(0, attr, 0); err != nil {
+		return fmt.Errorf("sched_setattr of a short slice: %w", err)
+	}
+	return nil
+}
+
 func setBatch() error {
 	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_BATCH}
 	if err := unix.SchedSetAttr(0, &attr, 0); err != nil {

@@ -115,3 +115,26 @@ func TestBatchThreadsHaveThePolicyAndOthersDoNot(t *testing.T) {
 		r.Wait()
 	}
 }
+
+func TestShortSliceKeepsPolicyAndNice(t *testing.T) {
+	r := NewRegistry(Options{})
+	err := r.Start("short-0", func(*Thread) {
+		before, err := unix.SchedGetAttr(0, 0)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if err := SetShortSlice(); err != nil {
+			t.Error(err)
+			return
+		}
+		after, err := unix.SchedGetAttr(0, 0)
+		if err != nil || after.Policy != before.Policy || after.Nice != before.Nice {
+			t.Errorf("%+v became %+v, %v", before, after, err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Wait()
+}

@@ -102,7 +102,7 @@ type Measurement struct {
 	// without any.
 	MeanTimeNs []float64 `json:"mean_time_ns,omitempty"`
 
-	// Priority of the generator's threads: "prompt" (nice −20, short time slice), or "normal" with the reason.
+	// Priority of the generator's threads: "prompt" (nice −20, short time slice), or "normal" with the reason, in an open loop "normal, short time slice".
 	Priority string `json:"generator_priority"`
 
 	Generator Process `json:"generator"`
