@@ -50,6 +50,9 @@ func Adopt(run *results.Run, referenceDir string, replace bool) (adopted *result
 	if len(run.Info.Specs) != 1 {
 		return nil, nil, fmt.Errorf("%s holds %d experiments: evidence is one run for each", run.Dir, len(run.Info.Specs))
 	}
+	if err := run.CheckManifest(); err != nil {
+		return nil, nil, fmt.Errorf("only a complete run that is as it was measured is evidence: %w", err)
+	}
 	spec, err := Parse("spec of the run", run.Info.Specs[0].Text)
 	if err != nil {
 		return nil, nil, err

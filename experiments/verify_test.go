@@ -2,6 +2,7 @@ package experiments
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -221,6 +222,12 @@ func TestAdoptedRunsKeepWhatEvidenceNeeds(t *testing.T) {
 		return record.Valid, 0.99, 1e6
 	})
 	reference := t.TempDir()
+	if _, _, err := Adopt(run, reference, false); !errors.Is(err, results.ErrNoManifest) {
+		t.Errorf("an interrupted run is adopted: %v", err)
+	}
+	if err := run.Seal(); err != nil {
+		t.Fatal(err)
+	}
 	adopted, reasons, err := Adopt(run, reference, false)
 	if err != nil || len(reasons) != 1 || reasons[0] != "the spec has changed since" {
 		t.Fatalf("%v, %v", reasons, err)

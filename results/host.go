@@ -77,10 +77,14 @@ func limits() map[string]string {
 		"somaxconn": readText("/proc/sys/net/core/somaxconn"),
 		"wmem":      readText("/proc/sys/net/ipv4/tcp_wmem"),
 		"rmem":      readText("/proc/sys/net/ipv4/tcp_rmem"),
+		"threads":   readText("/proc/sys/kernel/threads-max"),
+		"dirty":     readText("/proc/sys/vm/dirty_ratio") + " %",
 	}
-	var files unix.Rlimit
-	if unix.Getrlimit(unix.RLIMIT_NOFILE, &files) == nil {
-		limits["open_files"] = fmt.Sprint(files.Cur)
+	for name, resource := range map[string]int{"open_files": unix.RLIMIT_NOFILE, "processes": unix.RLIMIT_NPROC} {
+		var limit unix.Rlimit
+		if unix.Getrlimit(resource, &limit) == nil {
+			limits[name] = fmt.Sprint(limit.Cur)
+		}
 	}
 	return limits
 }
