@@ -71,8 +71,8 @@ func (p *powerCuts) set(change func(*promise)) {
 	change(&p.promised)
 }
 
-// verify opens what each cut left, reads it, appends to it, loses power again and
-// reads it once more.
+// verify opens what each cut left, reads it, and reads what another cut leaves right
+// after that; then it appends, loses power again and reads once more.
 func (p *powerCuts) verify(t *testing.T, cfg storage.Config) {
 	t.Helper()
 	for i, cut := range p.cuts {
@@ -93,6 +93,17 @@ func (p *powerCuts) verify(t *testing.T, cfg storage.Config) {
 			continue
 		}
 		got := cut.check(t, l)
+		cfg.FS = cut.left.Crash(p.random, 0.5)
+		twice, err := storage.Open([]string{"/d"}, cfg, nil)
+		if err != nil {
+			t.Fatalf("%s, and again after the recovery: %v", cut.name, err)
+		}
+		if l, err := twice.Log("t", 0); err == nil {
+			cut.check(t, l)
+		} else if cut.end > 0 {
+			t.Fatalf("%s, and again after the recovery: %v", cut.name, err)
+		}
+		twice.Abandon()
 		const added = 1_000_000
 		mustAppend(t, l, numbered(t, 1, added))
 		if err := l.Flush(); err != nil {
