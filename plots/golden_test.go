@@ -79,7 +79,7 @@ func TestStacksAreAsCommitted(t *testing.T) {
 }
 
 func TestTimelinesAreAsCommitted(t *testing.T) {
-	s := sourceOf(t, simulated(t, 2, 50_000))
+	s := sourceOf(t, simulated(t, 1, 50_000))
 	type golden struct {
 		Label, Consumers, Outcome, Span string
 		Block                           int

@@ -32,9 +32,39 @@ func durations(rng *rand.Rand, n int, medianNs, spread float64) *hdr.Histogram {
 	return h
 }
 
+// simulatedDirs are the runs that simulated has made, by blocks and requests.
+var simulatedDirs = map[[2]int]string{}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, dir := range simulatedDirs {
+		os.RemoveAll(filepath.Dir(dir))
+	}
+	os.Exit(code)
+}
+
 // simulated is a run with every kind of cell: valid ones, a model without a
-// request queue, a saturated one, and one that the generator limited.
+// request queue, a saturated one, and one that the generator limited. Its series hold
+// the requests, its histograms a thousand of them. Tests share it.
 func simulated(t *testing.T, blocks, requests int) *results.Run {
+	t.Helper()
+	key := [2]int{blocks, requests}
+	if simulatedDirs[key] == "" {
+		parent, err := os.MkdirTemp("", "c10klab-plots-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		simulatedDirs[key] = filepath.Join(parent, "run")
+		simulate(t, simulatedDirs[key], blocks, requests)
+	}
+	run, err := results.Open(simulatedDirs[key])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+func simulate(t *testing.T, dir string, blocks, requests int) {
 	t.Helper()
 	var cells []results.PlannedCell
 	for _, model := range models {
@@ -43,10 +73,11 @@ func simulated(t *testing.T, blocks, requests int) *results.Run {
 				Knobs: map[string]string{"model": model, "send": "inline", "consumers": consumers}})
 		}
 	}
-	run, err := results.Create(filepath.Join(t.TempDir(), "run"), results.Info{Cells: cells})
+	run, err := results.Create(dir, results.Info{Cells: cells})
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer run.Close()
 	rng := rand.New(rand.NewPCG(1, 2))
 	for block := 1; block <= blocks; block++ {
 		for i, cell := range cells {
@@ -63,7 +94,7 @@ func simulated(t *testing.T, blocks, requests int) *results.Run {
 				if stage.name == "RequestQueue" && !strings.HasSuffix(cell.Knobs["model"], "-pool") {
 					median = 20
 				}
-				m.Histograms[hdr.Key{Stage: stage.name, API: "Produce"}] = durations(rng, requests, median, 0.55)
+				m.Histograms[hdr.Key{Stage: stage.name, API: "Produce"}] = durations(rng, min(requests, 1000), median, 0.55)
 			}
 			m.After = &record.ServerSnapshot{MonotonicNs: simulatedStartNs + m.WindowNs, Store: simulatedStore}
 			if err := run.Commit(results.Trial{Experiment: cell.Experiment, Block: block, Cell: cell.ID, Knobs: cell.Knobs,
@@ -73,7 +104,6 @@ func simulated(t *testing.T, blocks, requests int) *results.Run {
 			storeSeries(t, run, block, cell.ID, simulatedSeries(rng, requests, scale))
 		}
 	}
-	return run
 }
 
 var simulatedStages = []struct {
@@ -219,7 +249,7 @@ func TestFiguresAreWrittenAndDecodable(t *testing.T) {
 	if *figures != "" {
 		dir = *figures
 	}
-	files, err := Draw(simulated(t, 3, 4000), simulatedRatios, dir)
+	files, err := Draw(simulated(t, 8, 1000), simulatedRatios, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
