@@ -48,6 +48,21 @@ func (e evidence) writeFindings(b *bytes.Buffer) {
 	}
 	fmt.Fprintf(b, "\nThe median is over blocks; its interval is exact, by order statistics, with at least %.0f %% coverage (%d blocks: smallest to largest, %.1f %%).\n\n",
 		100*results.LeastCoverage, results.MinBlocks, 100*results.OrderCoverage(results.MinBlocks, 1))
+	e.writeRefutations(b)
+}
+
+// writeRefutations says what would refute each prediction, where its author did.
+func (e evidence) writeRefutations(b *bytes.Buffer) {
+	written := false
+	for _, f := range e.findings {
+		if f.Prediction.RefutedBy != "" {
+			fmt.Fprintf(b, "- %s would be refuted by %s.\n", f.Prediction, f.Prediction.RefutedBy)
+			written = true
+		}
+	}
+	if written {
+		b.WriteString("\n")
+	}
 }
 
 // writeNoise tells what two equal cells differ by in the metrics of the predictions,
