@@ -79,6 +79,9 @@
 // follow, and these: "<topic> <partition> <offset>", or "<epoch> <first offset>" in
 // leader-epoch-checkpoint.
 //
+// In layout commit-log the segments' log files are views of one commit log for each log
+// dir, and are not Kafka's (package commitlog); all other files are as above.
+//
 // A Store, its Logs and their Slices may be used from any thread. Appends to one
 // partition exclude each other, also while one of them waits for the disk; reads
 // take no lock and wait for nobody, only for the disk where index and page cache

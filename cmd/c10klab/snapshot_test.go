@@ -11,6 +11,7 @@ import (
 
 	"c10klab/internal/hdr"
 	"c10klab/internal/need"
+	"c10klab/internal/record"
 	"c10klab/internal/stage"
 )
 
@@ -19,8 +20,8 @@ func TestSnapshotShowsLoopTimesAndResidency(t *testing.T) {
 	needDirsFor(t, "loop-per-thread-pool", "resident")
 	s := startServer(t, "--data", t.TempDir(), "--send", "resident", "--loops", "2")
 	producer := newClient(t, s.Listen)
-	record := &kgo.Record{Topic: "shown", Value: make([]byte, 1000)}
-	if err := producer.ProduceSync(context.Background(), record).FirstErr(); err != nil {
+	sent := &kgo.Record{Topic: "shown", Value: make([]byte, 1000)}
+	if err := producer.ProduceSync(context.Background(), sent).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
 	consume(t, newClient(t, s.Listen, fromBeginning("shown")), func(*kgo.Record) bool { return true })
@@ -41,6 +42,28 @@ func TestSnapshotShowsLoopTimesAndResidency(t *testing.T) {
 		if shown.Histograms[key] == nil {
 			t.Errorf("%s was not recorded", key)
 		}
+	}
+}
+
+// The admin port shows when the store was slow, and what the kernel wrote meanwhile.
+func TestSnapshotShowsTheStoresActivity(t *testing.T) {
+	s := startServer(t, "--data", t.TempDir(), "--segment-bytes", "1", "--write-back-samples", "true")
+	producer := newClient(t, s.Listen)
+	for range 3 {
+		if err := producer.ProduceSync(context.Background(), &kgo.Record{Topic: "rolls", Value: make([]byte, 1500)}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, "write-back is sampled", func() bool { return len(snapshot(t, s.Admin).Store.WriteBack) > 1 })
+	shown := snapshot(t, s.Admin).Store
+	rolls := 0
+	for _, e := range shown.Events {
+		if e.Kind == record.EventRoll && strings.HasSuffix(e.Path, "/rolls-0") && e.AtNs > 0 && e.TookNs > 0 {
+			rolls++
+		}
+	}
+	if rolls != 2 || shown.Appends != 3 || len(shown.SlowestAppends) != 3 {
+		t.Errorf("%d rolls, %d appends, slowest %+v", rolls, shown.Appends, shown.SlowestAppends)
 	}
 }
 
