@@ -98,6 +98,7 @@ func TestFindMaxEnclosesTheCapacity(t *testing.T) {
 		"chance near the limit":  {simulatedTarget{capacity: 12_345, blur: 0.03}, 5000, 0.2},
 		"from the impossible":    {simulatedTarget{capacity: 12_345, impossibleFrom: 50_000}, 1e7, 0.05},
 		"disturbed now and then": {simulatedTarget{capacity: 12_345, hiccup: 4}, 5000, 0.05},
+		"disturbed every other":  {simulatedTarget{capacity: 12_345, hiccup: 2}, 5000, 0.05},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found, err := searchFor(t, &c.target).run(c.start)
@@ -111,7 +112,7 @@ func TestFindMaxEnclosesTheCapacity(t *testing.T) {
 			if found.Uncertainty > c.widest || found.LimitedBy != "" {
 				t.Errorf("uncertainty %.3f, limited by %q", found.Uncertainty, found.LimitedBy)
 			}
-			if found.HeldOf < runsPerDecision || found.Held*2 <= found.HeldOf || found.Failed*2 <= found.FailedOf || len(found.Probes) != c.target.runs {
+			if found.HeldOf < confirmations || found.FailedOf < confirmations || found.Held*2 <= found.HeldOf || found.Failed*2 <= found.FailedOf || len(found.Probes) != c.target.runs {
 				t.Errorf("held %d of %d, failed %d of %d, %d probes of %d runs", found.Held, found.HeldOf, found.Failed, found.FailedOf, len(found.Probes), c.target.runs)
 			}
 		})
