@@ -32,8 +32,7 @@ func (f figure) png() ([]byte, error) {
 	canvas := vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(pngDPI))
 	f.draw(draw.New(canvas))
 	var b bytes.Buffer
-	encoder := png.Encoder{CompressionLevel: png.BestCompression}
-	if err := encoder.Encode(&b, paletted(canvas.Image())); err != nil {
+	if err := png.Encode(&b, paletted(canvas.Image())); err != nil {
 		return nil, fmt.Errorf("draw %s as PNG: %w", f.title, err)
 	}
 	return b.Bytes(), nil
