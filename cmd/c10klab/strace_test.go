@@ -120,13 +120,35 @@ func traceFetches(t *testing.T, strace, model, send string, more ...string) map[
 }
 
 // tracedCall matches the beginning of a call, not the end of one that strace
-// shows in two parts, and mapped the address of a shared mapping, which may be
-// there.
+// shows in two parts. mapping and mappingEnds match both, with the thread; the
+// address is where the call ends.
 var (
 	tracedCall = regexp.MustCompile(`^\d+<([^>]*?)(?:-\d+)?> (\w+)\((.*)`)
-	mapped     = regexp.MustCompile(`(?:MAP_SHARED.*|mmap resumed>.*) = (0x[0-9a-f]+)$`)
 	secondHex  = regexp.MustCompile(`^0x[0-9a-f]+, (0x[0-9a-f]+)`)
+
+	mapping     = regexp.MustCompile(`^(\d+)<.* mmap\(.*MAP_SHARED.*?(?: = (0x[0-9a-f]+)| <unfinished \.\.\.>)$`)
+	mappingEnds = regexp.MustCompile(`^(\d+)<.*mmap resumed>.* = (0x[0-9a-f]+)$`)
 )
+
+// sharedMappings are the addresses of the shared mappings in a trace so far.
+type sharedMappings struct {
+	addresses map[uint64]bool
+	begun     map[string]bool // by the threads whose call has not ended
+}
+
+func (s *sharedMappings) see(line string) {
+	if m := mapping.FindStringSubmatch(line); m != nil {
+		s.begun[m[1]] = m[2] == ""
+		if m[2] != "" {
+			s.addresses[hex(m[2])] = true
+		}
+		return
+	}
+	if m := mappingEnds.FindStringSubmatch(line); m != nil && s.begun[m[1]] {
+		s.addresses[hex(m[2])] = true
+		s.begun[m[1]] = false
+	}
+}
 
 // callsByGroup counts the kinds of calls in a trace by group of threads; clones
 // without one.
@@ -136,17 +158,15 @@ func callsByGroup(t *testing.T, trace string) map[string]map[string]int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	calls, mappings := map[string]map[string]int{}, map[uint64]bool{}
+	calls, mappings := map[string]map[string]int{}, &sharedMappings{map[uint64]bool{}, map[string]bool{}}
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSpace(line)
-		if m := mapped.FindStringSubmatch(line); m != nil {
-			mappings[hex(m[1])] = true
-		}
+		mappings.see(line)
 		call := tracedCall.FindStringSubmatch(line)
 		if call == nil {
 			continue
 		}
-		group, kind := call[1], kindOfCall(call[2], call[3], mappings)
+		group, kind := call[1], kindOfCall(call[2], call[3], mappings.addresses)
 		if kind == newThread {
 			group = ""
 		}
