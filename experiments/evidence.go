@@ -95,11 +95,12 @@ func (e evidence) figures() []string {
 	return files
 }
 
-// figure links the experiment's main figure, "–" if it was not drawn.
+// figure links the experiment's main figure, "–" if none was drawn.
 func (e evidence) figure() string {
-	for _, main := range []struct{ text, name string }{{"p99, p999", results.TailFigure(e.spec.ID)}, {"rates", results.RateFigure(e.spec.ID)}} {
-		if _, err := os.Stat(filepath.Join(results.PlotsDir(e.run.Dir), main.name)); err == nil {
-			return fmt.Sprintf("[%s](%s)", main.text, filepath.ToSlash(filepath.Join(results.PlotsDir(e.dir), main.name)))
+	for _, main := range []struct{ kind, text string }{{"sweep", "sweep"}, {"tail", "p99, p999"}, {"rates", "rates"}, {"ratios", "ratios"}, {"effects", "effects"}} {
+		file := results.Figure(e.spec.ID, main.kind)
+		if _, err := os.Stat(filepath.Join(results.PlotsDir(e.run.Dir), file)); err == nil {
+			return fmt.Sprintf("[%s](%s)", main.text, filepath.ToSlash(filepath.Join(results.PlotsDir(e.dir), file)))
 		}
 	}
 	return none

@@ -253,7 +253,7 @@ func TestFiguresAreWrittenAndDecodable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != 2*8 || filepath.Base(files[0]) != results.TailFigure("write-100mbs") {
+	if len(files) != 2*8 || filepath.Base(files[0]) != results.Figure("write-100mbs", "tail") {
 		t.Errorf("files = %v", files)
 	}
 	for _, file := range files {

@@ -58,12 +58,6 @@ func WriteFile(path string, content []byte) error {
 	})
 }
 
-// TailFigure is the file name of an experiment's main figure in PlotsDir.
-func TailFigure(experiment string) string { return experiment + "-tail.png" }
-
-// RateFigure is the file name of the figure of an experiment without producers.
-func RateFigure(experiment string) string { return experiment + "-rates.png" }
-
 // LogPath is the file that holds what the processes of a trial wrote to stderr.
 func (r *Run) LogPath(t Trial) string { return r.trialPath(t, ".log") }
 
