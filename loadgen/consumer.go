@@ -11,11 +11,9 @@ import (
 	"c10klab/internal/batch"
 	"c10klab/internal/clock"
 	"c10klab/internal/kafka"
-	"c10klab/internal/poll"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"golang.org/x/sys/unix"
 )
 
 // fetchAPI names fetches in histograms.
@@ -94,18 +92,9 @@ func (c *consumer) fetch() error {
 }
 
 // writable sends what the socket takes of the request under way.
-func (c *consumer) writable() error {
-	for len(c.rest) > 0 {
-		n, errno := poll.Send(c.fd, c.rest, false)
-		if errno == unix.EAGAIN {
-			return nil
-		}
-		if errno != 0 {
-			return c.broken(errno)
-		}
-		c.rest = c.rest[n:]
-	}
-	return nil
+func (c *consumer) writable() (err error) {
+	c.rest, err = c.push(c.rest)
+	return err
 }
 
 // answered takes a fetch response and asks for more, as soon as the cap allows.

@@ -9,10 +9,8 @@ import (
 	"c10klab/internal/clock"
 	"c10klab/internal/kafka"
 	"c10klab/internal/osthread"
-	"c10klab/internal/poll"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
-	"golang.org/x/sys/unix"
 )
 
 // idle is one connection that stays open beside the producers. It asks once at the
@@ -87,19 +85,9 @@ func (c *idle) writable() error {
 }
 
 // flush sends what the socket takes. Its caller holds mu.
-func (c *idle) flush() error {
-	for len(c.rest) > 0 {
-		n, errno := poll.Send(c.fd, c.rest, false)
-		if errno == unix.EAGAIN {
-			return nil
-		}
-		if errno != 0 {
-			return c.broken(errno)
-		}
-		c.rest = c.rest[n:]
-	}
-	c.rest = nil
-	return nil
+func (c *idle) flush() (err error) {
+	c.rest, err = c.push(c.rest)
+	return err
 }
 
 func (c *idle) answered(payload []byte, _ int64) error {

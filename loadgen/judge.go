@@ -20,6 +20,7 @@ const (
 	foreignShare     = 0.20                   // of all CPU time
 	missingShare     = 0.05                   // of offered requests
 	littleShare      = 0.05                   // in-flight count against rate × time
+	behindShare      = 0.01                   // growth of the mean time within the window, of the time that passes
 	trendFactor      = 2.0                    // mean time of the last quarter of the window against the first
 	starvationShare  = 0.50                   // fewest answers of a connection against the median
 	fairnessAnswers  = 100                    // least median for which chance does not look like starvation
@@ -102,7 +103,7 @@ var rules = []rule{
 	{"batches that reached no tail consumer", "batches", "0", record.Saturated, func(f *facts) (float64, float64, bool) {
 		return float64(f.unconsumed), 0, f.cfg.tails()
 	}},
-	{"ResponseTime rises within the window", "×", "2 ×, last quarter against first", record.Saturated, rising},
+	{"ResponseTime rises within the window", "%", "1 % of the time that passes", record.Saturated, rising},
 	{"steady state: change of the mean time", "×", "2 ×, last quarter against first", record.Valid, unsteady},
 	{"sum of mean terms against the mean response time", "%", "5 %, and what the window's edges cut", record.Valid, addUp},
 	{"joined requests with a term below the clocks' error", "requests", "0", record.Valid, func(f *facts) (float64, float64, bool) {

@@ -86,8 +86,11 @@ func TestOutcomes(t *testing.T) {
 			f.m.GeneratorThreads[2].CPUNs, f.m.GeneratorThreads[2].RunQueueWaitNs = int64(8*time.Second), int64(8*time.Second)
 		}, record.Valid, ""},
 		{"queue that grows", func(f *facts) {
-			f.m.MeanTimeNs = parts(func(p int) float64 { return 1e6 * float64(1+p) })
+			f.m.MeanTimeNs = parts(func(p int) float64 { return 1e7 * float64(1+p) })
 		}, record.Saturated, "ResponseTime rises within the window"},
+		{"slower by a little", func(f *facts) {
+			f.m.MeanTimeNs = parts(func(p int) float64 { return 1e5 * float64(1+p) })
+		}, record.Valid, "steady state: change of the mean time"},
 		{"warm-up too short", func(f *facts) {
 			f.m.MeanTimeNs = parts(func(p int) float64 { return 1e6 * float64(40-p*2) })
 		}, record.Valid, "steady state: change of the mean time"},

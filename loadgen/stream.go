@@ -7,6 +7,7 @@ import (
 
 	"c10klab/internal/clock"
 	"c10klab/internal/kafka"
+	"c10klab/internal/poll"
 
 	"golang.org/x/sys/unix"
 )
@@ -43,6 +44,21 @@ func (s *stream) broken(err error) error {
 		}
 	}
 	return fmt.Errorf("connection of %s (%s): %w", s.name, local, err)
+}
+
+// push sends what the socket takes and returns what it left.
+func (s *stream) push(rest []byte) ([]byte, error) {
+	for len(rest) > 0 {
+		n, errno := poll.Send(s.fd, rest, false)
+		if errno == unix.EAGAIN {
+			return rest, nil
+		}
+		if errno != 0 {
+			return rest, s.broken(errno)
+		}
+		rest = rest[n:]
+	}
+	return nil, nil
 }
 
 // receive takes what the socket holds and delivers every whole frame. toEnd goes

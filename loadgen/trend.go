@@ -49,10 +49,9 @@ func (t *trend) leastCount() int64 {
 // no chance (one in a thousand).
 const kendallSure = 3.3
 
-// change is by what factor the mean of the last quarter of a window differs from that
-// of the first, or 1 when the parts between do not go the same way: Kendall's rank
-// correlation with time (Mann 1945) tells a trend from a burst.
-func change(means []float64) float64 {
+// oneWay reports whether the means go one way: Kendall's rank correlation with time
+// (Mann 1945) tells a trend from a burst.
+func oneWay(means []float64) bool {
 	n := len(means)
 	pairs := 0 // that rise, less those that fall
 	for i := range n {
@@ -66,27 +65,35 @@ func change(means []float64) float64 {
 		}
 	}
 	deviation := math.Sqrt(float64(n*(n-1)*(2*n+5)) / 18)
-	if math.Abs(float64(pairs)) < kendallSure*deviation {
-		return 1
-	}
-	first, last := 0.0, 0.0
-	for i := range n / 4 {
-		first += means[i]
-		last += means[n-1-i]
-	}
-	if first == 0 {
-		return 1
-	}
-	return last / first
+	return math.Abs(float64(pairs)) >= kendallSure*deviation
 }
 
-// rising judges whether the target falls ever further behind.
+// outerQuarters are the means over the first and over the last quarter of the parts.
+func outerQuarters(means []float64) (first, last float64) {
+	n := len(means)
+	for i := range n / 4 {
+		first += means[i] / float64(n/4)
+		last += means[n-1-i] / float64(n/4)
+	}
+	return first, last
+}
+
+// rising judges an open loop for a queue that grows: a target that takes a share x less
+// than what is offered answers later and later, by x of the time that passes. The
+// middles of the outer quarters lie three quarters of the window apart.
 func rising(f *facts) (value, limit float64, applies bool) {
-	return change(f.m.MeanTimeNs), trendFactor, f.trends && f.cfg.opensLoop()
+	if oneWay(f.m.MeanTimeNs) {
+		first, last := outerQuarters(f.m.MeanTimeNs)
+		value = max(0, last-first) / (0.75 * float64(f.cfg.Window))
+	}
+	return 100 * value, 100 * behindShare, f.trends && f.cfg.opensLoop()
 }
 
 // unsteady judges whether the window shows one state at all.
 func unsteady(f *facts) (value, limit float64, applies bool) {
-	c := change(f.m.MeanTimeNs)
-	return max(c, 1/c), trendFactor, f.trends
+	value = 1
+	if first, last := outerQuarters(f.m.MeanTimeNs); first > 0 && last > 0 && oneWay(f.m.MeanTimeNs) {
+		value = max(last/first, first/last)
+	}
+	return value, trendFactor, f.trends
 }

@@ -13,26 +13,38 @@ func parts(mean func(part int) float64) []float64 {
 	return means
 }
 
-func TestChangeTellsATrendFromABurst(t *testing.T) {
+func TestATrendIsToldFromABurst(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 1))
 	noise := func() float64 { return 0.8 + 0.4*random.Float64() }
 	for name, c := range map[string]struct {
-		means []float64
-		least float64
-		most  float64
+		means  []float64
+		oneWay bool
 	}{
-		"even":                {parts(func(int) float64 { return 5 }), 1, 1},
-		"noise":               {parts(func(int) float64 { return noise() }), 1, 1},
-		"a stall in between":  {parts(func(p int) float64 { return map[bool]float64{p >= 9 && p <= 11: 100}[true] + noise() }), 1, 1},
-		"a queue that grows":  {parts(func(p int) float64 { return float64(1+p) * noise() }), 4, 9},
-		"a slow warm-up":      {parts(func(p int) float64 { return 100/float64(1+p) + noise() }), 0.05, 0.3},
-		"a drift of a tenth":  {parts(func(p int) float64 { return 1 + 0.005*float64(p) }), 1.05, 1.1},
-		"nothing measured":    {parts(func(int) float64 { return 0 }), 1, 1},
-		"one part much later": {parts(func(p int) float64 { return map[bool]float64{p == trendParts-1: 50}[true] + noise() }), 1, 1},
+		"even":                {parts(func(int) float64 { return 5 }), false},
+		"noise":               {parts(func(int) float64 { return noise() }), false},
+		"a stall in between":  {parts(func(p int) float64 { return map[bool]float64{p >= 9 && p <= 11: 100}[true] + noise() }), false},
+		"a queue that grows":  {parts(func(p int) float64 { return float64(1+p) * noise() }), true},
+		"a slow warm-up":      {parts(func(p int) float64 { return 100/float64(1+p) + noise() }), true},
+		"a drift of a tenth":  {parts(func(p int) float64 { return 1 + 0.005*float64(p) }), true},
+		"nothing measured":    {parts(func(int) float64 { return 0 }), false},
+		"one part much later": {parts(func(p int) float64 { return map[bool]float64{p == trendParts-1: 50}[true] + noise() }), false},
 	} {
-		if got := change(c.means); got < c.least || got > c.most {
-			t.Errorf("%s: changes by %.2f, want %.2f to %.2f", name, got, c.least, c.most)
+		if got := oneWay(c.means); got != c.oneWay {
+			t.Errorf("%s: goes one way: %v", name, got)
 		}
+	}
+}
+
+// A target that takes 2 % less than is offered answers 20 ms later each second.
+func TestRisingIsTheShareThatTheTargetFallsBehind(t *testing.T) {
+	f := soundFacts()
+	f.m.MeanTimeNs = parts(func(p int) float64 { return 1e6 + 0.02*float64(f.cfg.Window)*float64(p)/trendParts })
+	if value, limit, applies := rising(f); !applies || value < 1.99 || value > 2.01 || limit != 1 {
+		t.Errorf("falls behind by %.3f %%, limit %.3f %%, judged %v", value, limit, applies)
+	}
+	f.m.MeanTimeNs = parts(func(p int) float64 { return 4e8 - 1e7*float64(p) })
+	if value, _, _ := rising(f); value != 0 {
+		t.Errorf("a falling response time counts as %.3f %%", value)
 	}
 }
 
