@@ -25,6 +25,9 @@ const asCommand = "C10KLAB_TEST_AS_COMMAND"
 // patience bounds waits for what must happen; it is no measure of speed.
 const patience = 60 * time.Second
 
+// quitPatience bounds the wait for a process to list its goroutines.
+const quitPatience = 5 * time.Second
+
 func TestMain(m *testing.M) {
 	if os.Getenv(asCommand) != "" {
 		main()
@@ -114,6 +117,11 @@ func (p *process) waitFor(t *testing.T, limit time.Duration) int {
 	select {
 	case <-p.ended:
 	case <-time.After(limit):
+		_ = p.cmd.Process.Signal(syscall.SIGQUIT) // stderr then tells what its goroutines wait for
+		select {
+		case <-p.ended:
+		case <-time.After(quitPatience):
+		}
 		t.Fatalf("%q is still running after %v", p.cmd.Args, limit)
 	}
 	return p.cmd.ProcessState.ExitCode()
