@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"internal/kafka":     {"internal/batch"},
 	"internal/record":    {"internal/hdr", "internal/osthread", "internal/sample"},
 	"internal/stage":     {"internal/hdr", "internal/clock", "internal/knob", "internal/sample"},
-	"internal/speed":     {"internal/kafka", "internal/queueing", "internal/need", "internal/record", "internal/hdr", "internal/clock", "internal/slowdisk", "internal/batch", "internal/knob", "storage"},
+	"internal/speed":     {"internal/kafka", "internal/queueing", "internal/need", "internal/record", "internal/hdr", "internal/clock", "internal/slowdisk", "internal/batch", "internal/knob", "storage", "models"},
 	"internal/slowdisk":  {"internal/knob", "internal/clock", "internal/record", "internal/hdr", "internal/need"},
 	"internal/vfs":       {},
 	"internal/commitlog": {"internal/vfs"},
