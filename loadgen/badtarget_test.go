@@ -1,9 +1,11 @@
 package loadgen
 
 import (
+	"bytes"
 	"encoding/binary"
 	"net"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -115,6 +117,74 @@ func answerSpoilt(b *fakeBroker, conn net.Conn, h kafka.RequestHeader, body []by
 	id := spoil(resp, h.CorrelationID)
 	_, err := conn.Write(framed(resp.AppendTo(kafka.AppendResponseHeader(nil, h.Key, h.Version, id))))
 	return err == nil
+}
+
+// swapper holds one request of each connection back and answers it after the next one.
+type swapper struct {
+	answer func(conn net.Conn, frame []byte) bool // one request, in its turn
+
+	mu   sync.Mutex
+	held map[net.Conn][]byte
+}
+
+func newSwapper(answer func(net.Conn, []byte) bool) *swapper {
+	return &swapper{answer: answer, held: map[net.Conn][]byte{}}
+}
+
+func (s *swapper) handle(conn net.Conn, frame []byte) bool {
+	s.mu.Lock()
+	first, waits := s.held[conn]
+	delete(s.held, conn)
+	if !waits {
+		s.held[conn] = bytes.Clone(frame)
+	}
+	s.mu.Unlock()
+	return !waits || s.answer(conn, frame) && s.answer(conn, first)
+}
+
+// TestTargetsThatSwapAnswersAreErrors has two requests of one connection, in flight
+// together and alike but for their correlation ids, answered in the wrong order: matched by
+// order alone, each would be given the other's time.
+func TestTargetsThatSwapAnswersAreErrors(t *testing.T) {
+	for _, mode := range []string{ModeOpen, ModeClosed} {
+		pipelined := []string{"mode", mode, "rate-requests", "2000", "in-flight", "4"}
+		t.Run("echo, "+mode, func(t *testing.T) {
+			var frames atomic.Int64
+			swapped := newSwapper(echoFrame)
+			s := startFake(t, func(conn net.Conn, frame []byte) bool {
+				if frames.Add(1) <= goodFrames {
+					return echoFrame(conn, frame)
+				}
+				return swapped.handle(conn, frame)
+			})
+			wantSwapNamed(t, echoConfig(t, s.addr, pipelined...))
+		})
+		t.Run("kafka, "+mode, func(t *testing.T) {
+			b := startFakeBroker(t)
+			good := b.handle
+			var produced atomic.Int64
+			swapped := newSwapper(good)
+			b.handle = func(conn net.Conn, frame []byte) bool {
+				h, _, err := kafka.ParseRequestHeader(frame[kafka.PrefixBytes:])
+				if err != nil || h.Key != kmsg.Produce.Int16() || produced.Add(1) <= goodFrames/2 {
+					return good(conn, frame)
+				}
+				return swapped.handle(conn, frame)
+			}
+			wantSwapNamed(t, kafkaConfig(t, b.addr, pipelined...))
+		})
+	}
+}
+
+// wantSwapNamed runs a load against a target that swaps answers.
+func wantSwapNamed(t *testing.T, cfg Config) {
+	t.Helper()
+	text := runError(t, t.Context(), cfg)
+	for _, part := range []string{"connection of producer", "answer with correlation id", "next is"} {
+		if !strings.Contains(text, part) {
+			t.Errorf("%q lacks %q", text, part)
+		}
+	}
 }
 
 func TestTargetsThatSpeakSomethingElseAreErrors(t *testing.T) {
