@@ -25,9 +25,8 @@ type DocumentCell struct {
 	Metrics    []DocumentMetric       `json:"metrics"`
 }
 
-// DocumentMetric is one histogram of an API of the protocol: fetches of lagging
-// consumers that have a name of their own are in the run directory only. A percentile is null where the samples do
-// not support it.
+// DocumentMetric is one histogram of what Produce or Fetch requests took. A
+// percentile is null where the samples do not support it.
 type DocumentMetric struct {
 	Stage  string `json:"stage"`
 	API    string `json:"api"`
@@ -54,7 +53,7 @@ func NewDocument(out string, cells []Cell) Document {
 func documentMetrics(bundle hdr.Bundle) []DocumentMetric {
 	metrics := []DocumentMetric{}
 	for _, key := range bundle.Keys() {
-		if key.API == record.LaggingFetch {
+		if !inDocument(key) {
 			continue
 		}
 		h := bundle[key]
@@ -65,6 +64,12 @@ func documentMetrics(bundle hdr.Bundle) []DocumentMetric {
 		})
 	}
 	return metrics
+}
+
+// inDocument leaves to the run directory what is not recorded once a request, what
+// is of another API, and fetches of lagging consumers that have a name of their own.
+func inDocument(key hdr.Key) bool {
+	return (key.API == "Produce" || key.API == "Fetch") && key.Stage != "BlockedOnDisk"
 }
 
 func supported(h *hdr.Histogram, q float64) *int64 {

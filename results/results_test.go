@@ -172,7 +172,11 @@ func TestExitCodes(t *testing.T) {
 func TestDocumentHasTheContractedShape(t *testing.T) {
 	cell := planned("reactor", "none")
 	r := newRun(t, cell)
-	commit(t, r, cell, 1, measurement(record.Valid, 500, 1e6))
+	m := measurement(record.Valid, 500, 1e6)
+	for _, key := range []hdr.Key{{Stage: "BlockedOnDisk", API: "Fetch"}, {Stage: "LoopLag", API: "loops"}, {Stage: "LocalTime", API: "Metadata"}} {
+		m.Histograms[key] = histogram(500, 1e6)
+	}
+	commit(t, r, cell, 1, m)
 	text, err := json.Marshal(NewDocument("runs/1", cellsOf(t, r)))
 	if err != nil {
 		t.Fatal(err)
@@ -181,6 +185,11 @@ func TestDocumentHasTheContractedShape(t *testing.T) {
 		`"trials":{"valid":1}`, `"problems":[]`, `"stage":"SocketQueue+Dispatch","api":"Produce","count":500,"p50_ns":`, `"p999_ns":null`} {
 		if !strings.Contains(string(text), part) {
 			t.Errorf("document lacks %s:\n%s", part, text)
+		}
+	}
+	for _, part := range []string{"BlockedOnDisk", "LoopLag", "Metadata"} {
+		if strings.Contains(string(text), part) {
+			t.Errorf("document has %s, which is no stage of Produce or Fetch:\n%s", part, text)
 		}
 	}
 }
