@@ -107,6 +107,29 @@ func TestDryRunShowsEveryCell(t *testing.T) {
 	}
 }
 
+func TestDryRunAsJSONTellsTheSamePlan(t *testing.T) {
+	stdout, stderr, exit := runCommand(t, "run", "N15", "--repeats", "2", "--only", "model=reactor", "--dry-run", "--json")
+	if exit != exitOK {
+		t.Fatalf("ended with %d: %s", exit, stderr)
+	}
+	var plan experiments.PlanDocument
+	decode(t, stdout, &plan)
+	if len(plan.Experiments) != 1 || plan.Trials != 4 || plan.Seconds <= 0 {
+		t.Fatalf("the plan is %+v", plan)
+	}
+	e := plan.Experiments[0]
+	if e.Experiment != "write-100mbs" || len(e.Cells) != 2 || len(e.Blocks) != 2 || len(e.Predictions) == 0 {
+		t.Errorf("the experiment is %+v", e)
+	}
+	for _, block := range e.Blocks {
+		for _, cell := range e.Cells {
+			if cell.Knobs["model"] != "reactor" || !slices.Contains(block, cell.ID) {
+				t.Errorf("cell %+v is not of a reactor, or not in block %v", cell, block)
+			}
+		}
+	}
+}
+
 // The list of metrics explains stages that another package names.
 func TestEveryStageIsListed(t *testing.T) {
 	for _, name := range stage.Names() {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"text/tabwriter"
@@ -105,7 +104,7 @@ func (o reproduceOptions) reproduceSpec(ctx context.Context, spec *experiments.S
 		return nil, usageError(err)
 	}
 	if o.dryRun {
-		return nil, plan.Print(os.Stdout)
+		return nil, o.printPlan(plan)
 	}
 	run, err := experiments.Run(ctx, config)
 	if err != nil {

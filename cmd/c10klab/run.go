@@ -80,13 +80,24 @@ func runExperiments(ctx context.Context, o runOptions, names []string) error {
 		return usageError(err)
 	}
 	if o.dryRun {
-		return plan.Print(os.Stdout)
+		return o.printPlan(plan)
 	}
 	run, runErr := experiments.Run(ctx, config)
 	if run == nil {
 		return runErr
 	}
 	return firstError(runErr, printRun(run, o.asJSON))
+}
+
+// printPlan prints what would be run.
+func (o runOptions) printPlan(plan *experiments.Plan) error {
+	if !o.asJSON {
+		return plan.Print(os.Stdout)
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(plan.Document()); err != nil {
+		return fmt.Errorf("print the plan: %w", err)
+	}
+	return nil
 }
 
 // refuse reports the first cell whose server would refuse its knobs, before any
