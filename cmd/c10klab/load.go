@@ -74,6 +74,9 @@ func (f *loadFlags) config(v *knob.Values) (loadgen.Config, error) {
 	if f.target == "" {
 		return loadgen.Config{}, errors.New("load needs --target ADDRESS")
 	}
+	if err := firstError(checkAddress("--target", f.target), checkAddress("--admin", f.admin)); err != nil {
+		return loadgen.Config{}, err
+	}
 	if f.findMax && f.writeTrace != "" {
 		return loadgen.Config{}, errors.New("--write-trace records one run; --find-max makes many")
 	}

@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
-	"strconv"
 	"time"
 
 	"c10klab/internal/broker"
@@ -73,6 +72,9 @@ type service interface {
 }
 
 func serve(ctx context.Context, o serveOptions, v *knob.Values) error {
+	if err := firstError(checkAddress("--listen", o.listen), checkAddress("--admin", o.admin), checkAddress("--advertise", o.advertise)); err != nil {
+		return usageError(err)
+	}
 	config, err := modelConfig(v)
 	if err != nil {
 		return usageError(err)
@@ -248,13 +250,9 @@ func startServing(o serveOptions, v *knob.Values, config models.Config, b *backe
 }
 
 func (b *backend) advertise(address string) error {
-	host, portText, err := net.SplitHostPort(address)
+	host, port, err := parseAddress(address)
 	if err != nil {
-		return usageError(fmt.Errorf("--advertise %q: %w", address, err))
-	}
-	port, err := strconv.ParseUint(portText, 10, 16)
-	if err != nil {
-		return usageError(fmt.Errorf("--advertise %q: %q is no port", address, portText))
+		return fmt.Errorf("advertise %q: %w", address, err)
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
