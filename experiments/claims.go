@@ -3,6 +3,7 @@ package experiments
 import (
 	_ "embed"
 	"fmt"
+	"strings"
 
 	"github.com/BurntSushi/toml"
 )
@@ -30,4 +31,20 @@ func Claims() ([]Claim, error) {
 		return nil, fmt.Errorf("read claims.toml: %w", err)
 	}
 	return register.Claims, nil
+}
+
+// decidedWithoutARun says how a claim is decided that tests or a benchmark decide;
+// false: it is none of these.
+func decidedWithoutARun(claim string) (how string, decided bool) {
+	for _, s := range StructuralClaims {
+		if s.ID == claim {
+			return "tests decide it: " + strings.Join(s.commands(), ", "), true
+		}
+	}
+	for _, m := range measuredClaims {
+		if m.id == claim {
+			return "a benchmark decides it: " + m.command(), true
+		}
+	}
+	return "", false
 }

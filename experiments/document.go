@@ -60,14 +60,21 @@ func renderDoc(current []byte, referenceDir, docDir string, open opener) ([]byte
 	if err != nil {
 		return nil, err
 	}
+	benchmarks, err := readMeasured(referenceDir, docDir)
+	if err != nil {
+		return nil, err
+	}
 	text := string(current)
 	if text == "" {
 		text = "# Experiments\n"
 	}
-	if text, err = replacePart(text, contentsID, "Contents", contents(claims, specs, evidence)); err != nil {
+	if text, err = replacePart(text, contentsID, "Contents", contents(claims, specs, evidence, benchmarks)); err != nil {
 		return nil, err
 	}
 	if text, err = replacePart(text, structuralID, "Claims that tests decide", structuralTable(claims)); err != nil {
+		return nil, err
+	}
+	if text, err = replacePart(text, measuredID, "Claims that benchmarks decide", benchmarks.table(claims)); err != nil {
 		return nil, err
 	}
 	for _, e := range evidence {
@@ -100,11 +107,14 @@ func replacePart(text, id, heading, content string) (string, error) {
 }
 
 // contents is the table of all claims.
-func contents(claims []Claim, specs []*Spec, all []evidence) string {
+func contents(claims []Claim, specs []*Spec, all []evidence, benchmarks measuredEvidence) string {
 	var b strings.Builder
 	b.WriteString("| claim | question | verdict | ratio [interval] | figure | spec |\n| --- | --- | --- | --- | --- | --- |\n")
 	for _, claim := range claims {
-		verdict, ratio, figure := claimResult(claim.ID, all)
+		verdict, ratio, figure, decided := benchmarks.result(claim.ID)
+		if !decided {
+			verdict, ratio, figure = claimResult(claim.ID, all)
+		}
 		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", claim.ID, claim.Question, verdict, ratio, figure, specLinks(claim.ID, specs))
 	}
 	return b.String()

@@ -43,7 +43,7 @@ func TestEveryClaimHasARowInTheRegistersOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := strings.Split(strings.TrimSpace(contents(claims, specs, nil)), "\n")
+	lines := strings.Split(strings.TrimSpace(contents(claims, specs, nil, measuredEvidence{})), "\n")
 	if len(lines) != 2+len(claims) {
 		t.Fatalf("%d lines for %d claims", len(lines), len(claims))
 	}

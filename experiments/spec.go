@@ -144,6 +144,9 @@ func Select(specs []*Spec, names []string) ([]*Spec, error) {
 				selected = append(selected, s)
 			}
 		}
+		if how, decided := decidedWithoutARun(name); !found && decided {
+			return nil, fmt.Errorf("%s has no experiment to run: %s", name, how)
+		}
 		if !found {
 			return nil, fmt.Errorf("no experiment or claim with an experiment is named %q%s", name, knob.DidYouMean(name, known))
 		}
