@@ -97,19 +97,8 @@ func (f Finding) format(e results.Estimate) string {
 
 func (e evidence) writeSetup(b *bytes.Buffer) {
 	info, host := e.run.Info, e.run.Info.Host
-	tree := "clean"
-	if !info.Source.Clean {
-		tree = "with uncommitted changes or unknown"
-	}
-	virtual := ""
-	if host.Virtualised {
-		virtual = ", virtualised"
-	}
-	const gib = 1 << 30
 	fmt.Fprintf(b, "\n**Measured** %s by `%s`, seed %d, revision `%s` (tree %s).\n\n",
-		info.Started.UTC().Format("2006-01-02 15:04 MST"), CommandLine(info), info.Seed, info.Source.Revision, tree)
-	fmt.Fprintf(b, "**Machine.** %d × %s (%s%s), %.0f GiB, Linux %s, data on %s, TCP %s; load average before: %s.\n\n",
-		host.Cores, host.CPUModel, host.Architecture, virtual, float64(host.MemoryBytes)/gib, host.Kernel,
-		host.DataFileSystem, host.CongestionControl, host.LoadBefore)
+		info.Started.UTC().Format("2006-01-02 15:04 MST"), CommandLine(info), info.Seed, info.Source.Revision, info.Source.Tree())
+	fmt.Fprintf(b, "**Machine.** %s, %s; load average before: %s.\n\n", host.Hardware(), host.System(), host.LoadBefore)
 	fmt.Fprintf(b, "**Record.** [%s](%s)\n", e.dir, e.dir)
 }

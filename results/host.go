@@ -54,6 +54,21 @@ func ReadHost(dataDir string) Host {
 	return h
 }
 
+// Hardware names processors and memory in a few words.
+func (h Host) Hardware() string {
+	virtual := ""
+	if h.Virtualised {
+		virtual = ", virtualised"
+	}
+	const gib = 1 << 30
+	return fmt.Sprintf("%d × %s (%s%s), %.0f GiB", h.Cores, h.CPUModel, h.Architecture, virtual, float64(h.MemoryBytes)/gib)
+}
+
+// System names kernel, file system of the data and congestion control.
+func (h Host) System() string {
+	return fmt.Sprintf("Linux %s, data on %s, TCP %s", h.Kernel, h.DataFileSystem, h.CongestionControl)
+}
+
 // ReadLoad is the machine's load average now, as /proc/loadavg tells it.
 func ReadLoad() string { return readText("/proc/loadavg") }
 

@@ -74,6 +74,14 @@ type Source struct {
 	Clean    bool   `json:"clean"` // the working tree had no uncommitted change
 }
 
+// Tree says in words whether the revision is all that ran.
+func (s Source) Tree() string {
+	if s.Clean {
+		return "clean"
+	}
+	return "with uncommitted changes or unknown"
+}
+
 // ReadSource asks git about the working tree around dir. Build stamps would not
 // do: they are absent under `go run`.
 func ReadSource(dir string) Source {

@@ -16,19 +16,10 @@ type fact struct{ Name, Value string }
 
 func setup(run *results.Run) []fact {
 	info, host := run.Info, run.Info.Host
-	tree := "clean"
-	if !info.Source.Clean {
-		tree = "with uncommitted changes, or unknown"
-	}
-	virtual := ""
-	if host.Virtualised {
-		virtual = ", virtualised"
-	}
-	const gib = 1 << 30
 	facts := []fact{
-		{"source", fmt.Sprintf("revision %s, tree %s", info.Source.Revision, tree)},
-		{"machine", fmt.Sprintf("%d × %s (%s%s), %.0f GiB", host.Cores, host.CPUModel, host.Architecture, virtual, float64(host.MemoryBytes)/gib)},
-		{"system", fmt.Sprintf("Linux %s, data on %s, TCP %s", host.Kernel, host.DataFileSystem, host.CongestionControl)},
+		{"source", fmt.Sprintf("revision %s, tree %s", info.Source.Revision, info.Source.Tree())},
+		{"machine", host.Hardware()},
+		{"system", host.System()},
 		{"load average before", host.LoadBefore},
 		{"seed", fmt.Sprint(info.Seed)},
 	}
