@@ -137,6 +137,15 @@ func listen(t *testing.T) net.Listener {
 }
 
 func TestDataInMemoryIsRefused(t *testing.T) {
+	dir := dirInMemory(t)
+	out := filepath.Join(t.TempDir(), "run")
+	wantRefused(t, exitFailed, []string{dir, "tmpfs"}, "run", "--data", dir, "--out", out)
+	wantRefused(t, exitFailed, []string{dir, "tmpfs"}, "run", "--out", dir)
+}
+
+// dirInMemory is a directory of the test's own on a tmpfs.
+func dirInMemory(t *testing.T) string {
+	t.Helper()
 	const shm = "/dev/shm"
 	if !onTmpfs(t, shm) {
 		need.Lacking(t, "a tmpfs on "+shm)
@@ -145,10 +154,8 @@ func TestDataInMemoryIsRefused(t *testing.T) {
 	if err != nil {
 		need.Lacking(t, "a tmpfs to write to: "+err.Error())
 	}
-	defer os.RemoveAll(dir)
-	out := filepath.Join(t.TempDir(), "run")
-	wantRefused(t, exitFailed, []string{dir, "tmpfs"}, "run", "--data", dir, "--out", out)
-	wantRefused(t, exitFailed, []string{dir, "tmpfs"}, "run", "--out", dir)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 func onTmpfs(t *testing.T, dir string) bool {

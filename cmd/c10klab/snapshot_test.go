@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -10,7 +9,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"c10klab/internal/hdr"
-	"c10klab/internal/need"
 	"c10klab/internal/record"
 	"c10klab/internal/stage"
 )
@@ -68,16 +66,7 @@ func TestSnapshotShowsTheStoresActivity(t *testing.T) {
 }
 
 func TestResidentOnAFileSystemThatCannotTellIsRefused(t *testing.T) {
-	const shm = "/dev/shm"
-	if !onTmpfs(t, shm) {
-		need.Lacking(t, "a tmpfs on "+shm)
-	}
-	dir, err := os.MkdirTemp(shm, "c10klab-test-")
-	if err != nil {
-		need.Lacking(t, "a tmpfs to write to: "+err.Error())
-	}
-	defer os.RemoveAll(dir)
-	data := filepath.Join(dir, "log")
+	data := filepath.Join(dirInMemory(t), "log")
 	_, stderr, exit := runCommand(t, serveArgs("--data", data, "--send", "resident")...)
 	if exit != exitUsage || !strings.Contains(stderr, data) || !strings.Contains(stderr, "cannot tell what is in the page cache") {
 		t.Errorf("ended with %d: %s", exit, stderr)

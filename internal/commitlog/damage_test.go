@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"c10klab/internal/commitlog"
 	"c10klab/internal/vfs"
 )
 
@@ -101,25 +102,32 @@ func TestFilesAfterDamageGoToo(t *testing.T) {
 	f.Of(logDir).Abandon()
 }
 
+// failingLog opens a log with one segment that holds "one". While failing is set,
+// an operation of the file system below fails.
+func failingLog(t *testing.T, below vfs.FS, fails vfs.Op, with error) (f *commitlog.FS, file vfs.File, failing *bool) {
+	t.Helper()
+	failing = new(bool)
+	f, _ = opened(t, vfs.Faulty{FS: below, Fault: func(op vfs.Op, _ string) error {
+		if *failing && op == fails {
+			return with
+		}
+		return nil
+	}}, false)
+	partitions(t, f)
+	file = must(f.Open(segmentPath(0, 0), os.O_RDWR|os.O_CREATE))(t)
+	must(file.WriteAt([]byte("one"), 0))(t)
+	return f, file, failing
+}
+
 func TestFailedWritesLeaveTheLogWhole(t *testing.T) {
 	below := vfs.NewMem()
 	full := errors.New("full")
-	failing := false
-	faulty := vfs.Faulty{FS: below, Fault: func(op vfs.Op, _ string) error {
-		if failing && op == vfs.OpWrite {
-			return full
-		}
-		return nil
-	}}
-	f, _ := opened(t, faulty, false)
-	partitions(t, f)
-	file := must(f.Open(segmentPath(0, 0), os.O_RDWR|os.O_CREATE))(t)
-	must(file.WriteAt([]byte("one"), 0))(t)
-	failing = true
+	f, file, failing := failingLog(t, below, vfs.OpWrite, full)
+	*failing = true
 	if _, err := file.WriteAt([]byte("lost"), 3); !errors.Is(err, full) {
 		t.Errorf("got %v", err)
 	}
-	failing = false
+	*failing = false
 	must(file.WriteAt([]byte("two"), 3))(t)
 	f.Of(logDir).Abandon()
 	f, cuts := opened(t, below, false)
@@ -130,22 +138,12 @@ func TestFailedWritesLeaveTheLogWhole(t *testing.T) {
 
 func TestAFailedSyncIsSticky(t *testing.T) {
 	broken := errors.New("broken")
-	failing := false
-	faulty := vfs.Faulty{FS: vfs.NewMem(), Fault: func(op vfs.Op, _ string) error {
-		if failing && op == vfs.OpSync {
-			return broken
-		}
-		return nil
-	}}
-	f, _ := opened(t, faulty, false)
-	partitions(t, f)
-	file := must(f.Open(segmentPath(0, 0), os.O_RDWR|os.O_CREATE))(t)
-	must(file.WriteAt([]byte("one"), 0))(t)
-	failing = true
+	_, file, failing := failingLog(t, vfs.NewMem(), vfs.OpSync, broken)
+	*failing = true
 	if err := file.Sync(); !errors.Is(err, broken) {
 		t.Errorf("sync: %v", err)
 	}
-	failing = false
+	*failing = false
 	if _, err := file.WriteAt([]byte("two"), 3); !errors.Is(err, broken) {
 		t.Errorf("write after it: %v", err)
 	}
