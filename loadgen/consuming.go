@@ -60,11 +60,6 @@ func (c Config) badCount() int {
 	return 0
 }
 
-// connectionCount is the number of all connections under load.
-func (c Config) connectionCount() int {
-	return c.Producers + c.Idle + c.tailCount() + c.laggingCount() + c.badCount()
-}
-
 // readsBacklog reports whether anybody reads the lagging topic.
 func (c Config) readsBacklog() bool { return c.lags() || c.misbehaves() }
 

@@ -85,7 +85,7 @@ func readKernelBytes() (bytes int64, err error) {
 // describeConnections is what the connections of a finished run were like.
 func (l *load) describeConnections() *record.Connections {
 	c := &record.Connections{
-		Open: l.cfg.connectionCount() - l.cfg.badCount(), Idle: len(l.idle),
+		Open: l.cfg.ConnectionCount() - l.cfg.badCount(), Idle: len(l.idle),
 		ConnectNs: l.dialer.totalNs, SlowestConnectNs: l.dialer.slowestNs, SlowConnects: l.dialer.slow,
 	}
 	l.unconnected.perConnection(l.connected, c.Open, c)

@@ -54,10 +54,7 @@ type load struct {
 
 // open connects everything; no thread runs and no request is sent yet.
 func open(ctx context.Context, cfg Config) (*load, error) {
-	if err := checkDescriptors(cfg.connectionCount()); err != nil {
-		return nil, err
-	}
-	if err := checkPorts(cfg.connectionCount(), cfg.SourceAddresses); err != nil {
+	if err := CheckRoom(cfg); err != nil {
 		return nil, err
 	}
 	l := &load{cfg: cfg, admin: newAdmin(cfg.Admin), ground: kernel{}, window: newWindow(), threads: osthread.NewRegistry(osthread.Options{})}

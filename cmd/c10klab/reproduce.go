@@ -98,7 +98,7 @@ func (o reproduceOptions) reproduceSpec(ctx context.Context, spec *experiments.S
 	}
 	plan, err := experiments.NewPlan(config)
 	if err == nil {
-		err = refuse(plan)
+		err = firstError(refuse(plan), checkRoom(plan))
 	}
 	if err != nil {
 		return nil, usageError(err)

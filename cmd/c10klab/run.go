@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"c10klab/experiments"
-	"c10klab/models"
 	"c10klab/results"
 
 	"github.com/spf13/cobra"
@@ -38,7 +37,8 @@ func newRunCommand() *cobra.Command {
 		Long: `Run experiments by their names or by the claims they decide. Without arguments:
 write-100mbs and then cold-reads, the quick variants. Each trial has fresh server and load processes and
 a fresh data directory; cells are interleaved in random blocks. A trial that fails is stored with its reason and
-tried once more. An interrupted run goes on with --resume.`,
+tried once more. An interrupted run goes on with --resume. Cells with more connections or threads than the system's
+limits allow are refused before the first trial.`,
 		Example: `  c10klab run
   c10klab run N15 --full
   c10klab run write-100mbs --only model=reactor --set rate=50 --dry-run
@@ -76,7 +76,7 @@ func runExperiments(ctx context.Context, o runOptions, names []string) error {
 	if err != nil {
 		return usageError(err)
 	}
-	if err := refuse(plan); err != nil {
+	if err := firstError(refuse(plan), checkRoom(plan)); err != nil {
 		return usageError(err)
 	}
 	if o.dryRun {
@@ -98,32 +98,6 @@ func (o runOptions) printPlan(plan *experiments.Plan) error {
 		return fmt.Errorf("print the plan: %w", err)
 	}
 	return nil
-}
-
-// refuse reports the first cell whose server would refuse its knobs, before any
-// trial has run.
-func refuse(plan *experiments.Plan) error {
-	for _, e := range plan.Experiments {
-		for _, cell := range e.Cells {
-			if err := checkServer(cell.Knobs); err != nil {
-				return fmt.Errorf("cell %s: %w (leave it out with --only)", cell.ID, err)
-			}
-		}
-	}
-	return nil
-}
-
-// checkServer ignores the knobs of other processes.
-func checkServer(knobs map[string]string) error {
-	v, err := serverKnobs.Values(knobs)
-	if err != nil {
-		return err
-	}
-	config, err := modelConfig(v)
-	if err != nil {
-		return err
-	}
-	return models.Check(config)
 }
 
 func (o runOptions) config(names []string) (experiments.Config, error) {

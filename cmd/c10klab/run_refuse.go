@@ -1,0 +1,56 @@
+package main
+
+import (
+	"fmt"
+
+	"c10klab/experiments"
+	"c10klab/loadgen"
+	"c10klab/models"
+)
+
+// refuse reports the first cell whose server or generator would refuse its knobs,
+// before any trial has run.
+func refuse(plan *experiments.Plan) error {
+	return eachCell(plan, func(server models.Config, _ loadgen.Config) error { return models.Check(server) })
+}
+
+// checkRoom reports the first cell with more connections or threads than this
+// system's limits allow, before any trial has run.
+func checkRoom(plan *experiments.Plan) error {
+	return eachCell(plan, func(server models.Config, load loadgen.Config) error {
+		connections := max(load.ConnectionCount(), server.MaxConnections)
+		return firstError(models.CheckRoom(server, connections), loadgen.CheckRoom(load))
+	})
+}
+
+// eachCell asks about the cells of a plan until one is refused.
+func eachCell(plan *experiments.Plan, ask func(models.Config, loadgen.Config) error) error {
+	for _, e := range plan.Experiments {
+		for _, cell := range e.Cells {
+			server, load, err := configs(cell.Knobs)
+			if err == nil {
+				err = ask(server, load)
+			}
+			if err != nil {
+				return fmt.Errorf("cell %s: %w (leave it out with --only)", cell.ID, err)
+			}
+		}
+	}
+	return nil
+}
+
+// configs are those of a cell's server and generator.
+func configs(knobs map[string]string) (server models.Config, load loadgen.Config, err error) {
+	v, err := serverKnobs.Values(knobs)
+	if err != nil {
+		return server, load, err
+	}
+	if server, err = modelConfig(v); err != nil {
+		return server, load, err
+	}
+	if v, err = loadKnobs.Values(knobs); err != nil {
+		return server, load, err
+	}
+	load, err = loadgen.ConfigFrom(v)
+	return server, load, err
+}
