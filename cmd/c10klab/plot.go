@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
+	"io"
 
 	"c10klab/experiments"
 
@@ -9,7 +11,8 @@ import (
 )
 
 func newPlotCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "plot RUN",
 		Short: "Draw the figures of a run directory again",
 		Long: `Draw the figures of a run directory again, as PNG and SVG in its folder plots: tails with intervals, ratios between
@@ -25,12 +28,28 @@ has recorded is drawn. The run may be unfinished.`,
 				return err
 			}
 			files, err := drawFigures(run)
-			for _, f := range files {
-				fmt.Fprintln(cmd.OutOrStdout(), f)
+			if err != nil {
+				return err
 			}
-			return err
+			return printFiles(cmd.OutOrStdout(), files, asJSON)
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the files as a JSON array")
+	return cmd
+}
+
+func printFiles(w io.Writer, files []string, asJSON bool) error {
+	if asJSON {
+		if err := json.NewEncoder(w).Encode(append([]string{}, files...)); err != nil {
+			return fmt.Errorf("print the files: %w", err)
+		}
+		return nil
+	}
+	p := &printer{w: w}
+	for _, f := range files {
+		p.line("%s", f)
+	}
+	return p.err
 }
 
 func newDocumentCommand() *cobra.Command {

@@ -60,6 +60,23 @@ func specOf(t *testing.T, id string) *experiments.Spec {
 	return specs[0]
 }
 
+func TestPlotNamesTheFilesItDrew(t *testing.T) {
+	stdout, stderr, exit := runCommand(t, "plot", storedRun(t), "--json")
+	if exit != exitOK {
+		t.Fatalf("ended with %d: %s", exit, stderr)
+	}
+	var files []string
+	decode(t, stdout, &files)
+	if len(files) == 0 {
+		t.Error("nothing was drawn")
+	}
+	for _, file := range files {
+		if _, err := os.Stat(file); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // contentsOf hashes every file of a directory.
 func contentsOf(t *testing.T, dir string) string {
 	t.Helper()
