@@ -22,7 +22,7 @@ import (
 // examine tries each capability; it changes nothing on the machine.
 func examine() []capability {
 	return []capability{
-		cores(), descriptors(), processes(), backlog(), kernel(), kernelStamps(),
+		cores(), descriptors(), machineThreads(), userThreads(), groupThreads(), backlog(), kernel(), kernelStamps(),
 		residencyProbe(), cachestat(), root(), fuse(), loopDevices(), namespaces(), hardwareCounters(),
 		performanceGovernor(), fileSystemMaker("mkfs.ext4", "e2fsprogs", "the emulated slow disk with ext4, its default"),
 		fileSystemMaker("mkfs.xfs", "xfsprogs", "the emulated slow disk with XFS"), tool("strace", "the proof by system calls of which threads send"),
@@ -47,16 +47,6 @@ func descriptors() capability {
 	return capability{
 		Name: "descriptors", There: err == nil && limit.Max >= wantDescriptors, Found: fmt.Sprintf("%d, at most %d", limit.Cur, limit.Max),
 		Get: "ulimit -Hn 20000, or LimitNOFILE= of the service", Lost: "runs with 10 000 connections",
-	}
-}
-
-func processes() capability {
-	pids, err := readNumber("/proc/sys/kernel/pid_max")
-	threads, err2 := readNumber("/proc/sys/kernel/threads-max")
-	const want = 15_000
-	return capability{
-		Name: "threads", There: err == nil && err2 == nil && min(pids, threads) >= want, Found: fmt.Sprintf("pid_max %d, threads-max %d", pids, threads),
-		Get: "sysctl kernel.pid_max=32768 kernel.threads-max=32768", Lost: "thread-per-connection with 10 000 connections",
 	}
 }
 

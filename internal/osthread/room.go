@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,42 +14,52 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// limit is one bound of the system on threads.
-type limit struct {
-	name  string
-	value int
-	used  int // of value, by threads or what they need
-	each  int // of value, that one thread needs
-	raise string
+// Limit is one bound of the system on threads.
+type Limit struct {
+	Name  string
+	Value int
+	Used  int // of Value, by threads or what they need
+	Each  int // of Value, that one thread needs
+	// Waived: this process has the privilege to pass it.
+	Waived bool
+	// Raise is the command that sets it, with %d for the value.
+	Raise string
 }
 
-// left is how many more threads the limit allows.
-func (l limit) left() int { return max(0, l.value-l.used) / l.each }
+// Left is how many more threads the limit allows.
+func (l Limit) Left() int {
+	if l.Waived {
+		return math.MaxInt
+	}
+	return max(0, l.Value-l.Used) / l.Each
+}
 
-// needed is the value that allows n more threads.
-func (l limit) needed(n int) int { return l.used + n*l.each }
+// Needed is the value that allows n more threads.
+func (l Limit) Needed(n int) int { return l.Used + n*l.Each }
+
+// Cure is the command that allows n more threads.
+func (l Limit) Cure(n int) string { return fmt.Sprintf(l.Raise, l.Needed(n)) }
+
+// Tightest is the limit that allows the fewest more threads; there must be one.
+func Tightest(limits []Limit) Limit {
+	return slices.MinFunc(limits, func(a, b Limit) int { return cmp.Compare(a.Left(), b.Left()) })
+}
 
 // CheckRoom reports whether the system lets this process start n more threads. Its
 // error names the tightest limit, the value that is needed, and how to raise it. The
 // Go runtime ends a process whose thread the kernel refuses to make, so whoever
 // starts many asks first.
-//
-// The limits are those of clone(2): kernel.pid_max and kernel.threads-max, which all
-// processes share, RLIMIT_NPROC where the process lacks the privilege to pass it,
-// pids.max of its control group; and vm.max_map_count, since the stack of a thread
-// that libc makes is two mappings.
 func CheckRoom(n int) error {
-	limits, err := threadLimits()
+	limits, err := ThreadLimits()
 	if err != nil {
 		return err
 	}
-	tightest := slices.MinFunc(limits, func(a, b limit) int { return cmp.Compare(a.left(), b.left()) })
-	if tightest.left() >= n {
+	tightest := Tightest(limits)
+	if tightest.Left() >= n {
 		return nil
 	}
-	need := tightest.needed(n)
 	return fmt.Errorf("%d more threads need %s of %d and it is %d; raise it with %s",
-		n, tightest.name, need, tightest.value, fmt.Sprintf(tightest.raise, need))
+		n, tightest.Name, tightest.Needed(n), tightest.Value, tightest.Cure(n))
 }
 
 const mappingsPerThread = 2
@@ -56,35 +67,53 @@ const mappingsPerThread = 2
 // otherMappings is an allowance for mappings that are no thread's stack.
 const otherMappings = 1000
 
-func threadLimits() ([]limit, error) {
-	everybody, err := machineThreads()
-	if err != nil {
-		return nil, err
-	}
+// UserLimit is the name of the bound on the user's threads.
+const UserLimit = "RLIMIT_NPROC"
+
+// GroupLimit begins the names of the bounds of control groups.
+const GroupLimit = "pids.max"
+
+// ThreadLimits are those of clone(2): kernel.pid_max and kernel.threads-max, which all
+// processes share, UserLimit unless there is none, GroupLimit of the process's control
+// group and of those above it; and vm.max_map_count, since the stack of a thread that
+// libc makes is two mappings.
+func ThreadLimits() ([]Limit, error) {
 	own, err := ownThreads()
 	if err != nil {
 		return nil, err
 	}
-	var limits []limit
-	for _, l := range []limit{
-		{name: "kernel.pid_max", used: everybody, each: 1},
-		{name: "kernel.threads-max", used: everybody, each: 1},
-		{name: "vm.max_map_count", used: otherMappings + mappingsPerThread*own, each: mappingsPerThread},
-	} {
-		l.raise = "sysctl -w " + l.name + "=%d"
-		if l.value, err = readInt("/proc/sys/" + strings.ReplaceAll(l.name, ".", "/")); err != nil {
-			return nil, err
-		}
-		limits = append(limits, l)
+	limits, err := kernelLimits(own)
+	if err != nil {
+		return nil, err
 	}
 	var processes unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NPROC, &processes); err != nil {
 		return nil, fmt.Errorf("getrlimit(RLIMIT_NPROC): %w", err)
 	}
-	if bounded := processes.Cur < unix.RLIM_INFINITY>>1; bounded && os.Geteuid() != 0 {
-		limits = append(limits, limit{name: "RLIMIT_NPROC", value: int(processes.Cur), used: own, each: 1, raise: "ulimit -u %d"})
+	if processes.Cur < unix.RLIM_INFINITY>>1 {
+		limits = append(limits, Limit{Name: UserLimit, Value: int(processes.Cur), Used: own, Each: 1, Waived: os.Geteuid() == 0, Raise: "ulimit -u %d"})
 	}
 	return append(limits, groupLimits()...), nil
+}
+
+// kernelLimits are the sysctls.
+func kernelLimits(own int) (limits []Limit, err error) {
+	everybody, err := machineThreads()
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range []Limit{
+		{Name: "kernel.pid_max", Used: everybody, Each: 1},
+		{Name: "kernel.threads-max", Used: everybody, Each: 1},
+		{Name: "vm.max_map_count", Used: otherMappings + mappingsPerThread*own, Each: mappingsPerThread},
+	} {
+		l.Raise = "sysctl -w " + l.Name + "=%d"
+		if l.Value, err = readInt("/proc/sys/" + strings.ReplaceAll(l.Name, ".", "/")); err != nil {
+			return nil, err
+		}
+		limits = append(limits, l)
+	}
+	return limits, nil
 }
 
 // machineThreads counts the threads of all processes (proc(5), loadavg).
@@ -121,7 +150,7 @@ func ownThreads() (int, error) {
 
 // groupLimits are the bounds of the process's control group and those above it, in
 // either version; a group without a bound has none.
-func groupLimits() (limits []limit) {
+func groupLimits() (limits []Limit) {
 	text, err := os.ReadFile("/proc/self/cgroup")
 	if err != nil {
 		return nil
@@ -142,7 +171,7 @@ func groupLimits() (limits []limit) {
 			bound, err1 := readInt(filepath.Join(dir, "pids.max"))
 			used, err2 := readInt(filepath.Join(dir, "pids.current"))
 			if err1 == nil && err2 == nil {
-				limits = append(limits, limit{name: "pids.max of " + dir, value: bound, used: used, each: 1, raise: "echo %d > " + dir + "/pids.max"})
+				limits = append(limits, Limit{Name: GroupLimit + " of " + dir, Value: bound, Used: used, Each: 1, Raise: "echo %d > " + dir + "/pids.max"})
 			}
 		}
 	}

@@ -22,11 +22,16 @@ func TestRoomForMoreThreadsThanTheMachineMayHaveIsRefusedWithTheNumber(t *testin
 }
 
 func TestLimitCountsWhatAThreadNeedsOfIt(t *testing.T) {
-	l := limit{value: 100, used: 41, each: 2}
-	if l.left() != 29 || l.needed(30) != 101 {
-		t.Errorf("room for %d, 30 more need %d; want 29 and 101", l.left(), l.needed(30))
+	l := Limit{Value: 100, Used: 41, Each: 2, Raise: "set %d"}
+	if l.Left() != 29 || l.Needed(30) != 101 || l.Cure(30) != "set 101" {
+		t.Errorf("room for %d, 30 more need %d by %q; want 29 and 101", l.Left(), l.Needed(30), l.Cure(30))
 	}
-	if over := (limit{value: 10, used: 20, each: 1}); over.left() != 0 {
-		t.Errorf("a limit that is passed leaves %d", over.left())
+	if over := (Limit{Value: 10, Used: 20, Each: 1}); over.Left() != 0 {
+		t.Errorf("a limit that is passed leaves %d", over.Left())
+	}
+	waived := l
+	waived.Value, waived.Waived = 1, true
+	if got := Tightest([]Limit{waived, l}); got != l {
+		t.Errorf("a waived limit is the tightest: %+v", got)
 	}
 }
