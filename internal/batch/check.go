@@ -46,15 +46,17 @@ func CheckRecords(b []byte, limitBytes int64) error {
 func checkRecords(h Header, records []byte) error {
 	it := RecordsIn(h, records)
 	latest := int64(noTimestamp)
-	for want := int32(0); ; want++ {
-		r, ok := it.nextPlace()
+	for {
+		latest = it.skim(h.BaseTimestampMs, latest)
+		want := it.seen
+		r, ok := it.Next()
 		if !ok {
 			break
 		}
-		at := h.BaseTimestampMs + r.timestampDeltaMs
-		if r.offsetDelta != int64(want) {
-			return newError(BadOffset, "record %d has offset delta %d", want, r.offsetDelta)
+		if r.OffsetDelta != want {
+			return newError(BadOffset, "record %d has offset delta %d", want, r.OffsetDelta)
 		}
+		at := h.BaseTimestampMs + r.TimestampDeltaMs
 		if at < noTimestamp {
 			return newError(BadTimestamp, "record %d is at %d ms", want, at)
 		}

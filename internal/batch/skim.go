@@ -2,56 +2,149 @@ package batch
 
 import "encoding/binary"
 
-// place is what a record says of where it belongs.
-type place struct {
-	offsetDelta      int64
-	timestampDeltaMs int64
-}
+const (
+	wordBytes = 8
+	// sameLowBits is how many offset deltas in a row, from a multiple of it on, differ
+	// in the low seven bits of their varint only.
+	sameLowBits = 64
+	// zigzagOne is by how much a zigzag number rises from one positive number to the next.
+	zigzagOne = 2
+)
 
-// nextPlace is Next for those who do not want key and value.
-func (it *Iter) nextPlace() (place, bool) {
-	if it.err == nil && it.left > 0 {
-		if p, size := skim(it.rest); size > 0 {
-			it.rest = it.rest[size:]
-			it.left--
-			it.seen++
-			return p, true
+// skim passes over the records ahead that are of the usual kind and in order: no
+// header, no number that takes more than two bytes, the offset delta that is next, no
+// timestamp below −1. It refuses nothing: a record that is not of that kind, damaged or
+// not, is left for Next. It returns the latest timestamp of those passed over, or
+// latestMs if that is later.
+func (it *Iter) skim(baseMs, latestMs int64) int64 {
+	if it.err != nil {
+		return latestMs
+	}
+	b, seen, count := it.rest, it.seen, it.seen+it.left
+	var l layout
+	for seen < count && l.read(b) && l.offsetDelta == int64(seen) {
+		ms := baseMs + l.timestampDeltaMs
+		if ms < noTimestamp {
+			break
+		}
+		latestMs = max(latestMs, ms)
+		b = b[l.sizeBytes:]
+		seen++
+		if alike := min(count-seen, -seen&(sameLowBits-1)); alike > 0 && l.isAsLongAs(b) {
+			var passed int32
+			passed, latestMs = l.skimAlike(b, alike, baseMs, latestMs)
+			b = b[int(passed)*l.sizeBytes:]
+			seen += passed
 		}
 	}
-	r, ok := it.Next()
-	return place{int64(r.OffsetDelta), r.TimestampDeltaMs}, ok
+	it.rest, it.left, it.seen = b, count-seen, seen
+	return latestMs
 }
 
-// skim reads the record at the start of b if it is of the usual kind: no header, and
-// no number that takes more than two bytes. It gives the record's size, or 0 for those
-// that are to be parsed in full, damaged ones among them.
-func skim(b []byte) (p place, size int) {
-	const wordBytes, attributeBits = 8, 8
+// layout is what a record says and where it says so. Bits count from the low end of
+// the record's first eight bytes, which hold all that precedes the key: the head.
+type layout struct {
+	sizeBytes                     int
+	timestampDeltaMs, offsetDelta int64
+	word                          uint64 // the first eight bytes
+	lengthBits, headBits          uint
+	timestampAtBit, offsetAtBit   uint
+	valueAt                       int // where the value's length lies, in bytes
+	valueLength, valueLengthMask  uint64
+}
+
+// read takes the layout of the record at the start of b; false if that is not of the
+// usual kind.
+func (l *layout) read(b []byte) bool {
+	const attributeBits = 8
 	if len(b) < 2*wordBytes {
-		return p, 0
+		return false
 	}
 	word := binary.LittleEndian.Uint64(b)
 	length, lengthBits := shortVarint(word)
-	word >>= lengthBits + attributeBits
-	timestampDelta, timestampBits := shortVarint(word)
-	word >>= timestampBits
-	offsetDelta, offsetBits := shortVarint(word)
-	word >>= offsetBits
-	keyBytes, keyBits := shortVarint(word)
-	bits := lengthBits + attributeBits + timestampBits + offsetBits + keyBits
-	if lengthBits == 0 || timestampBits == 0 || offsetBits == 0 || keyBits == 0 || bits > 8*wordBytes || keyBytes < -1 {
-		return p, 0
+	timestampAt := lengthBits + attributeBits
+	timestampDelta, timestampBits := shortVarint(word >> (timestampAt & 63))
+	offsetAt := timestampAt + timestampBits
+	offsetDelta, offsetBits := shortVarint(word >> (offsetAt & 63))
+	keyAt := offsetAt + offsetBits
+	keyBytes, keyBits := shortVarint(word >> (keyAt & 63))
+	headBits := keyAt + keyBits
+	if lengthBits == 0 || timestampBits == 0 || offsetBits == 0 || keyBits == 0 || headBits > 8*wordBytes || keyBytes < -1 {
+		return false
 	}
-	at := int(bits/8) + max(0, int(keyBytes))
-	if at+wordBytes > len(b) {
-		return p, 0
+	valueAt := int(headBits/8) + max(0, int(keyBytes))
+	if valueAt+2 > len(b) {
+		return false
 	}
-	valueBytes, valueBits := shortVarint(binary.LittleEndian.Uint64(b[at:]))
-	at += int(valueBits/8) + max(0, int(valueBytes))
-	if valueBits == 0 || valueBytes < -1 || at >= len(b) || b[at] != 0 || at+1 != int(lengthBits/8)+int(length) {
-		return p, 0
+	valueLength := uint64(binary.LittleEndian.Uint16(b[valueAt:]))
+	valueBytes, valueBits := shortVarint(valueLength)
+	headersAt := valueAt + int(valueBits/8) + max(0, int(valueBytes))
+	if valueBits == 0 || valueBytes < -1 || headersAt >= len(b) || b[headersAt] != 0 || headersAt+1 != int(lengthBits/8)+int(length) {
+		return false
 	}
-	return place{offsetDelta: offsetDelta, timestampDeltaMs: timestampDelta}, at + 1
+	l.sizeBytes, l.timestampDeltaMs, l.offsetDelta = headersAt+1, timestampDelta, offsetDelta
+	l.word, l.lengthBits, l.headBits, l.timestampAtBit, l.offsetAtBit = word, lengthBits, headBits, timestampAt, offsetAt
+	l.valueAt, l.valueLengthMask = valueAt, 1<<valueBits-1
+	l.valueLength = valueLength & l.valueLengthMask
+	return true
+}
+
+// isAsLongAs reports whether the record at the start of b says the same length.
+func (l *layout) isAsLongAs(b []byte) bool {
+	return len(b) >= wordBytes && (binary.LittleEndian.Uint64(b)^l.word)<<(-l.lengthBits&63) == 0
+}
+
+// skimAlike passes over at most most records that follow the one of this layout and
+// differ from it in no more than attributes, key, value, a timestamp of as many bytes
+// and not below −1, and the low byte of the offset delta, which is the next each time.
+func (l *layout) skimAlike(b []byte, most int32, baseMs, latestMs int64) (passed int32, latest int64) {
+	const continuationBits = 0x8080_8080_8080_8080
+	nextOffset := uint64(zigzagOne) << (l.offsetAtBit & 63)
+	timestamp := (uint64(1)<<(l.offsetAtBit&63) - uint64(1)<<(l.timestampAtBit&63)) &^ continuationBits
+	attributes := uint64(0xff) << (l.lengthBits & 63)
+	head := ^uint64(0) >> (-l.headBits & 63) &^ attributes
+	l.word += nextOffset
+	for {
+		n := l.skimSame(b[:min(len(b), int(most-passed)*l.sizeBytes)], nextOffset, head)
+		passed += int32(n)
+		b = b[n*l.sizeBytes:]
+		l.word += uint64(n) * nextOffset
+		if passed == most || len(b) < wordBytes {
+			return passed, latestMs
+		}
+		differs := (binary.LittleEndian.Uint64(b) ^ l.word) & head
+		if differs == 0 || differs&^timestamp != 0 {
+			return passed, latestMs
+		}
+		l.word ^= differs
+		delta, _ := shortVarint(l.word >> (l.timestampAtBit & 63))
+		if baseMs+delta < noTimestamp {
+			return passed, latestMs
+		}
+		latestMs = max(latestMs, baseMs+delta) // of a record that is passed over next, or parsed
+	}
+}
+
+// skimSame passes over whole records whose heads begin with the layout's word, as far
+// as head says, with an offset delta that is the next each time. Where a record begins
+// does not depend on what was read from the one before, so that the processor works on
+// several at once.
+func (l *layout) skimSame(b []byte, nextOffset, head uint64) (passed int) {
+	word, valueLength, valueLengthMask := l.word, l.valueLength, l.valueLengthMask
+	size, valueAt, valueNext, headersAt := l.sizeBytes, l.valueAt, l.valueAt+1, l.sizeBytes-1
+	if size < wordBytes || uint(valueAt) >= uint(size) || uint(valueNext) >= uint(size) || uint(headersAt) >= uint(size) {
+		return 0 // so that the compiler knows what is within bounds
+	}
+	for ; len(b) >= size; b = b[size:] {
+		headDiffers := (binary.LittleEndian.Uint64(b) ^ word) & head
+		valueDiffers := (uint64(b[valueAt])|uint64(b[valueNext])<<8)&valueLengthMask ^ valueLength
+		if headDiffers|valueDiffers|uint64(b[headersAt]) != 0 {
+			break
+		}
+		word += nextOffset
+		passed++
+	}
+	return passed
 }
 
 // shortVarint reads a zigzag number of one or two bytes from the low end of a word, and
