@@ -81,18 +81,10 @@ var Numbers = append([]Number{
 	{"io_wait_ratio", "share of the window in the poll, of the network thread with the most (Kafka's io-wait-ratio)", func(t results.Trial) (float64, bool) {
 		return ofLoops(t, func(l record.LoopTimes) int64 { return l.IOWaitNs })
 	}},
-	{"disk_util", "share of the window with a request under way, of the busiest emulated disk", func(t results.Trial) (float64, bool) {
-		return ofDisks(t, func(s record.DiskSample) (float64, bool) { return s.Util, true })
-	}},
-	{"disk_in_flight", "requests that the busiest emulated disk has in flight, mean", func(t results.Trial) (float64, bool) {
-		return ofDisks(t, func(s record.DiskSample) (float64, bool) { return float64(s.InFlight), true })
-	}},
-	{"disk_read_await_ms", "time that a read waits for the slowest emulated disk, mean", func(t results.Trial) (float64, bool) {
-		return ofDisks(t, func(s record.DiskSample) (float64, bool) { return s.ReadAwaitMs, s.ReadMBps > 0 })
-	}},
-	{"disk_write_await_ms", "time that a write waits for the slowest emulated disk, mean", func(t results.Trial) (float64, bool) {
-		return ofDisks(t, func(s record.DiskSample) (float64, bool) { return s.WriteAwaitMs, s.WriteMBps > 0 })
-	}},
+	{"disk_util", "share of the window with a request under way, of the busiest emulated disk", ofDisks(func(w results.DiskWindow) results.Mean { return w.Util })},
+	{"disk_in_flight", "requests that the busiest emulated disk has in flight, mean", ofDisks(func(w results.DiskWindow) results.Mean { return w.InFlight })},
+	{"disk_read_await_ms", "time that a read waits for the slowest emulated disk, mean", ofDisks(func(w results.DiskWindow) results.Mean { return w.ReadAwaitMs })},
+	{"disk_write_await_ms", "time that a write waits for the slowest emulated disk, mean", ofDisks(func(w results.DiskWindow) results.Mean { return w.WriteAwaitMs })},
 	{"disk_reads_per_mb", "reads of the emulated disks for each 10⁶ bytes of record batches fetched by all consumers", diskReadsPerMB},
 	{"spikes_at_roll", "share of the slowest thousandth of appends within 10 ms of a segment's roll, beyond chance (0: no more often than anywhere, 1: all)", spikesAt(eventsOf(record.EventRoll))},
 	{"spikes_at_index_flush", "the same, of an index file being written", spikesAt(eventsOf(record.EventIndexFlush))},
@@ -133,48 +125,25 @@ func ofLoops(t results.Trial, part func(record.LoopTimes) int64) (highest float6
 // diskReadsPerMB counts over the samples of the window. Older records lack the counts.
 func diskReadsPerMB(t results.Trial) (float64, bool) {
 	var reads int64
-	for _, d := range t.Disks {
-		for _, s := range windowSamples(t, d) {
-			reads += s.Reads
-		}
+	for _, w := range t.DiskWindows {
+		reads += w.Reads
 	}
 	m := t.Measurement
 	ratio, fetched := over(float64(reads), m.FetchedMBps*float64(m.WindowNs)/1e9)
 	return ratio, fetched && reads > 0
 }
 
-// windowSamples are the disk's samples that end within the window.
-func windowSamples(t results.Trial, d record.DiskStatus) (inside []record.DiskSample) {
-	if t.Measurement.After == nil {
-		return nil
-	}
-	end := t.Measurement.After.MonotonicNs
-	begin := end - t.Measurement.WindowNs
-	for _, s := range d.Samples {
-		if begin <= s.AtNs && s.AtNs <= end {
-			inside = append(inside, s)
-		}
-	}
-	return inside
-}
-
-// ofDisks is the highest of the disks' means over the samples of the window for
-// which the value exists.
-func ofDisks(t results.Trial, value func(record.DiskSample) (float64, bool)) (highest float64, found bool) {
-	for _, d := range t.Disks {
-		var sum float64
-		n := 0
-		for _, s := range windowSamples(t, d) {
-			if v, exists := value(s); exists {
-				sum += v
-				n++
+// ofDisks is the highest of the disks' means over the window.
+func ofDisks(mean func(results.DiskWindow) results.Mean) func(results.Trial) (float64, bool) {
+	return func(t results.Trial) (highest float64, found bool) {
+		for _, w := range t.DiskWindows {
+			m := mean(w)
+			if value, exists := over(m.Sum, float64(m.N)); exists && (!found || value > highest) {
+				highest, found = value, true
 			}
 		}
-		if n > 0 && (!found || sum/float64(n) > highest) {
-			highest, found = sum/float64(n), true
-		}
+		return highest, found
 	}
-	return highest, found
 }
 
 // over is a ratio, unless there is nothing to divide by.

@@ -27,12 +27,14 @@ func BenchmarkManyTrials(b *testing.B) {
 	dir := filepath.Join(reference, spec.ID)
 	multiply(b, "../results/reference/write-100mbs", dir, *manyTrials)
 	b.Run("open", func(b *testing.B) {
+		before := record.ThisProcess()
 		for b.Loop() {
 			openStored(b, dir)
 		}
-		reportMemory(b)
+		reportUse(b, before)
 	})
 	b.Run("compare", func(b *testing.B) {
+		before := record.ThisProcess()
 		for b.Loop() {
 			run := openStored(b, dir)
 			metrics, err := EffectMetrics(run)
@@ -44,13 +46,14 @@ func BenchmarkManyTrials(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		reportMemory(b)
+		reportUse(b, before)
 	})
 	b.Run("compare-runs", func(b *testing.B) {
 		halves := []string{filepath.Join(b.TempDir(), "a"), filepath.Join(b.TempDir(), "b")}
 		for _, half := range halves {
 			multiply(b, "../results/reference/write-100mbs", half, *manyTrials/2)
 		}
+		before := record.ThisProcess()
 		for b.Loop() {
 			left, right := openStored(b, halves[0]), openStored(b, halves[1])
 			metrics, err := EffectMetrics(left)
@@ -61,9 +64,10 @@ func BenchmarkManyTrials(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		reportMemory(b)
+		reportUse(b, before)
 	})
 	b.Run("effects", func(b *testing.B) {
+		before := record.ThisProcess()
 		for b.Loop() {
 			run := openStored(b, dir)
 			metrics, err := EffectMetrics(run)
@@ -74,13 +78,14 @@ func BenchmarkManyTrials(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		reportMemory(b)
+		reportUse(b, before)
 	})
 	b.Run("verify", func(b *testing.B) {
 		document := filepath.Join(reference, "EXPERIMENTS.md")
 		if _, err := UpdateDoc(document, reference); err != nil {
 			b.Fatal(err)
 		}
+		before := record.ThisProcess()
 		for b.Loop() {
 			checks, err := Verify(VerifyConfig{Document: document, Reference: reference, Source: ".."})
 			if err != nil {
@@ -93,7 +98,7 @@ func BenchmarkManyTrials(b *testing.B) {
 				b.Fatalf("%+v", checks)
 			}
 		}
-		reportMemory(b)
+		reportUse(b, before)
 	})
 }
 
@@ -154,9 +159,14 @@ func trialFile(dir string, t results.Trial, suffix string) string {
 	return filepath.Join(dir, "trials", fmt.Sprintf("%02d-%s%s", t.Block, t.Cell, suffix))
 }
 
-// reportMemory adds the process's peak resident memory so far.
-func reportMemory(b *testing.B) {
+// reportUse adds the processor time and allocations of each loop since an earlier
+// reading, and the process's peak resident memory so far.
+func reportUse(b *testing.B, before record.Process) {
 	b.Helper()
-	b.ReportMetric(float64(record.ThisProcess().PeakRSSBytes)/1e6, "peak-RSS-MB")
+	now := record.ThisProcess()
+	used := now.Since(before)
+	b.ReportMetric(float64(used.CPUNs)/1e9/float64(b.N), "CPU-s/op")
+	b.ReportMetric(float64(used.AllocatedBytes)/1e6/float64(b.N), "MB-allocated/op")
+	b.ReportMetric(float64(now.PeakRSSBytes)/1e6, "peak-RSS-MB")
 	runtime.GC()
 }

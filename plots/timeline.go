@@ -42,7 +42,11 @@ func (s source) readTimelines() ([]timeline, error) {
 			line.span, line.steps, line.stepSeconds = first.Stage+"/"+first.API, first.Steps, float64(first.StepNs)/nsPerSecond
 			startNs = first.StartNs
 		}
-		line.util, line.events = busiest(t, startNs), eventsOf(t, startNs)
+		disks, err := s.run.DiskSamples(t)
+		if err != nil {
+			return nil, err
+		}
+		line.util, line.events = busiest(disks, startNs, t.Measurement.WindowNs), eventsOf(t, startNs)
 		if line.steps != nil || line.util != nil || line.events != nil {
 			timelines = append(timelines, line)
 		}
@@ -62,12 +66,12 @@ func windowStart(t results.Trial) int64 {
 }
 
 // busiest is the utilisation of the busiest disk in each sample of the window.
-func busiest(t results.Trial, startNs int64) []sample {
+func busiest(disks [][]record.DiskSample, startNs, windowNs int64) []sample {
 	var samples []sample
-	for _, d := range t.Disks {
+	for _, d := range disks {
 		n := 0
-		for _, one := range d.Samples {
-			if one.AtNs < startNs || one.AtNs > startNs+t.Measurement.WindowNs {
+		for _, one := range d {
+			if one.AtNs < startNs || one.AtNs > startNs+windowNs {
 				continue
 			}
 			at := sample{float64(one.AtNs-startNs) / nsPerSecond, one.Util}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"c10klab/internal/hdr"
 )
@@ -17,8 +18,8 @@ const MaxReferenceBytes = 60 << 20
 var ErrExists = errors.New("a run is stored there already")
 
 // Adopt copies a complete run to dir as evidence, with those histograms only that
-// are wanted and those series only that figures show, and seals the copy. Unless replace is set, dir must not exist; what
-// was there is removed once the copy is whole.
+// are wanted and those series and disk samples only that figures show, and seals the copy. Unless
+// replace is set, dir must not exist; what was there is removed once the copy is whole.
 func (r *Run) Adopt(dir string, wanted func(hdr.Key) bool, replace bool) (adopted *Run, err error) {
 	if _, err := os.Stat(dir); err == nil && !replace {
 		return nil, fmt.Errorf("%s: %w", dir, ErrExists)
@@ -57,16 +58,21 @@ func (r *Run) copyEvidence(dir string, wanted func(hdr.Key) bool) error {
 	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(filepath.Join(dir, trialsDir), 0o755)); err != nil {
 		return fmt.Errorf("adopt: %w", err)
 	}
-	shown := r.shownSeries()
+	if err := r.writeRecords(dir); err != nil {
+		return err
+	}
+	shown := r.shownTrials()
 	for _, file := range files {
-		if filepath.Ext(file) == seriesSuffix && !shown[filepath.Base(file)] {
+		suffix := filepath.Ext(file)
+		written := suffix == ".json" || suffix == disksSuffix
+		if written || suffix == seriesSuffix && !shown[strings.TrimSuffix(filepath.Base(file), suffix)] {
 			continue
 		}
 		write := func(w io.Writer, from io.Reader) error {
 			_, err := io.Copy(w, from)
 			return err
 		}
-		if filepath.Ext(file) == ".hlog" {
+		if suffix == ".hlog" {
 			write = func(w io.Writer, from io.Reader) error { return hdr.CopyLog(w, from, wanted) }
 		}
 		if err := copyFile(filepath.Join(dir, file), filepath.Join(r.Dir, file), write); err != nil {
@@ -76,12 +82,39 @@ func (r *Run) copyEvidence(dir string, wanted func(hdr.Key) bool) error {
 	return nil
 }
 
-// shownSeries are the names of the series that figures show.
-func (r *Run) shownSeries() map[string]bool {
+// writeRecords writes run.json, the trials' records and those disk samples that figures
+// show as this version of the schema has them, whatever version they were read from.
+func (r *Run) writeRecords(dir string) error {
+	adopted := &Run{Dir: dir, Info: r.Info}
+	adopted.Info.Schema = SchemaVersion
+	if err := writeJSON(filepath.Join(dir, runFile), adopted.Info); err != nil {
+		return err
+	}
+	shown := r.shownTrials()
+	for _, t := range r.Trials {
+		if err := writeCompact(adopted.trialPath(t, ".json"), t); err != nil {
+			return err
+		}
+		if !shown[filepath.Base(r.trialPath(t, ""))] {
+			continue
+		}
+		samples, err := r.DiskSamples(t)
+		if err == nil && samples != nil {
+			err = writeCompact(adopted.trialPath(t, disksSuffix), samples)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shownTrials are the names of the trials whose series and disk samples figures show.
+func (r *Run) shownTrials() map[string]bool {
 	shown := map[string]bool{}
 	for _, c := range r.CellOutcomes() {
 		if t, measured := r.ShownTrial(c); measured {
-			shown[filepath.Base(r.trialPath(t, seriesSuffix))] = true
+			shown[filepath.Base(r.trialPath(t, ""))] = true
 		}
 	}
 	return shown

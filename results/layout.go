@@ -4,6 +4,7 @@
 //	trials/BLOCK-CELL.json       one trial: knobs, outcome, measurement or error
 //	trials/BLOCK-CELL.hlog       its histograms, tagged STAGE/API (HdrHistogram log 1.3)
 //	trials/BLOCK-CELL.series     how durations went over its window (JSON, record.TimeSeries)
+//	trials/BLOCK-CELL.disks      the 100 ms samples of its emulated disks (JSON, lists of record.DiskSample)
 //	trials/BLOCK-CELL.log        stderr of its server and its load generator
 //	trials/BLOCK-CELL.2.*        the second attempt, where the first one failed
 //	manifest.sha256              hashes of all that (sha256sum -c reads it)
@@ -15,7 +16,8 @@
 // percentiles never do.
 //
 // Schema 2 added twins of cells, second attempts, resumptions, the load of each
-// trial and the manifest; a run of schema 1 is read as one without them.
+// trial and the manifest; a run of schema 1 is read as one without them. Schema 3 put the
+// disk samples into files of their own.
 package results
 
 import (
@@ -26,7 +28,7 @@ import (
 )
 
 // SchemaVersion is the version of the files that this package writes.
-const SchemaVersion = 2
+const SchemaVersion = 3
 
 const (
 	runFile     = "run.json"

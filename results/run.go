@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"c10klab/internal/hdr"
-	"c10klab/internal/record"
 )
 
 var (
@@ -59,7 +58,12 @@ func Open(dir string) (*Run, error) {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
 	r.Trials = make([]Trial, len(files))
-	err = inParallel(len(files), func(i int) error { return readTrial(files[i], &r.Trials[i]) })
+	common := newShared()
+	err = inParallel(len(files), func(i int) error {
+		err := readTrial(files[i], &r.Trials[i])
+		common.trial(&r.Trials[i])
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -74,9 +78,7 @@ func readTrial(file string, t *Trial) error {
 	if t.Cell == "" || t.Block < 1 || t.Outcome == "" || t.measured() && t.Measurement.WindowNs <= 0 {
 		return fmt.Errorf("%s: cell %q, block %d, outcome %q: %w", file, t.Cell, t.Block, t.Outcome, ErrGarbled)
 	}
-	for i, d := range t.Disks { // the longest lists of a trial, which decoding leaves half empty
-		t.Disks[i].Samples = append(make([]record.DiskSample, 0, len(d.Samples)), d.Samples...)
-	}
+	t.detachDiskSamples() // of schema 2
 	return nil
 }
 
@@ -93,6 +95,11 @@ func (r *Run) Commit(t Trial) error {
 	}
 	if err := r.commitSeries(&t); err != nil {
 		return err
+	}
+	if samples := t.detachDiskSamples(); samples != nil {
+		if err := writeCompact(r.trialPath(t, disksSuffix), samples); err != nil {
+			return err
+		}
 	}
 	if err := writeCompact(r.trialPath(t, ".json"), t); err != nil {
 		return err

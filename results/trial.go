@@ -32,8 +32,10 @@ type Trial struct {
 	// Clusters is the mean size of the clusters in which durations beyond each of
 	// hdr.Quantiles came, by STAGE/API; absent without series, and where all are 1.
 	Clusters map[string][]float64 `json:"clusters,omitempty"`
-	// Disks are the emulated disks in the order of the server's log dirs.
-	Disks []record.DiskStatus `json:"disks,omitempty"`
+	// Disks are the emulated disks in the order of the server's log dirs, without their
+	// samples (see Run.DiskSamples); DiskWindows is what each did within the window.
+	Disks       []record.DiskStatus `json:"disks,omitempty"`
+	DiskWindows []DiskWindow        `json:"disk_windows,omitempty"`
 	// PagesBefore and PagesAfter are what the page cache held of the backlog before
 	// the load and after it.
 	PagesBefore []record.Residency `json:"pages_before,omitempty"`

@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"runtime/debug"
 	"time"
 
 	"c10klab/internal/report"
@@ -15,10 +15,6 @@ import (
 
 	"github.com/spf13/cobra"
 )
-
-// smallHeapPercent has the collector run early: a report on thousands of trials holds
-// them all, and the garbage of decoding would double that.
-const smallHeapPercent = 30
 
 func newReportCommand() *cobra.Command {
 	var out, listen string
@@ -42,17 +38,14 @@ With --serve nothing is written: the page is served, and shows runs as their tri
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			for _, dir := range args {
-				if _, err := openRun(dir); err != nil {
+			if serve {
+				if err := checkRuns(args); err != nil {
 					return err
 				}
-			}
-			if serve {
 				return serveReport(cmd, listen, args)
 			}
-			debug.SetGCPercent(smallHeapPercent)
 			if err := report.Write(out, args); err != nil {
-				return err
+				return cmp.Or(checkRuns(args), err)
 			}
 			fmt.Fprintln(cmd.OutOrStdout(), out)
 			return nil
@@ -63,6 +56,16 @@ With --serve nothing is written: the page is served, and shows runs as their tri
 	flags.BoolVar(&serve, "serve", false, "serve the page instead of writing it")
 	flags.StringVar(&listen, "listen", "127.0.0.1:0", "address to serve on; port 0: a free one")
 	return cmd
+}
+
+// checkRuns opens runs, for errors that say what to do.
+func checkRuns(dirs []string) error {
+	for _, dir := range dirs {
+		if _, err := openRun(dir); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // serveReport serves the page until the command is interrupted.

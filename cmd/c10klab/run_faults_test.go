@@ -143,7 +143,11 @@ func TestRunOnEmulatedDisksRecordsThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	trial := run.Trials[0]
-	if len(trial.Disks) != 2 || trial.Disks[1].Model != "hdd" || trial.Disks[1].Counts.Reads == 0 || len(trial.Disks[1].Samples) < 20 {
+	samples, err := run.DiskSamples(trial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(trial.Disks) != 2 || trial.Disks[1].Model != "hdd" || trial.Disks[1].Counts.Reads == 0 || len(samples) != 2 || len(samples[1]) < 20 {
 		t.Errorf("disks %+v", trial.Disks)
 	}
 	var pages, cached int64

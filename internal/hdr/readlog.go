@@ -6,12 +6,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"sync"
+	"unique"
 )
 
 // maxLogLine bounds a line of a histogram log; one histogram of this package's
 // shape takes a tenth of it at most.
 const maxLogLine = 4 << 20
+
+// lineBuffers are long enough for nearly every line.
+var lineBuffers = sync.Pool{New: func() any {
+	buffer := make([]byte, 0, 128<<10)
+	return &buffer
+}}
 
 // errNoHistogram says that a line of a log is neither comment, legend nor interval.
 var errNoHistogram = errors.New("a line holds no histogram")
@@ -20,7 +27,9 @@ var errNoHistogram = errors.New("a line holds no histogram")
 // others are not even decoded. What add gets is valid during the call.
 func eachHistogram(r io.Reader, wanted func(Key) bool, add func(key Key, encoded []byte) error) error {
 	lines := bufio.NewScanner(r)
-	lines.Buffer(make([]byte, 0, 16<<10), maxLogLine)
+	buffer := lineBuffers.Get().(*[]byte)
+	defer lineBuffers.Put(buffer)
+	lines.Buffer(*buffer, maxLogLine)
 	for n := 1; lines.Scan(); n++ {
 		line := lines.Bytes()
 		if len(line) == 0 || line[0] == '#' || line[0] == '"' {
@@ -44,7 +53,8 @@ func eachHistogram(r io.Reader, wanted func(Key) bool, add func(key Key, encoded
 func splitLogLine(line []byte) (key Key, encoded []byte, err error) {
 	if tagged, found := bytes.CutPrefix(line, []byte("Tag=")); found {
 		tag, rest, _ := bytes.Cut(tagged, []byte(","))
-		key.Stage, key.API, _ = strings.Cut(string(tag), "/")
+		stage, api, _ := bytes.Cut(tag, []byte("/"))
+		key = Key{unique.Make(string(stage)).Value(), unique.Make(string(api)).Value()} // one copy for all trials
 		line = rest
 	}
 	for range 3 {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"path/filepath"
+	"runtime/debug"
 
 	"c10klab/experiments"
 	"c10klab/plots"
@@ -151,8 +152,13 @@ func progress(run *results.Run) string {
 	return fmt.Sprintf("%d of %d planned trials are there: the run is under way, or was interrupted", len(run.Trials), planned)
 }
 
+// smallHeapPercent has the collector run early: a report on thousands of trials holds
+// them all, and the garbage of decoding would double that.
+const smallHeapPercent = 30
+
 // Write renders the page and puts it at path, whole or not at all.
 func Write(path string, dirs []string) error {
+	defer debug.SetGCPercent(debug.SetGCPercent(smallHeapPercent))
 	content, err := HTML(dirs, false)
 	if err != nil {
 		return err

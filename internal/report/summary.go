@@ -75,9 +75,7 @@ func winnerSentences(cells []results.Cell, b blocks) []sentence {
 // contestedKnob is the knob whose levels compete: the model if there are several,
 // else the way of sending, else whatever varies.
 func contestedKnob(cells []results.Cell) string {
-	varying := slices.DeleteFunc(results.VaryingKnobs(cells), func(name string) bool {
-		return !slices.ContainsFunc(cells, func(c results.Cell) bool { return c.Knobs[name] != cells[0].Knobs[name] })
-	})
+	varying := differingKnobs(cells)
 	for _, name := range []string{"model", "send"} {
 		if slices.Contains(varying, name) {
 			return name
@@ -94,26 +92,34 @@ type group struct {
 }
 
 func groups(cells []results.Cell, knob string) []group {
+	telling := slices.DeleteFunc(differingKnobs(cells), func(name string) bool { return name == knob })
 	var all []group
+	at := map[string]int{} // by setting
 	for _, c := range cells {
-		setting := settingOf(cells, c, knob)
-		i := slices.IndexFunc(all, func(g group) bool { return g.setting == setting })
-		if i < 0 {
+		setting := settingOf(c, telling)
+		i, known := at[setting]
+		if !known {
 			i, all = len(all), append(all, group{setting: setting})
+			at[setting] = i
 		}
 		all[i].cells = append(all[i].cells, c)
 	}
 	return all
 }
 
-func settingOf(cells []results.Cell, c results.Cell, knob string) string {
-	var parts []string
-	for _, name := range results.VaryingKnobs(cells) {
-		if name != knob && slices.ContainsFunc(cells, func(o results.Cell) bool { return o.Knobs[name] != c.Knobs[name] }) {
-			parts = append(parts, name+"="+c.Knobs[name])
-		}
+func settingOf(c results.Cell, knobs []string) string {
+	parts := make([]string, len(knobs))
+	for i, name := range knobs {
+		parts[i] = name + "=" + c.Knobs[name]
 	}
 	return strings.Join(parts, " ")
+}
+
+// differingKnobs are those of VaryingKnobs that do vary between the cells.
+func differingKnobs(cells []results.Cell) []string {
+	return slices.DeleteFunc(results.VaryingKnobs(cells), func(name string) bool {
+		return !slices.ContainsFunc(cells, func(c results.Cell) bool { return c.Knobs[name] != cells[0].Knobs[name] })
+	})
 }
 
 // winner ranks a group by its medians and tells the winner from the next and the last.
