@@ -58,49 +58,47 @@ func (r *Run) copyEvidence(dir string, wanted func(hdr.Key) bool) error {
 	if err := errors.Join(os.Chmod(dir, 0o755), os.Mkdir(filepath.Join(dir, trialsDir), 0o755)); err != nil {
 		return fmt.Errorf("adopt: %w", err)
 	}
-	if err := r.writeRecords(dir); err != nil {
+	info := r.Info
+	info.Schema = SchemaVersion
+	if err := writeJSON(filepath.Join(dir, runFile), info); err != nil {
 		return err
 	}
 	shown := r.shownTrials()
 	for _, file := range files {
 		suffix := filepath.Ext(file)
-		written := suffix == ".json" || suffix == disksSuffix
-		if written || suffix == seriesSuffix && !shown[strings.TrimSuffix(filepath.Base(file), suffix)] {
+		figures := suffix == seriesSuffix || suffix == disksSuffix
+		if file == runFile || figures && !shown[strings.TrimSuffix(filepath.Base(file), suffix)] {
 			continue
 		}
 		write := func(w io.Writer, from io.Reader) error {
 			_, err := io.Copy(w, from)
 			return err
 		}
-		if suffix == ".hlog" {
+		switch suffix {
+		case ".hlog":
 			write = func(w io.Writer, from io.Reader) error { return hdr.CopyLog(w, from, wanted) }
+		case ".json":
+			write = copyRecord
 		}
 		if err := copyFile(filepath.Join(dir, file), filepath.Join(r.Dir, file), write); err != nil {
 			return err
 		}
 	}
-	return nil
+	return r.splitDiskSamples(dir, shown)
 }
 
-// writeRecords writes run.json, the trials' records and those disk samples that figures
-// show as this version of the schema has them, whatever version they were read from.
-func (r *Run) writeRecords(dir string) error {
-	adopted := &Run{Dir: dir, Info: r.Info}
-	adopted.Info.Schema = SchemaVersion
-	if err := writeJSON(filepath.Join(dir, runFile), adopted.Info); err != nil {
-		return err
-	}
-	shown := r.shownTrials()
+// splitDiskSamples writes the disk samples that figures show, and that the run has not in
+// files of their own.
+func (r *Run) splitDiskSamples(dir string, shown map[string]bool) error {
+	adopted := &Run{Dir: dir}
 	for _, t := range r.Trials {
-		if err := writeCompact(adopted.trialPath(t, ".json"), t); err != nil {
-			return err
-		}
-		if !shown[filepath.Base(r.trialPath(t, ""))] {
+		path := adopted.trialPath(t, disksSuffix)
+		if _, err := os.Stat(path); err == nil || !shown[filepath.Base(adopted.trialPath(t, ""))] {
 			continue
 		}
 		samples, err := r.DiskSamples(t)
 		if err == nil && samples != nil {
-			err = writeCompact(adopted.trialPath(t, disksSuffix), samples)
+			err = writeCompact(path, samples)
 		}
 		if err != nil {
 			return err

@@ -1,8 +1,10 @@
 package results
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 
 	"c10klab/internal/record"
@@ -86,4 +88,36 @@ func (r *Run) DiskSamples(t Trial) ([][]record.DiskSample, error) {
 		return nil, fmt.Errorf("disk samples: %w", err)
 	}
 	return older.detachDiskSamples(), nil
+}
+
+// copyRecord copies a trial's record, without the disk samples that schema 2 kept there;
+// nothing else changes, so that no version adds what another did not measure.
+func copyRecord(w io.Writer, from io.Reader) error {
+	text, err := io.ReadAll(from)
+	if err != nil {
+		return err
+	}
+	var t Trial
+	if err := json.Unmarshal(text, &t); err != nil {
+		return err
+	}
+	if t.detachDiskSamples() == nil {
+		_, err := w.Write(text)
+		return err
+	}
+	var record map[string]json.RawMessage
+	var disks []map[string]json.RawMessage
+	if err := errors.Join(json.Unmarshal(text, &record), json.Unmarshal(record["disks"], &disks)); err != nil {
+		return err
+	}
+	for _, d := range disks {
+		delete(d, "samples")
+	}
+	if record["disks"], err = json.Marshal(disks); err != nil {
+		return err
+	}
+	if record["disk_windows"], err = json.Marshal(t.DiskWindows); err != nil {
+		return err
+	}
+	return json.NewEncoder(w).Encode(record)
 }

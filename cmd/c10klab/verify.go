@@ -68,7 +68,7 @@ func newAdoptCommand() *cobra.Command {
 		Use:   "adopt RUN",
 		Short: "Make a run the stored evidence of its experiment",
 		Long: `Copy a complete run of one experiment to the reference directory, with those histograms only that predictions,
-tables and figures use; write its hashes and draw its figures. Then ` + "`c10klab document`" + ` brings it into EXPERIMENTS.md.`,
+tables and figures use, and series and disk samples of those trials only that figures show; write its hashes and draw its figures. Then ` + "`c10klab document`" + ` brings it into EXPERIMENTS.md.`,
 		Example:           "  c10klab adopt results/runs/n15 --replace",
 		Args:              oneArgument("a run directory"),
 		ValidArgsFunction: completeRuns,
