@@ -49,19 +49,13 @@ func effectFigure(experiment string, s source) (figure, bool) {
 
 // ratioFigure completes a figure of the ratios of either kind.
 func ratioFigure(ratios []Ratio, effects bool, f figure) (figure, bool) {
-	var rows []Ratio
-	for _, r := range ratios {
-		if r.Effect == effects && r.Estimate.N > 0 && r.Estimate.Median > 0 {
-			rows = append(rows, r)
-		}
-	}
+	rows, left := ratioRows(ratios, effects)
 	if len(rows) == 0 {
 		return figure{}, false
 	}
 	f.legend = forestLegend(rows)
-	if len(rows) > mostRatios {
-		f.notes = append(f.notes, fmt.Sprintf("the first %d of %d comparisons", mostRatios, len(rows)))
-		rows = rows[:mostRatios]
+	if left > 0 {
+		f.notes = append(f.notes, fmt.Sprintf("the first %d of %d comparisons", len(rows), len(rows)+left))
 	}
 	f.panels = [][]*panelPlot{{
 		{Plot: forestPlot(rows), foot: "ratio, log scale"},
@@ -76,20 +70,47 @@ func ratioFigure(ratios []Ratio, effects bool, f figure) (figure, bool) {
 	return f, true
 }
 
-func forestPlot(rows []Ratio) *plot.Plot {
-	pl := newPlot()
-	low, high := 1.0, 1.0
-	labels := make([]string, len(rows))
-	for i, r := range rows {
-		labels[i] = r.Label
+// ratioRows are the measured ratios of either kind that a forest plot has room for, and
+// how many are left.
+func ratioRows(ratios []Ratio, effects bool) (rows []Ratio, left int) {
+	for _, r := range ratios {
+		switch {
+		case r.Effect != effects || r.Estimate.N == 0 || r.Estimate.Median <= 0:
+		case len(rows) == mostRatios:
+			left++
+		default:
+			rows = append(rows, r)
+		}
+	}
+	return rows, left
+}
+
+// ratioRange is what an axis shows: all medians, intervals and thresholds, and equality.
+func ratioRange(rows []Ratio) (low, high float64) {
+	low, high = 1, 1
+	for _, r := range rows {
 		for _, x := range []float64{r.Estimate.Median, r.Estimate.Lo, r.Estimate.Hi, r.Threshold} {
 			if x > 0 {
 				low, high = min(low, x), max(high, x)
 			}
 		}
 	}
+	return roundDown(low * 0.95), roundUp(high * 1.05)
+}
+
+// text is what is written beside a row.
+func (r Ratio) text() string {
+	return fmt.Sprintf("%s, n=%d, %s", r.Estimate, r.Estimate.N, r.verdictName())
+}
+
+func forestPlot(rows []Ratio) *plot.Plot {
+	pl := newPlot()
+	labels := make([]string, len(rows))
+	for i, r := range rows {
+		labels[i] = r.Label
+	}
 	pl.X.Scale = plot.LogScale{}
-	pl.X.Min, pl.X.Max = roundDown(low*0.95), roundUp(high*1.05)
+	pl.X.Min, pl.X.Max = ratioRange(rows)
 	pl.X.Tick.Marker = ratioTicks{}
 	rowTicks(pl, labels)
 	pl.Add(verticalGrid{}, forest{rows})
@@ -192,8 +213,7 @@ type ratioTexts struct{ rows []Ratio }
 func (t ratioTexts) Plot(c draw.Canvas, p *plot.Plot) {
 	_, trY := p.Transforms(&c)
 	for i, r := range t.rows {
-		text := fmt.Sprintf("%s, n=%d, %s", r.Estimate, r.Estimate.N, r.verdictName())
-		c.FillText(style(labelSize, black, draw.XLeft, draw.YCenter), vg.Point{X: c.Min.X, Y: trY(float64(len(t.rows) - 1 - i))}, text)
+		c.FillText(style(labelSize, black, draw.XLeft, draw.YCenter), vg.Point{X: c.Min.X, Y: trY(float64(len(t.rows) - 1 - i))}, r.text())
 	}
 }
 

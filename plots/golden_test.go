@@ -7,7 +7,10 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+
+	"c10klab/results"
 )
 
 var update = flag.Bool("update", false, "rewrite golden files")
@@ -102,4 +105,86 @@ func TestTimelinesAreAsCommitted(t *testing.T) {
 		series = append(series, g)
 	}
 	wantGolden(t, "timelines", series)
+}
+
+func TestHeatMapsAreAsCommitted(t *testing.T) {
+	m := newHeatMaps(sourceOf(t, simulated(t, 1, 50_000)).timelines)
+	type golden struct {
+		LowNs, HighNs float64
+		Most          int64
+		Left          int
+		Titles        []string
+		// Fields are the first panel's, a line for each fifth step: rows, each with its
+		// number of requests and its colour.
+		Fields []string
+	}
+	g := golden{LowNs: m.lowNs, HighNs: m.highNs, Most: m.most, Left: m.left}
+	for _, shown := range m.shown {
+		g.Titles = append(g.Titles, fmt.Sprintf("%s, stands: %v", shown.title(), shown.stands))
+	}
+	last := -1
+	for _, f := range m.shown[0].fields(m.lowNs, m.highNs) {
+		if f.step%5 != 0 {
+			continue
+		}
+		if f.step != last {
+			last = f.step
+			g.Fields = append(g.Fields, fmt.Sprintf("step %d:", f.step))
+		}
+		colour := heatColour(f.requests, m.most)
+		g.Fields[len(g.Fields)-1] += fmt.Sprintf(" %d×%d#%02x%02x%02x", f.row, f.requests, colour.R, colour.G, colour.B)
+	}
+	wantGolden(t, "heat", g)
+}
+
+func TestHeatMapsBeyondTheRoomAreCounted(t *testing.T) {
+	line := timeline{stepSeconds: 0.1, steps: [][]int64{{100, 1}}}
+	m := newHeatMaps(append(slices.Repeat([]timeline{line}, mostHeatMaps+3), timeline{}))
+	if len(m.shown) != mostHeatMaps || m.left != 3 {
+		t.Errorf("%d shown, %d left", len(m.shown), m.left)
+	}
+}
+
+func TestForestsAreAsCommitted(t *testing.T) {
+	type row struct {
+		Label, Text, Predicted string
+		Median, Lo, Hi         float64
+		Colour                 string
+	}
+	type golden struct {
+		Low, High float64
+		Left      int
+		Rows      []row
+		Legend    []string
+	}
+	figures := map[string]golden{}
+	for name, effects := range map[string]bool{"ratios": false, "effects": true} {
+		rows, left := ratioRows(simulatedRatios["write-100mbs"], effects)
+		g := golden{Left: left}
+		g.Low, g.High = ratioRange(rows)
+		for _, r := range rows {
+			e := r.Estimate
+			shown := row{Label: r.Label, Text: r.text(), Median: rounded(e.Median), Colour: fmt.Sprint(r.glyph().Color)}
+			if e.Bounded() {
+				shown.Lo, shown.Hi = rounded(e.Lo), rounded(e.Hi)
+			}
+			if r.Relation != "" {
+				shown.Predicted = fmt.Sprintf("%s %g", r.Relation, r.Threshold)
+			}
+			g.Rows = append(g.Rows, shown)
+		}
+		for _, entry := range forestLegend(rows) {
+			g.Legend = append(g.Legend, entry.text)
+		}
+		figures[name] = g
+	}
+	wantGolden(t, "forests", figures)
+}
+
+func TestRatiosBeyondTheRoomAreCounted(t *testing.T) {
+	one := Ratio{Estimate: results.MedianOf([]float64{2})}
+	rows, left := ratioRows(append(slices.Repeat([]Ratio{one}, mostRatios+2), Ratio{}, Ratio{Effect: true, Estimate: one.Estimate}), false)
+	if len(rows) != mostRatios || left != 2 {
+		t.Errorf("%d shown, %d left", len(rows), left)
+	}
 }

@@ -20,45 +20,61 @@ const (
 	mostHeatMaps = 12
 )
 
+// heatMaps are the timelines that a figure shows as heat maps, and what all their axes
+// and colours have in common.
+type heatMaps struct {
+	shown         []timeline
+	left          int // timelines that found no room
+	lowNs, highNs float64
+	most          int64 // the highest count of a field
+}
+
+func newHeatMaps(timelines []timeline) heatMaps {
+	m := heatMaps{lowNs: math.Inf(1), highNs: math.Inf(-1)}
+	for _, t := range timelines {
+		switch {
+		case t.steps == nil:
+		case len(m.shown) == mostHeatMaps:
+			m.left++
+		default:
+			m.add(t)
+		}
+	}
+	return m
+}
+
+func (m *heatMaps) add(t timeline) {
+	m.shown = append(m.shown, t)
+	for _, step := range t.steps {
+		for j := 0; j+1 < len(step); j += 2 {
+			from, to := record.SeriesBounds(int(step[j]))
+			m.lowNs, m.highNs, m.most = min(m.lowNs, float64(max(1, from))), max(m.highNs, float64(to)), max(m.most, step[j+1])
+		}
+	}
+}
+
 // heatFigure shows for one trial of each cell how many requests took how long, over
 // time.
 func heatFigure(experiment string, s source) (figure, bool) {
-	var shown []timeline
-	low, high, most := math.Inf(1), math.Inf(-1), int64(0)
-	left := 0
-	for _, t := range s.timelines {
-		if t.steps == nil {
-			continue
-		}
-		if len(shown) == mostHeatMaps {
-			left++
-			continue
-		}
-		shown = append(shown, t)
-		for _, step := range t.steps {
-			for j := 0; j+1 < len(step); j += 2 {
-				from, to := record.SeriesBounds(int(step[j]))
-				low, high, most = min(low, float64(max(1, from))), max(high, float64(to)), max(most, step[j+1])
-			}
-		}
-	}
-	if most == 0 {
+	m := newHeatMaps(s.timelines)
+	if m.most == 0 {
 		return figure{}, false
 	}
-	f := figure{title: experiment + ": how many requests took how long, over time", legend: heatLegend(most, shown)}
-	f.notes = append(f.notes, fmt.Sprintf("%s; one trial of each cell; a column of a panel is a step of %s s", shown[0].span, results.Significant(shown[0].stepSeconds)))
-	if left > 0 {
-		f.notes = append(f.notes, fmt.Sprintf("the first %d of %d cells", mostHeatMaps, mostHeatMaps+left))
+	f := figure{title: experiment + ": how many requests took how long, over time", legend: heatLegend(m.most, m.shown)}
+	first := m.shown[0]
+	f.notes = append(f.notes, fmt.Sprintf("%s; one trial of each cell; a column of a panel is a step of %s s", first.span, results.Significant(first.stepSeconds)))
+	if m.left > 0 {
+		f.notes = append(f.notes, fmt.Sprintf("the first %d of %d cells", mostHeatMaps, mostHeatMaps+m.left))
 	}
-	columns := min(heatColumns, len(shown))
-	for i, t := range shown {
-		panel := &panelPlot{Plot: heatPlot(t, most), title: t.title()}
-		logAxis(&panel.Y, low, high, 6)
+	columns := min(heatColumns, len(m.shown))
+	for i, t := range m.shown {
+		panel := &panelPlot{Plot: heatPlot(t, m.most), title: t.title()}
+		logAxis(&panel.Y, m.lowNs, m.highNs, 6)
 		if i%columns == 0 {
 			f.panels = append(f.panels, make([]*panelPlot, columns))
 		}
 		f.panels[len(f.panels)-1][i%columns] = panel
-		if i >= len(shown)-columns {
+		if i >= len(m.shown)-columns {
 			panel.foot = "time since the window began"
 		}
 	}
@@ -121,22 +137,34 @@ const (
 // image colours the fields between two durations of a logarithmic axis.
 func (h heat) image(lowNs, highNs float64) image.Image {
 	m := image.NewNRGBA(image.Rect(0, 0, len(h.steps)*heatPixels, heatRows*heatPixels))
-	for i, counts := range merged(h.steps, 1) {
-		for row := range heatRows {
-			ns := lowNs * math.Pow(highNs/lowNs, (float64(row)+0.5)/heatRows)
-			n := counts[record.SeriesBucket(int64(ns))]
-			if n == 0 {
-				continue
-			}
-			colour := h.colour(n)
-			for x := range heatPixels {
-				for y := range heatPixels {
-					m.SetNRGBA(i*heatPixels+x, (heatRows-1-row)*heatPixels+y, colour)
-				}
+	for _, f := range h.fields(lowNs, highNs) {
+		colour := h.colour(f.requests)
+		for x := range heatPixels {
+			for y := range heatPixels {
+				m.SetNRGBA(f.step*heatPixels+x, (heatRows-1-f.row)*heatPixels+y, colour)
 			}
 		}
 	}
 	return m
+}
+
+// field is one of a heat map's: the requests of a step that took as long as a row says.
+type field struct {
+	step, row int // rows from the shortest duration
+	requests  int64
+}
+
+// fields are those that are not empty, between two durations of a logarithmic axis.
+func (t timeline) fields(lowNs, highNs float64) (fields []field) {
+	for i, counts := range merged(t.steps, 1) {
+		for row := range heatRows {
+			ns := lowNs * math.Pow(highNs/lowNs, (float64(row)+0.5)/heatRows)
+			if n := counts[record.SeriesBucket(int64(ns))]; n > 0 {
+				fields = append(fields, field{i, row, n})
+			}
+		}
+	}
+	return fields
 }
 
 func (h heat) colour(n int64) color.NRGBA { return heatColour(n, h.most) }
