@@ -38,21 +38,21 @@ var Numbers = append([]Number{
 		if m.Server == nil {
 			return 0, false
 		}
-		return over(float64(m.Server.CPUNs)/1e3, m.RequestsPerSec*float64(m.WindowNs)/1e9)
+		return over(float64(m.Server.CPUNs)/1e3, m.ServerRequests())
 	}},
-	{"server_cpu_ns_per_byte", "processor time of the server for each byte acknowledged or fetched", func(t results.Trial) (float64, bool) {
+	{"server_cpu_ns_per_byte", "processor time of the server for each byte appended or fetched", func(t results.Trial) (float64, bool) {
 		m := t.Measurement
 		if m.Server == nil {
 			return 0, false
 		}
-		return over(float64(m.Server.CPUNs), (m.AckedMBps+m.FetchedMBps)*float64(m.WindowNs)/1e3)
+		return over(float64(m.Server.CPUNs), m.ServerBytes())
 	}},
 	{"server_switches_per_s", "voluntary context switches of the server", func(t results.Trial) (float64, bool) {
 		m := t.Measurement
 		if m.Server == nil {
 			return 0, false
 		}
-		return over(float64(m.Server.VoluntarySwitches), float64(m.WindowNs)/1e9)
+		return over(float64(m.Server.VoluntarySwitches), m.ServerSeconds())
 	}},
 	{"server_switches_per_request", "voluntary context switches of the server for each answered request", func(t results.Trial) (float64, bool) {
 		voluntary, _, known := t.Measurement.SwitchesPerRequest()

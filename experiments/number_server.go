@@ -112,7 +112,7 @@ func perRequest(part func(record.ThreadIO) float64) func(results.Trial) (float64
 		for _, io := range m.ThreadIO {
 			sum += part(io)
 		}
-		return over(sum, m.RequestsPerSec*float64(m.WindowNs)/1e9)
+		return over(sum, m.ServerRequests())
 	}
 }
 

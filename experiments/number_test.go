@@ -46,6 +46,28 @@ func TestServerNumbersAreThoseOfTheWindow(t *testing.T) {
 	}
 }
 
+func TestServerNumbersAreDividedByTheServersOwnWindow(t *testing.T) {
+	// The snapshots were three seconds apart, the client's window was two.
+	trial := results.Trial{Measurement: &record.Measurement{
+		RequestsPerSec: 100, WindowNs: 2e9, AckedMBps: 1, FetchedMBps: 1,
+		Server:       &record.Process{CPUNs: 600_000_000, VoluntarySwitches: 1200, InvoluntarySwitches: 600},
+		ServerWindow: &record.ServerWindow{Ns: 3e9, Requests: 600, Bytes: 6_000_000},
+		ThreadIO:     []record.ThreadIO{{Name: "conn", ReceiveCalls: 1200, SendCalls: 600, SendNs: 3_000_000}},
+	}}
+	for name, want := range map[string]float64{
+		"server_cpu_us_per_request": 1000, "server_cpu_ns_per_byte": 100, "server_switches_per_s": 400, "server_switches_per_request": 2,
+		"server_preemptions_per_request": 1, "receive_calls_per_request": 2, "send_us_per_request": 5, "requests_per_s": 100,
+	} {
+		metric, err := ParseMetric(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, known, err := metric.Of(nil, trial); got != want || !known || err != nil {
+			t.Errorf("%s is %g (known: %v, %v), want %g", name, got, known, err, want)
+		}
+	}
+}
+
 func TestUnitsFollowNames(t *testing.T) {
 	for name, want := range map[string]string{"rate_mb_s": "MB/s", "rate_held": "1", "requests_per_s": "1/s",
 		"server_cpu_us_per_request": "µs", "server_cpu_ns_per_byte": "ns", "disk_read_await_ms": "ms", "sent_bytes_per_call": "bytes"} {

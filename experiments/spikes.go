@@ -71,7 +71,7 @@ func spikesBeyondChance(t results.Trial, when suspect) (float64, bool) {
 	if spikes < leastSpikes || spikes > len(a.SlowestAppends) || a.LostEvents+a.LostSamples > 0 {
 		return 0, false
 	}
-	window := span{after.MonotonicNs - t.Measurement.WindowNs, after.MonotonicNs}
+	window := span{after.MonotonicNs - t.Measurement.ServerNs(), after.MonotonicNs}
 	spans := when(a)
 	var hits, chance float64
 	for _, s := range a.SlowestAppends[:spikes] {

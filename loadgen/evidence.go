@@ -33,6 +33,7 @@ func (e *evidence) measurement() (*record.Measurement, error) {
 		Knobs:             cfg.Text,
 		Seed:              cfg.Schedule.Seed,
 		WindowStartUnixMs: e.load.wall.Real(startNs) / nsPerMs,
+		WindowStartNs:     startNs,
 		WindowNs:          int64(cfg.Window),
 		OfferedRequests:   t.offered,
 		Answered:          t.answered,
@@ -66,7 +67,7 @@ func (e *evidence) measurement() (*record.Measurement, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.Host = hostUse(e.before, e.after, m.Generator, m.Server)
+	m.Host = hostUse(e.before, e.after, m)
 	if m.Join, err = e.join(m); err != nil {
 		return nil, err
 	}
@@ -93,15 +94,15 @@ func (e *evidence) addServer(m *record.Measurement) (countGap, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.ThreadUse, m.ThreadUseNs = after.ThreadUseSince(ahead), after.MonotonicNs-ahead.MonotonicNs
-	m.ThreadUseRequests = after.Counters.AllResponses() - ahead.Counters.AllResponses()
+	m.ThreadUse, m.ThreadUseNs = after.ThreadUseSince(ahead), after.CensusAtNs-ahead.CensusAtNs
+	m.ThreadUseRequests = after.CensusResponses - ahead.CensusResponses
 	stages, err := after.Histograms.Since(after.AtMark)
 	if err != nil {
 		return nil, fmt.Errorf("the server's window: %w", err)
 	}
 	m.Histograms.Merge(stages)
 	use := after.Process.Since(before.Process)
-	m.StageSource, m.Server, m.After = record.StagesAdmin, &use, after
+	m.StageSource, m.Server, m.ServerWindow, m.After = record.StagesAdmin, &use, after.ServerWindowSince(before), after
 	m.LoopTimes = record.LoopTimesSince(after.LoopTimes, before.LoopTimes)
 	m.ThreadIO = record.ThreadIOSince(after.ThreadIO, before.ThreadIO)
 	m.HandlerIdle = record.HandlerIdleSince(after.HandlerIdle, before.HandlerIdle)

@@ -50,19 +50,20 @@ func readMachineTimes() (machineTimes, error) {
 	return m, nil
 }
 
-// hostUse is the machine's use between two edges. The server's processor time is
-// nil when unknown.
-func hostUse(before, after edge, generator record.Process, server *record.Process) record.HostUse {
+// hostUse is the machine's use between two edges. What the server used then follows
+// from its use within its own window, which may lie later.
+func hostUse(before, after edge, m *record.Measurement) record.HostUse {
 	use := record.HostUse{
 		BusyNs:    after.machine.busyNs - before.machine.busyNs,
 		StealNs:   after.machine.stealNs - before.machine.stealNs,
 		ForeignNs: -1,
 		CPUs:      after.machine.cpus,
 	}
-	if server != nil {
+	if m.Server != nil {
+		serverNs := int64(m.ServerCores() * float64(after.atNs-before.atNs))
 		// Ticks are coarser than processes' times, so the difference of nothing
 		// may be slightly negative.
-		use.ForeignNs = max(0, use.BusyNs-generator.CPUNs-server.CPUNs)
+		use.ForeignNs = max(0, use.BusyNs-m.Generator.CPUNs-serverNs)
 	}
 	return use
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/osthread"
 	"c10klab/internal/record"
 )
 
@@ -87,6 +88,41 @@ func TestServersStagesOfTheWindowAreInTheMeasurement(t *testing.T) {
 	var back record.Measurement
 	if err := json.Unmarshal(text, &back); err != nil || back.Outcome != m.Outcome {
 		t.Errorf("read back with outcome %q, %v", back.Outcome, err)
+	}
+}
+
+func TestServerWhoseSnapshotsComeLateHasItsOwnWindow(t *testing.T) {
+	const interval = 5 * time.Second // longer than the window
+	var snapshots atomic.Int64
+	answer := func(w http.ResponseWriter, _ *http.Request) {
+		n := snapshots.Add(1) // 1 ahead of the load, 2 and 3 at the window's edges
+		json.NewEncoder(w).Encode(record.ServerSnapshot{
+			MonotonicNs: n * int64(interval), CensusAtNs: n*int64(interval) + int64(time.Second), CensusResponses: 1500 * n,
+			Counters:  record.Counters{Responses: map[string]int64{"Echo": 1000 * n}, AppendedBytes: 70 * n},
+			Process:   record.Process{PID: 42, CPUNs: n * int64(time.Second), VoluntarySwitches: 3000 * n},
+			ThreadUse: map[string]osthread.Use{"conn": {Threads: 1, CPUNs: n * int64(time.Second)}},
+		})
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+record.MarkPath, answer)
+	mux.HandleFunc("GET "+record.SnapshotPath, answer)
+	mux.HandleFunc("GET "+record.MemoryPath, func(w http.ResponseWriter, _ *http.Request) { json.NewEncoder(w).Encode(record.Memory{}) })
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	cfg := echoConfig(t, startFake(t, echoFrame).addr)
+	cfg.Admin = strings.TrimPrefix(server.URL, "http://")
+	m := run(t, cfg)
+	if w := m.ServerWindow; w == nil || *w != (record.ServerWindow{Ns: int64(interval), Requests: 1000, Bytes: 70}) {
+		t.Fatalf("the server's window is %+v", w)
+	}
+	if voluntary, _, _ := m.SwitchesPerRequest(); voluntary != 3 || m.ServerCores() != 0.2 {
+		t.Errorf("%g switches a request and %g cores, want 3 and 0.2", voluntary, m.ServerCores())
+	}
+	if m.ThreadUseNs != 2*int64(interval) || m.ThreadUseRequests != 3000 {
+		t.Errorf("threads were counted %v apart with %d requests between, want %v and 3000", time.Duration(m.ThreadUseNs), m.ThreadUseRequests, 2*interval)
+	}
+	if start, end, known := m.WindowSpan(); !known || end-start != m.WindowNs || start == m.After.MonotonicNs-m.WindowNs {
+		t.Errorf("the window goes from %d to %d (known: %v), by the late snapshot", start, end, known)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"c10klab/internal/record"
-	"c10klab/results"
 )
 
 // timeline is how one trial of a cell went. Times are seconds since the window began.
@@ -36,7 +35,7 @@ func (s source) readTimelines() ([]timeline, error) {
 		if err != nil {
 			return nil, err
 		}
-		startNs := windowStart(t)
+		startNs, _, _ := t.Measurement.WindowSpan()
 		if len(series) > 0 {
 			first := series[0]
 			line.span, line.steps, line.stepSeconds = first.Stage+"/"+first.API, first.Steps, float64(first.StepNs)/nsPerSecond
@@ -55,15 +54,6 @@ func (s source) readTimelines() ([]timeline, error) {
 }
 
 const nsPerSecond = 1e9
-
-// windowStart is when the window began by the server's last snapshot, on
-// CLOCK_MONOTONIC; 0 if it was not asked.
-func windowStart(t results.Trial) int64 {
-	if t.Measurement.After == nil {
-		return 0
-	}
-	return t.Measurement.After.MonotonicNs - t.Measurement.WindowNs
-}
 
 // busiest is the utilisation of the busiest disk in each sample of the window.
 func busiest(disks [][]record.DiskSample, startNs, windowNs int64) []sample {

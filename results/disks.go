@@ -47,17 +47,18 @@ func (t *Trial) detachDiskSamples() (samples [][]record.DiskSample) {
 		return nil
 	}
 	t.Disks, t.DiskWindows = disks, nil
-	if t.measured() && t.Measurement.After != nil {
+	if !t.measured() {
+		return samples
+	}
+	if begin, end, known := t.Measurement.WindowSpan(); known {
 		for _, one := range samples {
-			t.DiskWindows = append(t.DiskWindows, windowOf(t.Measurement, one))
+			t.DiskWindows = append(t.DiskWindows, windowOf(one, begin, end))
 		}
 	}
 	return samples
 }
 
-func windowOf(m *record.Measurement, samples []record.DiskSample) (w DiskWindow) {
-	end := m.After.MonotonicNs
-	begin := end - m.WindowNs
+func windowOf(samples []record.DiskSample, begin, end int64) (w DiskWindow) {
 	for _, s := range samples {
 		if s.AtNs < begin || s.AtNs > end {
 			continue

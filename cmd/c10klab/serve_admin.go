@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"c10klab/internal/broker"
+	"c10klab/internal/clock"
 	"c10klab/internal/knob"
 	"c10klab/internal/record"
 	"c10klab/models"
@@ -28,6 +29,7 @@ func (s *serving) mark(snapshot *record.ServerSnapshot) {
 		s.backend.activity.Mark()
 	}
 	s.addCounts(snapshot)
+	snapshot.MonotonicNs = clock.Now()
 	snapshot.Process = record.ThisProcess() // what reading costs is before the window,
 }
 
@@ -43,6 +45,7 @@ func (s *serving) snapshotSource(v *knob.Values) broker.Source {
 			snapshot.Store = s.backend.activity.Snapshot()
 			snapshot.Problems = append(snapshot.Problems, s.backend.activity.Failures()...)
 		}
+		snapshot.CensusAtNs, snapshot.CensusResponses = clock.Now(), s.responses()
 		census, err := s.server.Census()
 		if err != nil {
 			snapshot.Problems = append(snapshot.Problems, err.Error())
@@ -84,6 +87,13 @@ func (s *serving) counters(io []record.ThreadIO) (c record.Counters) {
 	}
 	c.Scrapes = s.page.Scrapes()
 	return c
+}
+
+// responses is how many requests were answered.
+func (s *serving) responses() int64 {
+	var c record.Counters
+	_, c.Responses = s.stages.Counts()
+	return c.AllResponses()
 }
 
 func (s *serving) threadIO() []record.ThreadIO {

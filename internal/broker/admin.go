@@ -22,7 +22,7 @@ type Source func(*record.ServerSnapshot)
 // Admin is what the admin port serves. Only Mark and Snapshot must be there.
 type Admin struct {
 	// Mark and Snapshot fill in the answers of record.MarkPath and record.SnapshotPath;
-	// the instant comes from here.
+	// the instant is when they were called, unless they set a later one.
 	Mark, Snapshot Source
 	Sampler        Sampler      // serves record.SamplePath
 	Metrics        http.Handler // serves record.MetricsPath

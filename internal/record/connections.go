@@ -68,11 +68,11 @@ func (m *Measurement) RunQueueWaitNs() (perRequest float64, known bool) {
 	return float64(ns) / float64(m.ThreadUseRequests), true
 }
 
-// SwitchesPerRequest are the server's context switches in the window for each request
-// answered in it, of its threads' own will (a thread waits) and against it (a thread's
+// SwitchesPerRequest are the server's context switches in its window for each request
+// that it answered in it, of its threads' own will (a thread waits) and against it (a thread's
 // time is up, or another goes first); false without a server or requests.
 func (m *Measurement) SwitchesPerRequest() (voluntary, involuntary float64, known bool) {
-	requests := m.RequestsPerSec * float64(m.WindowNs) / 1e9
+	requests := m.ServerRequests()
 	if m.Server == nil || requests == 0 {
 		return 0, 0, false
 	}

@@ -60,7 +60,10 @@ type Measurement struct {
 	ScheduleHash string `json:"schedule_hash,omitempty"`
 
 	WindowStartUnixMs int64 `json:"window_start_unix_ms"`
-	WindowNs          int64 `json:"window_ns"`
+	// WindowStartNs is the same instant on CLOCK_MONOTONIC; 0 in records of versions
+	// without it.
+	WindowStartNs int64 `json:"window_start_monotonic_ns,omitempty"`
+	WindowNs      int64 `json:"window_ns"`
 
 	OfferedRequests int64   `json:"offered_requests"`                // due in the window; 0 in closed-loop mode
 	Answered        int64   `json:"answered_requests"`               // producers' answers in the window
@@ -109,16 +112,19 @@ type Measurement struct {
 	// GeneratorThreads are its senders and receivers, and what each did within the
 	// window.
 	GeneratorThreads []osthread.Entry `json:"generator_threads,omitempty"`
-	Server           *Process         `json:"server,omitempty"` // its use within the window
+	// Server is its use within ServerWindow, which is nil in records of versions
+	// without it.
+	Server       *Process      `json:"server,omitempty"`
+	ServerWindow *ServerWindow `json:"server_window,omitempty"`
 	// ThreadUse is what the server's groups of threads did within ThreadUseNs: from
 	// before the warm-up, when every connection had had an answer, to after the window.
 	ThreadUse   map[string]osthread.Use `json:"thread_use,omitempty"`
 	ThreadUseNs int64                   `json:"thread_use_ns,omitempty"`
 	// ThreadUseRequests were answered, by the server's count, in that time.
 	ThreadUseRequests int64 `json:"thread_use_requests,omitempty"`
-	// LoopTimes are the network threads' within the window.
+	// LoopTimes are the network threads' within the server's window.
 	LoopTimes []LoopTimes `json:"loop_times,omitempty"`
-	// ThreadIO and HandlerIdle are the server's within the window.
+	// ThreadIO and HandlerIdle are the server's within its window.
 	ThreadIO    []ThreadIO    `json:"thread_io,omitempty"`
 	HandlerIdle []HandlerIdle `json:"handler_idle,omitempty"`
 	// Join puts the stamps of both sides together, of sampled requests.

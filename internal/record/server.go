@@ -45,6 +45,10 @@ type ServerSnapshot struct {
 	// the sums of each group since its threads started.
 	Census    osthread.Census         `json:"census"`
 	ThreadUse map[string]osthread.Use `json:"thread_use,omitempty"`
+	// CensusAtNs is when the census was taken, CLOCK_MONOTONIC, and CensusResponses how
+	// many requests had been answered then: counting thousands of threads takes a while.
+	CensusAtNs      int64 `json:"census_at_ns,omitempty"`
+	CensusResponses int64 `json:"census_responses,omitempty"`
 	// ConnectionsByLoop shows how connections are spread over network threads.
 	ConnectionsByLoop []int `json:"connections_by_loop,omitempty"`
 	// LoopTimes is what each network thread did with its time; empty where there is
