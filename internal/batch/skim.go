@@ -4,9 +4,12 @@ import "encoding/binary"
 
 const (
 	wordBytes = 8
-	// sameLowBits is how many offset deltas in a row, from a multiple of it on, differ
-	// in the low seven bits of their varint only.
-	sameLowBits = 64
+	// sameHigh is how many offset deltas in a row, from a multiple of it on, differ in
+	// the first byte of their varint only.
+	sameHigh = 64
+	// longOffset is the first offset delta of three bytes.
+	longOffset      = 8192
+	continuationBit = uint64(0x80) // of a varint's byte: another follows
 	// zigzagOne is by how much a zigzag number rises from one positive number to the next.
 	zigzagOne = 2
 )
@@ -30,11 +33,11 @@ func (it *Iter) skim(baseMs, latestMs int64) int64 {
 		latestMs = max(latestMs, ms)
 		b = b[l.sizeBytes:]
 		seen++
-		if alike := min(count-seen, -seen&(sameLowBits-1)); alike > 0 && l.isAsLongAs(b) {
-			var passed int32
-			passed, latestMs = l.skimAlike(b, alike, baseMs, latestMs)
-			b = b[int(passed)*l.sizeBytes:]
-			seen += passed
+		if l.isAsLongAs(b) {
+			var alike int32
+			alike, latestMs = l.skimAlike(b, seen, count, baseMs, latestMs)
+			b = b[int(alike)*l.sizeBytes:]
+			seen += alike
 		}
 	}
 	it.rest, it.left, it.seen = b, count-seen, seen
@@ -44,13 +47,13 @@ func (it *Iter) skim(baseMs, latestMs int64) int64 {
 // layout is what a record says and where it says so. Bits count from the low end of
 // the record's first eight bytes, which hold all that precedes the key: the head.
 type layout struct {
-	sizeBytes                     int
-	timestampDeltaMs, offsetDelta int64
-	word                          uint64 // the first eight bytes
-	lengthBits, headBits          uint
-	timestampAtBit, offsetAtBit   uint
-	valueAt                       int // where the value's length lies, in bytes
-	valueLength, valueLengthMask  uint64
+	sizeBytes                        int
+	timestampDeltaMs, offsetDelta    int64
+	word                             uint64 // the first eight bytes
+	lengthBits, offsetBits, headBits uint
+	timestampAtBit, offsetAtBit      uint
+	valueAt                          int // where the value's length lies, in bytes
+	valueLength, valueLengthMask     uint64
 }
 
 // read takes the layout of the record at the start of b; false if that is not of the
@@ -83,7 +86,8 @@ func (l *layout) read(b []byte) bool {
 		return false
 	}
 	l.sizeBytes, l.timestampDeltaMs, l.offsetDelta = headersAt+1, timestampDelta, offsetDelta
-	l.word, l.lengthBits, l.headBits, l.timestampAtBit, l.offsetAtBit = word, lengthBits, headBits, timestampAt, offsetAt
+	l.word, l.lengthBits, l.offsetBits, l.headBits = word, lengthBits, offsetBits, headBits
+	l.timestampAtBit, l.offsetAtBit = timestampAt, offsetAt
 	l.valueAt, l.valueLengthMask = valueAt, 1<<valueBits-1
 	l.valueLength = valueLength & l.valueLengthMask
 	return true
@@ -94,35 +98,44 @@ func (l *layout) isAsLongAs(b []byte) bool {
 	return len(b) >= wordBytes && (binary.LittleEndian.Uint64(b)^l.word)<<(-l.lengthBits&63) == 0
 }
 
-// skimAlike passes over at most most records that follow the one of this layout and
+// skimAlike passes over records that follow the one of this layout, seen of count, and
 // differ from it in no more than attributes, key, value, a timestamp of as many bytes
-// and not below −1, and the low byte of the offset delta, which is the next each time.
-func (l *layout) skimAlike(b []byte, most int32, baseMs, latestMs int64) (passed int32, latest int64) {
-	const continuationBits = 0x8080_8080_8080_8080
+// and not below −1, and an offset delta of as many bytes, which is the next each time.
+func (l *layout) skimAlike(b []byte, seen, count int32, baseMs, latestMs int64) (passed int32, latest int64) {
 	nextOffset := uint64(zigzagOne) << (l.offsetAtBit & 63)
-	timestamp := (uint64(1)<<(l.offsetAtBit&63) - uint64(1)<<(l.timestampAtBit&63)) &^ continuationBits
+	timestamp := (uint64(1)<<(l.offsetAtBit&63) - uint64(1)<<(l.timestampAtBit&63)) &^ (0x0101_0101_0101_0101 * continuationBit)
 	attributes := uint64(0xff) << (l.lengthBits & 63)
 	head := ^uint64(0) >> (-l.headBits & 63) &^ attributes
+	first, end := seen, (seen+sameHigh-1)/sameHigh*sameHigh
 	l.word += nextOffset
-	for {
-		n := l.skimSame(b[:min(len(b), int(most-passed)*l.sizeBytes)], nextOffset, head)
-		passed += int32(n)
-		b = b[n*l.sizeBytes:]
-		l.word += uint64(n) * nextOffset
-		if passed == most || len(b) < wordBytes {
-			return passed, latestMs
+	for seen < count {
+		if seen == end { // the offset delta's first byte has overflowed into the second
+			if l.offsetBits != 16 || seen == longOffset {
+				break
+			}
+			l.word |= continuationBit << (l.offsetAtBit & 63)
+			end += sameHigh
+		}
+		most := int(min(count, end) - seen)
+		same := l.skimSame(b[:min(len(b), most*l.sizeBytes)], nextOffset, head)
+		b = b[same*l.sizeBytes:]
+		l.word += uint64(same) * nextOffset
+		seen += int32(same)
+		if same == most {
+			continue
+		}
+		if len(b) < wordBytes {
+			break
 		}
 		differs := (binary.LittleEndian.Uint64(b) ^ l.word) & head
-		if differs == 0 || differs&^timestamp != 0 {
-			return passed, latestMs
+		delta, _ := shortVarint((l.word ^ differs) >> (l.timestampAtBit & 63))
+		if differs == 0 || differs&^timestamp != 0 || baseMs+delta < noTimestamp {
+			break
 		}
 		l.word ^= differs
-		delta, _ := shortVarint(l.word >> (l.timestampAtBit & 63))
-		if baseMs+delta < noTimestamp {
-			return passed, latestMs
-		}
 		latestMs = max(latestMs, baseMs+delta) // of a record that is passed over next, or parsed
 	}
+	return seen - first, latestMs
 }
 
 // skimSame passes over whole records whose heads begin with the layout's word, as far
@@ -151,7 +164,7 @@ func (l *layout) skimSame(b []byte, nextOffset, head uint64) (passed int) {
 // says how many bits it takes; 0 if it is longer.
 func shortVarint(word uint64) (v int64, bits uint) {
 	u := word & 0x7f
-	if word&0x80 == 0 {
+	if word&continuationBit == 0 {
 		return int64(u>>1) ^ -int64(u&1), 8
 	}
 	if word&0x8000 != 0 {
