@@ -36,6 +36,9 @@ The exit status tells about trials, as that of run does, and not about verdicts.
 		Args:              oneArgument("a claim, as in EXPERIMENTS.md"),
 		ValidArgsFunction: completeExperiments,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := refuseBelowOne(cmd, "repeats"); err != nil {
+				return err
+			}
 			return o.reproduce(cmd.Context(), cmd.OutOrStdout(), args[0])
 		},
 	}

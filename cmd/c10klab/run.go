@@ -46,6 +46,9 @@ limits allow are refused before the first trial.`,
   c10klab run --file my-experiment.toml`,
 		ValidArgsFunction: completeExperiments,
 		RunE: func(cmd *cobra.Command, names []string) error {
+			if err := refuseBelowOne(cmd, "repeats", "seed"); err != nil {
+				return err
+			}
 			return runExperiments(cmd.Context(), o, names)
 		},
 	}
@@ -65,6 +68,18 @@ limits allow are refused before the first trial.`,
 	flags.StringArrayVar(&o.files, "file", nil, "an experiment of your own, a TOML file as in experiments/specs; repeatable")
 	flags.BoolVar(&o.yes, "yes", false, "however many hours it takes")
 	return cmd
+}
+
+// refuseBelowOne refuses flags that were given and are below 1, which would
+// otherwise mean that they were not given.
+func refuseBelowOne(cmd *cobra.Command, flags ...string) error {
+	for _, name := range flags {
+		value := cmd.Flags().Lookup(name).Value.String()
+		if cmd.Flags().Changed(name) && (value == "0" || strings.HasPrefix(value, "-")) {
+			return usageError(fmt.Errorf("--%s %s: the least is 1", name, value))
+		}
+	}
+	return nil
 }
 
 func runExperiments(ctx context.Context, o runOptions, names []string) error {
