@@ -129,6 +129,9 @@ func (o runOptions) config(names []string) (experiments.Config, error) {
 		if !found {
 			return experiments.Config{}, fmt.Errorf("--set %q is not KNOB=VALUE", s)
 		}
+		if earlier, twice := settings[name]; twice {
+			return experiments.Config{}, fmt.Errorf("--set %s is given twice, as %q and %q", name, earlier, value)
+		}
 		settings[name] = value
 	}
 	return experiments.Config{
