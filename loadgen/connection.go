@@ -57,6 +57,9 @@ func newConnection(l *load, frames []*framePool, own *tally, fd, index int) *con
 func (c *connection) offer(dueNs int64, size int, t *tally) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.load.cfg.Closed && c.load.window.contains(dueNs) {
+		t.offer(c.load.sizes[size])
+	}
 	r := request{dueNs: dueNs, size: int32(size)}
 	if blocked := c.blockedSinceNs; blocked != 0 {
 		r.attemptedNs = dueNs
@@ -72,9 +75,7 @@ func (c *connection) offer(dueNs int64, size int, t *tally) error {
 func (c *connection) enter(r request, t *tally) {
 	c.load.outstanding.Add(1)
 	t.inFlight(1, r.dueNs, c.load.window)
-	if c.load.cfg.TraceTo != "" {
-		t.trace(&r, c.load)
-	}
+	t.trace(ofProducers, r.dueNs, r.size, c.load)
 	c.waiting.push(r)
 }
 

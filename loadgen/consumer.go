@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"c10klab/internal/batch"
-	"c10klab/internal/clock"
 	"c10klab/internal/kafka"
+	"c10klab/internal/poll"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -22,8 +22,9 @@ const fetchAPI = "Fetch"
 // fetchVersion is the newest Fetch whose answers carry no tags.
 const fetchVersion = 11
 
-// consumer reads its partitions in a closed loop, one fetch in flight. Its
-// receiver's thread uses it; caughtUp and fetches may be read by others.
+// consumer reads its partitions with one fetch in flight, in a closed loop or, while it
+// replays a trace, when fetches fall due. Its receiver's thread uses it, and the sender of
+// the trace; what both touch is under mu. Anybody may read caughtUp and fetches.
 type consumer struct {
 	stream
 	load     *load
@@ -31,19 +32,25 @@ type consumer struct {
 	tally    *tally // the receiver's
 	of       *readers
 
+	mu       poll.Mutex
+	replayed bool           // fetches fall due by the trace
+	waiting  ring[dueFetch] // due and not sent
+	now      dueFetch       // under way
+	// blockedSinceNs is when the connection became unable to send; 0: it can.
+	blockedSinceNs int64
+
 	request kmsg.FetchRequest
 	frame   []byte
 	rest    []byte // of frame, not yet accepted
 	lastID  int32
 	asking  bool // a fetch is under way
 
-	attemptedNs int64
-	resumeNs    int64 // when the cap, or the pause after a refusal, allows the next fetch
-	timed       bool  // among those whose time the receiver looks at
-	nowNs       int64 // when the answer at hand was whole
-	refusal     int16 // retriable error code in the answer at hand; 0: none
-	partition   *kmsg.FetchRequestTopicPartition
-	takeBatch   func(batch.Header, []byte) error // c.batch, bound once
+	resumeNs  int64 // when the cap, or the pause after a refusal, allows the next fetch; 0: none
+	timed     bool  // among those whose time the receiver looks at
+	nowNs     int64 // when the answer at hand was whole
+	refusal   int16 // retriable error code in the answer at hand; 0: none
+	partition *kmsg.FetchRequestTopicPartition
+	takeBatch func(batch.Header, []byte) error // c.batch, bound once
 
 	fetches atomic.Int64
 	// caughtUp counts partitions of answers that reached the log's end before the
@@ -53,7 +60,7 @@ type consumer struct {
 
 // newConsumer makes the consumer with that index among its kind.
 func newConsumer(l *load, of *readers, r *receiver, fd, index int) *consumer {
-	c := &consumer{load: l, of: of, receiver: r, tally: r.tally}
+	c := &consumer{load: l, of: of, receiver: r, tally: r.tally, replayed: l.cfg.replays(of.traced)}
 	c.stream = stream{fd: fd, name: fmt.Sprintf("%s consumer %d", of.kind, index), maxAnswerBytes: kafka.MaxFrameBytes, deliver: c.answered}
 	c.takeBatch = c.batch
 	partitions, offsets := of.share(index)
@@ -68,7 +75,6 @@ func newFetchRequest(cfg Config, topicName string, partitions []int32, offsets [
 		p := kmsg.NewFetchRequestTopicPartition()
 		p.Partition = number
 		p.FetchOffset = offsets[i]
-		p.PartitionMaxBytes = int32(cfg.FetchMaxBytes)
 		topic.Partitions = append(topic.Partitions, p)
 	}
 	request := kmsg.NewFetchRequest()
@@ -76,56 +82,130 @@ func newFetchRequest(cfg Config, topicName string, partitions []int32, offsets [
 	request.ReplicaID = -1
 	request.MaxWaitMillis = int32(cfg.FetchMaxWait.Milliseconds())
 	request.MinBytes = int32(cfg.FetchMinBytes)
-	request.MaxBytes = int32(cfg.FetchMaxBytes)
 	request.SessionEpoch = -1 // no fetch session
 	request.Topics = []kmsg.FetchRequestTopic{topic}
 	return request
 }
 
-// fetch asks for what comes next.
-func (c *consumer) fetch() error {
+// begin sends the first fetch.
+func (c *consumer) begin() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.fetch(dueFetch{})
+}
+
+// next sends the oldest fetch that is due, or without a trace one of the consumer's own
+// accord. Its caller holds mu and knows that the connection can send.
+func (c *consumer) next() error {
+	switch {
+	case c.waiting.len() > 0:
+		return c.fetch(c.waiting.pop())
+	case c.replayed:
+		c.blockedSinceNs = 0
+		return nil
+	}
+	return c.fetch(dueFetch{})
+}
+
+// fetch asks for what comes next, with as many bytes as r says. Its caller holds mu.
+func (c *consumer) fetch(r dueFetch) error {
+	nowNs := c.load.ground.now()
+	if r.attemptedNs == 0 {
+		r.attemptedNs = nowNs
+	}
+	if r.dueNs == 0 {
+		c.tally.trace(c.of.traced, nowNs, r.size, c.load)
+	}
+	if c.blockedSinceNs == 0 {
+		c.blockedSinceNs = r.attemptedNs
+	}
+	c.now = r
+	c.limit(c.of.sizes[r.size])
+	return c.send()
+}
+
+// limit bounds the record bytes of the next answer.
+func (c *consumer) limit(bytes int) {
+	c.request.MaxBytes = int32(bytes)
+	partitions := c.request.Topics[0].Partitions
+	for i := range partitions {
+		partitions[i].PartitionMaxBytes = int32(bytes)
+	}
+}
+
+// send sends the fetch under way. Its caller holds mu.
+func (c *consumer) send() error {
 	c.lastID++
 	c.frame = kafka.AppendRequest(c.frame[:0], c.lastID, clientID, &c.request)
 	c.rest, c.asking = c.frame, true
-	c.attemptedNs = clock.Now()
-	return c.writable()
+	return c.flush()
 }
 
-// writable sends what the socket takes of the request under way.
-func (c *consumer) writable() (err error) {
+// writable continues a send; the receiver calls it.
+func (c *consumer) writable() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flush()
+}
+
+// flush sends what the socket takes of the request under way. Its caller holds mu.
+func (c *consumer) flush() (err error) {
 	c.rest, err = c.push(c.rest)
 	return err
 }
 
-// answered takes a fetch response and asks for more, as soon as the cap allows.
+// answered takes a fetch response and asks for more, as soon as trace and cap allow.
+// While it reads the answer the sender may only add to what waits.
 func (c *consumer) answered(payload []byte, nowNs int64) error {
-	if !c.asking || len(c.rest) > 0 {
+	if !c.isAsking() {
 		return errUnasked
 	}
-	c.nowNs, c.asking, c.refusal = nowNs, false, 0
+	c.nowNs, c.refusal = nowNs, 0
 	recordBytes, err := c.walk(payload)
 	if err != nil {
 		return fmt.Errorf("fetch response of %d bytes: %w", len(payload), err)
 	}
+	if c.refusal == 0 {
+		c.rotate()
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asking = false
 	if c.refusal != 0 {
 		c.tally.fetchRefused(c.refusal)
 		c.pauseUntil(nowNs + int64(refusedFor))
 		return nil
 	}
-	if c.load.window.contains(c.attemptedNs) {
-		c.tally.enter(c.of.service, c.attemptedNs, nowNs-c.attemptedNs, c.load.window)
-	}
+	attemptedNs := c.now.attemptedNs
+	c.finish(nowNs)
 	if c.load.window.contains(nowNs) {
 		c.tally.fetched(c.of, recordBytes)
 	}
 	c.fetches.Add(1)
-	c.rotate()
 	if c.of.bytesPerSecond == 0 {
-		return c.fetch()
+		return c.next()
 	}
-	c.pauseUntil(c.attemptedNs + int64(float64(recordBytes)/c.of.bytesPerSecond*float64(time.Second)))
-	_, err = c.resume(nowNs)
+	c.pauseUntil(attemptedNs + int64(float64(recordBytes)/c.of.bytesPerSecond*float64(time.Second)))
+	_, err = c.goOn(nowNs)
 	return err
+}
+
+// isAsking reports whether a whole fetch has been sent and not answered.
+func (c *consumer) isAsking() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asking && len(c.rest) == 0
+}
+
+// finish enters the fetch that was answered.
+func (c *consumer) finish(nowNs int64) {
+	r := c.now
+	c.now = dueFetch{}
+	if r.dueNs != 0 {
+		c.complete(r, nowNs)
+	} else if c.load.window.contains(r.attemptedNs) {
+		c.tally.enter(c.of.spans.service, r.attemptedNs, nowNs-r.attemptedNs, c.load.window)
+	}
 }
 
 // refusedFor is the pause after an answer with a retriable error, as Kafka's
@@ -141,16 +221,30 @@ func (c *consumer) pauseUntil(ns int64) {
 	}
 }
 
-// resume starts the next fetch when its time has come, or says how long it has
-// to wait; 0: not at all.
+// resume goes on when the pause is over; the receiver calls it.
 func (c *consumer) resume(nowNs int64) (time.Duration, error) {
-	if c.asking {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.goOn(nowNs)
+}
+
+// goOn asks again after a refusal, or for what comes next, when the time has come, or
+// says how long it has to wait; 0: not at all. Its caller holds mu.
+func (c *consumer) goOn(nowNs int64) (time.Duration, error) {
+	if c.asking || c.resumeNs == 0 {
 		return 0, nil
 	}
 	if left := c.resumeNs - nowNs; left > 0 {
 		return time.Duration(left), nil
 	}
-	return 0, c.fetch()
+	c.resumeNs = 0
+	if c.refusal != 0 {
+		if c.now.dueNs == 0 {
+			c.now.attemptedNs = nowNs
+		}
+		return 0, c.send()
+	}
+	return 0, c.next()
 }
 
 // rotate asks for another partition first, for an answer's byte limit may leave

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"time"
@@ -48,6 +49,19 @@ func (l *load) finish(e *evidence) {
 			}
 			e.counted.neverAnswered(r, endNs)
 			e.counted.record(r, endNs, l)
+		})
+	}
+	for _, c := range l.consumers {
+		c.unanswered(func(r dueFetch, sent bool) {
+			if !l.window.contains(r.dueNs) {
+				return
+			}
+			e.unanswered++
+			if !sent {
+				e.unsent++
+			}
+			r.attemptedNs = cmp.Or(r.attemptedNs, endNs)
+			e.counted.recordFetch(c.of, r, endNs, l.window)
 		})
 	}
 	for _, t := range l.tallies {

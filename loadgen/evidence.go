@@ -59,7 +59,7 @@ func (e *evidence) measurement() (*record.Measurement, error) {
 		GeneratorThreads:  threadsSince(e.after.threads, e.before.threads),
 		MeanTimeNs:        t.trend.means(),
 	}
-	if cfg.opensLoop() {
+	if cfg.offersByPlan() {
 		m.ScheduleHash = cfg.planHash()
 	}
 	m.StageSource = record.StagesNone

@@ -183,7 +183,11 @@ func (b *fakeBroker) fetch(req *kmsg.FetchRequest, resp *kmsg.FetchResponse) {
 		return
 	}
 	deadline := time.Now().Add(time.Duration(req.MaxWaitMillis) * time.Millisecond)
-	timer := time.AfterFunc(time.Until(deadline), b.grown.Broadcast)
+	timer := time.AfterFunc(time.Until(deadline), func() {
+		b.mu.Lock() // whoever looks at the time waits before this goes on
+		defer b.mu.Unlock()
+		b.grown.Broadcast()
+	})
 	defer timer.Stop()
 	for !b.anything(req) && time.Now().Before(deadline) {
 		b.grown.Wait()

@@ -40,30 +40,29 @@ type rule struct {
 // rules is everything a run is judged by, the gravest outcomes first.
 var rules = []rule{
 	{"Lateness p99.9 beyond stolen time", "ms", "1 ms, or 10 % of ResponseTime p99.9", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
-		late := f.span("Lateness")
-		limit := max(float64(latenessFloor), latenessShare*tail(f.span("ResponseTime"), 0))
-		return ms(tail(late, f.stolen())), ms(limit), late != nil
+		return f.latest(func(late, response *hdr.Histogram) (float64, float64) {
+			limit := max(float64(latenessFloor), latenessShare*tail(response, 0))
+			return ms(tail(late, f.stolen())), ms(limit)
+		})
 	}},
 	{"Lateness, maximum", "ms", "100 ms, or ResponseTime p99", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
-		late := f.span("Lateness")
-		if late == nil {
-			return 0, 0, false
-		}
-		limit := float64(latenessMaxFloor)
-		if response := f.span("ResponseTime"); response != nil {
-			limit = max(limit, float64(response.ValueNs(0.99)))
-		}
-		return ms(float64(late.MaxNs())), ms(limit), true
+		return f.latest(func(late, response *hdr.Histogram) (float64, float64) {
+			limit := float64(latenessMaxFloor)
+			if response != nil {
+				limit = max(limit, float64(response.ValueNs(0.99)))
+			}
+			return ms(float64(late.MaxNs())), ms(limit)
+		})
 	}},
 	{"CPU time of the busiest receiver thread", "%", "90 % of a CPU", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
-		return 100 * f.busiestReceiver(), 100 * receiverShare, f.cfg.opensLoop()
+		return 100 * f.busiestReceiver(), 100 * receiverShare, f.cfg.offersByPlan()
 	}},
 	{"receiver thread's wait for a CPU, mean", "ms", "0.25 ms, or 10 % of the mean ResponseTime", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
 		limit := float64(queuedFloor)
 		if response := f.span("ResponseTime"); response != nil {
 			limit = max(limit, queuedShare*response.MeanNs())
 		}
-		return ms(f.longestQueued()), ms(limit), f.cfg.opensLoop()
+		return ms(f.longestQueued()), ms(limit), f.cfg.offersByPlan()
 	}},
 	{"Little's law: in flight against rate × time", "%", "5 %", record.GeneratorLimited, littlesLaw},
 	{"answers counted by only one of server and generator", "requests", "0 beyond those in flight", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
@@ -98,7 +97,7 @@ var rules = []rule{
 		return missing(f.acked, offered), 100 * missingShare, offered > 0
 	}},
 	{"requests never answered", "requests", "0", record.Saturated, func(f *facts) (float64, float64, bool) {
-		return float64(f.m.InFlightAtEnd), 0, f.cfg.Producers > 0
+		return float64(f.m.InFlightAtEnd), 0, f.cfg.Producers > 0 || f.cfg.replaysFetches()
 	}},
 	{"batches that reached no tail consumer", "batches", "0", record.Saturated, func(f *facts) (float64, float64, bool) {
 		return float64(f.unconsumed), 0, f.cfg.tails()
@@ -150,6 +149,23 @@ func judge(f *facts) (checks []record.Check, notJudged []string, outcome record.
 		}
 	}
 	return checks, notJudged, outcome
+}
+
+// latest asks a question about Lateness, and the ResponseTime beside it, of producers'
+// requests and of each kind of fetches that a trace planned, and returns the answer that is
+// the farthest above its limit, or the nearest below.
+func (f *facts) latest(ask func(late, response *hdr.Histogram) (value, limit float64)) (value, limit float64, applies bool) {
+	for _, api := range []string{f.api, fetchAPI, record.LaggingFetch} {
+		late := f.m.Histograms[hdr.Key{Stage: latenessName, API: api}]
+		if late == nil {
+			continue
+		}
+		v, l := ask(late, f.m.Histograms[hdr.Key{Stage: responseTimeName, API: api}])
+		if !applies || v/l > value/limit {
+			value, limit, applies = v, l, true
+		}
+	}
+	return value, limit, applies
 }
 
 // span is one of the generator's own histograms for the producers' requests, nil

@@ -38,7 +38,7 @@ var Knobs = []knob.Knob{
 	{Name: "rate-requests", Kind: knob.Float, Unit: "requests/s", Default: "0", Meaning: "offered requests over all producers; overrides rate unless 0"},
 	{Name: "schedule", Kind: knob.Choice, Choices: []string{Constant, Poisson}, Default: Poisson, Meaning: "when requests fall due: evenly spaced, or independent of each other"},
 	{Name: "seed", Kind: knob.Int, Default: "1", Meaning: "seed of the schedule; the same seed gives the same arrivals"},
-	{Name: "trace", Kind: knob.Text, Default: "", Meaning: "CSV file of requests (time,api,bytes) to offer instead of a schedule, as load --write-trace makes one; rate, schedule and sizes are the file's"},
+	{Name: "trace", Kind: knob.Text, Default: "", Meaning: "CSV file of requests (time,api,bytes) to offer instead of a schedule and, where it holds fetches, of the consumers' closed loop, as load --write-trace makes one; rate, schedule and sizes are the file's"},
 	{Name: "in-flight", Kind: knob.Int, Unit: "requests", Default: "1", Min: 1, Max: 1e5, Meaning: "unanswered requests that a producer connection may have"},
 	{Name: "batch-bytes", Kind: knob.Bytes, Default: "64KiB", Min: 1, Max: kafka.MaxFrameBytes, Meaning: "record batch of one produce request, header included"},
 	{Name: "record-bytes", Kind: knob.Bytes, Default: "1KiB", Min: 1, Meaning: "value of one record"},
@@ -50,7 +50,7 @@ var Knobs = []knob.Knob{
 	{Name: "lagging-connections", Kind: knob.Int, Unit: "connections", Default: "10", Min: 1, Max: 1e5, Meaning: "with consumers=both, connections of the lagging consumers"},
 	{Name: "lagging-topic", Kind: knob.Text, Default: "", Meaning: "topic that lagging and bad consumers read from its beginning, as made by c10klab prepare; empty: the producers'"},
 	{Name: "lagging-partitions", Kind: knob.Int, Unit: "partitions", Default: "0", Max: 1e5, Meaning: "partitions of the lagging topic that are read; 0: all"},
-	{Name: "fetch-max-bytes", Kind: knob.Bytes, Default: "1MiB", Min: 1, Max: 1 << 30, Meaning: "most record bytes asked for per partition and per fetch response"},
+	{Name: "fetch-max-bytes", Kind: knob.Bytes, Default: "1MiB", Min: 1, Max: mostFetchBytes, Meaning: "most record bytes asked for per partition and per fetch response"},
 	{Name: "fetch-min-bytes", Kind: knob.Bytes, Default: "1", Max: 1 << 30, Meaning: "record bytes that a fetch waits for"},
 	{Name: "fetch-max-wait", Kind: knob.Duration, Default: "500ms", Max: 3600, Meaning: "how long a fetch waits for fetch-min-bytes"},
 	{Name: "fetch-rate", Kind: knob.Float, Unit: "MB/s", Default: "0", Meaning: "cap on what lagging consumers read together, in 10⁶ bytes a second; 0: none"},
@@ -79,8 +79,8 @@ type Config struct {
 	Closed    bool
 	Producers int
 	Schedule  Schedule // with a Trace: its mean rate
-	Trace     *Trace   // requests to replay; nil: Schedule's
-	// TraceTo is the file that producers' requests are written to as a Trace; empty: none.
+	Trace     *Trace   // requests to replay; nil: Schedule's, and consumers' closed loops
+	// TraceTo is the file that requests are written to as a Trace; empty: none.
 	TraceTo  string
 	InFlight int // requests per producer connection
 
@@ -171,10 +171,10 @@ func ConfigFrom(v *knob.Values) (Config, error) {
 		c.Schedule.PerSecond = v.Float("rate") * bytesPerMB / float64(c.BatchBytes)
 	}
 	if path := v.Text("trace"); path != "" {
-		if c.Trace, err = readTraceFile(path, c.api()); err != nil {
+		if c.Trace, err = readTraceFile(path, c.Protocol); err != nil {
 			return Config{}, fmt.Errorf("knob trace: %w", err)
 		}
-		c.Schedule.PerSecond = c.Trace.perSecond(c.WarmUp + c.Window)
+		c.Schedule.PerSecond = c.Trace.lists[ofProducers].perSecond(c.WarmUp + c.Window)
 	}
 	if text := v.Text("load-cpus"); text != "" {
 		if c.CPUs, err = osthread.ParseCPUs(text); err != nil {
@@ -237,6 +237,9 @@ func firstBroken(constraints []constraint) error {
 
 // opensLoop reports whether requests fall due by a schedule.
 func (c Config) opensLoop() bool { return !c.Closed && c.Producers > 0 }
+
+// offersByPlan reports whether any requests fall due by a schedule or a trace.
+func (c Config) offersByPlan() bool { return c.opensLoop() || c.replaysFetches() }
 
 // pairs is the number of sender and receiver pairs with at least one connection.
 func (c Config) pairs() int { return min(c.Threads, c.Producers) }

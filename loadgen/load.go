@@ -34,7 +34,8 @@ type load struct {
 	uses        threadUses
 	descriptors []int
 	connections []*connection
-	consumers   []*consumer
+	readers     []*readers  // kinds of consumers
+	consumers   []*consumer // all of them
 	idle        []*idle
 	bad         badConsumers
 	receivers   []*receiver
@@ -160,7 +161,7 @@ func (l *load) start(name string, body func(*osthread.Thread) error) error {
 // startReceivers starts the threads that take answers. Consumers begin to fetch.
 func (l *load) startReceivers() error {
 	for _, c := range l.consumers {
-		if err := c.fetch(); err != nil {
+		if err := c.begin(); err != nil {
 			return err
 		}
 	}
@@ -175,21 +176,26 @@ func (l *load) startReceivers() error {
 // startSenders starts the threads that offer requests by the schedule.
 func (l *load) startSenders(beginNs int64) error {
 	for part := range l.cfg.pairs() {
-		s := &sender{load: l, next: l.cfg.plan(part), tally: l.newTally()}
+		s := newSender(l, part)
 		s.tally.expectTraced(l.cfg)
-		l.offering.Add(1)
-		body := func(t *osthread.Thread) error {
-			defer l.offering.Add(-1)
-			if err := osthread.SetTimerSlack(); err != nil {
-				return err
-			}
-			return s.run(t, beginNs)
-		}
-		if err := l.start(fmt.Sprintf("send-%d", part), body); err != nil {
+		err := l.startSender(fmt.Sprintf("send-%d", part), func(t *osthread.Thread) error { return s.run(t, beginNs) })
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// startSender starts a thread that offers requests.
+func (l *load) startSender(name string, body func(*osthread.Thread) error) error {
+	l.offering.Add(1)
+	return l.start(name, func(t *osthread.Thread) error {
+		defer l.offering.Add(-1)
+		if err := osthread.SetTimerSlack(); err != nil {
+			return err
+		}
+		return body(t)
+	})
 }
 
 // stop ends all threads; tallies and connections are the caller's afterwards.

@@ -28,7 +28,7 @@ func (c Config) plan(part int) func() (Arrival, bool) {
 	case c.Closed:
 		return c.opening(part)
 	case c.Trace != nil:
-		return c.Trace.stream(part, c.pairs(), c.Producers)
+		return c.Trace.lists[ofProducers].stream(part, c.pairs(), c.Producers)
 	}
 	s := c.Schedule.Stream(part, c.pairs(), c.Producers)
 	return func() (Arrival, bool) { return s.Next(), true }
@@ -53,16 +53,20 @@ func (c Config) opening(part int) func() (Arrival, bool) {
 // planHash identifies the planned arrivals of the window.
 func (c Config) planHash() string {
 	if c.Trace != nil {
-		return c.Trace.hash(c.WarmUp, c.Window, c.Producers)
+		connections := [tracedKinds]int{c.Producers, c.readersOf(ofReaders), c.readersOf(ofLaggingReaders)}
+		return c.Trace.hash(c.WarmUp, c.Window, c.Protocol, connections)
 	}
 	return c.Schedule.Hash(c.WarmUp, c.Window, c.pairs(), c.Producers)
 }
 
-// sizes lists the different sizes of requests: of record batches, or of echo payloads.
-func (c Config) sizes() []int {
+// sizesOf lists the different sizes of requests of a kind: of record batches, of echo
+// payloads, or the most record bytes that a fetch asks for.
+func (c Config) sizesOf(kind tracedKind) []int {
 	switch {
-	case c.Trace != nil:
-		return c.Trace.sizes
+	case c.Trace != nil && len(c.Trace.lists[kind].sizes) > 0:
+		return c.Trace.lists[kind].sizes
+	case kind != ofProducers:
+		return []int{c.FetchMaxBytes}
 	case c.Protocol == ProtocolEcho:
 		return []int{c.EchoBytes}
 	}
@@ -82,23 +86,30 @@ const (
 	mostTraceSizes = 4096
 	mostTraceBytes = 256 << 20
 	mostEchoBytes  = 64 << 20
+	mostFetchBytes = 1 << 30
 )
 
 // checkTrace refuses a trace that cannot be replayed as it is.
 func (c Config) checkTrace() error {
-	smallest, largest, sum := slices.Min(c.Trace.sizes), slices.Max(c.Trace.sizes), 0
-	for _, bytes := range c.Trace.sizes {
+	sizes, sum := c.sizesOf(ofProducers), 0
+	for _, bytes := range sizes {
 		sum += bytes
 	}
+	smallest, largest := slices.Min(sizes), slices.Max(sizes)
+	offers := len(c.Trace.lists[ofProducers].requests) > 0
 	switch planned := c.WarmUp + c.Window; {
 	case c.Closed:
 		return errors.New("knob trace: a closed loop has no plan; use mode open")
 	case planned > c.Trace.length():
 		return fmt.Errorf("knob trace: it lasts %v, shorter than warm-up and window, %v together", c.Trace.length(), planned)
-	case len(c.Trace.sizes) > mostTraceSizes || sum > mostTraceBytes:
-		return fmt.Errorf("knob trace: requests of %d different sizes, %d bytes together; at most %d and %d can be replayed", len(c.Trace.sizes), sum, mostTraceSizes, mostTraceBytes)
+	case offers && c.Producers == 0:
+		return fmt.Errorf("knob trace: it holds %s, and producers=0 leaves none to send them", c.api())
+	case !offers && c.Producers > 0:
+		return fmt.Errorf("knob trace: it holds no %s; use producers 0", c.api())
+	case len(sizes) > mostTraceSizes || sum > mostTraceBytes:
+		return fmt.Errorf("knob trace: requests of %d different sizes, %d bytes together; at most %d and %d can be replayed", len(sizes), sum, mostTraceSizes, mostTraceBytes)
 	case c.Protocol == ProtocolEcho && (smallest < correlationBytes || largest > mostEchoBytes):
 		return fmt.Errorf("knob trace: echo payloads of %d to %d bytes; they have %d to %d", smallest, largest, correlationBytes, mostEchoBytes)
 	}
-	return nil
+	return c.checkReplay()
 }

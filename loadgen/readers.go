@@ -14,20 +14,31 @@ type readers struct {
 	tail   bool
 	topic  *topic
 	count  int
-	starts []int64 // the offsets that they begin at, by partition
-	// service is the span of their fetches' ServiceTime.
-	service span
-	wraps   bool // begin a partition again at its end
+	starts []int64    // the offsets that they begin at, by partition
+	traced tracedKind // of their fetches
+	spans  fetchSpans // … of which the times are entered
+	sizes  []int      // most record bytes that a fetch asks for
+	wraps  bool       // begin a partition again at its end
 	// bytesPerSecond caps what each of them reads; 0: no cap.
 	bytesPerSecond float64
+	consumers      []*consumer
 }
+
+// fetchSpans are the spans of one kind of consumers' fetches; a closed loop has service
+// times only.
+type fetchSpans struct{ response, service, lateness span }
+
+var (
+	ownFetchSpans     = fetchSpans{fetchResponseTime, fetchServiceTime, fetchLateness}
+	laggingFetchSpans = fetchSpans{laggingResponseTime, laggingServiceTime, laggingLateness}
+)
 
 // connectConsumers connects the tail consumers and the lagging ones, each kind
 // with a receiver of its own: taking large responses off a socket must delay
 // neither the producers' stamps nor those of the tail.
 func (l *load) connectConsumers(d *dialer) error {
 	if l.cfg.tails() {
-		tail := &readers{kind: tailReaders, tail: true, topic: l.topic, count: l.cfg.tailCount(), starts: l.endsBefore, service: fetchServiceTime}
+		tail := &readers{kind: tailReaders, tail: true, topic: l.topic, count: l.cfg.tailCount(), starts: l.endsBefore, traced: ofReaders, spans: ownFetchSpans}
 		if err := l.connectReaders(d, tail); err != nil {
 			return err
 		}
@@ -52,10 +63,10 @@ func (l *load) laggingReaders() (*readers, error) {
 	if err != nil {
 		return nil, err
 	}
-	lagging := &readers{kind: "lagging", topic: l.backlog, count: count, starts: starts, service: fetchServiceTime, wraps: l.cfg.LaggingWrap}
+	lagging := &readers{kind: "lagging", topic: l.backlog, count: count, starts: starts, traced: ofReaders, spans: ownFetchSpans, wraps: l.cfg.LaggingWrap}
 	lagging.bytesPerSecond = l.cfg.FetchBytesPerSecond / float64(count)
 	if l.cfg.tails() {
-		lagging.service = laggingServiceTime
+		lagging.traced, lagging.spans = ofLaggingReaders, laggingFetchSpans
 	}
 	return lagging, nil
 }
@@ -65,11 +76,12 @@ func (l *load) connectReaders(d *dialer, of *readers) error {
 	if err != nil {
 		return err
 	}
-	index := 0
+	of.sizes = l.cfg.sizesOf(of.traced)
+	l.readers = append(l.readers, of)
 	return d.dialAll(l.ctx, of.count, func(fd int) error {
 		l.descriptors = append(l.descriptors, fd)
-		c := newConsumer(l, of, r, fd, index)
-		index++
+		c := newConsumer(l, of, r, fd, len(of.consumers))
+		of.consumers = append(of.consumers, c)
 		l.consumers = append(l.consumers, c)
 		return r.add(fd, c)
 	})

@@ -19,8 +19,9 @@
 // A request that falls due while its connection may not send (the limit of
 // requests in flight is reached, or earlier bytes wait for the target to take
 // them) was attempted when it fell due. Consumers run a closed loop and report
-// ServiceTime of their fetches; tail consumers also EndToEnd, from the due time
-// that a batch carries to the fetch response that brings it.
+// ServiceTime of their fetches, or they replay a Trace and report ResponseTime,
+// ServiceTime and Lateness of its fetches; tail consumers also EndToEnd, from the due
+// time that a batch carries to the fetch response that brings it.
 //
 // A run has three phases: every connection gets a first answer; load runs for a
 // warm-up; load runs for the measured window. Then the answers still owed are
@@ -194,5 +195,11 @@ func (l *load) begin() error {
 	if err := l.startIdle(); err != nil {
 		return err
 	}
+	if err := l.startReplay(beginNs); err != nil {
+		return err
+	}
 	return l.startSenders(beginNs)
 }
+
+// beginNs is when the load began; the window must be set.
+func (l *load) beginNs() int64 { return l.window.startNs.Load() - int64(l.cfg.WarmUp) }

@@ -13,13 +13,26 @@ const napNs = int64(50 * time.Millisecond)
 // mostOutstanding bounds the requests that wait, which occupy memory (about a GiB).
 const mostOutstanding = 1 << 24
 
-// sender is the thread that offers one pair's requests as they fall due.
+// offerer is a connection that takes requests which have fallen due.
+type offerer interface {
+	// offer takes one of a size, by its index, and counts it in the caller's tally.
+	offer(dueNs int64, size int, t *tally) error
+}
+
+// sender is the thread that offers the requests of a plan as they fall due: those of one
+// pair, or the fetches of one kind of consumers.
 type sender struct {
 	load *load
 	// next is the plan: it returns the requests in order of time, false when there are
 	// no more.
-	next  func() (Arrival, bool)
-	tally *tally
+	next       func() (Arrival, bool)
+	connection func(index int) offerer
+	tally      *tally
+}
+
+// newSender makes the one of a pair.
+func newSender(l *load, part int) *sender {
+	return &sender{load: l, next: l.cfg.plan(part), connection: func(i int) offerer { return l.connections[i] }, tally: l.newTally()}
 }
 
 // run follows the plan, which began at beginNs, to the window's end.
@@ -30,10 +43,7 @@ func (s *sender) run(thread *osthread.Thread, beginNs int64) error {
 		if !more || s.load.window.over(dueNs) || !s.waitUntil(thread, dueNs) {
 			return nil
 		}
-		if !s.load.cfg.Closed && s.load.window.contains(dueNs) {
-			s.tally.offer(s.load.sizes[next.Size])
-		}
-		if err := s.load.connections[next.Connection].offer(dueNs, next.Size, s.tally); err != nil {
+		if err := s.connection(next.Connection).offer(dueNs, next.Size, s.tally); err != nil {
 			return err
 		}
 		if waiting := s.load.outstanding.Load(); waiting > mostOutstanding {

@@ -23,7 +23,7 @@ func (l *load) speak() (err error) {
 
 // chooseProtocol makes the protocol for each size of request.
 func (l *load) chooseProtocol() error {
-	sizes := l.cfg.sizes()
+	sizes := l.cfg.sizesOf(ofProducers)
 	largest := slices.Max(sizes)
 	for _, bytes := range sizes {
 		p, err := l.newProtocol(bytes)

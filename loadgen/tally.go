@@ -36,8 +36,12 @@ func (w *window) begun() bool { return w.startNs.Load() != math.MaxInt64 }
 
 func (w *window) over(ns int64) bool { return ns >= w.endNs.Load() }
 
-// responseTimeName is ResponseTime's in histograms.
-const responseTimeName = "ResponseTime"
+// Names of spans in histograms.
+const (
+	responseTimeName = "ResponseTime"
+	serviceTimeName  = "ServiceTime"
+	latenessName     = "Lateness"
+)
 
 // span is one of the durations that the generator measures.
 type span int
@@ -47,8 +51,12 @@ const (
 	serviceTime
 	lateness
 	backPressure
+	fetchResponseTime // of fetches of a trace, as fetchLateness
 	fetchServiceTime
-	laggingServiceTime // of lagging consumers beside tail ones
+	fetchLateness
+	laggingResponseTime // of lagging consumers beside tail ones, as the following two
+	laggingServiceTime
+	laggingLateness
 	endToEnd
 	spans
 )
@@ -90,7 +98,7 @@ type tally struct {
 	tailBytes    int64 // record bytes of tail consumers' answers in the window
 	laggingBytes int64 // … of lagging consumers'
 
-	traced []traced // the producers' requests, where a trace is wanted
+	traced [tracedKinds][]traced // where a trace is wanted
 }
 
 // newTally makes all histograms at once: making one costs a page fault per page,
@@ -229,7 +237,9 @@ func (t *tally) merge(other *tally) {
 	t.offeredBytes += other.offeredBytes
 	t.ackedBytes += other.ackedBytes
 	t.ackedRecords += other.ackedRecords
-	t.traced = append(t.traced, other.traced...)
+	for kind, requests := range other.traced {
+		t.traced[kind] = append(t.traced[kind], requests...)
+	}
 	t.firstError = cmp.Or(t.firstError, other.firstError)
 	t.fetches += other.fetches
 	t.fetchErrors += other.fetchErrors
@@ -241,13 +251,17 @@ func (t *tally) merge(other *tally) {
 // spanKeys names the spans, with the API of the protocol.
 func spanKeys(api string) [spans]hdr.Key {
 	return [spans]hdr.Key{
-		responseTime:       {Stage: responseTimeName, API: api},
-		serviceTime:        {Stage: "ServiceTime", API: api},
-		lateness:           {Stage: "Lateness", API: api},
-		backPressure:       {Stage: "BackPressure", API: api},
-		fetchServiceTime:   {Stage: "ServiceTime", API: fetchAPI},
-		laggingServiceTime: {Stage: "ServiceTime", API: record.LaggingFetch},
-		endToEnd:           {Stage: "EndToEnd", API: fetchAPI},
+		responseTime:        {Stage: responseTimeName, API: api},
+		serviceTime:         {Stage: serviceTimeName, API: api},
+		lateness:            {Stage: latenessName, API: api},
+		backPressure:        {Stage: "BackPressure", API: api},
+		fetchResponseTime:   {Stage: responseTimeName, API: fetchAPI},
+		fetchServiceTime:    {Stage: serviceTimeName, API: fetchAPI},
+		fetchLateness:       {Stage: latenessName, API: fetchAPI},
+		laggingResponseTime: {Stage: responseTimeName, API: record.LaggingFetch},
+		laggingServiceTime:  {Stage: serviceTimeName, API: record.LaggingFetch},
+		laggingLateness:     {Stage: latenessName, API: record.LaggingFetch},
+		endToEnd:            {Stage: "EndToEnd", API: fetchAPI},
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -15,11 +16,14 @@ import (
 	"c10klab/internal/knob"
 )
 
-const smallTrace = "time,api,bytes\n0,Echo,64\n0.001,Echo,100\n0.001,Echo,64\n1.5,Echo,64\n"
+const (
+	smallTrace = "time,api,bytes\n0,Echo,64\n0.001,Echo,100\n0.001,Echo,64\n1.5,Echo,64\n"
+	kafkaTrace = "time,api,bytes\n0,Produce,4096\n0.001,Fetch,100\n0.001,LaggingFetch,300\n0.002,Fetch,200\n0.003,Fetch,100\n0.5,Produce,4096\n"
+)
 
-func mustReadTrace(t *testing.T, text string) *Trace {
+func mustReadTrace(t *testing.T, text, protocol string) *Trace {
 	t.Helper()
-	trace, err := readTrace(strings.NewReader(text), echoAPI)
+	trace, err := readTrace(strings.NewReader(text), protocol)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,20 +31,48 @@ func mustReadTrace(t *testing.T, text string) *Trace {
 }
 
 func TestTraceIsReadAsItIsWritten(t *testing.T) {
-	trace := mustReadTrace(t, smallTrace)
+	trace := mustReadTrace(t, smallTrace, ProtocolEcho)
+	echoes := trace.lists[ofProducers]
 	want := []traced{{0, 0}, {1_000_000, 1}, {1_000_000, 0}, {1_500_000_000, 0}}
-	if !slices.Equal(trace.requests, want) || !slices.Equal(trace.sizes, []int{64, 100}) {
-		t.Errorf("read %v of sizes %v", trace.requests, trace.sizes)
+	if !slices.Equal(echoes.requests, want) || !slices.Equal(echoes.sizes, []int{64, 100}) {
+		t.Errorf("read %v of sizes %v", echoes.requests, echoes.sizes)
 	}
-	if trace.length() != 1500*time.Millisecond || trace.perSecond(time.Second) != 3 {
-		t.Errorf("lasts %v, %g/s in its first second", trace.length(), trace.perSecond(time.Second))
+	if trace.length() != 1500*time.Millisecond || echoes.perSecond(time.Second) != 3 {
+		t.Errorf("lasts %v, %g/s in its first second", trace.length(), echoes.perSecond(time.Second))
 	}
+	for text, protocol := range map[string]string{smallTrace: ProtocolEcho, kafkaTrace: ProtocolKafka} {
+		if written, again := writtenAgain(t, mustReadTrace(t, text, protocol), protocol); !reflect.DeepEqual(written, again) {
+			t.Errorf("%s written and read again: %+v, was %+v", protocol, again, written)
+		}
+	}
+}
+
+// writtenAgain writes a trace and reads it.
+func writtenAgain(t *testing.T, trace *Trace, protocol string) (written, again *Trace) {
+	t.Helper()
 	var out bytes.Buffer
-	if err := trace.write(&out); err != nil {
+	if err := trace.write(&out, protocol); err != nil {
 		t.Fatal(err)
 	}
-	if again := mustReadTrace(t, out.String()); !slices.Equal(again.requests, want) {
-		t.Errorf("written and read again: %v", again.requests)
+	return trace, mustReadTrace(t, out.String(), protocol)
+}
+
+func TestTraceTellsProducersAndConsumersApart(t *testing.T) {
+	trace := mustReadTrace(t, kafkaTrace, ProtocolKafka)
+	for kind, want := range map[tracedKind]traceList{
+		ofProducers:      {[]traced{{0, 0}, {500_000_000, 0}}, []int{4096}},
+		ofReaders:        {[]traced{{1_000_000, 0}, {2_000_000, 1}, {3_000_000, 0}}, []int{100, 200}},
+		ofLaggingReaders: {[]traced{{1_000_000, 0}}, []int{300}},
+	} {
+		if got := trace.lists[kind]; !reflect.DeepEqual(got, want) {
+			t.Errorf("kind %d: %+v, want %+v", kind, got, want)
+		}
+	}
+	connections := [tracedKinds]int{3, 2, 1}
+	whole := trace.hash(0, time.Second, ProtocolKafka, connections)
+	fewer := mustReadTrace(t, strings.Replace(kafkaTrace, "0.002,Fetch,200\n", "", 1), ProtocolKafka)
+	if whole == fewer.hash(0, time.Second, ProtocolKafka, connections) || whole != trace.hash(0, time.Second, ProtocolKafka, connections) {
+		t.Error("the hash of a plan does not tell its fetches")
 	}
 }
 
@@ -56,35 +88,38 @@ func TestDamagedTracesAreRefusedWithTheLine(t *testing.T) {
 		"no number":     {smallTrace + "NaN,Echo,64\n", "line 6"},
 		"backwards":     {smallTrace + "1.4,Echo,64\n", "line 6: time 1.4 is before"},
 		"other api":     {smallTrace + "2,Fetch,64\n", `line 6: api "Fetch"`},
+		"no api":        {smallTrace + "2,,64\n", `line 6: api ""`},
 		"no size":       {smallTrace + "2,Echo,0\n", `line 6: bytes "0"`},
 		"absurd size":   {smallTrace + "2,Echo,99999999999\n", "line 6"},
 	} {
-		if _, err := readTrace(strings.NewReader(c.text), echoAPI); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := readTrace(strings.NewReader(c.text), ProtocolEcho); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q in it", name, err, c.want)
 		}
 	}
 }
 
 func FuzzTrace(f *testing.F) {
-	f.Add(smallTrace)
-	f.Add("time,api,bytes\n1e-9,Echo,1\n\"2\",Echo,2147483647\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		trace, err := readTrace(strings.NewReader(text), echoAPI)
+	f.Add(smallTrace, true)
+	f.Add(kafkaTrace, false)
+	f.Add("time,api,bytes\n1e-9,Echo,1\n\"2\",Echo,2147483647\n", true)
+	f.Add("time,api,bytes\n0,Fetch,1\n0,LaggingFetch,1\n0,Produce,1\n0,Fetch,2\n", false)
+	f.Fuzz(func(t *testing.T, text string, isEcho bool) {
+		protocol := ProtocolKafka
+		if isEcho {
+			protocol = ProtocolEcho
+		}
+		trace, err := readTrace(strings.NewReader(text), protocol)
 		if err != nil {
 			return
 		}
-		var out bytes.Buffer
-		if err := trace.write(&out); err != nil {
-			t.Fatal(err)
-		}
-		if again, err := readTrace(&out, echoAPI); err != nil || !slices.Equal(again.requests, trace.requests) {
-			t.Errorf("written and read again: %v, %v", again, err)
+		if _, again := writtenAgain(t, trace, protocol); !reflect.DeepEqual(trace, again) {
+			t.Errorf("written and read again: %+v, was %+v", again, trace)
 		}
 	})
 }
 
 func TestPartsOfATraceMakeTheWhole(t *testing.T) {
-	trace := mustReadTrace(t, smallTrace)
+	trace := mustReadTrace(t, smallTrace, ProtocolEcho).lists[ofProducers]
 	const parts, connections = 2, 3
 	var got []Arrival
 	for part := range parts {
@@ -112,15 +147,22 @@ func traceFile(t *testing.T, text string) string {
 }
 
 func TestTracesThatCannotBeReplayedAreRefused(t *testing.T) {
+	const longKafka = kafkaTrace + "9,Produce,4096\n"
 	for name, c := range map[string]struct {
 		text string
 		knob []string
 		want string
 	}{
-		"shorter than the run": {smallTrace, []string{"warm-up", "1s", "window", "1s"}, "lasts 1.5s"},
-		"closed loop":          {smallTrace, []string{"mode", "closed"}, "closed"},
-		"payload without id":   {"time,api,bytes\n0,Echo,3\n9,Echo,64\n", nil, "3 to 64 bytes"},
-		"of another protocol":  {smallTrace, []string{"protocol", "kafka"}, `api "Echo"`},
+		"shorter than the run":  {smallTrace, []string{"warm-up", "1s", "window", "1s"}, "lasts 1.5s"},
+		"closed loop":           {smallTrace, []string{"mode", "closed"}, "closed"},
+		"payload without id":    {"time,api,bytes\n0,Echo,3\n9,Echo,64\n", nil, "3 to 64 bytes"},
+		"of another protocol":   {smallTrace, []string{"protocol", "kafka"}, `api "Echo"`},
+		"fetches, no consumers": {longKafka, []string{"protocol", "kafka"}, "it holds Fetch, for which consumers=none"},
+		"no lagging consumers":  {longKafka, []string{"protocol", "kafka", "consumers", "tail"}, "it holds LaggingFetch, for which consumers=tail"},
+		"no producers":          {longKafka, []string{"protocol", "kafka", "consumers", "both", "producers", "0"}, "it holds Produce, and producers=0"},
+		"nothing to produce":    {"time,api,bytes\n9,Fetch,64\n", []string{"protocol", "kafka", "consumers", "tail"}, "holds no Produce; use producers 0"},
+		"a cap and a plan":      {longKafka, []string{"protocol", "kafka", "consumers", "both", "fetch-rate", "1"}, "fetch-rate"},
+		"absurd fetch":          {longKafka + "10,Fetch,2000000000\n", []string{"protocol", "kafka", "consumers", "both"}, "a Fetch of 2000000000 bytes"},
 	} {
 		values := knob.NewTable(Knobs).Defaults()
 		base := []string{"protocol", "echo", "warm-up", "100ms", "window", "1s", "trace", traceFile(t, c.text)}
@@ -201,16 +243,17 @@ func TestClosedLoopIsRecordedAndItsConnectionsBeginOneAfterTheOther(t *testing.T
 	cfg := echoConfig(t, addr, "mode", "closed", "producers", "4")
 	cfg.TraceTo = filepath.Join(t.TempDir(), "out.csv")
 	closed := run(t, cfg)
-	trace, err := readTraceFile(cfg.TraceTo, echoAPI)
+	trace, err := readTraceFile(cfg.TraceTo, ProtocolEcho)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := int64(len(trace.requests)); n < closed.Answered {
+	requests := trace.lists[ofProducers].requests
+	if n := int64(len(requests)); n < closed.Answered {
 		t.Errorf("%d requests recorded, %d answered", n, closed.Answered)
 	}
 	for connection := range 4 { // evenly over the warm-up of 50 ms
 		first := traced{int64(connection) * int64(50*time.Millisecond) / 4, 0}
-		if !slices.Contains(trace.requests, first) {
+		if !slices.Contains(requests, first) {
 			t.Errorf("no connection begins after %v", time.Duration(first.offsetNs))
 		}
 	}

@@ -11,41 +11,44 @@ import (
 	"time"
 )
 
-// expectTraced makes room for the requests of a sender's trace and touches it: growing,
-// and the page faults of new memory, would make requests late.
+// expectTraced makes room for the producers' requests of a sender's trace and touches it:
+// growing, and the page faults of new memory, would make requests late.
 func (t *tally) expectTraced(cfg Config) {
 	if cfg.TraceTo == "" {
 		return
 	}
 	const spare = 1.2
 	expected := spare * cfg.Schedule.PerSecond * (cfg.WarmUp + cfg.Window).Seconds() / float64(cfg.pairs())
-	t.traced = make([]traced, min(int(expected), mostTracedAhead))
-	clear(t.traced)
-	t.traced = t.traced[:0]
+	room := make([]traced, min(int(expected), mostTracedAhead))
+	clear(room)
+	t.traced[ofProducers] = room[:0]
 }
 
 // mostTracedAhead is about a GiB.
 const mostTracedAhead = 1 << 26
 
-// trace enters a request that is due, from the load's beginning on.
-func (t *tally) trace(r *request, l *load) {
-	if !l.window.begun() {
+// trace enters a request that is due, from the load's beginning to the window's end.
+func (t *tally) trace(kind tracedKind, dueNs int64, size int32, l *load) {
+	if l.cfg.TraceTo == "" || !l.window.begun() || l.window.over(dueNs) {
 		return
 	}
-	if offsetNs := r.dueNs - (l.window.startNs.Load() - int64(l.cfg.WarmUp)); offsetNs >= 0 {
-		t.traced = append(t.traced, traced{offsetNs, r.size})
+	if offsetNs := dueNs - l.beginNs(); offsetNs >= 0 {
+		t.traced[kind] = append(t.traced[kind], traced{offsetNs, size})
 	}
 }
 
-// writeTrace leaves the producers' requests as a Trace.
+// writeTrace leaves the requests as a Trace.
 func (e *evidence) writeTrace(path string) error {
 	file, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("write the trace: %w", err)
 	}
-	slices.SortFunc(e.counted.traced, func(a, b traced) int { return cmp.Compare(a.offsetNs, b.offsetNs) })
-	recorded := &Trace{api: e.load.cfg.api(), requests: e.counted.traced, sizes: e.load.cfg.sizes()}
-	err = recorded.write(file)
+	cfg := e.load.cfg
+	recorded := &Trace{}
+	for kind := range tracedKinds {
+		recorded.lists[kind] = traceList{requests: e.counted.traced[kind], sizes: cfg.sizesOf(kind)}
+	}
+	err = recorded.write(file, cfg.Protocol)
 	if closed := file.Close(); err == nil {
 		err = closed
 	}
@@ -55,13 +58,27 @@ func (e *evidence) writeTrace(path string) error {
 	return nil
 }
 
-// write writes the trace as readTrace reads it.
-func (t *Trace) write(w io.Writer) error {
+// traceLine is one request as write orders them.
+type traceLine struct {
+	traced
+	kind tracedKind
+}
+
+// write writes the trace as readTrace reads it, whatever the order within its lists.
+func (t *Trace) write(w io.Writer, protocol string) error {
+	apis := traceAPIs(protocol)
+	var lines []traceLine
+	for kind, list := range t.lists {
+		for _, r := range list.requests {
+			lines = append(lines, traceLine{r, tracedKind(kind)})
+		}
+	}
+	slices.SortStableFunc(lines, func(a, b traceLine) int { return cmp.Compare(a.offsetNs, b.offsetNs) })
 	out := bufio.NewWriter(w)
 	fmt.Fprintln(out, strings.Join(traceHeader, ","))
 	const second = int64(time.Second)
-	for _, r := range t.requests {
-		fmt.Fprintf(out, "%d.%09d,%s,%d\n", r.offsetNs/second, r.offsetNs%second, t.api, t.sizes[r.size])
+	for _, r := range lines {
+		fmt.Fprintf(out, "%d.%09d,%s,%d\n", r.offsetNs/second, r.offsetNs%second, apis[r.kind], t.lists[r.kind].sizes[r.size])
 	}
 	return out.Flush() // keeps the first error of all writes
 }

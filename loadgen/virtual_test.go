@@ -95,7 +95,7 @@ func (v *virtual) run(window time.Duration) *tally {
 	v.t.Helper()
 	v.nowNs = virtualBeginNs
 	v.load.window.set(virtualBeginNs, virtualBeginNs+int64(window))
-	s := &sender{load: v.load, next: v.load.cfg.plan(0), tally: v.load.newTally()}
+	s := newSender(v.load, 0)
 	if err := s.run(&osthread.Thread{}, virtualBeginNs); err != nil {
 		v.t.Fatal(err)
 	}

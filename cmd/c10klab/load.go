@@ -34,16 +34,33 @@ func newLoadCommand() *cobra.Command {
 numbers can be believed. Any broker that speaks the Kafka protocol is a valid
 target; a c10klab server's stages are read over its admin port.
 
+--write-trace records the requests of producers and consumers, --trace offers them
+again. A trace is a CSV file with the header time,api,bytes and a line for each request
+in order of time: seconds from the beginning of the load (warm-up included), the API, and
+
+  Produce       the bytes of the record batch
+  Echo          the bytes of the payload
+  Fetch         the most record bytes to ask for, per partition and in all
+  LaggingFetch  the same, by lagging consumers beside tail ones (--consumers both)
+
+Request number i of an API goes to connection i modulo --producers or the consumers'
+connections. A fetch of a trace reads on where its connection is, waits as
+--fetch-max-wait and --fetch-min-bytes say, and while one is under way the next ones of
+its connection wait; its ResponseTime counts from the time in the file. With --producers 0
+a trace may hold fetches alone.
+
 With --find-max, look for the highest rate at which the target holds --slo: double or
 halve the rate, bisect, and measure both ends of the interval found again.`,
 		Example: `  c10klab load --target 127.0.0.1:9092 --admin 127.0.0.1:40123 --rate 100
   c10klab load --target 127.0.0.1:9092 --protocol echo --mode closed --producers 64
+  c10klab load --target 127.0.0.1:9092 --consumers tail --write-trace day.csv
+  c10klab load --target 127.0.0.1:9092 --consumers tail --trace day.csv --window 5s
   c10klab load --target 127.0.0.1:9092 --find-max --slo 'p99<20ms,p999<100ms'`,
 		Args: noArguments,
 	}
 	cmd.Flags().StringVar(&f.target, "target", "", "address of the server to load (required)")
 	cmd.Flags().StringVar(&f.admin, "admin", "", "its admin port, for stages; empty: none")
-	cmd.Flags().StringVar(&f.writeTrace, "write-trace", "", "file to write the producers' requests to, for --trace; empty: none")
+	cmd.Flags().StringVar(&f.writeTrace, "write-trace", "", "file to write the requests of producers and consumers to, for --trace; empty: none")
 	cmd.Flags().BoolVar(&f.findMax, "find-max", false, "look for the highest rate that holds --slo, starting from the rate given")
 	cmd.Flags().StringVar(&f.slo, "slo", "p99<20ms", "bounds of ResponseTime for --find-max: a percentile (p999 is p99.9), mean or max")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print the whole measurement as JSON")
