@@ -30,6 +30,11 @@ func TestAppendReadAndLookupDoNotAllocate(t *testing.T) {
 				r.File.Release()
 			}
 		},
+		"OffsetForTimestamp": func() {
+			if _, _, found, err := l.OffsetForTimestamp(2); err != nil || !found {
+				t.Fatal(err)
+			}
+		},
 		"Read at the end": func() { l.Read(l.EndOffset(), 1<<20, true) },
 		"Log":             func() { s.Log("t", 0) },
 	} {

@@ -3,13 +3,16 @@ package storage
 import (
 	"fmt"
 	"io"
+	"slices"
+	"sync"
 
 	"c10klab/internal/batch"
 )
 
 // OffsetForTimestamp finds the first record, below the high watermark, whose
-// timestamp is ms or later; found is false if there is none. It looks into the time indexes, then reads some batch headers and one
-// batch, and may wait for the disk.
+// timestamp is ms or later; found is false if there is none. It looks into the time
+// indexes, then reads some batch headers and one batch, and may wait for the disk. It
+// takes no lock, and does not allocate once its buffers have grown to the batches' size.
 func (l *Log) OffsetForTimestamp(ms int64) (offset, timestampMs int64, found bool, err error) {
 	for _, seg := range *l.segments.Load() {
 		if seg.latestMs.Load() < ms || !seg.acquire() {
@@ -56,19 +59,29 @@ func (s *segment) firstAt(ms, from int64) (timestampHit, error) {
 	}
 }
 
+// keptBatchBytes is how large a buffer for a batch stays for the next look-up.
+const keptBatchBytes = 1 << 20
+
+// batchBuffers hold one batch, and what it decompresses to.
+type batchBuffers struct{ batch, records []byte }
+
+var lookupBuffers = sync.Pool{New: func() any { return new(batchBuffers) }}
+
+// put gives the buffers to the next look-up, unless they are large.
+func (x *batchBuffers) put() {
+	if cap(x.batch) <= keptBatchBytes && cap(x.records) <= keptBatchBytes {
+		lookupBuffers.Put(x)
+	}
+}
+
 // firstRecordAt looks into a batch whose latest record is said to be at ms or
 // later.
 func (s *segment) firstRecordAt(ms, from int64, h batch.Header, positionBytes int64) (timestampHit, error) {
-	b := make([]byte, h.SizeBytes())
-	if _, err := s.file.ReadAt(b, positionBytes); err != nil {
+	buffers := lookupBuffers.Get().(*batchBuffers)
+	defer buffers.put()
+	records, err := s.recordsAt(h, positionBytes, buffers)
+	if err != nil {
 		return timestampHit{}, fmt.Errorf("reading %s at position %d: %w", s.path, positionBytes, err)
-	}
-	records := b[batch.HeaderBytes:]
-	if h.Compression() != batch.Uncompressed {
-		var err error
-		if records, err = batch.Decompress(nil, b, maxLookupBytes); err != nil {
-			return timestampHit{}, fmt.Errorf("reading %s at position %d: %w", s.path, positionBytes, err)
-		}
 	}
 	it := batch.RecordsIn(h, records)
 	for r, ok := it.Next(); ok; r, ok = it.Next() {
@@ -78,4 +91,19 @@ func (s *segment) firstRecordAt(ms, from int64, h batch.Header, positionBytes in
 		}
 	}
 	return timestampHit{}, it.Err()
+}
+
+// recordsAt reads the batch with that header into the buffers and returns its records,
+// decompressed.
+func (s *segment) recordsAt(h batch.Header, positionBytes int64, buffers *batchBuffers) ([]byte, error) {
+	buffers.batch = slices.Grow(buffers.batch[:0], h.SizeBytes())[:h.SizeBytes()]
+	if _, err := s.file.ReadAt(buffers.batch, positionBytes); err != nil {
+		return nil, err
+	}
+	if h.Compression() == batch.Uncompressed {
+		return buffers.batch[batch.HeaderBytes:], nil
+	}
+	var err error
+	buffers.records, err = batch.Decompress(buffers.records[:0], buffers.batch, maxLookupBytes)
+	return buffers.records, err
 }
