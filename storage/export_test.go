@@ -9,3 +9,6 @@ func (s Slice) Bytes() ([]byte, error) {
 	_, err := s.segment.file.ReadAt(b, s.offsetBytes)
 	return b, err
 }
+
+// RecoveryPoint is the offset below which the log says that all is on the device.
+func (l *Log) RecoveryPoint() int64 { return l.recoveryPoint.Load() }

@@ -28,6 +28,7 @@ func TestACommitLogBehavesLikePartitionLogs(t *testing.T) {
 		"kill -9":                    TestAckedRecordsSurviveKill9,
 		"flush policies":             TestFlushPolicies,
 		"power cuts":                 TestNothingForcedOutIsLostInAPowerCut,
+		"intervals and power":        TestWhatTheIntervalsFsyncCoveredSurvivesAPowerCut,
 		"truncation and power":       TestATruncationIsNotTakenBackByAPowerCut,
 		"producers and power":        TestIdempotentProducersSurviveAPowerCut,
 		"held back records":          TestAHeldBackRecordIsNoPromise,
