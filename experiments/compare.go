@@ -58,6 +58,11 @@ type cellPair struct{ a, b results.Cell }
 // Compare compares two sides, cell by cell and metric by metric. Sides of one run
 // are compared within its blocks, others as independent trials.
 func Compare(cfg CompareConfig) (*RunComparison, error) {
+	for _, side := range []Side{cfg.A, cfg.B} {
+		if len(side.Run.Trials) == 0 {
+			return nil, fmt.Errorf("%w: %s holds no trial so far; c10klab run --resume --out %s measures its trials", ErrNothingToCompare, side.Run.Dir, ShellQuote(side.Run.Dir))
+		}
+	}
 	axis := map[string]string{}
 	maps.Copy(axis, cfg.A.Where)
 	maps.Copy(axis, cfg.B.Where)

@@ -143,6 +143,14 @@ func TestVerifyNamesWhatDoesNotHold(t *testing.T) {
 	}{
 		{"proper evidence", proper, func(repository) {}, "", "", ""},
 		{"an edited trial", proper, func(r repository) { r.write(trial, "{}") }, "readable", CheckFails, "01-write-100mbs.reactor.none.json"},
+		{"an empty run", proper, func(r repository) {
+			if err := os.RemoveAll(r.path("results/reference/" + evidenceSpec)); err != nil {
+				r.t.Fatal(err)
+			}
+			if err := os.Mkdir(r.path("results/reference/"+evidenceSpec), 0o755); err != nil {
+				r.t.Fatal(err)
+			}
+		}, "readable", CheckFails, "name a directory that has a run.json"},
 		{"an edited number", proper, func(r repository) {
 			text, err := os.ReadFile(r.path(trial))
 			if err != nil {
@@ -156,7 +164,7 @@ func TestVerifyNamesWhatDoesNotHold(t *testing.T) {
 				r.t.Fatal(err)
 			}
 			r.write("EXPERIMENTS.md", strings.Replace(string(text), "| reproduced |", "| refuted |", 1))
-		}, "verdicts and tables are those of the runs", CheckFails, "refuted"},
+		}, "verdicts and tables are those of the runs", CheckFails, "c10klab document writes it anew"},
 		{"a prediction after the run", func(before, _ string) results.Source { return results.Source{Revision: before, Clean: true} },
 			func(repository) {}, "prediction committed before the run", CheckFails, "is no ancestor"},
 		{"a revision of another history", func(string, string) results.Source {

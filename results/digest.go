@@ -2,7 +2,6 @@ package results
 
 import (
 	"fmt"
-	"os"
 	"sync"
 
 	"c10klab/internal/hdr"
@@ -92,15 +91,14 @@ func (r *Run) TrialDigests(t Trial, wanted func(hdr.Key) bool) (map[hdr.Key]hdr.
 }
 
 func (r *Run) digestTrial(t Trial, wanted func(hdr.Key) bool, digester *hdr.Digester) (map[hdr.Key]hdr.Digest, error) {
-	path := r.trialPath(t, ".hlog")
-	f, err := os.Open(path)
+	f, err := r.openHistograms(t)
 	if err != nil {
-		return nil, fmt.Errorf("histograms of a trial: %w", err)
+		return nil, err
 	}
 	defer f.Close()
 	spans, err := digester.AddLog(f, wanted, t.Clusters)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w: %w", path, ErrGarbled, err)
+		return nil, fmt.Errorf("%s: %w: %w", f.Name(), ErrGarbled, err)
 	}
 	return spans, nil
 }

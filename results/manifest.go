@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -48,8 +49,8 @@ func (r *Run) Seal() error {
 }
 
 // CheckManifest compares the run's files with its manifest. Its errors wrap
-// ErrNoManifest, ErrChanged, ErrUnlisted, ErrGarbled or fs.ErrNotExist, and name
-// the file.
+// ErrNoManifest, ErrChanged, ErrUnlisted, ErrGarbled or ErrMissing, and name the
+// file.
 func (r *Run) CheckManifest() error {
 	listed, err := r.readManifest()
 	if err != nil {
@@ -74,8 +75,8 @@ func (r *Run) CheckManifest() error {
 			return fmt.Errorf("%s: %w", path, ErrChanged)
 		}
 	}
-	for file := range listed {
-		return fmt.Errorf("%s: in the manifest, and %w", filepath.Join(r.Dir, file), fs.ErrNotExist)
+	if len(listed) > 0 {
+		return fmt.Errorf("%s: %w", filepath.Join(r.Dir, slices.Min(slices.Collect(maps.Keys(listed)))), ErrMissing)
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func TestManifestNamesTheFileThatChanged(t *testing.T) {
 		"derived file": {func(dir string) error { return os.WriteFile(filepath.Join(dir, summaryFile), nil, 0o644) }, nil},
 		"edited":       {func(dir string) error { return os.WriteFile(filepath.Join(dir, trial+".json"), []byte("{}"), 0o644) }, ErrChanged},
 		"truncated":    {func(dir string) error { return os.Truncate(filepath.Join(dir, trial+".hlog"), 30) }, ErrChanged},
-		"removed":      {func(dir string) error { return os.Remove(filepath.Join(dir, trial+".hlog")) }, fs.ErrNotExist},
+		"removed":      {func(dir string) error { return os.Remove(filepath.Join(dir, trial+".hlog")) }, ErrMissing},
 		"added":        {func(dir string) error { return os.WriteFile(filepath.Join(dir, trial+".x.json"), nil, 0o644) }, ErrUnlisted},
 		"manifest cut": {func(dir string) error { return os.Truncate(filepath.Join(dir, manifestFile), 30) }, ErrGarbled},
 		"unsealed":     {func(dir string) error { return os.Remove(filepath.Join(dir, manifestFile)) }, ErrNoManifest},

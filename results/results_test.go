@@ -208,6 +208,10 @@ func TestBadRunDirectoriesHaveNamedErrors(t *testing.T) {
 		"a trial without a cell": {func(dir string) error {
 			return os.WriteFile(dir+"/trials/01-x.reactor.none.json", []byte(`{"block":1}`), 0o644)
 		}, ErrGarbled},
+		"another's trial": {func(dir string) error {
+			return os.Rename(dir+"/trials/01-x.reactor.none.json", dir+"/trials/02-x.reactor.none.json")
+		}, ErrGarbled},
+		"no trials":   {func(dir string) error { return os.RemoveAll(dir + "/trials") }, ErrMissing},
 		"second run":  {func(dir string) error { _, err := Create(dir, Info{}); return err }, ErrNotEmpty},
 		"interrupted": {func(dir string) error { return os.WriteFile(dir+"/trials/.partial-1", []byte("{"), 0o644) }, nil},
 	}

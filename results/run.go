@@ -21,6 +21,8 @@ var (
 	ErrNotEmpty = errors.New("the directory is not empty")
 	// ErrGarbled says that a file of a run is not what this package writes.
 	ErrGarbled = errors.New("the file is damaged or was edited")
+	// ErrMissing says that a file of a run is not there.
+	ErrMissing = errors.New("a file of the run is missing")
 	// ErrNewerSchema says that a newer c10klab wrote the run.
 	ErrNewerSchema = errors.New("the run was written by a newer version")
 	// ErrInUse says that another process is writing the run.
@@ -37,8 +39,8 @@ type Run struct {
 	digests map[string]map[hdr.Key]hdr.Digest // of trials, once Digests has read them
 }
 
-// Open reads a run, finished or not. Its errors wrap ErrNoRun, ErrGarbled or
-// ErrNewerSchema where they apply and name the file.
+// Open reads a run, finished or not. Its errors wrap ErrNoRun, ErrGarbled, ErrMissing or
+// ErrNewerSchema where they apply and name the file; Advised says what to do about them.
 func Open(dir string) (*Run, error) {
 	r := &Run{Dir: dir}
 	path := filepath.Join(dir, runFile)
@@ -53,14 +55,18 @@ func Open(dir string) (*Run, error) {
 	case r.Info.Schema < 1:
 		return nil, fmt.Errorf("open %s: schema %d: %w", path, r.Info.Schema, ErrGarbled)
 	}
-	files, err := filepath.Glob(filepath.Join(dir, trialsDir, "*.json"))
+	trials := filepath.Join(dir, trialsDir)
+	if _, err := os.Stat(trials); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("open %s: %w", trials, ErrMissing)
+	}
+	files, err := filepath.Glob(filepath.Join(trials, "*.json"))
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
 	r.Trials = make([]Trial, len(files))
 	common := newShared()
 	err = inParallel(len(files), func(i int) error {
-		err := readTrial(files[i], &r.Trials[i])
+		err := r.readTrial(files[i], &r.Trials[i])
 		common.trial(&r.Trials[i])
 		return err
 	})
@@ -71,12 +77,15 @@ func Open(dir string) (*Run, error) {
 	return r, nil
 }
 
-func readTrial(file string, t *Trial) error {
+func (r *Run) readTrial(file string, t *Trial) error {
 	if err := readJSON(file, t); err != nil {
 		return err
 	}
 	if t.Cell == "" || t.Block < 1 || t.Outcome == "" || t.measured() && t.Measurement.WindowNs <= 0 {
 		return fmt.Errorf("%s: cell %q, block %d, outcome %q: %w", file, t.Cell, t.Block, t.Outcome, ErrGarbled)
+	}
+	if named := r.trialPath(*t, ".json"); filepath.Base(file) != filepath.Base(named) {
+		return fmt.Errorf("%s: the trial in it belongs into %s: %w", file, filepath.Base(named), ErrGarbled)
 	}
 	t.detachDiskSamples() // of schema 2
 	return nil
@@ -134,16 +143,25 @@ func (r *Run) addHistograms(sum *hdr.Sum, t Trial, wanted func(hdr.Key) bool) er
 	if !t.measured() {
 		return nil
 	}
-	path := r.trialPath(t, ".hlog")
-	f, err := os.Open(path)
+	f, err := r.openHistograms(t)
 	if err != nil {
-		return fmt.Errorf("histograms of a trial: %w", err)
+		return err
 	}
 	defer f.Close()
 	if err := sum.AddLog(f, wanted, t.Clusters); err != nil {
-		return fmt.Errorf("%s: %w: %w", path, ErrGarbled, err)
+		return fmt.Errorf("%s: %w: %w", f.Name(), ErrGarbled, err)
 	}
 	return nil
+}
+
+func (r *Run) openHistograms(t Trial) (*os.File, error) {
+	f, err := os.Open(r.trialPath(t, ".hlog"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %w", ErrMissing, err)
+	} else if err != nil {
+		return nil, fmt.Errorf("histograms of a trial: %w", err)
+	}
+	return f, nil
 }
 
 // Window is the time from the first window's start to the last one's end; zero if

@@ -89,7 +89,7 @@ func openSide(text string, open *results.Run) (experiments.Side, error) {
 		return side, nil
 	}
 	var err error
-	side.Run, err = results.Open(dir)
+	side.Run, err = openRun(dir)
 	return side, err
 }
 

@@ -26,7 +26,7 @@ some pairs: then the levels of another axis decide, and the ratio over all hides
 		Args:              oneArgument("a run directory"),
 		ValidArgsFunction: completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			run, err := results.Open(args[0])
+			run, err := openRun(args[0])
 			if err != nil {
 				return err
 			}

@@ -39,7 +39,7 @@ hlog: the histograms of each cell's trials merged, for the tools of HdrHistogram
 			if !known {
 				return usageError(fmt.Errorf("format %q is none of %s%s", format, strings.Join(formats, ", "), knob.DidYouMean(format, formats)))
 			}
-			run, err := results.Open(args[0])
+			run, err := openRun(args[0])
 			if err != nil {
 				return err
 			}

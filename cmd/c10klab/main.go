@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"c10klab/internal/knob"
+	"c10klab/results"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -67,7 +68,7 @@ func run(ctx context.Context, args []string) int {
 		status = coded.status
 	}
 	if coded == nil || coded.err != nil {
-		fmt.Fprintln(os.Stderr, "c10klab:", err)
+		fmt.Fprintln(os.Stderr, "c10klab:", results.Advised(err))
 	}
 	return status
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // openRun opens a run directory. Where none is, the error names the nearest one
-// beside it, and how to make one.
+// beside it.
 func openRun(dir string) (*results.Run, error) {
 	run, err := results.Open(dir)
 	if !errors.Is(err, results.ErrNoRun) {
@@ -24,5 +24,5 @@ func openRun(dir string) (*results.Run, error) {
 	if nearest := knob.DidYouMean(filepath.Base(dir), beside); nearest != "" {
 		return nil, fmt.Errorf("%w%s", err, nearest)
 	}
-	return nil, fmt.Errorf("%w; c10klab run --out DIR makes one", err)
+	return nil, err
 }

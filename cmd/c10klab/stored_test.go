@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -95,8 +96,8 @@ func contentsOf(t *testing.T, dir string) string {
 	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
-// Every command that reads runs names the file that is not as it should be, and
-// leaves everything as it was.
+// Every command that reads runs names the file that is not as it should be, says what
+// to do, and leaves everything as it was.
 func TestDamagedRunsAreNamedAndLeftAlone(t *testing.T) {
 	const trial = "trials/01-write-100mbs.reactor"
 	damages := map[string]struct {
@@ -109,18 +110,25 @@ func TestDamagedRunsAreNamedAndLeftAlone(t *testing.T) {
 				return err
 			}
 			return os.Mkdir(dir, 0o755)
-		}, wanted: []string{"no run is stored here", "run.json"}, spared: "run"},
+		}, wanted: []string{"no run is stored here", "run.json", "; name a directory that has a run.json"}, spared: "run"},
 		"half-written run.json": {do: func(dir string) error { return os.Truncate(filepath.Join(dir, "run.json"), 40) },
-			wanted: []string{"run.json", "damaged or was edited"}},
+			wanted: []string{"run.json", "damaged or was edited", "; restore it"}},
+		"empty run.json": {do: func(dir string) error { return os.Truncate(filepath.Join(dir, "run.json"), 0) },
+			wanted: []string{"run.json", "damaged or was edited", "; restore it"}},
 		"newer schema": {do: func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "run.json"), []byte(`{"schema":99}`), 0o644)
-		}, wanted: []string{"run.json", "newer version", "schema 99"}},
+		}, wanted: []string{"run.json", "newer version", "schema 99", "; read it with the version that wrote it"}},
+		"no trials": {do: func(dir string) error { return os.RemoveAll(filepath.Join(dir, "trials")) },
+			wanted: []string{"trials", "a file of the run is missing", "; restore it"}},
+		"another's trial": {do: func(dir string) error {
+			return os.Rename(filepath.Join(dir, trial+".json"), filepath.Join(dir, "trials/09-write-100mbs.reactor.json"))
+		}, wanted: []string{"trials/09-write-100mbs.reactor.json", "belongs into 01-write-100mbs.reactor.json", "; restore it"}},
 		"half-written trial": {do: func(dir string) error { return os.Truncate(filepath.Join(dir, trial+".json"), 40) },
-			wanted: []string{trial + ".json", "damaged or was edited"}},
+			wanted: []string{trial + ".json", "damaged or was edited", "remove all files of that trial and measure it again"}},
 		"truncated histograms": {do: func(dir string) error { return os.Truncate(filepath.Join(dir, trial+".hlog"), 200) },
-			wanted: []string{trial + ".hlog", "damaged or was edited"}, spared: "run"},
+			wanted: []string{trial + ".hlog", "damaged or was edited", "; restore it"}, spared: "run"},
 		"missing histograms": {do: func(dir string) error { return os.Remove(filepath.Join(dir, trial+".hlog")) },
-			wanted: []string{trial + ".hlog", "no such file"}, spared: "run"},
+			wanted: []string{trial + ".hlog", "a file of the run is missing", "; restore it"}, spared: "run"},
 	}
 	for name, d := range damages {
 		t.Run(name, func(t *testing.T) {
@@ -154,6 +162,65 @@ func TestDamagedRunsAreNamedAndLeftAlone(t *testing.T) {
 				t.Error("the run was changed")
 			}
 		})
+	}
+}
+
+// Evidence is what the manifest says, to the byte.
+func TestWhatIsNotAsItWasMeasuredIsNotAdopted(t *testing.T) {
+	const trial = "trials/01-write-100mbs.reactor"
+	for name, d := range map[string]struct {
+		do     func(dir string) error
+		wanted []string
+	}{
+		"edited": {func(dir string) error {
+			text, err := os.ReadFile(filepath.Join(dir, trial+".json"))
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(dir, trial+".json"), []byte(strings.Replace(string(text), `"rate_mb_s":99`, `"rate_mb_s":98`, 1)), 0o644)
+		}, []string{trial + ".json", "changed after the run", "; restore it", "sha256sum -c manifest.sha256"}},
+		"truncated": {func(dir string) error { return os.Truncate(filepath.Join(dir, trial+".hlog"), 200) },
+			[]string{trial + ".hlog", "changed after the run", "; restore it"}},
+		"removed": {func(dir string) error { return os.Remove(filepath.Join(dir, trial+".hlog")) },
+			[]string{trial + ".hlog", "a file of the run is missing", "; restore it"}},
+		"added": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "trials/notes"), nil, 0o644) },
+			[]string{"trials/notes", "not in the manifest", "; move it away"}},
+		"interrupted": {func(dir string) error { return os.Remove(filepath.Join(dir, "manifest.sha256")) },
+			[]string{"no manifest.sha256", "; c10klab run --resume"}},
+		"garbled manifest": {func(dir string) error { return os.Truncate(filepath.Join(dir, "manifest.sha256"), 30) },
+			[]string{"manifest.sha256", "damaged or was edited", "; restore it"}},
+	} {
+		dir, reference := storedRun(t), t.TempDir()
+		if err := d.do(dir); err != nil {
+			t.Fatal(err)
+		}
+		_, stderr, exit := runCommand(t, "adopt", dir, "--reference", reference)
+		if exit != exitFailed {
+			t.Errorf("%s: ended with %d", name, exit)
+		}
+		for _, part := range d.wanted {
+			if !strings.Contains(stderr, part) {
+				t.Errorf("%s: does not say %q: %s", name, part, stderr)
+			}
+		}
+		if entries, err := os.ReadDir(reference); err != nil || len(entries) > 0 {
+			t.Errorf("%s: %v is left, %v", name, entries, err)
+		}
+	}
+}
+
+func TestARunWithoutTrialsSoFarCannotBeCompared(t *testing.T) {
+	dir := storedRun(t)
+	files, err := filepath.Glob(filepath.Join(dir, "trials", "*"))
+	for _, file := range files {
+		err = errors.Join(err, os.Remove(file))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stderr, exit := runCommand(t, "compare", dir, dir)
+	if exit != exitFailed || !strings.Contains(stderr, dir+" holds no trial so far; c10klab run --resume") {
+		t.Errorf("ended with %d: %s", exit, stderr)
 	}
 }
 

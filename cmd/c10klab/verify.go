@@ -73,7 +73,7 @@ tables and figures use, and series and disk samples of those trials only that fi
 		Args:              oneArgument("a run directory"),
 		ValidArgsFunction: completeRuns,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			run, err := results.Open(args[0])
+			run, err := openRun(args[0])
 			if err != nil {
 				return err
 			}
