@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 
 	"c10klab/internal/record"
@@ -27,12 +28,8 @@ const longestRule = 4096
 
 func handleSampling(mux *http.ServeMux, sampler Sampler) {
 	mux.HandleFunc("POST "+record.SamplePath, func(w http.ResponseWriter, r *http.Request) {
-		var rule sample.Rule
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, longestRule)).Decode(&rule); err != nil {
-			http.Error(w, fmt.Sprintf("read the rule: %v", err), http.StatusBadRequest)
-			return
-		}
-		if err := rule.Check(); err != nil {
+		rule, err := readRule(http.MaxBytesReader(w, r.Body, longestRule))
+		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
@@ -43,6 +40,20 @@ func handleSampling(mux *http.ServeMux, sampler Sampler) {
 	mux.HandleFunc("GET "+record.SamplePath, func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, sampler.Samples())
 	})
+}
+
+// readRule reads a body that is one rule that can be followed and nothing else. A name
+// that no rule has is an error: it would be a seed that is silently 0.
+func readRule(body io.Reader) (rule sample.Rule, err error) {
+	in := json.NewDecoder(body)
+	in.DisallowUnknownFields()
+	if err := in.Decode(&rule); err != nil {
+		return rule, fmt.Errorf("read the rule: %w", err)
+	}
+	if _, err := in.Token(); !errors.Is(err, io.EOF) {
+		return rule, errors.New("read the rule: something follows it")
+	}
+	return rule, rule.Check()
 }
 
 // StageSampler samples the requests of a stage recorder, nil when stages are off.
