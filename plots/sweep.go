@@ -67,7 +67,7 @@ func sweepFigure(experiment string, s source) (figure, bool) {
 	return figure{
 		width: 15 * vg.Inch, height: 150 + vg.Length(len(panels))*3.4*vg.Inch,
 		title:  experiment + ": by " + axis,
-		notes:  []string{"each point the median of its cell's trials" + trialCount(all) + ", bars their exact interval of 95 % or more (from 6 trials on)"},
+		notes:  []string{"each point the median of its cell's trials" + trialCount(all) + ", bars their exact interval of 95 % or more (from 6 trials on); the points of a level stand side by side"},
 		panels: panels, legend: sweepLegend(labels, styles, all),
 	}, true
 }
@@ -206,7 +206,7 @@ func levelAxis(axis *plot.Axis, levels map[float64]bool) {
 		ticks = append(ticks, plot.Tick{Value: x, Label: results.Significant(x)})
 	}
 	slices.SortFunc(ticks, func(a, b plot.Tick) int { return int(a.Value - b.Value) })
-	const room = 1.12
+	const room = 1.2
 	axis.Min, axis.Max = ticks[0].Value/room, ticks[len(ticks)-1].Value*room
 	axis.Tick.Marker = plot.ConstantTicks(ticks)
 }
@@ -222,8 +222,9 @@ type sweepCurves struct {
 // Plot implements plot.Plotter.
 func (s sweepCurves) Plot(c draw.Canvas, p *plot.Plot) {
 	trX, trY := p.Transforms(&c)
-	at := func(x, y float64) vg.Point { return vg.Point{X: trX(x), Y: trY(max(y, p.Y.Min))} }
-	for _, l := range s.lines {
+	for n, l := range s.lines {
+		shift := s.shift(n)
+		at := func(x, y float64) vg.Point { return vg.Point{X: trX(x) + shift, Y: trY(max(y, p.Y.Min))} }
 		line := s.styles[l.label]
 		var path []vg.Point
 		for _, point := range l.points {
@@ -248,6 +249,13 @@ func (s sweepCurves) Plot(c draw.Canvas, p *plot.Plot) {
 
 const sweepRadius = vg.Length(3.2)
 
+// shift sets the nth line aside, so that the bars of a level do not cover each other.
+func (s sweepCurves) shift(n int) vg.Length {
+	const apart, widest = 3, 18
+	step := min(apart, widest/vg.Length(len(s.lines)))
+	return step * (vg.Length(n) - vg.Length(len(s.lines)-1)/2)
+}
+
 func sweepLegend(labels []string, styles map[string]draw.LineStyle, lines []sweepLine) []legendEntry {
 	var entries []legendEntry
 	for _, label := range labels {
@@ -262,10 +270,10 @@ func sweepLegend(labels []string, styles map[string]draw.LineStyle, lines []swee
 		}
 	}
 	if bounds {
-		outcomes = append(outcomes, "saturated, a duration is a lower bound")
+		outcomes = append(outcomes, "saturated, whose durations are lower bounds")
 	}
 	if len(outcomes) > 0 {
-		entries = append(entries, glyphEntry("hollow: "+strings.Join(outcomes, ", "), noteColour, sweepRadius, draw.RingGlyph{}))
+		entries = append(entries, glyphEntry("hollow: "+strings.Join(outcomes, "; "), noteColour, sweepRadius, draw.RingGlyph{}))
 	}
 	return entries
 }
