@@ -2,6 +2,7 @@ package storage_test
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"sync"
@@ -143,9 +144,9 @@ func (c powerCut) check(t *testing.T, l *storage.Log) []int64 {
 }
 
 // appendPromised appends batches of 1, 2, 3, ... records with numbers from first on.
-// Before each append its records are allowed, after it they are promised, if
-// isPromise.
-func appendPromised(t *testing.T, p *powerCuts, l *storage.Log, batches int, first int64, isPromise bool) {
+// Before each append its records are allowed, after it all but the last are promised,
+// as many as the flush policy holds back.
+func appendPromised(t *testing.T, p *powerCuts, l *storage.Log, batches int, first, heldBack int64) {
 	t.Helper()
 	for i := range batches {
 		records := 1 + i%3
@@ -154,20 +155,21 @@ func appendPromised(t *testing.T, p *powerCuts, l *storage.Log, batches int, fir
 			now.want = append(slices.Clone(now.want), slices.Repeat([]int64{number}, records)...)
 		})
 		info := mustAppend(t, l, numbered(t, records, number))
-		if isPromise {
-			p.set(func(now *promise) { now.end = info.LastOffset + 1 })
-		}
+		p.set(func(now *promise) { now.end = max(now.end, info.LastOffset+1-heldBack) })
 	}
 }
 
+// noneForced are the records that log-flush=none holds back: all.
+const noneForced = math.MaxInt64
+
 func TestNothingForcedOutIsLostInAPowerCut(t *testing.T) {
-	for _, policy := range []string{"request", "messages:7", "none"} {
+	for policy, heldBack := range map[string]int64{"request": 0, "messages:7": 6, "none": noneForced} {
 		t.Run(policy, func(t *testing.T) {
 			p := newPowerCuts()
 			cfg := small()
 			cfg.SegmentBytes, cfg.LogFlush, cfg.FS = 1500, policy, p.fs()
 			s, l := openWith(t, cfg, nil, "/d")
-			appendPromised(t, p, l, 20, 0, policy == "request")
+			appendPromised(t, p, l, 20, 0, heldBack)
 			if err := l.Flush(); err != nil {
 				t.Fatal(err)
 			}
@@ -177,14 +179,14 @@ func TestNothingForcedOutIsLostInAPowerCut(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.set(func(now *promise) { now.start = 10 })
-			appendPromised(t, p, l, 10, 100, policy == "request")
+			appendPromised(t, p, l, 10, 100, heldBack)
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
 			p.set(func(now *promise) { now.end = int64(len(now.want)) })
 			cfg.FS = p.fs()
 			s, l = openWith(t, cfg, nil, "/d")
-			appendPromised(t, p, l, 5, 200, policy == "request")
+			appendPromised(t, p, l, 5, 200, heldBack)
 			s.Abandon()
 			p.verify(t, cfg)
 			if len(p.cuts) < 50 {
@@ -206,7 +208,7 @@ func TestWhatTheIntervalsFsyncCoveredSurvivesAPowerCut(t *testing.T) {
 	p.forced = l.RecoveryPoint
 	p.mu.Unlock()
 	for round := range int64(12) {
-		appendPromised(t, p, l, 3, 100*round, false)
+		appendPromised(t, p, l, 3, 100*round, noneForced)
 		for deadline := time.Now().Add(30 * time.Second); l.RecoveryPoint() < l.EndOffset(); time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("round %d: [%d, %d) was not forced out", round, l.RecoveryPoint(), l.EndOffset())
@@ -214,7 +216,7 @@ func TestWhatTheIntervalsFsyncCoveredSurvivesAPowerCut(t *testing.T) {
 		}
 		p.set(func(now *promise) { now.end = l.EndOffset() })
 	}
-	appendPromised(t, p, l, 3, 10_000, false)
+	appendPromised(t, p, l, 3, 10_000, noneForced)
 	if err := s.Close(); err != nil { // and no flush is under way
 		t.Fatal(err)
 	}
@@ -229,7 +231,7 @@ func TestATruncationIsNotTakenBackByAPowerCut(t *testing.T) {
 	cfg := small()
 	cfg.SegmentBytes, cfg.FS = 1500, p.fs()
 	s, l := openWith(t, cfg, nil, "/d")
-	appendPromised(t, p, l, 20, 0, false)
+	appendPromised(t, p, l, 20, 0, noneForced)
 	if err := l.Flush(); err != nil {
 		t.Fatal(err)
 	}
@@ -239,12 +241,12 @@ func TestATruncationIsNotTakenBackByAPowerCut(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.set(func(now *promise) { now.want = now.want[:keep:keep] })
-	appendPromised(t, p, l, 12, 100, false)
+	appendPromised(t, p, l, 12, 100, noneForced)
 	if err := l.Flush(); err != nil {
 		t.Fatal(err)
 	}
 	p.set(func(now *promise) { now.end = int64(len(now.want)) })
-	appendPromised(t, p, l, 3, 200, false)
+	appendPromised(t, p, l, 3, 200, noneForced)
 	if err := l.Flush(); err != nil {
 		t.Fatal(err)
 	}
