@@ -57,6 +57,7 @@ func (m *heatMaps) add(t timeline) {
 // time.
 func heatFigure(experiment string, s source) (figure, bool) {
 	m := newHeatMaps(s.timelines)
+	m.left += s.timelinesLeft
 	if m.most == 0 {
 		return figure{}, false
 	}

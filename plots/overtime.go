@@ -82,7 +82,10 @@ func overTimeFigure(experiment string, s source) (figure, bool) {
 	p := choosePace(s.timelines)
 	styles := s.lineStyles()
 	f := figure{title: experiment + ": one trial of each cell over time", notes: []string{overTimeNote(p, s.timelines)},
-		legend: append(curveLegend(s.labels(), styles, outcomesOf(s.timelines)), eventLegend(s.timelines)...)}
+		legend: append(curveLegend(s.timelineLabels(), styles, outcomesOf(s.timelines)), eventLegend(s.timelines)...)}
+	if s.timelinesLeft > 0 {
+		f.notes = append(f.notes, fmt.Sprintf("the first %d of %d cells", mostTimelines, mostTimelines+s.timelinesLeft))
+	}
 	low, high := latencyRange(s.timelines, p)
 	rows := []struct {
 		side  string
@@ -127,6 +130,13 @@ func overTimeFigure(experiment string, s source) (figure, bool) {
 	f.width = max(9.5*vg.Inch, vg.Length(len(s.levels()))*5.5*vg.Inch)
 	f.height = vg.Length(len(f.panels))*3*vg.Inch + 130
 	return f, true
+}
+
+// timelineLabels are the labels that lines over time have.
+func (s source) timelineLabels() []string {
+	return slices.DeleteFunc(s.labels(), func(label string) bool {
+		return !slices.ContainsFunc(s.timelines, func(t timeline) bool { return t.label == label })
+	})
 }
 
 // longest is the time of the last thing that any timeline shows, a little enlarged.

@@ -56,8 +56,9 @@ type source struct {
 	run     *results.Run
 	sweeps  map[string][]sweepValues // by cell
 	ratios  []Ratio
-	// timelines are of one trial of each cell.
-	timelines []timeline
+	// timelines are of one trial of each cell but for those left.
+	timelines     []timeline
+	timelinesLeft int
 }
 
 func newSource(run *results.Run, cells []results.CellDigest) (source, error) {
@@ -70,7 +71,7 @@ func newSource(run *results.Run, cells []results.CellDigest) (source, error) {
 		}
 	}
 	var err error
-	s.timelines, err = s.readTimelines()
+	s.timelines, s.timelinesLeft, err = s.readTimelines()
 	return s, err
 }
 

@@ -21,19 +21,27 @@ type timeline struct {
 // sample is a value at a time.
 type sample struct{ seconds, value float64 }
 
-// readTimelines returns a timeline for each cell that has anything to show: of its
-// first trial that the cell's numbers are from.
-func (s source) readTimelines() ([]timeline, error) {
-	var timelines []timeline
+// mostTimelines bounds the cells that figures show over time: more lines tell nothing,
+// and those of a run of thousands would not fit into memory.
+const mostTimelines = 60
+
+// readTimelines returns a timeline for each of the first cells that have anything to
+// show, of its first trial that the cell's numbers are from, and how many cells are left.
+func (s source) readTimelines() (timelines []timeline, left int, err error) {
 	for _, cell := range s.cells {
-		t, measured := s.run.ShownTrial(cell)
-		if !measured {
+		measured := s.digests[cell.ID].Measured
+		if len(measured) == 0 {
 			continue
 		}
+		if len(timelines) == mostTimelines {
+			left++
+			continue
+		}
+		t := measured[0].Trial
 		line := timeline{label: s.label(cell), consumers: cell.Knobs["consumers"], outcome: string(t.Outcome), stands: cell.Stands(), block: t.Block}
 		series, err := s.run.Series(t)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		startNs, _, _ := t.Measurement.WindowSpan()
 		if len(series) > 0 {
@@ -43,14 +51,14 @@ func (s source) readTimelines() ([]timeline, error) {
 		}
 		disks, err := s.run.DiskSamples(t)
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		line.util, line.events = busiest(disks, startNs, t.Measurement.WindowNs), eventsOf(t, startNs)
 		if line.steps != nil || line.util != nil || line.events != nil {
 			timelines = append(timelines, line)
 		}
 	}
-	return timelines, nil
+	return timelines, left, nil
 }
 
 const nsPerSecond = 1e9

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -95,5 +96,25 @@ func TestSVGsAreWellFormedAndTellTheirValues(t *testing.T) {
 	}
 	if len(figures) != len(told) {
 		t.Errorf("%d figures, want %d", len(figures), len(told))
+	}
+}
+
+func TestCellsBeyondTheRoomAreNotReadOverTime(t *testing.T) {
+	run := simulated(t, 1, 1000)
+	cells, err := Digests(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const copies = 10
+	s, err := newSource(run, slices.Repeat(cells, copies))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := copies*len(cells) - mostTimelines; len(s.timelines) != mostTimelines || s.timelinesLeft != want {
+		t.Errorf("%d timelines and %d left, want %d and %d", len(s.timelines), s.timelinesLeft, mostTimelines, want)
+	}
+	f, found := overTimeFigure("x", s)
+	if !found || !strings.Contains(strings.Join(f.notes, "; "), "the first 60 of 120 cells") {
+		t.Errorf("notes %q", f.notes)
 	}
 }

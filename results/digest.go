@@ -104,11 +104,11 @@ func (r *Run) digestTrial(t Trial, wanted func(hdr.Key) bool, digester *hdr.Dige
 }
 
 // ShownTrial is the trial of a cell that figures over time show: the first of those
-// that the cell's numbers are from.
+// that the cell's numbers are from, CellDigest.Measured[0].
 func (r *Run) ShownTrial(c Cell) (Trial, bool) {
-	for _, t := range r.Trials {
-		if t.Cell == c.ID && t.Outcome == c.Basis && t.measured() {
-			return t, true
+	for i := range r.Trials {
+		if t := &r.Trials[i]; t.Cell == c.ID && t.Outcome == c.Basis && t.measured() {
+			return *t, true
 		}
 	}
 	return Trial{}, false

@@ -69,6 +69,10 @@ func largeRun(b *testing.B, cells, blocks int) string {
 	if err != nil {
 		b.Fatal(err)
 	}
+	series, err := json.Marshal(steadySeries(template.Measurement))
+	if err != nil {
+		b.Fatal(err)
+	}
 	template.Outcome, template.LogTail = record.Valid, ""
 	for i := range cells * blocks {
 		t := template
@@ -79,11 +83,25 @@ func largeRun(b *testing.B, cells, blocks int) string {
 			b.Fatal(err)
 		}
 		base := strings.TrimSuffix(run.LogPath(t), ".log")
-		for suffix, content := range map[string][]byte{".json": text, ".hlog": histograms, ".disks": samples} {
+		for suffix, content := range map[string][]byte{".json": text, ".hlog": histograms, ".disks": samples, ".series": series} {
 			if err := os.WriteFile(base+suffix, content, 0o644); err != nil {
 				b.Fatal(err)
 			}
 		}
 	}
 	return dir
+}
+
+// steadySeries is a series as a trial of these requests has it: twenty buckets in each
+// step of 100 ms.
+func steadySeries(m *record.Measurement) []record.TimeSeries {
+	s := record.TimeSeries{Stage: "ResponseTime", API: "Produce", StartNs: m.After.MonotonicNs - m.WindowNs, StepNs: 1e8}
+	for range m.WindowNs / s.StepNs {
+		var step []int64
+		for bucket := range int64(20) {
+			step = append(step, 140+bucket, 30)
+		}
+		s.Steps = append(s.Steps, step)
+	}
+	return []record.TimeSeries{s}
 }

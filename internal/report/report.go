@@ -154,7 +154,7 @@ func progress(run *results.Run) string {
 
 // smallHeapPercent has the collector run early: a report on thousands of trials holds
 // them all, and the garbage of decoding would double that.
-const smallHeapPercent = 30
+const smallHeapPercent = 60
 
 // Write renders the page and puts it at path, whole or not at all.
 func Write(path string, dirs []string) error {
