@@ -19,8 +19,9 @@ import (
 const (
 	// readyTimeout is how long a process may take until it is ready.
 	readyTimeout = 30 * time.Second
-	// stopTimeout is how long a process may take to end after SIGTERM.
-	stopTimeout = 10 * time.Second
+	// stopTimeout is how long a process may take to end after SIGTERM; a server of ten
+	// thousand connections answers for up to 15 s.
+	stopTimeout = 30 * time.Second
 	// exitLimited is the status of a load generator that measured, but whose
 	// numbers do not stand.
 	exitLimited = 3

@@ -53,6 +53,17 @@ func (e *env) open(s socket, fd int, peer string, h home, jobs *spares) *conn {
 
 func (c *conn) retain() { c.references.Add(1) }
 
+// retainOpen is retain for those who hold no reference; false: the descriptor is
+// closed already.
+func (c *conn) retainOpen() bool {
+	for {
+		n := c.references.Load()
+		if n == 0 || c.references.CompareAndSwap(n, n+1) {
+			return n > 0
+		}
+	}
+}
+
 func (c *conn) release() {
 	if c.references.Add(-1) == 0 {
 		c.socket.close()

@@ -1,11 +1,11 @@
 package models
 
 import (
-	"sync"
 	"sync/atomic"
 
 	"c10klab/internal/clock"
 	"c10klab/internal/osthread"
+	"c10klab/internal/poll"
 	"c10klab/internal/stage"
 )
 
@@ -31,7 +31,7 @@ type env struct {
 	stopped     chan struct{} // closed when stopping is set
 
 	null        int // descriptor of /dev/null under prewarm, else −1
-	countersMu  sync.Mutex
+	countersMu  poll.Mutex
 	counters    map[*threadCounters]struct{} // of live threads
 	pastIO      map[string]IOCounts          // what ended threads have counted, by name
 	queues      []namedQueue
@@ -63,7 +63,7 @@ func (e *env) newReceiver(counters *threadCounters) *receiver {
 
 // tally is a number that somebody may wait to become zero.
 type tally struct {
-	mu   sync.Mutex
+	mu   poll.Mutex
 	n    int
 	zero chan struct{} // closed when n becomes 0; nil while nobody waits
 }

@@ -24,11 +24,7 @@ const (
 // each gets answers, the server's threads are those the model says, and it ends in an
 // orderly way. With C10KLAB_LONG=1 they are ten thousand.
 func TestThousandsOfConnections(t *testing.T) {
-	connections := manyConnections
-	if os.Getenv("C10KLAB_LONG") != "" {
-		connections = c10k
-	}
-	needRoom(t, connections)
+	connections := howMany(t)
 	for _, model := range models.Names() {
 		for _, idleShare := range []string{"0", "0.9"} {
 			if idleShare != "0" && model != "loop-per-thread-pool" {
@@ -37,6 +33,38 @@ func TestThousandsOfConnections(t *testing.T) {
 			t.Run(model+" idle "+idleShare, func(t *testing.T) { loadManyConnections(t, model, connections, idleShare) })
 		}
 	}
+}
+
+// TestServerWithThousandsOfConnectionsEndsInAnOrderlyWay stops a server while every
+// connection is open and many have a request under way: all are answered, so the exit
+// status is 0.
+func TestServerWithThousandsOfConnectionsEndsInAnOrderlyWay(t *testing.T) {
+	connections := howMany(t)
+	for _, model := range []string{"thread-per-connection", "goroutine-per-connection"} {
+		t.Run(model, func(t *testing.T) {
+			s := startServer(t, "--service", "echo", "--model", model, "--max-connections", strconv.Itoa(connections))
+			load := startProcess(t, "", "load", "--target", s.Listen, "--protocol", "echo", "--mode", "closed", "--source-addresses", "4",
+				"--connections", strconv.Itoa(connections), "--idle-share", "0.9", "--warm-up", "0s", "--window", "10m")
+			eventually(t, "every connection has had an answer", func() bool {
+				return load.over() || snapshot(t, s.Admin).Counters.AllResponses() > int64(connections)
+			})
+			s.stop(t)
+			if exit := load.wait(t); exit != exitFailed {
+				t.Errorf("the load generator ended with %d when its target went away", exit)
+			}
+		})
+	}
+}
+
+// howMany is a number of connections that the system has room for.
+func howMany(t *testing.T) int {
+	t.Helper()
+	connections := manyConnections
+	if os.Getenv("C10KLAB_LONG") != "" {
+		connections = c10k
+	}
+	needRoom(t, connections)
+	return connections
 }
 
 // needRoom ends the test where the system's limits are too low.

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync"
 
+	"c10klab/internal/poll"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -50,7 +52,7 @@ func groupOf(name string) string {
 type Registry struct {
 	options Options
 
-	mu      sync.Mutex
+	mu      poll.Mutex
 	live    map[*Thread]struct{}
 	started int
 	group   sync.WaitGroup
