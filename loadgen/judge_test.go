@@ -59,6 +59,11 @@ func TestOutcomes(t *testing.T) {
 			f.fill("ResponseTime", 100_000, 50*time.Millisecond)
 			f.inFlight = (10_000*.002 + 100_000*.05) / 8
 		}, record.Valid, ""},
+		{"late fetches of a trace", func(f *facts) {
+			late := hdr.NewHistogram()
+			late.RecordN(int64(time.Second), 100)
+			f.m.Histograms[hdr.Key{Stage: "Lateness", API: "Fetch"}] = late
+		}, record.GeneratorLimited, "Lateness p99.9 beyond stolen time"},
 		{"server stopped for 2 s", func(f *facts) {
 			f.fill("ResponseTime", 2500, time.Second)
 			f.inFlight = (10_000*.002 + 2500*1) / 8
