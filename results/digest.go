@@ -2,6 +2,7 @@ package results
 
 import (
 	"fmt"
+	"io"
 	"sync"
 
 	"c10klab/internal/hdr"
@@ -34,7 +35,6 @@ func (r *Run) Digests(wanted func(hdr.Key) bool, curve hdr.Key) ([]CellDigest, e
 	cells := r.CellOutcomes()
 	trials := r.trialsByCell()
 	digests := make([]CellDigest, len(cells))
-	digesters := sync.Pool{New: func() any { return new(hdr.Digester) }}
 	err := inParallel(len(cells), func(i int) (err error) {
 		digester := digesters.Get().(*hdr.Digester)
 		digests[i], err = r.digest(cells[i], trials[cells[i].ID], wanted, curve, digester)
@@ -54,7 +54,7 @@ func (r *Run) digest(c Cell, trials []Trial, wanted func(hdr.Key) bool, curve hd
 		if t.Outcome != c.Basis || !t.measured() {
 			continue
 		}
-		spans, err := r.digestTrial(t, wanted, digester)
+		spans, err := r.digestTrial(t, wanted, digester.AddLog)
 		if err != nil {
 			return d, err
 		}
@@ -87,16 +87,22 @@ func (r *Run) TrialDigests(t Trial, wanted func(hdr.Key) bool) (map[hdr.Key]hdr.
 	if known := r.digests[r.trialPath(t, "")]; known != nil {
 		return known, nil
 	}
-	return r.digestTrial(t, wanted, new(hdr.Digester))
+	digester := digesters.Get().(*hdr.Digester)
+	defer digesters.Put(digester)
+	return r.digestTrial(t, wanted, digester.DigestLog)
 }
 
-func (r *Run) digestTrial(t Trial, wanted func(hdr.Key) bool, digester *hdr.Digester) (map[hdr.Key]hdr.Digest, error) {
+// digesters are kept for what they know of decoding.
+var digesters = sync.Pool{New: func() any { return new(hdr.Digester) }}
+
+func (r *Run) digestTrial(t Trial, wanted func(hdr.Key) bool,
+	read func(io.Reader, func(hdr.Key) bool, map[string][]float64) (map[hdr.Key]hdr.Digest, error)) (map[hdr.Key]hdr.Digest, error) {
 	f, err := r.openHistograms(t)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	spans, err := digester.AddLog(f, wanted, t.Clusters)
+	spans, err := read(f, wanted, t.Clusters)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", f.Name(), ErrGarbled, err)
 	}

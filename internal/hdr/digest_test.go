@@ -2,6 +2,7 @@ package hdr
 
 import (
 	"bytes"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -30,6 +31,9 @@ func TestDigestsAreWhatHistogramsSay(t *testing.T) {
 		digests, err := digester.AddLog(bytes.NewReader(log.Bytes()), func(k Key) bool { return k.Stage != "Reap" }, clusters)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if alone, err := digester.DigestLog(bytes.NewReader(log.Bytes()), func(k Key) bool { return k.Stage != "Reap" }, clusters); err != nil || !maps.Equal(alone, digests) {
+			t.Errorf("without adding: %+v, %v; want %+v", alone, err, digests)
 		}
 		if len(digests) != 2 {
 			t.Errorf("%d digests, want those wanted", len(digests))

@@ -19,28 +19,46 @@ type Digester struct {
 // returns the digest of each, and adds them to those of their keys. clusters are as in
 // Sum.AddLog.
 func (d *Digester) AddLog(r io.Reader, wanted func(Key) bool, clusters map[string][]float64) (map[Key]Digest, error) {
-	digests := map[Key]Digest{}
-	err := eachHistogram(r, wanted, func(key Key, encoded []byte) error {
-		buckets, err := d.sum.decoder.read(encoded)
+	return d.eachDigest(r, wanted, clusters, func(key Key, digest Digest, buckets []filled, other *hdrhistogram.Histogram) {
 		sum := d.sum.of(key)
-		if errors.Is(err, errShape) {
-			inner, err := hdrhistogram.Decode(encoded)
-			if err == nil {
-				digests[key] = digestOf(inner)
-				err = sum.addOther(encoded)
-			}
-			return err
+		if other != nil {
+			sum.addOther(other)
+			return
 		}
-		if err != nil {
-			return err
-		}
-		digest := digestFilled(buckets)
-		addDependent(&digest.dependent, digest.Count, clusters[key.String()])
 		addDependent(&sum.dependent, digest.Count, clusters[key.String()])
 		for _, f := range buckets {
 			sum.counts[f.bucket] += f.count
 		}
+	})
+}
+
+// DigestLog is AddLog without adding.
+func (d *Digester) DigestLog(r io.Reader, wanted func(Key) bool, clusters map[string][]float64) (map[Key]Digest, error) {
+	return d.eachDigest(r, wanted, clusters, func(Key, Digest, []filled, *hdrhistogram.Histogram) {})
+}
+
+// eachDigest returns the digests of a log and calls add with each and what it is of: its
+// buckets, or a histogram of another shape.
+func (d *Digester) eachDigest(r io.Reader, wanted func(Key) bool, clusters map[string][]float64,
+	add func(key Key, digest Digest, buckets []filled, other *hdrhistogram.Histogram)) (map[Key]Digest, error) {
+	digests := map[Key]Digest{}
+	err := eachHistogram(r, wanted, func(key Key, encoded []byte) error {
+		buckets, err := d.sum.decoder.read(encoded)
+		var digest Digest
+		var other *hdrhistogram.Histogram
+		if errors.Is(err, errShape) {
+			if other, err = hdrhistogram.Decode(encoded); err == nil {
+				digest = digestOf(other)
+			}
+		} else if err == nil {
+			digest = digestFilled(buckets)
+			addDependent(&digest.dependent, digest.Count, clusters[key.String()])
+		}
+		if err != nil {
+			return err
+		}
 		digests[key] = digest
+		add(key, digest, buckets, other)
 		return nil
 	})
 	return digests, err

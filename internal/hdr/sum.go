@@ -29,7 +29,11 @@ func (s *Sum) AddLog(r io.Reader, wanted func(Key) bool, clusters map[string][]f
 		own := s.of(key)
 		added, err := s.decoder.addTo(own.counts, encoded)
 		if errors.Is(err, errShape) {
-			return own.addOther(encoded)
+			other, err := hdrhistogram.Decode(encoded)
+			if err == nil {
+				own.addOther(other)
+			}
+			return err
 		}
 		addDependent(&own.dependent, added, clusters[key.String()])
 		return err
@@ -47,16 +51,11 @@ func (s *Sum) of(key Key) *sum {
 	return s.sums[key]
 }
 
-func (s *sum) addOther(encoded []byte) error {
-	inner, err := hdrhistogram.Decode(encoded)
-	if err != nil {
-		return err
-	}
+func (s *sum) addOther(inner *hdrhistogram.Histogram) {
 	if s.other == nil {
 		s.other = NewHistogram()
 	}
 	s.other.Merge(&Histogram{inner: inner})
-	return nil
 }
 
 // Bundle returns the sums; the Sum is empty afterwards.
