@@ -29,7 +29,7 @@ var Knobs = []knob.Knob{
 	{Name: "cost-distribution", Kind: knob.Choice, Choices: []string{constantCost, exponentialCost}, Default: constantCost,
 		Meaning: "synthetic service: how the cost is drawn"},
 	{Name: "cost-kind", Kind: knob.Choice, Choices: []string{spinCost, sleepCost}, Default: spinCost,
-		Meaning: "synthetic service: spend the cost on the processor or asleep"},
+		Meaning: "synthetic service: spend the cost as processor time of the thread, or as time asleep"},
 	{Name: "cost-seed", Kind: knob.Int, Default: "1",
 		Meaning: "synthetic service: seed of the drawn costs; equal seeds draw equal costs in order of handling"},
 }

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"math"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -63,12 +64,24 @@ func uniform(seed, n uint64) float64 {
 }
 
 func (s *Synthetic) spend(cost time.Duration) {
-	switch end := clock.Now() + int64(cost); {
+	switch {
 	case cost <= 0:
 	case s.config.Sleep:
-		sleepUntil(end)
+		sleepUntil(clock.Now() + int64(cost))
 	default:
-		for clock.Now() < end {
+		spin(cost)
+	}
+}
+
+// spin uses that much processor time of the calling thread up. Time in which the
+// thread has no CPU is no part of it, so a request costs the machine the same however
+// many threads share its CPUs.
+func spin(cost time.Duration) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	end := clock.ThreadCPU() + int64(cost)
+	for left := int64(cost); left > 0; left = end - clock.ThreadCPU() {
+		for until := clock.Now() + left; clock.Now() < until; {
 		}
 	}
 }

@@ -2,11 +2,14 @@ package broker
 
 import (
 	"math"
+	"runtime"
 	"testing"
 	"time"
 
 	"c10klab/internal/clock"
 	"c10klab/internal/knob"
+
+	"golang.org/x/sys/unix"
 )
 
 func TestConstantCostIsTheSameForAll(t *testing.T) {
@@ -73,5 +76,27 @@ func TestKnobsReachTheConfigurations(t *testing.T) {
 	}
 	if c := SyntheticConfigFrom(v); c != (SyntheticConfig{10 * time.Millisecond, true, true, 9}) {
 		t.Errorf("set values read as %+v", c)
+	}
+}
+
+// A request costs the machine its processor time, also where threads take turns on a CPU.
+func TestSpinningCostsProcessorTimeHoweverManyThreadsShareACPU(t *testing.T) {
+	const threads, cost = 8, 5 * time.Millisecond
+	used := make(chan int64, threads)
+	for range threads {
+		go func() {
+			runtime.LockOSThread()
+			var one unix.CPUSet
+			one.Set(0)
+			unix.SchedSetaffinity(0, &one) // this thread ends with its goroutine
+			before := clock.ThreadCPU()
+			NewSynthetic(SyntheticConfig{Cost: cost}).spend(cost)
+			used <- clock.ThreadCPU() - before
+		}()
+	}
+	for range threads {
+		if ns := <-used; ns < int64(cost) {
+			t.Errorf("a request that costs %v used %v of the processor", cost, time.Duration(ns))
+		}
 	}
 }

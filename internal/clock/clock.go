@@ -19,6 +19,17 @@ func nanotime() int64
 // Now returns CLOCK_MONOTONIC in nanoseconds. Any thread may call it.
 func Now() int64 { return nanotime() }
 
+// ThreadCPU is the processor time that the calling thread has used since it began, in
+// nanoseconds (CLOCK_THREAD_CPUTIME_ID; a system call). Readings of one thread only
+// compare, so the goroutine is locked to it.
+func ThreadCPU() int64 {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
+		panic("clock_gettime of the thread's processor time: " + err.Error()) // every Linux has it
+	}
+	return t.Nano()
+}
+
 // Offset converts kernel receive stamps, which are CLOCK_REALTIME, to
 // CLOCK_MONOTONIC. Sample refreshes it; any thread may read it.
 type Offset struct {

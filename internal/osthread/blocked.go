@@ -54,7 +54,7 @@ func (m *BlockedMeter) Begin() {
 	}
 	m.anchor.queuedNs = m.queuedNs()
 	m.anchor.yields = threadYields()
-	m.anchor.cpuNs = threadCPUNs()
+	m.anchor.cpuNs = clock.ThreadCPU()
 	m.anchor.wallNs = clock.Now()
 }
 
@@ -66,7 +66,7 @@ func (m *BlockedMeter) EndNs() int64 {
 	if !slept {
 		return 0
 	}
-	cpuNs := threadCPUNs() - m.anchor.cpuNs
+	cpuNs := clock.ThreadCPU() - m.anchor.cpuNs
 	return max(0, wallNs-cpuNs-(m.queuedNs()-m.anchor.queuedNs))
 }
 
@@ -90,12 +90,6 @@ func (m *BlockedMeter) queuedNs() (ns int64) {
 		}
 	}
 	return ns
-}
-
-func threadCPUNs() int64 {
-	var t unix.Timespec
-	unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t)
-	return t.Nano()
 }
 
 func threadYields() int64 {

@@ -13,28 +13,50 @@ import (
 // generatorRounds are the interleaved rounds of the generator and the C client.
 const generatorRounds = 21
 
+// closedLoop is what the generator reached with so many requests in flight on each
+// connection, one number a round.
+type closedLoop struct {
+	InFlight              string
+	RequestsPerS, PerCore []float64
+}
+
 // BenchmarkGeneratorClosedLoop measures how many echo requests a second one core of the
-// generator makes, 64 connections with one in flight each, beside a plain C client,
-// against the same C epoll loop on the other core: in interleaved rounds, requests per
-// second of the generator's CPU time, and the ratio of the two clients' rates.
+// generator makes, 64 connections with one and with eight in flight each, beside a plain
+// C client with one, against the same loop-per-thread server on the other core: in interleaved
+// rounds, requests per second of the generator's CPU time, and the ratio of the two
+// clients' rates. With one in flight every request costs either side two system calls,
+// so the server's core is as busy as the generator's.
 func BenchmarkGeneratorClosedLoop(b *testing.B) {
-	binary, client, server := buildC10klab(b), compile(b, "echo_client.c"), compile(b, "echo_server.c")
-	port, stop := start(b, server, serverCPU)
+	binary, client := buildC10klab(b), compile(b, "echo_client.c")
+	target, stop := serve(b, binary, "--service", "echo", "--model", "loop-per-thread", "--loops", "1", "--stages", "false")
 	b.Cleanup(stop)
-	target := record.ServerReady{Listen: net.JoinHostPort("127.0.0.1", port)}
-	var perCore, rates, plain []float64
+	_, port, err := net.SplitHostPort(target.Listen)
+	if err != nil {
+		b.Fatal(err)
+	}
+	target.Admin = "" // the same server for both clients, asked nothing
+	loops := []*closedLoop{{InFlight: "1"}, {InFlight: "8"}}
+	var plain []float64
 	for range generatorRounds {
 		plain = append(plain, answersPerSecond(b, run(b, client, clientCPU, port, echoConnections, echoPayloadBytes, "1000")))
-		m := load(b, binary, target, "--protocol", "echo", "--mode", "closed", "--producers", echoConnections, "--echo-bytes", echoPayloadBytes,
-			"--warm-up", "300ms", "--window", "1s")
-		rates = append(rates, m.RequestsPerSec)
-		perCore = append(perCore, m.RequestsPerSec/generatorCores(m))
+		for _, l := range loops {
+			m := load(b, binary, target, "--protocol", "echo", "--mode", "closed", "--producers", echoConnections, "--echo-bytes", echoPayloadBytes,
+				"--in-flight", l.InFlight, "--warm-up", "300ms", "--window", "1s")
+			l.RequestsPerS = append(l.RequestsPerS, m.RequestsPerSec)
+			l.PerCore = append(l.PerCore, m.RequestsPerSec/generatorCores(m))
+		}
 	}
-	fmt.Printf("\nclosed loop, %s connections: %.0f requests/s, %.0f per core of the generator; C client %.0f/s, ratio %.3f (medians of %d rounds)\n",
-		echoConnections, median(rates), median(perCore), median(plain), median(rates)/median(plain), generatorRounds)
-	b.ReportMetric(median(perCore), "requests/s/core")
-	b.ReportMetric(median(rates)/median(plain), "generator/C")
-	keep(b, "generator-closed-loop", map[string][]float64{"requests_per_s": rates, "per_core": perCore, "c_client": plain})
+	fmt.Printf("\nclosed loop, %s connections: C client, 1 in flight: %.0f requests/s (medians of %d rounds)\n", echoConnections, median(plain), generatorRounds)
+	for _, l := range loops {
+		ratio := median(ratios(l.RequestsPerS, plain))
+		fmt.Printf("%s in flight: %.0f requests/s, %.0f per core of the generator; %.3f of the C client\n", l.InFlight, median(l.RequestsPerS), median(l.PerCore), ratio)
+		b.ReportMetric(median(l.PerCore), "requests/s/core-with-"+l.InFlight)
+		b.ReportMetric(ratio, "generator/C-with-"+l.InFlight)
+	}
+	keep(b, "generator-closed-loop", struct {
+		CClient []float64
+		Loops   []*closedLoop
+	}{plain, loops})
 }
 
 // generatorCores is how many cores the generator used.
