@@ -18,8 +18,9 @@ const MaxReferenceBytes = 60 << 20
 var ErrExists = errors.New("a run is stored there already")
 
 // Adopt copies a complete run to dir as evidence, with those histograms only that
-// are wanted and those series and disk samples only that figures show, and seals the copy. Unless
-// replace is set, dir must not exist; what was there is removed once the copy is whole.
+// are wanted, those series and disk samples only that figures show, and paths inside
+// the run without what is above it, and seals the copy. Unless replace is set, dir must
+// not exist; what was there is removed once the copy is whole.
 func (r *Run) Adopt(dir string, wanted func(hdr.Key) bool, replace bool) (adopted *Run, err error) {
 	if _, err := os.Stat(dir); err == nil && !replace {
 		return nil, fmt.Errorf("%s: %w", dir, ErrExists)
@@ -64,6 +65,10 @@ func (r *Run) copyEvidence(dir string, wanted func(hdr.Key) bool) error {
 		return err
 	}
 	shown := r.shownTrials()
+	inside, err := r.relativePaths()
+	if err != nil {
+		return err
+	}
 	for _, file := range files {
 		suffix := filepath.Ext(file)
 		figures := suffix == seriesSuffix || suffix == disksSuffix
@@ -78,13 +83,23 @@ func (r *Run) copyEvidence(dir string, wanted func(hdr.Key) bool) error {
 		case ".hlog":
 			write = func(w io.Writer, from io.Reader) error { return hdr.CopyLog(w, from, wanted) }
 		case ".json":
-			write = copyRecord
+			write = func(w io.Writer, from io.Reader) error { return copyRecord(w, from, inside) }
 		}
 		if err := copyFile(filepath.Join(dir, file), filepath.Join(r.Dir, file), write); err != nil {
 			return err
 		}
 	}
 	return r.splitDiskSamples(dir, shown)
+}
+
+// relativePaths makes the paths of files inside the run relative to the directory that
+// holds it: evidence does not tell where a machine keeps its files.
+func (r *Run) relativePaths() (*strings.Replacer, error) {
+	dir, err := filepath.Abs(r.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("adopt: %w", err)
+	}
+	return strings.NewReplacer(dir+string(filepath.Separator), filepath.Base(dir)+string(filepath.Separator)), nil
 }
 
 // splitDiskSamples writes the disk samples that figures show, and that the run has not in

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 
 	"c10klab/internal/record"
 )
@@ -92,12 +93,13 @@ func (r *Run) DiskSamples(t Trial) ([][]record.DiskSample, error) {
 }
 
 // copyRecord copies a trial's record, without the disk samples that schema 2 kept there;
-// nothing else changes, so that no version adds what another did not measure.
-func copyRecord(w io.Writer, from io.Reader) error {
-	text, err := io.ReadAll(from)
+// nothing but paths changes else, so that no version adds what another did not measure.
+func copyRecord(w io.Writer, from io.Reader, paths *strings.Replacer) error {
+	read, err := io.ReadAll(from)
 	if err != nil {
 		return err
 	}
+	text := []byte(paths.Replace(string(read)))
 	var t Trial
 	if err := json.Unmarshal(text, &t); err != nil {
 		return err

@@ -119,3 +119,24 @@ func TestAdoptedRunsOfOlderVersionsKeepTheDiskSamplesThatFiguresShow(t *testing.
 		t.Error(err)
 	}
 }
+
+func TestAdoptedRecordsDoNotTellWhereTheRunLay(t *testing.T) {
+	dir := t.TempDir()
+	run, err := Create(filepath.Join(dir, "run"), Info{Cells: []PlannedCell{{Experiment: "x", ID: "a"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer run.Close()
+	trial := sampledTrial(1)
+	trial.Disks[0].Mount = filepath.Join(dir, "run", "data", "disk-0")
+	if err := run.Commit(trial); err != nil {
+		t.Fatal(err)
+	}
+	adopted, err := run.Adopt(filepath.Join(dir, "reference"), nil, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mount := adopted.Trials[0].Disks[0].Mount; mount != "run/data/disk-0" {
+		t.Errorf("the adopted record has the disk at %q", mount)
+	}
+}
