@@ -126,7 +126,14 @@ func TestDamagedRunsAreNamedAndLeftAlone(t *testing.T) {
 		"half-written trial": {do: func(dir string) error { return os.Truncate(filepath.Join(dir, trial+".json"), 40) },
 			wanted: []string{trial + ".json", "damaged or was edited", "remove all files of that trial and measure it again"}},
 		"truncated histograms": {do: func(dir string) error { return os.Truncate(filepath.Join(dir, trial+".hlog"), 200) },
-			wanted: []string{trial + ".hlog", "damaged or was edited", "; restore it"}, spared: "run"},
+			wanted: []string{trial + ".hlog", "changed after the run", "; restore it"}, spared: "run"},
+		"edited number": {do: func(dir string) error {
+			text, err := os.ReadFile(filepath.Join(dir, trial+".json"))
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(dir, trial+".json"), []byte(strings.Replace(string(text), `"offered_mb_s":100`, `"offered_mb_s":200`, 1)), 0o644)
+		}, wanted: []string{trial + ".json", "changed after the run", "; restore it"}, spared: "run"},
 		"missing histograms": {do: func(dir string) error { return os.Remove(filepath.Join(dir, trial+".hlog")) },
 			wanted: []string{trial + ".hlog", "a file of the run is missing", "; restore it"}, spared: "run"},
 	}

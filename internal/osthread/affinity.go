@@ -108,12 +108,11 @@ func ProcessCPUs() ([]int, error) {
 // to the given CPUs, and gives Go's scheduler as many Ps, unless the environment
 // says how many. Call it before starting threads.
 func PinProcess(cpus []int) error {
-	tids, err := taskIDs()
-	if err != nil {
-		return err
-	}
-	for _, tid := range tids {
-		if err := pinThread(tid, cpus); err != nil && err != unix.ESRCH {
+	// A thread that is not confined yet may start another one, of the runtime's, while
+	// the list is gone through: it is over when a pass finds nothing to do.
+	for done := false; !done; {
+		var err error
+		if done, err = pinThreads(cpus); err != nil {
 			return fmt.Errorf("pin process to CPUs %v: %w", cpus, err)
 		}
 	}
@@ -121,6 +120,33 @@ func PinProcess(cpus []int) error {
 		runtime.SetDefaultGOMAXPROCS()
 	}
 	return nil
+}
+
+// pinThreads confines the process's threads, and reports whether that changed nothing.
+func pinThreads(cpus []int) (unchanged bool, err error) {
+	tids, err := taskIDs()
+	if err != nil {
+		return false, err
+	}
+	unchanged = true
+	for _, tid := range tids {
+		var before, after unix.CPUSet
+		err := unix.SchedGetaffinity(tid, &before)
+		if err == nil {
+			err = pinThread(tid, cpus)
+		}
+		if err == nil {
+			err = unix.SchedGetaffinity(tid, &after)
+		}
+		switch {
+		case err == unix.ESRCH: // the thread has ended
+		case err != nil:
+			return false, err
+		case before != after:
+			unchanged = false
+		}
+	}
+	return unchanged, nil
 }
 
 func pinThread(tid int, cpus []int) error {
