@@ -48,6 +48,19 @@ func (r *Run) Seal() error {
 	})
 }
 
+// OpenChecked opens a run as Open does, and refuses one whose files are not those of its
+// manifest, as CheckManifest does. A run that is not complete has none.
+func OpenChecked(dir string) (*Run, error) {
+	run, err := Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := run.CheckManifest(); err != nil && !errors.Is(err, ErrNoManifest) {
+		return nil, err
+	}
+	return run, nil
+}
+
 // CheckManifest compares the run's files with its manifest. Its errors wrap
 // ErrNoManifest, ErrChanged, ErrUnlisted, ErrGarbled or ErrMissing, and name the
 // file.

@@ -9,18 +9,12 @@ import (
 	"c10klab/results"
 )
 
-// openRun opens a run directory, whose files must be those of its manifest if it is
-// complete and has one. Where no run is, the error names the nearest one beside it.
+// openRun opens a run directory as results.OpenChecked does. Where none is, the error
+// names the nearest one beside it.
 func openRun(dir string) (*results.Run, error) {
-	run, err := results.Open(dir)
-	if err == nil {
-		if err := run.CheckManifest(); err != nil && !errors.Is(err, results.ErrNoManifest) {
-			return nil, err
-		}
-		return run, nil
-	}
+	run, err := results.OpenChecked(dir)
 	if !errors.Is(err, results.ErrNoRun) {
-		return nil, err
+		return run, err
 	}
 	var beside []string
 	files, _ := filepath.Glob(filepath.Join(filepath.Dir(filepath.Clean(dir)), "*", "run.json"))

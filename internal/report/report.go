@@ -67,7 +67,7 @@ type figureView struct {
 func HTML(dirs []string, live bool) ([]byte, error) {
 	d := document{Title: "c10klab", Live: live}
 	for i, dir := range dirs {
-		run, err := results.Open(dir)
+		run, err := results.OpenChecked(dir)
 		if err != nil {
 			return nil, err
 		}
