@@ -151,3 +151,12 @@ func TestAFailedSyncIsSticky(t *testing.T) {
 		t.Errorf("second sync: %v", err)
 	}
 }
+
+// A flush may be under way beside the end of its log.
+func TestSyncOfAnAbandonedLogIsRefused(t *testing.T) {
+	f, file, _ := failingLog(t, vfs.NewMem(), vfs.OpSync, nil)
+	f.Of(logDir).Abandon()
+	if err := file.Sync(); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("error %v, want os.ErrClosed", err)
+	}
+}

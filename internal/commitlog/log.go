@@ -145,6 +145,9 @@ func (l *Log) sync(position int64) error {
 func (l *Log) unsynced() (files []*File, end int64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.files == nil { // abandoned, beside a sync
+		return nil, 0, l.failed
+	}
 	for _, f := range l.files {
 		if f.endPosition() > l.syncedPosition && f.acquire() {
 			files = append(files, f)
