@@ -1,13 +1,10 @@
 package loadgen
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 
 	"c10klab/internal/poll"
-
-	"golang.org/x/sys/unix"
 )
 
 // request is one request's stamps, CLOCK_MONOTONIC; 0: not yet.
@@ -34,8 +31,7 @@ type connection struct {
 	own    *tally // the receiver's
 
 	mu       poll.Mutex
-	frame    []byte // being sent, nil: none
-	rest     []byte // its bytes not yet accepted
+	out      outgoing
 	inFlight ring[request]
 	waiting  ring[request]
 	lastID   int32
@@ -47,7 +43,7 @@ type connection struct {
 func newConnection(l *load, frames []*framePool, own *tally, fd, index int) *connection {
 	c := &connection{load: l, frames: frames, own: own, index: index}
 	c.lastID = int32(index+1) - c.idStride()
-	c.stream = stream{fd: fd, name: fmt.Sprintf("producer %d", index), maxAnswerBytes: l.protocol.maxAnswerBytes(), deliver: c.answered}
+	c.stream = stream{fd: fd, name: fmt.Sprintf("producer %d", index), maxAnswerBytes: l.protocol.maxAnswerBytes(), deliver: c.answered, proceed: c.proceed}
 	return c
 }
 
@@ -68,7 +64,10 @@ func (c *connection) offer(dueNs int64, size int, t *tally) error {
 		}
 	}
 	c.enter(r, t)
-	return c.pump(t)
+	if err := c.pump(t); err != nil {
+		return c.broken(err)
+	}
+	return nil
 }
 
 // enter takes in a request that is due. Its caller holds mu.
@@ -96,7 +95,7 @@ func (c *connection) answered(payload []byte, nowNs int64) error {
 	if c.load.cfg.Closed && c.load.window.begun() && !c.load.window.over(nowNs) {
 		c.enter(request{dueNs: nowNs, attemptedNs: nowNs}, c.own)
 	}
-	return c.pump(c.own)
+	return nil
 }
 
 var errUnasked = errors.New("an answer without a request")
@@ -115,20 +114,28 @@ func (c *connection) take(id int32) (request, error) {
 	return c.inFlight.pop(), nil
 }
 
-// writable continues a send; the receiver calls it.
-func (c *connection) writable() error {
+// proceed sends what answers have made room for; the receiver calls it.
+func (c *connection) proceed() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.pump(c.own)
+}
+
+// writable continues a send; the receiver calls it.
+func (c *connection) writable() error {
+	if err := c.proceed(); err != nil {
+		return c.broken(err)
+	}
+	return nil
 }
 
 // pump sends what may be sent. Its caller holds mu.
 func (c *connection) pump(t *tally) error {
 	for {
 		if err := c.flush(t); err != nil {
-			return c.broken(err)
+			return err
 		}
-		if c.frame != nil || c.inFlight.len() == c.load.cfg.InFlight {
+		if c.out.buffer != nil || !c.mayFly() {
 			c.block()
 			return nil
 		}
@@ -136,7 +143,7 @@ func (c *connection) pump(t *tally) error {
 			c.blockedSinceNs = 0
 			return nil
 		}
-		c.begin(c.waiting.pop())
+		c.fill()
 	}
 }
 
@@ -148,56 +155,8 @@ func (c *connection) block() {
 	}
 }
 
-// begin makes the frame of a request and puts it in flight, not a byte sent.
-func (c *connection) begin(r request) {
-	l := c.load
-	c.lastID += c.idStride()
-	r.id = c.lastID
-	r.sampled = l.sampling.picker.Picks(r.id)
-	c.frame = c.frames[r.size].take()
-	c.rest = c.frame
-	l.sizes[r.size].stamp(c.frame, c.index, r.id, r.dueNs)
-	if r.attemptedNs == 0 || r.sampled {
-		r.begunNs = l.ground.now()
-		r.attemptedNs = cmp.Or(r.attemptedNs, r.begunNs)
-	}
-	c.inFlight.push(r)
-}
-
 // idStride lies between the correlation ids of a connection, so that no two share one.
 func (c *connection) idStride() int32 { return int32(max(1, c.load.cfg.Producers)) }
-
-// flush sends the frame under way as far as the socket takes it.
-func (c *connection) flush(t *tally) error {
-	if c.frame == nil {
-		return nil
-	}
-	r := c.inFlight.at(c.inFlight.len() - 1)
-	for len(c.rest) > 0 {
-		n, errno := c.load.ground.send(c.fd, c.rest)
-		if errno == unix.EAGAIN {
-			return nil
-		}
-		if errno != 0 {
-			return errno
-		}
-		c.rest = c.rest[n:]
-		nowNs := c.load.ground.now()
-		if r.firstByteNs == 0 {
-			r.firstByteNs = nowNs
-		}
-		if len(c.rest) == 0 {
-			r.lastByteNs = nowNs
-		}
-	}
-	c.frames[r.size].give(c.frame)
-	c.frame = nil
-	if !c.load.protocol.answers() {
-		done := c.inFlight.pop()
-		c.complete(&done, done.lastByteNs, 0, t)
-	}
-	return nil
-}
 
 func (c *connection) complete(r *request, nowNs int64, errorCode int16, t *tally) {
 	t.complete(r, nowNs, errorCode, c.load)
@@ -217,30 +176,4 @@ func (c *connection) unanswered(fn func(*request)) {
 			fn(queue.at(i))
 		}
 	}
-}
-
-// framePool lends request frames, one per connection that is sending, so that
-// idle connections hold none.
-type framePool struct {
-	mu   poll.Mutex
-	free [][]byte
-	// newFrame makes one more.
-	newFrame func() []byte
-}
-
-func (p *framePool) take() []byte {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if last := len(p.free) - 1; last >= 0 {
-		frame := p.free[last]
-		p.free = p.free[:last]
-		return frame
-	}
-	return p.newFrame()
-}
-
-func (p *framePool) give(frame []byte) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.free = append(p.free, frame)
 }

@@ -41,7 +41,7 @@ func newRig(t *testing.T, cfg Config) *rig {
 	}
 	l.window.set(0, 1<<62)
 	r := &rig{t: t, target: target}
-	r.connection = newConnection(l, []*framePool{{newFrame: l.protocol.newFrame}}, newTally(), fds[0], 0)
+	r.connection = newConnection(l, []*framePool{newFramePool(l.protocol, cfg.InFlight)}, newTally(), fds[0], 0)
 	t.Cleanup(func() { target.Close(); unix.Close(fds[0]) })
 	return r
 }

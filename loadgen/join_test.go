@@ -95,7 +95,7 @@ func TestEveryConnectionHasCorrelationIDsOfItsOwn(t *testing.T) {
 	l := &load{cfg: Config{Producers: 3}, protocol: payload, sizes: []protocol{payload}, ground: kernel{}}
 	seen := map[int32]int{}
 	for index := range 3 {
-		c := newConnection(l, []*framePool{{newFrame: payload.newFrame}}, nil, -1, index)
+		c := newConnection(l, []*framePool{newFramePool(payload, 100)}, nil, -1, index)
 		for range 100 {
 			c.begin(request{})
 			if other, twice := seen[c.lastID]; twice {

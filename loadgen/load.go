@@ -107,7 +107,7 @@ func (l *load) connectProducers(d *dialer) error {
 	pools := make([][]*framePool, len(receivers))
 	for i := range pools {
 		for _, p := range l.sizes {
-			pools[i] = append(pools[i], &framePool{newFrame: p.newFrame})
+			pools[i] = append(pools[i], newFramePool(p, l.cfg.InFlight))
 		}
 	}
 	return d.dialAll(l.ctx, l.cfg.Producers, func(fd int) error {

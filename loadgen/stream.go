@@ -23,6 +23,9 @@ type stream struct {
 	// deliver gets a frame's payload, valid during the call, and the instant at
 	// which its last byte was at this process.
 	deliver func(payload []byte, nowNs int64) error
+	// proceed is called once the frames of one read have been delivered; nil: nothing
+	// waits for that.
+	proceed func() error
 
 	stamped   *stampedSocket // nil: arrivals are not stamped
 	arrivedNs int64          // the newest bytes did, by the kernel; 0: not known
@@ -87,7 +90,16 @@ func (s *stream) receive(scratch []byte, toEnd bool) error {
 	}
 }
 
+// arrived delivers the frames that data completes.
 func (s *stream) arrived(data []byte, nowNs int64) error {
+	if err := s.collect(data, nowNs); err != nil || s.proceed == nil {
+		return err
+	}
+	return s.proceed()
+}
+
+// collect puts data behind what has arrived of a frame.
+func (s *stream) collect(data []byte, nowNs int64) error {
 	if len(s.partial) == 0 {
 		return s.split(data, nowNs)
 	}

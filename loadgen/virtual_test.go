@@ -79,7 +79,7 @@ func newVirtual(t *testing.T, s Schedule, connections, inFlight int, service fun
 	}
 	v := &virtual{t: t, load: l, service: service}
 	l.ground = v
-	pools := []*framePool{{newFrame: l.protocol.newFrame}}
+	pools := []*framePool{newFramePool(l.protocol, inFlight)}
 	receiver := l.newTally()
 	for i := range connections {
 		l.connections = append(l.connections, newConnection(l, pools, receiver, i, i))

@@ -1,0 +1,104 @@
+package loadgen
+
+import (
+	"cmp"
+
+	"golang.org/x/sys/unix"
+)
+
+// outgoing is what a connection sends: the frames of its youngest requests in flight, side
+// by side in one buffer. The zero value sends nothing.
+type outgoing struct {
+	pool   *framePool
+	buffer []byte // of the pool; nil: nothing is sent
+	rest   []byte // its bytes not yet accepted
+	frames int    // not yet wholly accepted
+	partly int    // bytes accepted of the first of them
+}
+
+// full reports whether the buffer has no room for a frame more.
+func (o *outgoing) full() bool {
+	return o.buffer != nil && (o.frames+1)*o.pool.frameBytes > len(o.buffer)
+}
+
+// add puts a frame of the pool behind the others, not a byte sent, and returns it.
+func (o *outgoing) add(pool *framePool) []byte {
+	if o.buffer == nil {
+		o.pool, o.buffer = pool, pool.take()
+	}
+	o.frames++
+	o.rest = o.buffer[:o.frames*pool.frameBytes]
+	return o.rest[len(o.rest)-pool.frameBytes:]
+}
+
+// end gives the buffer back once all of it has been accepted.
+func (o *outgoing) end() {
+	o.pool.give(o.buffer)
+	*o = outgoing{}
+}
+
+// fill takes in hand as many of the waiting requests, of one size, as may be in flight and
+// go out together. Its caller holds mu, and nothing is being sent.
+func (c *connection) fill() {
+	size := c.waiting.at(0).size
+	for c.waiting.len() > 0 && c.waiting.at(0).size == size && c.mayFly() && !c.out.full() {
+		c.begin(c.waiting.pop())
+	}
+}
+
+// mayFly reports whether one more request may be in flight.
+func (c *connection) mayFly() bool { return c.inFlight.len() < c.load.cfg.InFlight }
+
+// begin makes the frame of a request and puts it in flight, not a byte sent.
+func (c *connection) begin(r request) {
+	l := c.load
+	c.lastID += c.idStride()
+	r.id = c.lastID
+	r.sampled = l.sampling.picker.Picks(r.id)
+	l.sizes[r.size].stamp(c.out.add(c.frames[r.size]), c.index, r.id, r.dueNs)
+	if r.attemptedNs == 0 || r.sampled {
+		r.begunNs = l.ground.now()
+		r.attemptedNs = cmp.Or(r.attemptedNs, r.begunNs)
+	}
+	c.inFlight.push(r)
+}
+
+// flush sends the frames under way as far as the socket takes them.
+func (c *connection) flush(t *tally) error {
+	for len(c.out.rest) > 0 {
+		n, errno := c.load.ground.send(c.fd, c.out.rest)
+		if errno == unix.EAGAIN {
+			return nil
+		}
+		if errno != 0 {
+			return errno
+		}
+		c.out.rest = c.out.rest[n:]
+		c.accepted(n, c.load.ground.now(), t)
+	}
+	if c.out.buffer != nil {
+		c.out.end()
+	}
+	return nil
+}
+
+// accepted stamps the requests of whose frames a send call took n bytes.
+func (c *connection) accepted(n int, nowNs int64, t *tally) {
+	for n > 0 {
+		r := c.inFlight.at(c.inFlight.len() - c.out.frames)
+		r.firstByteNs = cmp.Or(r.firstByteNs, nowNs)
+		took := min(n, c.out.pool.frameBytes-c.out.partly)
+		n -= took
+		c.out.partly += took
+		if c.out.partly < c.out.pool.frameBytes {
+			return
+		}
+		r.lastByteNs = nowNs
+		c.out.partly = 0
+		c.out.frames--
+		if !c.load.protocol.answers() {
+			done := c.inFlight.pop()
+			c.complete(&done, nowNs, 0, t)
+		}
+	}
+}
