@@ -82,9 +82,7 @@ func fakeServe(ctx context.Context, mode string, args []string) int {
 func fakeLoad(ctx context.Context, mode string, args []string) int {
 	switch mode {
 	case "fails-once":
-		first, err := os.OpenFile(filepath.Join(os.Getenv(fakePIDs), "..", "failed-once"), os.O_CREATE|os.O_EXCL, 0o600)
-		if err == nil {
-			first.Close()
+		if isFirst() {
 			fmt.Fprintln(os.Stderr, "the first one fails")
 			return 1
 		}
@@ -106,13 +104,22 @@ func fakeLoad(ctx context.Context, mode string, args []string) int {
 	h.RecordN(1_000_000, 5000)
 	m.Histograms[hdr.Key{Stage: "ResponseTime", API: "Produce"}] = h
 	code := 0
-	if mode == "generator" {
+	if mode == "generator" || mode == "limited-often" || mode == "limited-once" && isFirst() {
 		m.Outcome, code = record.GeneratorLimited, exitLimited
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(m); err != nil {
 		return 1
 	}
 	return code
+}
+
+// isFirst reports whether nobody has asked before in this run.
+func isFirst() bool {
+	first, err := os.OpenFile(filepath.Join(os.Getenv(fakePIDs), "..", "first"), os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		first.Close()
+	}
+	return err == nil
 }
 
 // fakeRunner is the whole runner in a process of its own, so that it can be killed;

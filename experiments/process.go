@@ -27,15 +27,16 @@ const (
 	exitLimited = 3
 )
 
-// command prepares a child that cannot outlive the runner: its own process
-// group, so that a terminal's Ctrl-C reaches it only through the runner; SIGTERM
+// command prepares a child that cannot outlive the runner: its own session, so that
+// a terminal's Ctrl-C reaches it only through the runner and that its priority is its
+// own where the kernel shares CPUs out by session (osthread.RaiseSession); SIGTERM
 // and after stopTimeout SIGKILL when ctx is done; a signal by the kernel when the
 // thread that starts it ends (PR_SET_PDEATHSIG), to which the caller must
 // therefore be locked.
 func command(ctx context.Context, binary string, args []string, orphaned syscall.Signal, log *os.File) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, binary, args...)
 	cmd.Stderr = log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: orphaned}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: orphaned}
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = stopTimeout
 	return cmd

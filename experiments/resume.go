@@ -90,7 +90,7 @@ func (r *runner) countStored(plan *Plan) (settledCells int, err error) {
 							r.run.Dir, ErrOtherRun, block, cell.ID)
 					}
 				}
-				if settled(attempts) {
+				if r.settled(attempts) {
 					settledCells++
 				}
 			}

@@ -170,6 +170,40 @@ func TestATrialThatFailsIsStoredAndTriedOnceMore(t *testing.T) {
 	}
 }
 
+// What the generator or the machine limited is repeated once, as long as that is rare.
+func TestALimitedTrialIsRepeatedOnceAndRarely(t *testing.T) {
+	for mode, want := range map[string]struct{ trials, valid, exit int }{
+		"limited-once":  {trials: 4 + 1, valid: 4, exit: 0},
+		"limited-often": {trials: 4 + fewRepeats, valid: 0, exit: 3},
+	} {
+		cfg, _ := fakeRun(t, mode)
+		cfg.Repeats, cfg.Only = 2, []string{"model=reactor"}
+		var progress bytes.Buffer
+		cfg.Progress = &progress
+		run, err := Run(context.Background(), cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		valid, repeated := 0, want.trials-4
+		for _, c := range run.CellOutcomes() {
+			valid += c.Trials[record.Valid]
+			if (c.Outcome == record.Valid) != (want.exit == 0) {
+				t.Errorf("%s: cell %s is %s of trials %v", mode, c.ID, c.Outcome, c.Trials)
+			}
+		}
+		if len(run.Trials) != want.trials || valid != want.valid || strings.Count(progress.String(), "trying once more") != repeated {
+			t.Errorf("%s: %d trials, %d valid; progress:\n%s", mode, len(run.Trials), valid, progress.String())
+		}
+		if code := results.ExitCode(run.CellOutcomes()); code != want.exit {
+			t.Errorf("%s: exit code %d, want %d", mode, code, want.exit)
+		}
+		cfg.Resume = true
+		if again, err := Run(context.Background(), cfg); err != nil || len(again.Trials) != want.trials {
+			t.Errorf("%s: a complete run goes on: %d trials, %v", mode, len(again.Trials), err)
+		}
+	}
+}
+
 // A machine out of disk space ends a run with an error and leaves it readable.
 func TestAFullDiskLeavesAReadableRun(t *testing.T) {
 	need.Root(t)

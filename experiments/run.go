@@ -14,7 +14,6 @@ import (
 
 	"c10klab/internal/knob"
 	"c10klab/internal/osthread"
-	"c10klab/internal/record"
 	"c10klab/results"
 )
 
@@ -89,8 +88,10 @@ type runner struct {
 	cpus     []int
 	progress *progress
 	bases    bases
-	mounted  int    // emulated disks so far
-	realDisk string // why disks are not emulated; empty: they are
+	mounted  int // emulated disks so far
+	// mostRepeats is how many limited trials may be repeated.
+	mostRepeats int
+	realDisk    string // why disks are not emulated; empty: they are
 }
 
 func newRunner(cfg Config, plan *Plan) (*runner, error) {
@@ -140,7 +141,7 @@ func newRunner(cfg Config, plan *Plan) (*runner, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{cfg: cfg, run: run, cpus: cpus, realDisk: realDisk}
+	r := &runner{cfg: cfg, run: run, cpus: cpus, realDisk: realDisk, mostRepeats: mostRepeats(plan.Trials())}
 	before, err := r.countStored(plan)
 	if err != nil {
 		return nil, errors.Join(err, run.Close())
@@ -179,30 +180,4 @@ func (r *runner) runAll(ctx context.Context, plan *Plan) error {
 		}
 	}
 	return nil
-}
-
-// maxAttempts is how often a cell is tried in a block until it is measured.
-const maxAttempts = 2
-
-// runCell measures a cell in a block, unless that is stored already, and tries a
-// second time what failed. Every attempt is stored.
-func (r *runner) runCell(ctx context.Context, cell results.PlannedCell, block int) error {
-	for attempts := r.run.Attempts(cell.ID, block); !settled(attempts); {
-		t, err := r.runTrial(ctx, cell, block, len(attempts)+1)
-		if ctx.Err() != nil || err != nil {
-			return err
-		}
-		if err := r.run.Commit(t); err != nil {
-			return err
-		}
-		attempts = append(attempts, t)
-		r.progress.report(t, settled(attempts))
-	}
-	return nil
-}
-
-// settled reports whether no further attempt is due at a cell in a block.
-func settled(attempts []results.Trial) bool {
-	n := len(attempts)
-	return n >= maxAttempts || n > 0 && attempts[n-1].Outcome != record.Failed
 }

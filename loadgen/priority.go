@@ -36,7 +36,7 @@ func (l *load) decidePriority() {
 	if wants {
 		err := l.try(osthread.SetPrompt)
 		if err == nil {
-			l.priority, l.settle = "prompt", osthread.SetPrompt
+			l.priority, l.settle = promptPriority(), osthread.SetPrompt
 			return
 		}
 		why = err.Error()
@@ -45,6 +45,15 @@ func (l *load) decidePriority() {
 	if l.cfg.opensLoop() && l.try(osthread.SetShortSlice) == nil {
 		l.priority, l.settle = "normal, short time slice: "+why, osthread.SetShortSlice
 	}
+}
+
+// promptPriority raises the session too, where this process leads one, and says what
+// became of it.
+func promptPriority() string {
+	if err := osthread.RaiseSession(); err != nil {
+		return "prompt within its session: " + err.Error()
+	}
+	return "prompt"
 }
 
 // try finds out on a thread of its own whether this process may have a priority.

@@ -162,7 +162,7 @@ func (s *search) enter(p record.Probe) {
 		s.tried[p.PerSecond] = t
 	}
 	switch {
-	case p.Outcome == record.GeneratorLimited || p.Outcome == record.EnvironmentLimited:
+	case p.Outcome.Limited():
 		t.limited, t.limit = t.limited+1, p.Outcome
 	case p.Holds:
 		t.held++

@@ -15,8 +15,10 @@ type Cell struct {
 	Experiment string
 	ID         string
 	Knobs      map[string]string
-	// Outcome is the trials' most frequent one, the worse of two equally frequent.
-	Outcome  record.Outcome
+	// Outcome is the most frequent one of the trials that were not repeated because the
+	// generator or the environment limited them, the worse of two equally frequent.
+	Outcome record.Outcome
+	// Trials counts all, by outcome.
 	Trials   map[record.Outcome]int
 	Problems []string
 	// Basis is the outcome of the trials that the numbers are taken from: valid
@@ -79,15 +81,24 @@ func (r *Run) trialsByCell() map[string][]Trial {
 
 func newCell(planned PlannedCell, trials []Trial) Cell {
 	c := Cell{Experiment: planned.Experiment, ID: planned.ID, Knobs: planned.Knobs, Trials: map[record.Outcome]int{}, Histograms: hdr.Bundle{}}
+	counted := map[record.Outcome]int{}
 	for _, t := range trials {
 		c.Trials[t.Outcome]++
+		if !t.Outcome.Limited() || !repeated(t, trials) {
+			counted[t.Outcome]++
+		}
 		c.addProblems(t)
 	}
 	c.addFailedChecks(trials)
-	c.Outcome, c.Basis = mostFrequent(c.Trials), basis(c.Trials)
+	c.Outcome, c.Basis = mostFrequent(counted), basis(c.Trials)
 	c.addRates(trials)
 	c.cost = costOf(slices.DeleteFunc(slices.Clone(trials), func(t Trial) bool { return t.Outcome != c.Basis || !t.measured() }))
 	return c
+}
+
+// repeated reports whether another of a cell's trials is a later attempt in the same block.
+func repeated(t Trial, trials []Trial) bool {
+	return slices.ContainsFunc(trials, func(other Trial) bool { return other.Block == t.Block && other.Attempt > t.Attempt })
 }
 
 // addRates takes rates over the windows of the trials that count.

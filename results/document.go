@@ -89,7 +89,7 @@ func ExitCode(cells []Cell) int {
 		switch {
 		case c.Trials[record.Failed] > 0:
 			return 1
-		case c.Outcome == record.GeneratorLimited || c.Outcome == record.EnvironmentLimited:
+		case c.Outcome.Limited():
 			code = cmp.Or(code, 3)
 		}
 	}

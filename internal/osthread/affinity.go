@@ -6,7 +6,6 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -16,54 +15,6 @@ func prctlName(name []byte) error {
 	err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&name[0])), 0, 0, 0)
 	runtime.KeepAlive(name)
 	return err
-}
-
-// SetTimerSlack lets the calling thread's sleeps end as exactly as the kernel
-// can (PR_SET_TIMERSLACK of 1 ns instead of 50 µs).
-func SetTimerSlack() error { return unix.Prctl(unix.PR_SET_TIMERSLACK, 1, 0, 0, 0) }
-
-const (
-	mostNice = -20
-	// wakeSlice is the shortest time slice that the kernel grants; a short one lets
-	// a thread run soon after it wakes (EEVDF, Linux 6.12 and newer).
-	wakeSlice = 100 * time.Microsecond
-)
-
-// SetPrompt lets the calling thread run soon after it wakes: nice −20 and a short
-// time slice (sched_setattr(2)). It needs CAP_SYS_NICE. Real-time priority would
-// wake it sooner still, but a Go thread that spins for a lock of the runtime's,
-// held by an ordinary thread on the same CPU, then waits for the kernel's real-time
-// throttling: 0.95 s.
-func SetPrompt() error {
-	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL, Nice: mostNice, Runtime: uint64(wakeSlice)}
-	if err := unix.SchedSetAttr(0, &attr, 0); err != nil {
-		return fmt.Errorf("sched_setattr: %w", err)
-	}
-	return nil
-}
-
-// SetShortSlice gives the calling thread a short time slice and leaves its policy and
-// nice value as they are, which needs no privilege. Threads that share a CPU then take
-// turns every 100 µs, not every 3 ms (EEVDF, Linux 6.12 and newer; older kernels ignore
-// it).
-func SetShortSlice() error {
-	attr, err := unix.SchedGetAttr(0, 0)
-	if err != nil {
-		return fmt.Errorf("sched_getattr: %w", err)
-	}
-	attr.Size, attr.Flags, attr.Runtime = unix.SizeofSchedAttr, 0, uint64(wakeSlice)
-	if err := unix.SchedSetAttr(0, attr, 0); err != nil {
-		return fmt.Errorf("sched_setattr of a short slice: %w", err)
-	}
-	return nil
-}
-
-func setBatch() error {
-	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_BATCH}
-	if err := unix.SchedSetAttr(0, &attr, 0); err != nil {
-		return fmt.Errorf("sched_setattr to SCHED_BATCH: %w", err)
-	}
-	return nil
 }
 
 // maxCPU is the highest CPU number that a mask of x/sys/unix holds.

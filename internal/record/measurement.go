@@ -22,6 +22,10 @@ const (
 	Failed Outcome = "failed"
 )
 
+// Limited reports whether the numbers do not stand because the generator or the
+// environment limited them.
+func (o Outcome) Limited() bool { return o == GeneratorLimited || o == EnvironmentLimited }
+
 // Check is one rule of self-judgement with what was found: the evidence behind
 // an outcome.
 type Check struct {
