@@ -187,15 +187,17 @@ type facts struct {
 	clockSteps  int64
 	inFlight    float64 // mean number in flight of requests due in the window
 	countGap    countGap
-	leastAnswer int64 // answers of the connection with the fewest
-	midAnswer   int64 // … of the median connection
-	trends      bool  // enough requests in each part of the window
+	leastAnswer int64                // answers of the connection with the fewest
+	midAnswer   int64                // … of the median connection
+	trends      bool                 // enough requests in each part of the window
+	clusters    map[string][]float64 // record.Clusters
 }
 
 func (e *evidence) facts(m *record.Measurement, gap countGap) *facts {
 	f := &facts{
 		cfg: e.load.cfg, m: m, api: e.load.protocol.api(), acked: e.counted.acked,
 		unconsumed: e.unconsumed(), clockSteps: e.load.wall.Steps(), countGap: gap,
+		clusters: record.Clusters(m.Histograms, m.OverTime),
 	}
 	f.trends = e.counted.trend.leastCount() >= leastPerPart
 	f.inFlight = float64(e.counted.inFlightNs-e.counted.carriedInNs+e.counted.carriedOutNs) / float64(e.load.cfg.Window)

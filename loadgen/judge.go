@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"c10klab/internal/hdr"
@@ -10,8 +11,6 @@ import (
 
 // The thresholds of self-judgement; ARCHITECTURE.md tabulates them.
 const (
-	latenessFloor    = time.Millisecond       // Lateness this small never matters
-	latenessShare    = 0.10                   // … nor this much of ResponseTime
 	latenessMaxFloor = 100 * time.Millisecond // no single request may be later, unless responses take longer
 	receiverShare    = 0.90                   // of a CPU
 	queuedFloor      = 250 * time.Microsecond // mean wait for a CPU this small never matters
@@ -39,19 +38,14 @@ type rule struct {
 
 // rules is everything a run is judged by, the gravest outcomes first.
 var rules = []rule{
-	{"Lateness p99.9 beyond stolen time", "ms", "1 ms, or 10 % of ResponseTime p99.9", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
-		return f.latest(func(late, response *hdr.Histogram) (float64, float64) {
-			limit := max(float64(latenessFloor), latenessShare*tail(response, 0))
-			return ms(tail(late, f.stolen())), ms(limit)
+	{"Lateness beyond stolen time, at the highest percentile shown", "ms", "1 ms, or 10 % of ResponseTime there", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
+		return f.latest(func(q float64, late, response *hdr.Histogram) (float64, float64) {
+			return ms(float64(late.ValueNs(q - f.stolen()))), ms(float64(record.LatenessLimitNs(valueNs(response, q))))
 		})
 	}},
 	{"Lateness, maximum", "ms", "100 ms, or ResponseTime p99", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
-		return f.latest(func(late, response *hdr.Histogram) (float64, float64) {
-			limit := float64(latenessMaxFloor)
-			if response != nil {
-				limit = max(limit, float64(response.ValueNs(0.99)))
-			}
-			return ms(float64(late.MaxNs())), ms(limit)
+		return f.latest(func(_ float64, late, response *hdr.Histogram) (float64, float64) {
+			return ms(float64(late.MaxNs())), ms(float64(max(int64(latenessMaxFloor), valueNs(response, 0.99))))
 		})
 	}},
 	{"CPU time of the busiest receiver thread", "%", "90 % of a CPU", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
@@ -152,20 +146,45 @@ func judge(f *facts) (checks []record.Check, notJudged []string, outcome record.
 }
 
 // latest asks a question about Lateness, and the ResponseTime beside it, of producers'
-// requests and of each kind of fetches that a trace planned, and returns the answer that is
-// the farthest above its limit, or the nearest below.
-func (f *facts) latest(ask func(late, response *hdr.Histogram) (value, limit float64)) (value, limit float64, applies bool) {
+// requests and of each kind of fetches that a trace planned, at the highest percentile
+// shown of each, and returns the answer that is the farthest above its limit, or the
+// nearest below.
+func (f *facts) latest(ask func(q float64, late, response *hdr.Histogram) (value, limit float64)) (value, limit float64, applies bool) {
 	for _, api := range []string{f.api, fetchAPI, record.LaggingFetch} {
 		late := f.m.Histograms[hdr.Key{Stage: latenessName, API: api}]
 		if late == nil {
 			continue
 		}
-		v, l := ask(late, f.m.Histograms[hdr.Key{Stage: responseTimeName, API: api}])
+		v, l := ask(f.highestShown(api, late), late, f.m.Histograms[hdr.Key{Stage: responseTimeName, API: api}])
 		if !applies || v/l > value/limit {
 			value, limit, applies = v, l, true
 		}
 	}
 	return value, limit, applies
+}
+
+// judgedQuantiles are those at which Lateness may be judged.
+var judgedQuantiles = []float64{0.999, 0.99, 0.9}
+
+// highestShown is the highest of them that will be shown of an API's ResponseTime: that
+// its independent samples support, or where nothing answers Lateness's. What is not
+// shown need not be free of the generator's lateness.
+func (f *facts) highestShown(api string, late *hdr.Histogram) float64 {
+	key := hdr.Key{Stage: responseTimeName, API: api}
+	h, sizes := f.m.Histograms[key], f.clusters[key.String()]
+	if h == nil {
+		h, sizes = late, nil
+	}
+	for _, q := range judgedQuantiles {
+		size := 1.0
+		if i := slices.Index(hdr.Quantiles[:], q); i >= 0 && i < len(sizes) {
+			size = max(1, sizes[i])
+		}
+		if hdr.Supports(int64(float64(h.Count())/size), q) {
+			return q
+		}
+	}
+	return 0.5
 }
 
 // span is one of the generator's own histograms for the producers' requests, nil
@@ -208,18 +227,12 @@ func (f *facts) stolen() float64 {
 	return min(stealShare, float64(f.m.Host.StealNs)/float64(f.cfg.Window))
 }
 
-// tail is p99.9, or where the samples do not support it the next lower quantile
-// that they do, down to the median; a share of the largest values is passed over.
-func tail(h *hdr.Histogram, passedOver float64) float64 {
+// valueNs is a histogram's value at q, 0 where there is none.
+func valueNs(h *hdr.Histogram, q float64) int64 {
 	if h == nil {
 		return 0
 	}
-	for _, q := range []float64{0.999, 0.99, 0.9} {
-		if ns, supported := h.Quantile(q - passedOver); supported {
-			return float64(ns)
-		}
-	}
-	return float64(h.ValueNs(0.5))
+	return h.ValueNs(q)
 }
 
 // missing is by how many per cent got falls short of want.

@@ -46,14 +46,22 @@ func TestOutcomes(t *testing.T) {
 		{"generator stopped for 2 s of 8", func(f *facts) {
 			f.fill("Lateness", 2500, time.Second)
 			f.fill("ResponseTime", 2500, time.Second)
-		}, record.GeneratorLimited, "Lateness p99.9 beyond stolen time"},
+		}, record.GeneratorLimited, "Lateness beyond stolen time, at the highest percentile shown"},
 		{"generator stopped for 2 s of an hour", func(f *facts) {
 			f.fill("Lateness", 4_000_000, 50*time.Microsecond)
 			f.fill("ResponseTime", 4_000_000, 2*time.Millisecond)
 			f.fill("Lateness", 2500, time.Second)
 			f.fill("ResponseTime", 2500, time.Second)
 		}, record.GeneratorLimited, "Lateness, maximum"},
-		{"generator late against quick answers", func(f *facts) { f.fill("Lateness", 50, 3*time.Millisecond) }, record.GeneratorLimited, "Lateness p99.9 beyond stolen time"},
+		{"generator late against quick answers", func(f *facts) { f.fill("Lateness", 50, 3*time.Millisecond) }, record.GeneratorLimited, "Lateness beyond stolen time, at the highest percentile shown"},
+		{"the same in so few stalls that no p99.9 is shown", func(f *facts) {
+			f.fill("Lateness", 50, 3*time.Millisecond)
+			f.clusters = map[string][]float64{"ResponseTime/Produce": {1, 1, 10}}
+		}, record.Valid, ""},
+		{"late in so few stalls, but for p99 too long", func(f *facts) {
+			f.fill("Lateness", 200, 3*time.Millisecond)
+			f.clusters = map[string][]float64{"ResponseTime/Produce": {1, 1, 10}}
+		}, record.GeneratorLimited, "Lateness beyond stolen time, at the highest percentile shown"},
 		{"the same against slow answers", func(f *facts) {
 			f.fill("Lateness", 50, 3*time.Millisecond)
 			f.fill("ResponseTime", 100_000, 50*time.Millisecond)
@@ -63,7 +71,7 @@ func TestOutcomes(t *testing.T) {
 			late := hdr.NewHistogram()
 			late.RecordN(int64(time.Second), 100)
 			f.m.Histograms[hdr.Key{Stage: "Lateness", API: "Fetch"}] = late
-		}, record.GeneratorLimited, "Lateness p99.9 beyond stolen time"},
+		}, record.GeneratorLimited, "Lateness beyond stolen time, at the highest percentile shown"},
 		{"server stopped for 2 s", func(f *facts) {
 			f.fill("ResponseTime", 2500, time.Second)
 			f.inFlight = (10_000*.002 + 2500*1) / 8

@@ -150,7 +150,7 @@ func InTables(key hdr.Key) bool {
 	return shownSpans[key.Stage]
 }
 
-var shownSpans = spanSet("ResponseTime", "EndToEnd", "SocketQueue", "Receive", "Dispatch", "RequestQueue", "LocalTime", "RemoteTime",
+var shownSpans = spanSet("ResponseTime", "Lateness", "EndToEnd", "SocketQueue", "Receive", "Dispatch", "RequestQueue", "LocalTime", "RemoteTime",
 	"ResponseQueue", "SendWait", "Send", "Reap", "ResponseSend", "Total", "SocketQueue+Dispatch")
 
 func spanSet(names ...string) map[string]bool {

@@ -125,11 +125,12 @@ func (r *Run) mergeHistograms(c *Cell, trials []Trial, wanted func(hdr.Key) bool
 		if t.Outcome != c.Basis {
 			continue
 		}
-		if err := r.addHistograms(&sum, t, wanted); err != nil {
+		if err := r.addHistograms(&sum, t, withLateness(wanted)); err != nil {
 			return err
 		}
 	}
 	c.Histograms = sum.Bundle()
+	c.withhold()
 	return nil
 }
 

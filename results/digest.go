@@ -54,13 +54,14 @@ func (r *Run) digest(c Cell, trials []Trial, wanted func(hdr.Key) bool, curve hd
 		if t.Outcome != c.Basis || !t.measured() {
 			continue
 		}
-		spans, err := r.digestTrial(t, wanted, digester.AddLog)
+		spans, err := r.digestTrial(t, withLateness(wanted), digester.AddLog)
 		if err != nil {
 			return d, err
 		}
 		d.Measured = append(d.Measured, TrialDigest{t, spans})
 	}
 	d.Merged = digester.Together()
+	d.withhold()
 	if h := digester.Histogram(curve); h != nil {
 		d.Curve = h.Distribution(CurveSteps)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/record"
 )
 
 var (
@@ -100,7 +101,7 @@ func (r *Run) Commit(t Trial) error {
 		if err != nil {
 			return err
 		}
-		t.Clusters = clustersOf(bundle, t.Measurement.OverTime)
+		t.Clusters = record.Clusters(bundle, t.Measurement.OverTime)
 	}
 	if err := r.commitSeries(&t); err != nil {
 		return err

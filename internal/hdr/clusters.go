@@ -40,6 +40,15 @@ func stillNeeded(n, independent int64, q float64) int64 {
 	return int64(math.Ceil(missing))
 }
 
+// Withhold makes the samples support quantile q, one of Quantiles, no longer.
+func (h *Histogram) Withhold(q float64) { h.dependent[nearest(q)] = float64(h.Count()) }
+
+// Withheld is the digest whose samples no longer support quantile q, one of Quantiles.
+func (d Digest) Withheld(q float64) Digest {
+	d.dependent[nearest(q)] = float64(d.Count)
+	return d
+}
+
 // nearest is the index of the quantile in Quantiles that is nearest by the share of
 // samples beyond it.
 func nearest(q float64) int {

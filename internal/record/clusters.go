@@ -1,19 +1,20 @@
-package results
+package record
 
 import (
 	"gonum.org/v1/gonum/stat"
 
 	"c10klab/internal/hdr"
-	"c10klab/internal/record"
 )
 
-// clustersOf measures for each histogram how its samples beyond a quantile cluster
+// Clusters measures for each histogram how its samples beyond a quantile cluster
 // in time: the index of dispersion, variance over mean, of their number a step of
 // the series. Independent arrivals give 1; for clusters shorter than a step it is
 // their mean size, as each sample counts (Cox & Lewis, The Statistical Analysis of
 // Series of Events, 1966). A
 // histogram without a series of its own borrows that of the client's span of its API.
-func clustersOf(bundle hdr.Bundle, series []record.TimeSeries) map[string][]float64 {
+// The sizes are in the order of hdr.Quantiles, by STAGE/API; what is not named has
+// independent samples.
+func Clusters(bundle hdr.Bundle, series []TimeSeries) map[string][]float64 {
 	clusters := map[string][]float64{}
 	for key := range bundle {
 		lender, found := lenderOf(key, series)
@@ -24,7 +25,7 @@ func clustersOf(bundle hdr.Bundle, series []record.TimeSeries) map[string][]floa
 		sizes := make([]float64, len(hdr.Quantiles))
 		some := false
 		for i, q := range hdr.Quantiles {
-			sizes[i] = dispersion(beyond(lender, record.SeriesBucket(h.ValueNs(q))))
+			sizes[i] = dispersion(beyond(lender, SeriesBucket(h.ValueNs(q))))
 			some = some || sizes[i] > 1
 		}
 		if some {
@@ -34,7 +35,7 @@ func clustersOf(bundle hdr.Bundle, series []record.TimeSeries) map[string][]floa
 	return clusters
 }
 
-func lenderOf(key hdr.Key, series []record.TimeSeries) (lender record.TimeSeries, found bool) {
+func lenderOf(key hdr.Key, series []TimeSeries) (lender TimeSeries, found bool) {
 	for _, s := range series {
 		if s.API != key.API {
 			continue
@@ -50,7 +51,7 @@ func lenderOf(key hdr.Key, series []record.TimeSeries) (lender record.TimeSeries
 }
 
 // beyond counts for each step the durations in a bucket and those above it.
-func beyond(s record.TimeSeries, bucket int) []float64 {
+func beyond(s TimeSeries, bucket int) []float64 {
 	counts := make([]float64, len(s.Steps))
 	for i, step := range s.Steps {
 		for j := 0; j+1 < len(step); j += 2 {

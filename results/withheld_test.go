@@ -1,0 +1,66 @@
+package results
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"c10klab/internal/hdr"
+	"c10klab/internal/record"
+)
+
+// stalled is a trial of 2000 requests, of which a few fell due in one stall: too few
+// samples for a p99.9, which five such trials support.
+func stalled(lateness time.Duration) *record.Measurement {
+	m := measurement(record.Valid, 0, 0)
+	spread := func(usual, rare time.Duration) *hdr.Histogram {
+		h := hdr.NewHistogram()
+		h.RecordN(int64(usual), 1990)
+		h.RecordN(int64(rare), 10)
+		return h
+	}
+	m.Histograms = hdr.Bundle{
+		{Stage: "Lateness", API: "Produce"}:     spread(10*time.Microsecond, lateness),
+		{Stage: "ResponseTime", API: "Produce"}: spread(time.Millisecond, 20*time.Millisecond),
+		{Stage: "EndToEnd", API: "Fetch"}:       spread(time.Millisecond, 20*time.Millisecond),
+		{Stage: "LocalTime", API: "Produce"}:    spread(time.Millisecond, 20*time.Millisecond),
+	}
+	return m
+}
+
+func TestP999ThatLatenessSpoiltIsWithheld(t *testing.T) {
+	const trials = 5
+	for _, c := range []struct {
+		lateness time.Duration
+		spoilt   bool
+	}{{3 * time.Millisecond, true}, {1500 * time.Microsecond, false}} { // a tenth of 20 ms is the limit
+		cell := planned("reactor", "tail")
+		r := newRun(t, cell)
+		for block := range trials {
+			commit(t, r, cell, block+1, stalled(c.lateness))
+		}
+		wanted := func(key hdr.Key) bool { return key.Stage != "Lateness" }
+		digests, err := r.Digests(wanted, hdr.Key{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		merged := cellsOf(t, r)[0]
+		for key, mayBeSpoilt := range map[hdr.Key]bool{
+			{Stage: "ResponseTime", API: "Produce"}: true, {Stage: "EndToEnd", API: "Fetch"}: true, {Stage: "LocalTime", API: "Produce"}: false,
+		} {
+			_, inCell := merged.Histograms[key].Quantile(0.999)
+			_, inDigest := digests[0].Merged[key].Quantile(0.999)
+			if want := !(c.spoilt && mayBeSpoilt); inCell != want || inDigest != want {
+				t.Errorf("Lateness %v: p99.9 of %s is shown: %v, in digests %v; want %v", c.lateness, key, inCell, inDigest, want)
+			}
+			if _, shown := merged.Histograms[key].Quantile(0.99); !shown {
+				t.Errorf("Lateness %v: p99 of %s is not shown", c.lateness, key)
+			}
+		}
+		for _, problems := range [][]string{merged.Problems, digests[0].Cell.Problems} {
+			if told := strings.Contains(strings.Join(problems, " "), "withheld: Lateness p99.9 of Produce is 3"); told != c.spoilt {
+				t.Errorf("Lateness %v: problems %v", c.lateness, problems)
+			}
+		}
+	}
+}
