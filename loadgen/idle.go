@@ -131,7 +131,7 @@ func (l *load) askInTurn(*osthread.Thread) error {
 			if l.stopped.Load() {
 				return nil
 			}
-			time.Sleep(time.Duration(min(left, napNs)))
+			time.Sleep(time.Duration(min(left, longestNapNs)))
 		}
 		if l.stopped.Load() {
 			return nil
@@ -147,5 +147,5 @@ func (l *load) startIdle() error {
 	if len(l.idle) == 0 || l.cfg.IdleInterval == 0 {
 		return nil
 	}
-	return l.start("send-idle", l.askInTurn)
+	return l.start(senderPrefix+"idle", l.askInTurn)
 }

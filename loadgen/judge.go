@@ -3,6 +3,7 @@ package loadgen
 import (
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"c10klab/internal/hdr"
@@ -12,6 +13,7 @@ import (
 // The thresholds of self-judgement; ARCHITECTURE.md tabulates them.
 const (
 	latenessMaxFloor = 100 * time.Millisecond // no single request may be later, unless responses take longer
+	pairsShare       = 0.95                   // of the generator's CPUs
 	receiverShare    = 0.90                   // of a CPU
 	queuedFloor      = 250 * time.Microsecond // mean wait for a CPU this small never matters
 	queuedShare      = 0.10                   // … nor this much of the mean ResponseTime
@@ -50,6 +52,9 @@ var rules = []rule{
 	}},
 	{"CPU time of the busiest receiver thread", "%", "90 % of a CPU", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
 		return 100 * f.busiestReceiver(), 100 * receiverShare, f.cfg.offersByPlan()
+	}},
+	{"CPU time of senders and receivers", "%", "95 % of the generator's CPUs", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
+		return 100 * f.busyPairs(), 100 * pairsShare, f.cfg.offersByPlan() && len(f.cfg.CPUs) > 0
 	}},
 	{"receiver thread's wait for a CPU, mean", "ms", "0.25 ms, or 10 % of the mean ResponseTime", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
 		limit := float64(queuedFloor)
@@ -203,6 +208,18 @@ func (f *facts) busiestReceiver() (share float64) {
 		}
 	}
 	return share
+}
+
+// busyPairs is the share of the generator's CPUs in which senders and receivers ran. Once
+// they have no time left they hold the load back, though nobody is late.
+func (f *facts) busyPairs() float64 {
+	var ns int64
+	for _, e := range f.m.GeneratorThreads {
+		if strings.HasPrefix(e.Name, receiverPrefix) || strings.HasPrefix(e.Name, senderPrefix) {
+			ns += e.CPUNs
+		}
+	}
+	return float64(ns) / float64(f.cfg.Window) / float64(len(f.cfg.CPUs))
 }
 
 // longestQueued is how long such a thread waited for a CPU each time that it became

@@ -91,6 +91,14 @@ func TestOutcomes(t *testing.T) {
 		{"receiver without time to spare", func(f *facts) {
 			f.m.GeneratorThreads[1].CPUNs = int64(7500 * time.Millisecond)
 		}, record.GeneratorLimited, "CPU time of the busiest receiver thread"},
+		{"sender and receiver that fill their CPU", func(f *facts) {
+			f.cfg.CPUs = []int{1}
+			f.m.GeneratorThreads[0].CPUNs, f.m.GeneratorThreads[1].CPUNs = int64(5*time.Second), int64(2900*time.Millisecond)
+		}, record.GeneratorLimited, "CPU time of senders and receivers"},
+		{"sender and receiver on a CPU each", func(f *facts) {
+			f.cfg.CPUs = []int{0, 1}
+			f.m.GeneratorThreads[0].CPUNs, f.m.GeneratorThreads[1].CPUNs = int64(7500*time.Millisecond), int64(7*time.Second)
+		}, record.Valid, ""},
 		{"sender that spins", func(f *facts) { f.m.GeneratorThreads[0].CPUNs = int64(8 * time.Second) }, record.Valid, ""},
 		{"receiver that waits for a CPU", func(f *facts) {
 			f.m.GeneratorThreads[1].RunQueueWaitNs = int64(5 * time.Second)

@@ -178,7 +178,7 @@ func (l *load) startSenders(beginNs int64) error {
 	for part := range l.cfg.pairs() {
 		s := newSender(l, part)
 		s.tally.expectTraced(l.cfg)
-		err := l.startSender(fmt.Sprintf("send-%d", part), func(t *osthread.Thread) error { return s.run(t, beginNs) })
+		err := l.startSender(fmt.Sprintf("%s%d", senderPrefix, part), func(t *osthread.Thread) error { return s.run(t, beginNs) })
 		if err != nil {
 			return err
 		}

@@ -1,29 +1,18 @@
 package loadgen
 
-import (
-	"fmt"
-
-	"c10klab/internal/osthread"
-)
-
-// promptPerSecond is the rate per sender up to which the generator's threads sleep
-// most of the time, so that their priority keeps nobody from a CPU. A thread of that
-// priority that never sleeps keeps ksoftirqd from it, which brings the answers.
-const promptPerSecond = 10_000
+import "c10klab/internal/osthread"
 
 // wantsPriority reports whether the generator's threads shall run before ordinary
 // ones when they wake, or why not. Without it a kernel thread that writes back
 // dirty pages on the same CPU makes sends, and the reading of answers, late by
-// milliseconds; the latter would be blamed on the target.
+// milliseconds; the latter would be blamed on the target. A thread of that priority that
+// never sleeps keeps ksoftirqd from the CPU, which brings the answers; senders sleep (naps).
 func (c Config) wantsPriority() (wants bool, why string) {
-	perSender := c.Schedule.PerSecond / float64(c.pairs())
 	switch {
 	case c.Closed:
 		return false, "a closed loop leaves no time to sleep"
 	case len(c.CPUs) == 0:
 		return false, "no CPUs of its own (load-cpus)"
-	case perSender > promptPerSecond:
-		return false, fmt.Sprintf("%.0f sends a second leave no time to sleep", perSender)
 	}
 	return true, ""
 }

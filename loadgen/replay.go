@@ -66,7 +66,7 @@ func (l *load) startReplay(beginNs int64) error {
 			load: l, next: l.cfg.Trace.lists[of.traced].stream(0, 1, of.count), tally: l.newTally(),
 			connection: func(i int) offerer { return of.consumers[i] },
 		}
-		err := l.startSender("send-"+of.kind, func(thread *osthread.Thread) error {
+		err := l.startSender(senderPrefix+of.kind, func(thread *osthread.Thread) error {
 			if err := s.run(thread, beginNs); err != nil || !of.tail || !s.waitUntil(thread, l.window.endNs.Load()) {
 				return err
 			}

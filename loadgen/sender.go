@@ -2,13 +2,9 @@ package loadgen
 
 import (
 	"fmt"
-	"time"
 
 	"c10klab/internal/osthread"
 )
-
-// napNs is the longest sleep, so that a stop is seen.
-const napNs = int64(50 * time.Millisecond)
 
 // mostOutstanding bounds the requests that wait, which occupy memory (about a GiB).
 const mostOutstanding = 1 << 24
@@ -28,11 +24,15 @@ type sender struct {
 	next       func() (Arrival, bool)
 	connection func(index int) offerer
 	tally      *tally
+	naps       naps
 }
 
 // newSender makes the one of a pair.
 func newSender(l *load, part int) *sender {
-	return &sender{load: l, next: l.cfg.plan(part), connection: func(i int) offerer { return l.connections[i] }, tally: l.newTally()}
+	return &sender{
+		load: l, next: l.cfg.plan(part), connection: func(i int) offerer { return l.connections[i] }, tally: l.newTally(),
+		naps: newNaps(l.cfg.Schedule.PerSecond / float64(l.cfg.pairs())),
+	}
 }
 
 // run follows the plan, which began at beginNs, to the window's end.
@@ -60,7 +60,8 @@ func (s *sender) waitUntil(thread *osthread.Thread, ns int64) bool {
 			return true
 		}
 		thread.AboutToBlock()
-		s.load.ground.sleep(min(ns, nowNs+napNs))
+		until, early := s.naps.until(nowNs, ns)
+		s.naps.woke(s.load.ground.sleep(until, early))
 	}
 	return false
 }

@@ -51,8 +51,12 @@ func threadsSince(after, before []osthread.Entry) []osthread.Entry {
 	return since
 }
 
-// receiverPrefix begins the names of the threads that take producers' answers.
-const receiverPrefix = "recv-"
+const (
+	// receiverPrefix begins the names of the threads that take producers' answers.
+	receiverPrefix = "recv-"
+	// senderPrefix begins those of the threads that offer requests.
+	senderPrefix = "send-"
+)
 
 // stampsAnswers reports whether ResponseTime or EndToEnd rest on the stamps of the
 // thread of that name.

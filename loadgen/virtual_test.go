@@ -40,11 +40,12 @@ type simulatedRequest struct {
 
 func (v *virtual) now() int64 { return v.nowNs }
 
-func (v *virtual) sleep(untilNs int64) {
+func (v *virtual) sleep(untilNs, _ int64) (lateNs int64) {
 	if v.oversleep != nil {
 		untilNs += v.oversleep()
 	}
 	v.advance(untilNs)
+	return 0
 }
 
 func (v *virtual) send(fd int, b []byte) (int, unix.Errno) {

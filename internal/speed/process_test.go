@@ -45,6 +45,7 @@ func run(b *testing.B, name string, args ...string) string {
 	b.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	out, err := cmd.Output()
 	if err != nil {
 		b.Fatalf("%s %s: %v", filepath.Base(name), strings.Join(args, " "), err)
@@ -57,7 +58,7 @@ func start(b *testing.B, name string, args ...string) (line string, stop func())
 	b.Helper()
 	cmd := exec.Command(name, args...)
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -96,6 +97,7 @@ func load(b *testing.B, binary string, ready record.ServerReady, args ...string)
 	fixed := []string{"load", "--json", "--target", ready.Listen, "--admin", ready.Admin, "--load-cpus", clientCPU}
 	cmd := exec.Command(binary, append(fixed, args...)...)
 	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // as under run
 	out, err := cmd.Output()
 	if err != nil && cmd.ProcessState.ExitCode() != 3 {
 		b.Fatalf("load: %v", err)
