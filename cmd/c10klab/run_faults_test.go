@@ -80,8 +80,10 @@ func TestADiskThatDiesOrHangsFailsItsTrialAndTheRunGoesOn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(run.Trials) != 3 { // the one that failed, its second try, and the next block's
-				t.Fatalf("%d trials are stored, want 3", len(run.Trials))
+			// The one that failed, its second try, and the next block's, which a busy machine
+			// may make try once more.
+			if n := len(run.Trials); n < 3 || run.Trials[1].Attempt != 2 || run.Trials[2].Block != 2 {
+				t.Fatalf("%d trials are stored: %+v", n, run.Trials)
 			}
 			if first := run.Trials[0]; first.Outcome != record.Failed || first.Error == "" {
 				t.Errorf("the trial whose disk was %s: outcome %s, error %q", name, first.Outcome, first.Error)

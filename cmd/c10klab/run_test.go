@@ -40,7 +40,9 @@ func TestRunMeasuresAndLeavesARecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(run.Trials) != 1 || run.Trials[0].Outcome == record.Failed {
+	// A trial that a busy machine limited is repeated.
+	n := len(run.Trials)
+	if n < 1 || n > 2 || run.Trials[0].Outcome == record.Failed || n == 2 && !run.Trials[0].Outcome.Limited() {
 		t.Fatalf("trials: %+v", run.Trials)
 	}
 	if m := run.Trials[0].Measurement; m.AckedRecords == 0 || m.AckedRecords != m.LogEndRecords {
@@ -49,9 +51,9 @@ func TestRunMeasuresAndLeavesARecord(t *testing.T) {
 	if h, err := run.Histograms(run.Trials[0]); err != nil || len(h) == 0 {
 		t.Errorf("%d histograms, %v", len(h), err)
 	}
-	for _, file := range []string{"run.json", "summary.json", "trials/01-*.json", "trials/01-*.hlog", "trials/01-*.log"} {
-		if found, _ := filepath.Glob(filepath.Join(out, file)); len(found) != 1 {
-			t.Errorf("%s: %d files, want 1", file, len(found))
+	for file, want := range map[string]int{"run.json": 1, "summary.json": 1, "trials/01-*.json": n, "trials/01-*.hlog": n, "trials/01-*.log": n} {
+		if found, _ := filepath.Glob(filepath.Join(out, file)); len(found) != want {
+			t.Errorf("%s: %d files, want %d", file, len(found), want)
 		}
 	}
 	wantFigures(t, results.PlotsDir(out))
@@ -74,7 +76,7 @@ func wantDocument(t *testing.T, stdout, out string) {
 	if cell["experiment"] != "write-100mbs" || knobs["model"] != "reactor" || knobs["send"] != "inline" || knobs["consumers"] != "tail" {
 		t.Errorf("the cell is of %v with knobs %v", cell["experiment"], knobs)
 	}
-	if trials := cell["trials"].(map[string]any); trials[cell["outcome"].(string)] != 1.0 {
+	if trials := cell["trials"].(map[string]any); trials[cell["outcome"].(string)] == nil {
 		t.Errorf("outcome %v of trials %v", cell["outcome"], trials)
 	}
 	if rate := cell["rate_mb_s"].(float64); rate <= 0 || rate > 20 {

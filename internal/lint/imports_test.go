@@ -24,7 +24,7 @@ var allowed = map[string][]string{
 	"internal/lint":      {},
 	"internal/hdr":       {},
 	"internal/queueing":  {},
-	"internal/osthread":  {"internal/clock", "internal/poll"},
+	"internal/osthread":  {"internal/clock", "internal/poll", "internal/need"},
 	"internal/batch":     {},
 	"internal/poll":      {"internal/clock", "internal/need"},
 	"internal/kafka":     {"internal/batch"},
