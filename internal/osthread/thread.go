@@ -182,13 +182,14 @@ func (r *Registry) Live() int {
 
 var reserveMu sync.Mutex
 
-// sharedPs is how many Ps threads have that share them. A thread that the kernel
-// preempts keeps its P until it runs again; without one for the next, the runtime would
-// hand threads over to each other, which costs milliseconds. With 2000 busy threads on
-// one CPU 100 Ps were too few and 400 enough, with 10 000 as well. The runtime's monitor
-// and every thread of it that looks for work go through all of them, so more are not
-// better.
-const sharedPs = 512
+// sharedPs is how many Ps threads have at most that share them. A thread that the kernel
+// preempts keeps its P until it runs again, and where a thread comes back from a system
+// call and finds none left, the runtime hands threads over to each other: two more
+// switches a request, during which the Ps handed over wait for a CPU too, so that it never
+// ends under load (a third to half of the throughput). Up to this many threads have a P
+// each, and that cannot begin; above, so many would have to be preempted at once. More
+// would only be memory.
+const sharedPs = 2048
 
 // Reserve makes room for n locked threads. GOMAXPROCS grows by doubling, since each
 // change stops the world; it never shrinks.
