@@ -31,6 +31,9 @@ type sweepPoint struct {
 	outcome  string
 	stands   bool
 	bounds   bool // a lower bound
+	// apart: a level between the point before and this one has no value, so no line
+	// leads here.
+	apart bool
 }
 
 // sweepLine is the cells that differ in nothing but the knob on the axis.
@@ -136,30 +139,52 @@ func (s source) sweepLines(measure, axis string, labels []string) []sweepLine {
 	var lines []sweepLine
 	for _, label := range labels {
 		l := sweepLine{label: label}
-		for _, c := range s.cells {
-			if s.sweepLabel(c, axis) != label {
-				continue
-			}
-			var values []float64
-			for _, trial := range s.sweeps[c.ID] {
-				if value, supported := trial[measure]; supported {
-					values = append(values, value)
-				}
-			}
-			x, err := strconv.ParseFloat(c.Knobs[axis], 64)
-			if len(values) == 0 || err != nil {
+		apart := false
+		for _, x := range s.sweepLevels(axis) {
+			cell, values := s.levelOf(label, axis, x, measure)
+			if len(values) == 0 {
+				apart = len(l.points) > 0
 				continue
 			}
 			l.points = append(l.points, sweepPoint{
-				x: x, estimate: results.MedianOf(values), outcome: string(c.Basis), stands: c.Stands(), bounds: c.LowerBounds(),
+				x: x, estimate: results.MedianOf(values), outcome: string(cell.Basis), stands: cell.Stands(), bounds: cell.LowerBounds(), apart: apart,
 			})
+			apart = false
 		}
-		slices.SortFunc(l.points, func(a, b sweepPoint) int { return int(a.x - b.x) })
 		if len(l.points) > 0 {
 			lines = append(lines, l)
 		}
 	}
 	return lines
+}
+
+// sweepLevels are those along the axis, of any line.
+func (s source) sweepLevels(axis string) []float64 {
+	var levels []float64
+	for _, c := range s.cells {
+		if x, err := strconv.ParseFloat(c.Knobs[axis], 64); err == nil && !slices.Contains(levels, x) {
+			levels = append(levels, x)
+		}
+	}
+	slices.Sort(levels)
+	return levels
+}
+
+// levelOf is a line's cell at a level, and a measure's values in those of its trials that
+// support it; none where there is no such cell.
+func (s source) levelOf(label, axis string, level float64, measure string) (cell results.Cell, values []float64) {
+	for _, c := range s.cells {
+		if x, err := strconv.ParseFloat(c.Knobs[axis], 64); err != nil || x != level || s.sweepLabel(c, axis) != label {
+			continue
+		}
+		for _, trial := range s.sweeps[c.ID] {
+			if value, supported := trial[measure]; supported {
+				values = append(values, value)
+			}
+		}
+		return c, values
+	}
+	return cell, nil
 }
 
 // trialCount says how many trials a point has.
@@ -227,10 +252,15 @@ func (s sweepCurves) Plot(c draw.Canvas, p *plot.Plot) {
 		at := func(x, y float64) vg.Point { return vg.Point{X: trX(x) + shift, Y: trY(max(y, p.Y.Min))} }
 		line := s.styles[l.label]
 		var path []vg.Point
-		for _, point := range l.points {
+		from := 0
+		for i, point := range l.points {
+			if point.apart {
+				c.StrokeLines(line, path[from:])
+				from = i
+			}
 			path = append(path, at(point.x, point.estimate.Median))
 		}
-		c.StrokeLines(line, path)
+		c.StrokeLines(line, path[from:])
 		solid := draw.LineStyle{Color: line.Color, Width: 1}
 		for i, point := range l.points {
 			if point.estimate.Bounded() {

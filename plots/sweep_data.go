@@ -17,8 +17,9 @@ type sweepMeasure struct {
 	// key and quantile say where a duration comes from.
 	key      hdr.Key
 	quantile float64
-	// number reads what is no duration.
+	// number reads what is no duration, from trials that have the knob.
 	number func(results.Trial) (float64, bool)
+	knob   string
 }
 
 const sweepColumns = 3
@@ -30,9 +31,12 @@ var sweepRows = [][]sweepMeasure{
 	quantilesOf("ServiceTime", "Echo", "service time"),
 	quantilesOf("EndToEnd", "Fetch", "end to end"),
 	{
-		{name: "requests/s", title: "requests a second", number: requestsPerSecond},
-		{name: "KiB a connection", title: "server memory, KiB a connection", number: serverKiB},
-		{name: "switches a request", title: "voluntary switches of the server a request", number: switchesPerRequest},
+		{name: "requests/s", title: "requests a second", number: requestsPerSecond, knob: connectionsKnob},
+		{name: "KiB a connection", title: "server memory, KiB a connection", number: serverKiB, knob: connectionsKnob},
+		{name: "switches a request", title: "voluntary switches of the server a request", number: switchesPerRequest, knob: connectionsKnob},
+	},
+	{
+		{name: "availability", title: "share answered within 1 s", number: availability, knob: "rate-requests"},
 	},
 }
 
@@ -72,11 +76,18 @@ func switchesPerRequest(t results.Trial) (float64, bool) {
 	return voluntary, known
 }
 
+func availability(t results.Trial) (float64, bool) {
+	if t.Measurement == nil {
+		return 0, false
+	}
+	return t.Measurement.Availability.Share()
+}
+
 // sweepValues are one trial's measures by name; what it does not support is absent.
 type sweepValues map[string]float64
 
 // sweepOf leaves nothing out but service times where there are response times, which
-// say more. The numbers of the last row belong to sweeps of connections.
+// say more. Numbers belong to sweeps along the knob that they name.
 func sweepOf(t results.TrialDigest) sweepValues {
 	values := sweepValues{}
 	for _, row := range sweepRows {
@@ -92,7 +103,7 @@ func sweepOf(t results.TrialDigest) sweepValues {
 
 func (m sweepMeasure) of(t results.TrialDigest) (float64, bool) {
 	if m.number != nil {
-		if t.Trial.Knobs[connectionsKnob] == "" {
+		if t.Trial.Knobs[m.knob] == "" {
 			return 0, false
 		}
 		return m.number(t.Trial)

@@ -95,7 +95,7 @@ func TestSweepsAreAsCommitted(t *testing.T) {
 					panels[m.title] = map[string][]string{}
 				}
 				for _, p := range line.points {
-					text := fmt.Sprintf("%g: %s (n = %d) %s, stands: %t, bound: %t", p.x, p.estimate, p.estimate.N, p.outcome, p.stands, p.bounds)
+					text := fmt.Sprintf("%g: %s (n = %d) %s, stands: %t, bound: %t, apart: %t", p.x, p.estimate, p.estimate.N, p.outcome, p.stands, p.bounds, p.apart)
 					panels[m.title][line.label] = append(panels[m.title][line.label], text)
 				}
 			}

@@ -29,6 +29,14 @@ func build(b *testing.B, pkg, name string) string {
 	return path
 }
 
+// buildPure compiles one without cgo, whose threads are the Go runtime's own and not
+// those of the C library.
+func buildPure(b *testing.B, pkg, name string) string {
+	b.Helper()
+	b.Setenv("CGO_ENABLED", "0")
+	return build(b, pkg, name)
+}
+
 func buildC10klab(b *testing.B) string { return build(b, "c10klab/cmd/c10klab", "c10klab") }
 
 // compile compiles a C program of testdata.

@@ -11,7 +11,7 @@ import (
 
 const (
 	threadConnections = "1000"
-	threadRounds      = 15
+	threadRounds      = 9
 )
 
 // threadServer is one server with a thread for each connection.
@@ -26,21 +26,29 @@ type threadServer struct {
 // BenchmarkThreadPerConnection loads the model and a C server that does the same, each
 // with 1000 connections in closed loop, in interleaved rounds of fresh processes, and
 // prints the model's ratio to the C server of the same round: of the throughput and of
-// p99.9.
+// p99.9. Beside them threads in Go that do nothing else tell what the runtime costs.
 func BenchmarkThreadPerConnection(b *testing.B) {
-	inC, binary := compile(b, "thread_server.c", "-pthread"), buildC10klab(b)
-	ours := func(stages string) func() (record.ServerReady, func()) {
+	const bare = "./testdata/threadecho"
+	inC, inGo, binary := compile(b, "thread_server.c", "-pthread"), build(b, bare, "threadecho"), buildC10klab(b)
+	pureGo, pure := buildPure(b, bare, "threadecho-pure"), buildPure(b, "c10klab/cmd/c10klab", "c10klab-pure")
+	echoing := func(program string) func() (record.ServerReady, func()) {
 		return func() (record.ServerReady, func()) {
-			return serve(b, binary, "--service", "echo", "--model", "thread-per-connection", "--stages", stages)
+			port, stop := start(b, program, serverCPU)
+			return record.ServerReady{Listen: "127.0.0.1:" + port}, stop
+		}
+	}
+	model := func(program, stages string) func() (record.ServerReady, func()) {
+		return func() (record.ServerReady, func()) {
+			return serve(b, program, "--service", "echo", "--model", "thread-per-connection", "--stages", stages)
 		}
 	}
 	all := []*threadServer{
-		{name: "C threads", start: func() (record.ServerReady, func()) {
-			port, stop := start(b, inC, serverCPU)
-			return record.ServerReady{Listen: "127.0.0.1:" + port}, stop
-		}},
-		{name: "thread-per-connection", start: ours("false")},
-		{name: "thread-per-connection with stages", start: ours("true")},
+		{name: "C threads", start: echoing(inC)},
+		{name: "Go threads that only echo", start: echoing(inGo)},
+		{name: "Go threads that only echo, no cgo", start: echoing(pureGo)},
+		{name: "thread-per-connection", start: model(binary, "false")},
+		{name: "thread-per-connection, no cgo", start: model(pure, "false")},
+		{name: "thread-per-connection with stages", start: model(binary, "true")},
 	}
 	random := rand.New(rand.NewPCG(3, 4))
 	for range threadRounds {
@@ -62,8 +70,8 @@ func BenchmarkThreadPerConnection(b *testing.B) {
 			rate, slow, fast, tail, short, long)
 		kept[s.name] = s
 	}
-	b.ReportMetric(median(ratios(all[1].Rates, all[0].Rates)), "throughput/C")
-	b.ReportMetric(median(ratios(all[1].TailNs, all[0].TailNs)), "p99.9/C")
+	b.ReportMetric(median(ratios(all[3].Rates, all[0].Rates)), "throughput/C")
+	b.ReportMetric(median(ratios(all[3].TailNs, all[0].TailNs)), "p99.9/C")
 	keep(b, "thread-per-connection", kept)
 }
 
