@@ -17,21 +17,24 @@ const (
 
 // knownAnswer is a measured queue beside M/D/1.
 type knownAnswer struct {
-	Load, Utilisation, ServiceNs float64
-	Requests                     int64
-	FloorNs                      float64 // mean ResponseTime of an echo at the same rate
-	MeanNs, P99Ns                float64 // ResponseTime less the floor beyond service
-	TheoryMeanNs, TheoryP99Ns    float64
-	MeanRatio, P99Ratio          float64
-	Measurement                  record.Measurement
+	Load, Utilisation         float64
+	ServiceNs                 float64 // mean LocalTime
+	BusyNs                    float64 // the thread's, a request
+	Requests                  int64
+	FloorNs                   float64 // mean ResponseTime of an echo at the same rate
+	MeanNs, P99Ns             float64 // ResponseTime less the floor beyond service
+	TheoryMeanNs, TheoryP99Ns float64
+	MeanRatio, P99Ratio       float64
+	Measurement               record.Measurement
 }
 
 // BenchmarkKnownAnswer loads one server thread that spins 2 ms a request with Poisson
 // arrivals at half and at seven tenths of what it can do, and compares ResponseTime, as a
 // client measures it, with M/D/1: the mean (Pollaczek–Khinchine) and p99 (Crommelin). Of
 // the measured times the floor is subtracted, the mean ResponseTime of an idle echo at the
-// same rate: sockets and threads, which theory does not know. Service time and utilisation
-// are those that were measured.
+// same rate: sockets and threads, which theory does not know. Utilisation and the time for
+// which each request keeps the server from the next are measured: what its thread is
+// busy receiving, spinning and sending.
 func BenchmarkKnownAnswer(b *testing.B) {
 	binary := buildC10klab(b)
 	var all []knownAnswer
@@ -42,8 +45,8 @@ func BenchmarkKnownAnswer(b *testing.B) {
 		m := knownLoad(b, binary, perSecond, window, "--service", "synthetic", "--cost", fmt.Sprintf("%dms", knownServiceMs))
 		k := knownAnswerOf(b, m, floor)
 		k.Load = share
-		fmt.Printf("load %.1f: %d requests, utilisation %.4f, service %.4f ms, floor %.3f ms: mean %.3f ms, theory %.3f, ratio %.3f; p99 %.3f ms, theory %.3f, ratio %.3f; %s\n",
-			share, k.Requests, k.Utilisation, k.ServiceNs/1e6, floor/1e6, k.MeanNs/1e6, k.TheoryMeanNs/1e6, k.MeanRatio, k.P99Ns/1e6, k.TheoryP99Ns/1e6, k.P99Ratio, m.Outcome)
+		fmt.Printf("load %.1f: %d requests, utilisation %.4f, service %.4f ms of %.4f busy, floor %.3f ms: mean %.3f ms, theory %.3f, ratio %.3f; p99 %.3f ms, theory %.3f, ratio %.3f; %s\n",
+			share, k.Requests, k.Utilisation, k.ServiceNs/1e6, k.BusyNs/1e6, floor/1e6, k.MeanNs/1e6, k.TheoryMeanNs/1e6, k.MeanRatio, k.P99Ns/1e6, k.TheoryP99Ns/1e6, k.P99Ratio, m.Outcome)
 		b.ReportMetric(k.MeanRatio, fmt.Sprintf("mean/theory-at-%.1f", share))
 		b.ReportMetric(k.P99Ratio, fmt.Sprintf("p99/theory-at-%.1f", share))
 		all = append(all, k)
@@ -63,14 +66,16 @@ func knownLoad(b *testing.B, binary string, perSecond float64, window time.Durat
 
 func knownAnswerOf(b *testing.B, m record.Measurement, floorNs float64) knownAnswer {
 	b.Helper()
-	response, local := find(b, m, "ResponseTime"), find(b, m, "LocalTime")
-	service := local.MeanNs()
-	utilisation := float64(local.Count()) / float64(m.WindowNs) * service
-	theory := queueing.MD1{Utilisation: utilisation, Service: service}
+	response, service := find(b, m, "ResponseTime"), find(b, m, "LocalTime").MeanNs()
+	if len(m.LoopTimes) != 1 || m.ServerWindow == nil {
+		b.Fatalf("the server tells the times of %d loops, want 1", len(m.LoopTimes))
+	}
+	loop := m.LoopTimes[0]
+	theory := queueing.MD1{Utilisation: float64(loop.IONs) / float64(loop.WallNs), Service: float64(loop.IONs) / float64(m.ServerWindow.Requests)}
 	k := knownAnswer{
-		Utilisation: utilisation, ServiceNs: service, Requests: response.Count(), FloorNs: floorNs,
+		Utilisation: theory.Utilisation, ServiceNs: service, BusyNs: theory.Service, Requests: response.Count(), FloorNs: floorNs,
 		MeanNs: response.MeanNs() - floorNs, P99Ns: float64(response.ValueNs(0.99)) - floorNs,
-		TheoryMeanNs: theory.MeanResponse(), TheoryP99Ns: theory.ResponseQuantile(0.99), Measurement: m,
+		TheoryMeanNs: theory.MeanWait() + service, TheoryP99Ns: theory.WaitQuantile(0.99) + service, Measurement: m,
 	}
 	k.MeanRatio, k.P99Ratio = k.MeanNs/k.TheoryMeanNs, k.P99Ns/k.TheoryP99Ns
 	return k
