@@ -48,10 +48,18 @@ func (r *runner) settled(attempts []results.Trial) bool {
 
 // repeated is how many limited trials have been repeated.
 func (r *runner) repeated() (n int) {
+	type place struct {
+		cell  string
+		block int
+	}
+	limited := map[place]bool{}
 	for i := range r.run.Trials {
-		if t := &r.run.Trials[i]; t.Outcome.Limited() && t.Attempt < maxAttempts && len(r.run.Attempts(t.Cell, t.Block)) > t.Attempt {
+		t := &r.run.Trials[i]
+		at := place{t.Cell, t.Block}
+		if limited[at] {
 			n++
 		}
+		limited[at] = t.Outcome.Limited()
 	}
 	return n
 }

@@ -34,7 +34,8 @@ func (p placedPlot) draw() {
 	p.Draw(p.canvas)
 	data := p.DataCanvas(p.canvas)
 	if p.title != "" {
-		p.canvas.FillText(bold(style(panelSize, black, draw.XLeft, draw.YBottom)), vg.Point{X: data.Min.X, Y: data.Max.Y + 6}, p.title)
+		title := fitted(bold(style(panelSize, black, draw.XLeft, draw.YBottom)), p.title, p.canvas.Max.X-data.Min.X)
+		p.canvas.FillText(title, vg.Point{X: data.Min.X, Y: data.Max.Y + 6}, p.title)
 	}
 	if p.side != "" {
 		text := bold(style(panelSize, black, draw.XCenter, draw.YBottom))

@@ -51,6 +51,14 @@ func bold(s text.Style) text.Style {
 	return s
 }
 
+// fitted is a style small enough for a text to take no more than a width.
+func fitted(s text.Style, label string, width vg.Length) text.Style {
+	if wide := s.Width(label); wide > width {
+		s.Font.Size *= width / wide
+	}
+	return s
+}
+
 // newPlot returns an empty plot in house style.
 func newPlot() *plot.Plot {
 	p := plot.New()

@@ -130,7 +130,7 @@ func (r *Run) mergeHistograms(c *Cell, trials []Trial, wanted func(hdr.Key) bool
 		}
 	}
 	c.Histograms = sum.Bundle()
-	c.withhold()
+	withholdSpoilt(c, mergedHistograms(c.Histograms))
 	return nil
 }
 

@@ -3,6 +3,7 @@ package results
 import (
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"c10klab/internal/hdr"
@@ -61,9 +62,12 @@ func (r *Run) digest(c Cell, trials []Trial, wanted func(hdr.Key) bool, curve hd
 		d.Measured = append(d.Measured, TrialDigest{t, spans})
 	}
 	d.Merged = digester.Together()
-	d.withhold()
+	withheld := withholdSpoilt(&d.Cell, mergedDigests(d.Merged))
 	if h := digester.Histogram(curve); h != nil {
 		d.Curve = h.Distribution(CurveSteps)
+		if slices.Contains(withheld, curve) {
+			d.Curve = slices.DeleteFunc(d.Curve, func(b hdr.Bracket) bool { return b.Quantile >= withheldQuantile })
+		}
 	}
 	return d, nil
 }

@@ -24,65 +24,69 @@ func withLateness(wanted func(hdr.Key) bool) func(hdr.Key) bool {
 	return func(key hdr.Key) bool { return key.Stage == latenessStage || wanted(key) }
 }
 
-// late lists the APIs whose Lateness at withheldQuantile, over all trials of a cell, is
-// beyond its limit, with what is to be said of each. valueNs is false for what there is not.
-func late(valueNs func(hdr.Key) (int64, bool)) map[string]string {
-	problems := map[string]string{}
-	for _, api := range []string{"Produce", "Echo", "Fetch", record.LaggingFetch} {
-		lateNs, measured := valueNs(hdr.Key{Stage: latenessStage, API: api})
-		responseNs, answered := valueNs(hdr.Key{Stage: responseStage, API: api})
-		if limitNs := record.LatenessLimitNs(responseNs); measured && answered && lateNs > limitNs {
-			problems[api] = fmt.Sprintf("p99.9 of ResponseTime and EndToEnd is withheld: Lateness p99.9 of %s is %s over all trials, limit %s",
-				api, FormatDuration(float64(lateNs)), FormatDuration(float64(limitNs)))
-		}
-	}
-	return problems
+// merged are a cell's spans over all its trials.
+type merged interface {
+	// valueNs is a span's value at withheldQuantile, false where there is no such span.
+	valueNs(hdr.Key) (int64, bool)
+	// withhold takes withheldQuantile from a span, if there is one.
+	withhold(hdr.Key)
 }
 
-// spoilt are the spans of clients that an API's Lateness is part of.
-func spoilt(api string) []hdr.Key {
-	keys := []hdr.Key{{Stage: responseStage, API: api}}
-	if api == "Produce" {
-		keys = append(keys, hdr.Key{Stage: "EndToEnd", API: "Fetch"})
-	}
-	return keys
-}
-
-// withhold takes from a cell what its generator's lateness spoilt.
-func (c *Cell) withhold() {
+// withholdSpoilt takes from the spans of clients what their generator's lateness spoilt,
+// and says so: where Lateness is beyond its limit over all trials. It returns the spans.
+func withholdSpoilt(c *Cell, m merged) (withheld []hdr.Key) {
 	if !c.Stands() {
-		return
+		return nil
 	}
-	for api, problem := range late(func(key hdr.Key) (int64, bool) {
-		h := c.Histograms[key]
-		if h == nil || h.Count() == 0 {
-			return 0, false
+	for _, api := range []string{"Produce", "Echo", "Fetch", record.LaggingFetch} {
+		response := hdr.Key{Stage: responseStage, API: api}
+		lateNs, measured := m.valueNs(hdr.Key{Stage: latenessStage, API: api})
+		responseNs, answered := m.valueNs(response)
+		limitNs := record.LatenessLimitNs(responseNs)
+		if !measured || !answered || lateNs <= limitNs {
+			continue
 		}
-		return h.ValueNs(withheldQuantile), true
-	}) {
-		c.Problems = append(c.Problems, problem)
-		for _, key := range spoilt(api) {
-			if h := c.Histograms[key]; h != nil {
-				h.Withhold(withheldQuantile)
-			}
+		spoilt, names := []hdr.Key{response}, response.String()
+		if _, received := m.valueNs(endToEnd); received && api == "Produce" {
+			spoilt, names = append(spoilt, endToEnd), names+" and "+endToEnd.String()
 		}
+		for _, key := range spoilt {
+			m.withhold(key)
+		}
+		withheld = append(withheld, spoilt...)
+		c.Problems = append(c.Problems, fmt.Sprintf("p99.9 of %s is withheld: Lateness p99.9 is %s over all trials, limit %s",
+			names, FormatDuration(float64(lateNs)), FormatDuration(float64(limitNs))))
+	}
+	return withheld
+}
+
+var endToEnd = hdr.Key{Stage: "EndToEnd", API: "Fetch"}
+
+type mergedHistograms hdr.Bundle
+
+func (m mergedHistograms) valueNs(key hdr.Key) (int64, bool) {
+	h := m[key]
+	if h == nil || h.Count() == 0 {
+		return 0, false
+	}
+	return h.ValueNs(withheldQuantile), true
+}
+
+func (m mergedHistograms) withhold(key hdr.Key) {
+	if h := m[key]; h != nil {
+		h.Withhold(withheldQuantile)
 	}
 }
 
-// withhold is Cell.withhold for digests.
-func (d *CellDigest) withhold() {
-	if !d.Cell.Stands() {
-		return
-	}
-	for api, problem := range late(func(key hdr.Key) (int64, bool) {
-		ns, _ := d.Merged[key].Quantile(withheldQuantile)
-		return ns, d.Merged[key].Count > 0
-	}) {
-		d.Cell.Problems = append(d.Cell.Problems, problem)
-		for _, key := range spoilt(api) {
-			if digest, found := d.Merged[key]; found {
-				d.Merged[key] = digest.Withheld(withheldQuantile)
-			}
-		}
+type mergedDigests map[hdr.Key]hdr.Digest
+
+func (m mergedDigests) valueNs(key hdr.Key) (int64, bool) {
+	ns, _ := m[key].Quantile(withheldQuantile)
+	return ns, m[key].Count > 0
+}
+
+func (m mergedDigests) withhold(key hdr.Key) {
+	if digest, found := m[key]; found {
+		m[key] = digest.Withheld(withheldQuantile)
 	}
 }

@@ -40,7 +40,7 @@ func TestP999ThatLatenessSpoiltIsWithheld(t *testing.T) {
 			commit(t, r, cell, block+1, stalled(c.lateness))
 		}
 		wanted := func(key hdr.Key) bool { return key.Stage != "Lateness" }
-		digests, err := r.Digests(wanted, hdr.Key{})
+		digests, err := r.Digests(wanted, hdr.Key{Stage: "ResponseTime", API: "Produce"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,8 +57,12 @@ func TestP999ThatLatenessSpoiltIsWithheld(t *testing.T) {
 				t.Errorf("Lateness %v: p99 of %s is not shown", c.lateness, key)
 			}
 		}
+		curve := digests[0].Curve
+		if ends := curve[len(curve)-1].Quantile; (ends < 0.999) != c.spoilt {
+			t.Errorf("Lateness %v: the curve ends at %g", c.lateness, ends)
+		}
 		for _, problems := range [][]string{merged.Problems, digests[0].Cell.Problems} {
-			if told := strings.Contains(strings.Join(problems, " "), "withheld: Lateness p99.9 of Produce is 3"); told != c.spoilt {
+			if told := strings.Contains(strings.Join(problems, " "), "ResponseTime/Produce and EndToEnd/Fetch is withheld: Lateness p99.9 is 3"); told != c.spoilt {
 				t.Errorf("Lateness %v: problems %v", c.lateness, problems)
 			}
 		}

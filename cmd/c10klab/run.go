@@ -37,8 +37,9 @@ func newRunCommand() *cobra.Command {
 		Long: `Run experiments by their names or by the claims they decide. Without arguments:
 write-100mbs and then cold-reads, the quick variants. Each trial has fresh server and load processes and
 a fresh data directory; cells are interleaved in random blocks. A trial that fails is stored with its reason and
-tried once more, and so is one that the generator or the machine limited, as long as that is rare. An interrupted run goes on with --resume. Cells with more connections or threads than the system's
-limits allow are refused before the first trial.`,
+tried once more, and so is one that the generator or the machine limited, as long as that is rare. An interrupted
+run goes on with --resume. Cells with more connections or threads than the system's limits allow are refused before
+the first trial.`,
 		Example: `  c10klab run
   c10klab run N15 --full
   c10klab run write-100mbs --only model=reactor --set rate=50 --dry-run

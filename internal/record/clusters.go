@@ -10,9 +10,8 @@ import (
 // in time: the index of dispersion, variance over mean, of their number a step of
 // the series. Independent arrivals give 1; for clusters shorter than a step it is
 // their mean size, as each sample counts (Cox & Lewis, The Statistical Analysis of
-// Series of Events, 1966). A
-// histogram without a series of its own borrows that of the client's span of its API.
-// The sizes are in the order of hdr.Quantiles, by STAGE/API; what is not named has
+// Series of Events, 1966). A histogram without a series of its own borrows that of the
+// client's span of its API. The sizes are in the order of hdr.Quantiles, by STAGE/API; what is not named has
 // independent samples.
 func Clusters(bundle hdr.Bundle, series []TimeSeries) map[string][]float64 {
 	clusters := map[string][]float64{}

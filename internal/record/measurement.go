@@ -109,7 +109,9 @@ type Measurement struct {
 	// without any.
 	MeanTimeNs []float64 `json:"mean_time_ns,omitempty"`
 
-	// Priority of the generator's threads: "prompt" (nice −20, short time slice), or "normal" with the reason, in an open loop "normal, short time slice".
+	// Priority of the generator's threads: "prompt" (nice −20, short time slice), "prompt
+	// within its session" with the reason why other sessions may outweigh it, or "normal"
+	// with the reason, in an open loop "normal, short time slice".
 	Priority string `json:"generator_priority"`
 
 	Generator Process `json:"generator"`
