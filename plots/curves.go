@@ -56,8 +56,9 @@ func curveFigure(experiment string, s source) (figure, bool) {
 	const panelWidth, leastWidth = 6.2 * vg.Inch, 9.5 * vg.Inch
 	return figure{
 		width: max(leastWidth, vg.Length(len(levels))*panelWidth+0.4*vg.Inch), height: 6.2 * vg.Inch,
-		title:  experiment + ": response time of Produce by percentile",
-		notes:  []string{"from due until answered, all trials of a cell merged; each curve ends at its last sample but one, or before a p99.9 that the generator's lateness spoilt"},
+		title: experiment + ": response time of Produce by percentile",
+		notes: []string{"from due until answered, all trials of a cell merged; each curve ends at its last sample but one,",
+			"or before a p99.9 that the generator's lateness spoilt"},
 		panels: [][]*panelPlot{line},
 		legend: curveLegend(s.labels(), styles, outcomes),
 	}, true
