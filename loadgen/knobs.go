@@ -64,6 +64,7 @@ var Knobs = []knob.Knob{
 	{Name: "load-threads", Kind: knob.Int, Unit: "thread pairs", Default: "1", Min: 1, Max: 1024, Meaning: "pairs of a sender and a receiver thread that the producers are spread over"},
 	{Name: "join-samples", Kind: knob.Int, Unit: "requests", Default: "4096", Max: sample.MostKept / 2, Meaning: "requests of the window, about, whose stamps on both sides are joined by correlation id, with a server that keeps them; in a closed loop one of 64, and the newest of these; 0: none"},
 	{Name: "client-stamps", Kind: knob.Choice, Choices: []string{"auto", "on", "off"}, Default: "auto", Meaning: "arrival stamps of answers by the kernel, for joined requests; auto: on with protocol kafka"},
+	{Name: "busy-poll", Kind: knob.Choice, Choices: []string{"auto", "off"}, Default: "auto", Meaning: "whether receivers look for answers for a while before they sleep, so that the target need not wake them; auto: in a closed loop with a CPU of load-cpus for each"},
 	{Name: "load-cpus", Kind: knob.Text, Default: "", Meaning: "CPUs to confine the generator to, such as 1 or 2-3; empty: any"},
 }
 
@@ -114,8 +115,9 @@ type Config struct {
 	JoinSamples  int  // requests to sample; 0: none
 	ClientStamps bool // the kernel stamps arrivals
 
-	Threads int   // sender and receiver pairs
-	CPUs    []int // empty: any
+	Threads  int   // sender and receiver pairs
+	CPUs     []int // empty: any
+	BusyPoll bool  // where receivers have CPUs of their own and nobody sends by a plan
 
 	// Text holds the knobs as given, for the record.
 	Text map[string]string
@@ -126,6 +128,7 @@ func ConfigFrom(v *knob.Values) (Config, error) {
 	c := Config{
 		Protocol:            v.Text("protocol"),
 		Closed:              v.Text("mode") == ModeClosed,
+		BusyPoll:            v.Text("busy-poll") == "auto",
 		Producers:           v.Int("producers"),
 		InFlight:            v.Int("in-flight"),
 		IdleInterval:        v.Duration("idle-interval"),

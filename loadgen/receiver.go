@@ -30,7 +30,8 @@ type receiver struct {
 	scratch []byte
 	tally   *tally
 	// timed are consumers that may have to wait before their next fetch.
-	timed []*consumer
+	timed     []*consumer
+	busyPolls bool
 }
 
 func newReceiver(l *load, name string) (*receiver, error) {
@@ -67,11 +68,7 @@ func (r *receiver) run(thread *osthread.Thread) error {
 		if err != nil {
 			return err
 		}
-		n, err := r.epoll.Poll()
-		if n == 0 && err == nil {
-			thread.AboutToBlock()
-			n, err = r.epoll.Wait(timeout)
-		}
+		n, err := r.await(thread, timeout)
 		if err != nil {
 			return err
 		}
@@ -82,6 +79,19 @@ func (r *receiver) run(thread *osthread.Thread) error {
 		}
 	}
 	return nil
+}
+
+// await returns once there are events or the timeout has passed.
+func (r *receiver) await(thread *osthread.Thread, timeout time.Duration) (int, error) {
+	n, err := r.epoll.Poll()
+	if n == 0 && err == nil && r.busyPolls {
+		n, err = r.busyPoll()
+	}
+	if n == 0 && err == nil {
+		thread.AboutToBlock()
+		n, err = r.epoll.Wait(timeout)
+	}
+	return n, err
 }
 
 func (r *receiver) serve(e poll.Event) error {

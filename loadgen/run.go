@@ -97,6 +97,7 @@ func withoutCollector() (restore func()) {
 func (l *load) measure() (*evidence, error) {
 	e := &evidence{load: l, counted: l.newTally()}
 	l.decidePriority()
+	l.decideBusyPoll()
 	if err := l.startSampling(l.admin); err != nil {
 		return nil, err
 	}

@@ -44,12 +44,22 @@ type conn struct {
 
 // open takes an accepted socket into the server's books.
 func (e *env) open(s socket, fd int, peer string, h home, jobs *spares) *conn {
-	c := &conn{env: e, id: int(e.connections.Add(1)), fd: fd, socket: s, home: h, peer: peer, spares: jobs}
+	c := new(conn)
+	c.open(e, s, fd, peer, h, jobs)
+	return c
+}
+
+// open is env.open for a zero conn that is part of something larger.
+func (c *conn) open(e *env, s socket, fd int, peer string, h home, jobs *spares) {
+	c.env, c.id, c.fd, c.socket, c.home, c.peer, c.spares = e, int(e.connections.Add(1)), fd, s, h, peer, jobs
 	c.order.single = e.config.InFlight == 1
 	c.references.Store(1)
 	e.live.add(1)
-	return c
 }
+
+// serial reports that the connection has an executor of its own, which waits for the
+// socket and handles one request at a time.
+func (c *conn) serial() bool { return c.loop == nil }
 
 func (c *conn) retain() { c.references.Add(1) }
 

@@ -52,8 +52,8 @@ func (e *env) now() int64 {
 // stages use them.
 func (e *env) stampsArrivals() bool { return e.config.KernelStamps && e.stages != nil }
 
-func (e *env) newReceiver(counters *threadCounters) *receiver {
-	return &receiver{
+func (e *env) newReceiver(counters *threadCounters) receiver {
+	return receiver{
 		kernelStamps: e.stampsArrivals(),
 		offset:       &e.offset,
 		scratch:      make([]byte, scratchBytes),

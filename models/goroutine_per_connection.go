@@ -93,12 +93,12 @@ func (m *connectionGoroutines) open(tcp *net.TCPConn, l *listener) error {
 	counters := m.env.newThreadCounters("goroutine")
 	one := &serial{
 		env: m.env, thread: m.opened,
-		conn:      m.env.open(s, fd, tcp.RemoteAddr().String(), waiting, new(spares)),
-		completed: waiting.wait,
-		wake:      func() { tcp.SetReadDeadline(time.Unix(1, 0)) },
-		unsent:    s.unsent,
-		receiver:  m.env.newReceiver(counters),
-		transmit:  m.env.newTransmitter(counters),
+		conn:     m.env.open(s, fd, tcp.RemoteAddr().String(), waiting, new(spares)),
+		waiting:  waiting,
+		wake:     func() { tcp.SetReadDeadline(time.Unix(1, 0)) },
+		unsent:   s.unsent,
+		receiver: m.env.newReceiver(counters),
+		transmit: m.env.newTransmitter(counters),
 	}
 	m.opened++
 	m.add(one)

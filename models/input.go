@@ -58,7 +58,9 @@ func (in *input) next(c *conn, r *receiver) (*Job, error) {
 }
 
 // takeWhole takes the short way of most small requests: what was received is one
-// frame and nothing else. Where no queue follows, it goes to the service at once.
+// frame and nothing else. Where no queue follows, it goes to the service at once; and
+// where the thread reads no more before the answer is sent, the frame stays in the
+// thread's scratch memory.
 func (in *input) takeWhole(c *conn) *Job {
 	p := in.pending
 	if in.prefixed > 0 || in.job != nil || len(p) <= lengthBytes || len(p) > keptBufferBytes ||
@@ -66,8 +68,11 @@ func (in *input) takeWhole(c *conn) *Job {
 		return nil
 	}
 	j := newJob(c)
-	j.fit(len(p) - lengthBytes)
-	j.frame = j.buffer.bytes[:copy(j.buffer.bytes, p[lengthBytes:])]
+	j.frame = p[lengthBytes:]
+	if !c.serial() {
+		j.fit(len(p) - lengthBytes)
+		j.frame = j.buffer.bytes[:copy(j.buffer.bytes, p[lengthBytes:])]
+	}
 	j.stamps[stage.Arrived], j.stamps[stage.ReadStart] = in.arrivedNs, in.startNs
 	in.pending = nil
 	in.stampComplete(c, j)
@@ -123,7 +128,7 @@ func (in *input) receive(c *conn, r *receiver) (bool, error) {
 // is that of the newest segment read: SocketQueue is a lower bound where that is
 // not the frame's first.
 func (c *conn) readInterval(arrived, start, end int64) (arrivedNs, startNs int64) {
-	waits := c.loop == nil
+	waits := c.serial()
 	switch {
 	case waits && (arrived == 0 || arrived > start):
 		return arrived, end

@@ -1,6 +1,9 @@
 package models
 
-import "c10klab/internal/stage"
+import (
+	"c10klab/internal/clock"
+	"c10klab/internal/stage"
+)
 
 // Job is one request's life, from its first byte read to its last byte sent. It
 // has one owner at a time, and ownership moves only through a queue or a call
@@ -40,7 +43,9 @@ func newJob(c *conn) *Job {
 		j = new(Job)
 	}
 	j.conn = c
-	j.stamps = stage.Stamps{}
+	if c.env.stages != nil {
+		j.stamps = stage.Stamps{}
+	}
 	j.silent, j.refused, j.sampled, j.hangUp = false, false, false, nil
 	j.cursor = cursor{}
 	j.response.reset()
@@ -100,7 +105,12 @@ func (j *Job) clear() (c *conn, away bool) {
 	return c, away
 }
 
-func (j *Job) stamp(b stage.Boundary) { j.stamps[b] = j.conn.env.now() }
+// stamp does nothing with stages off: all stamps stay zero.
+func (j *Job) stamp(b stage.Boundary) {
+	if j.conn.env.stages != nil {
+		j.stamps[b] = clock.Now()
+	}
+}
 
 // Frame is the request without its length. The owner may change it in place; it
 // is valid until the job is given away.

@@ -50,7 +50,7 @@ type loop struct {
 	ready     []*conn // to read, in order
 	wasReady  []*conn // its memory in the turn before
 	lingering []*conn
-	receiver  *receiver
+	receiver  receiver
 	transmit  transmitter
 	residency *residency // nil unless the strategy probes
 	times     loopTimes

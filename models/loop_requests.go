@@ -38,7 +38,7 @@ func (l *loop) readOne(c *conn) {
 	if l.muted(c) || l.throttles(c) || l.holds(c) {
 		return
 	}
-	j, err := c.input.next(c, l.receiver)
+	j, err := c.input.next(c, &l.receiver)
 	switch {
 	case j != nil:
 		c.admit(j)

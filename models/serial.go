@@ -10,19 +10,26 @@ import (
 	"c10klab/internal/stage"
 )
 
+// completion is where a serial connection's finished requests return to, and where its
+// executor waits for them.
+type completion interface {
+	home
+	// wait returns once respond was called for the request under way.
+	wait()
+}
+
 // serial is a connection whose requests are received, handled and answered one
 // after the other by an executor of its own: a thread or a goroutine.
 type serial struct {
-	env    *env
-	conn   *conn
-	thread int // hint for recorders
-	// completed waits until respond was called for the request under way.
-	completed func()
+	env     *env
+	conn    *conn
+	thread  int // hint for recorders
+	waiting completion
 	// wake makes a receive in progress return, at a stop.
 	wake func()
 	// unsent is what the kernel still holds of the answers.
 	unsent   func() int
-	receiver *receiver
+	receiver receiver
 	transmit transmitter
 }
 
@@ -30,7 +37,7 @@ type serial struct {
 func (s *serial) serve() {
 	c := s.conn
 	for !s.env.stopping.Load() && !c.dead.Load() {
-		j, err := c.input.next(c, s.receiver)
+		j, err := c.input.next(c, &s.receiver)
 		if err != nil {
 			c.kill(err)
 			return
@@ -50,7 +57,7 @@ func (s *serial) serveOne(j *Job) {
 	c := s.conn
 	c.admit(j)
 	s.env.handleHere(j)
-	s.completed()
+	s.waiting.wait()
 	s.env.plant.In(stage.ResponseQueue)
 	j.stamp(stage.ResponseDequeued)
 	switch {

@@ -75,14 +75,20 @@ func (c *threadCounters) read() IOCounts {
 }
 
 func (e *env) newThreadCounters(name string) *threadCounters {
-	c := &threadCounters{name: name}
+	c := new(threadCounters)
+	e.count(c, name)
+	return c
+}
+
+// count takes zero counters into the server's books.
+func (e *env) count(c *threadCounters, name string) {
+	c.name = name
 	e.countersMu.Lock()
 	defer e.countersMu.Unlock()
 	if e.counters == nil {
 		e.counters = map[*threadCounters]struct{}{}
 	}
 	e.counters[c] = struct{}{}
-	return c
 }
 
 // endCounters keeps what a thread has counted that ends while the server goes on.

@@ -6,8 +6,6 @@ import (
 
 	"c10klab/internal/osthread"
 	"c10klab/internal/poll"
-
-	"golang.org/x/sys/unix"
 )
 
 // threadPerConnection gives each connection a blocking thread that receives,
@@ -41,22 +39,12 @@ func (m *connectionThreads) drain()         { m.serials.drain(m.env.aborting.Loa
 
 // open starts the connection's thread; the acceptor calls it.
 func (m *connectionThreads) open(a accepted) {
-	waiting := new(completion)
-	c := m.env.open(blockingSocket{descriptor{a.fd}}, a.fd, a.peer, waiting, new(spares))
-	counters := m.env.newThreadCounters("conn")
-	one := &serial{
-		env: m.env, conn: c,
-		completed: waiting.wait,
-		wake:      func() { unix.Shutdown(a.fd, unix.SHUT_RD) },
-		unsent:    func() int { return unsentBytes(a.fd) },
-		receiver:  m.env.newReceiver(counters),
-		transmit:  m.env.newTransmitter(counters),
-	}
-	m.add(one)
+	one := newConnectionThread(m.env, a)
+	m.add(&one.serial)
 	forget := func(err error) {
-		m.remove(one)
-		m.env.endCounters(counters)
-		c.kill(err)
+		m.remove(&one.serial)
+		m.env.endCounters(&one.counters)
+		one.conn.kill(err)
 	}
 	err := m.env.threads.StartSoon(fmt.Sprintf("conn-%d", m.named), func(t *osthread.Thread) {
 		defer forget(nil)
@@ -73,11 +61,11 @@ func (m *connectionThreads) open(a accepted) {
 	}
 }
 
-// completion is where a connection's thread waits for a response that another
+// futexCompletion is where a connection's thread waits for a response that another
 // thread completes.
-type completion struct{ done atomic.Uint32 }
+type futexCompletion struct{ done atomic.Uint32 }
 
-func (w *completion) respond(j *Job) {
+func (w *futexCompletion) respond(j *Job) {
 	inHandler := j.inHandler // the job is the waiting thread's once done is set
 	w.done.Store(1)
 	if !inHandler {
@@ -85,7 +73,7 @@ func (w *completion) respond(j *Job) {
 	}
 }
 
-func (w *completion) wait() {
+func (w *futexCompletion) wait() {
 	for w.done.Load() == 0 {
 		poll.FutexWaitLong(&w.done, 0)
 	}

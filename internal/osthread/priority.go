@@ -28,11 +28,14 @@ const (
 // held by an ordinary thread on the same CPU, then waits for the kernel's real-time
 // throttling: 0.95 s.
 func SetPrompt() error {
-	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_NORMAL, Nice: mostNice, Runtime: uint64(wakeSlice)}
-	if err := unix.SchedSetAttr(0, &attr, 0); err != nil {
+	if err := setAttr(0, promptAttr()); err != nil {
 		return fmt.Errorf("sched_setattr: %w", err)
 	}
 	return nil
+}
+
+func promptAttr() unix.SchedAttr {
+	return unix.SchedAttr{Policy: unix.SCHED_NORMAL, Nice: mostNice, Runtime: uint64(wakeSlice)}
 }
 
 // RaiseSession gives the process's session the greatest weight against other sessions
@@ -65,16 +68,15 @@ func SetShortSlice() error {
 	if err != nil {
 		return fmt.Errorf("sched_getattr: %w", err)
 	}
-	attr.Size, attr.Flags, attr.Runtime = unix.SizeofSchedAttr, 0, uint64(wakeSlice)
-	if err := unix.SchedSetAttr(0, attr, 0); err != nil {
+	attr.Runtime = uint64(wakeSlice)
+	if err := setAttr(0, *attr); err != nil {
 		return fmt.Errorf("sched_setattr of a short slice: %w", err)
 	}
 	return nil
 }
 
 func setBatch() error {
-	attr := unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_BATCH}
-	if err := unix.SchedSetAttr(0, &attr, 0); err != nil {
+	if err := setAttr(0, unix.SchedAttr{Policy: unix.SCHED_BATCH}); err != nil {
 		return fmt.Errorf("sched_setattr to SCHED_BATCH: %w", err)
 	}
 	return nil

@@ -68,7 +68,8 @@ type Options struct {
 	Batch bool
 	// SharePs: the threads tell the Go runtime when they will block for long
 	// (poll.RecvWait, poll.FutexWaitLong), so that a P is needed only for each that runs
-	// or was preempted: sharedPs of them, however many threads there are.
+	// or was preempted: sharedPs of them, however many threads there are. The threads of
+	// the Go runtime are scheduled before all others then (raiseRuntime).
 	SharePs bool
 }
 
@@ -111,6 +112,10 @@ func (r *Registry) StartSoon(name string, body func(*Thread), settled func(error
 		}
 	}
 	if r.options.SharePs {
+		if err := raiseRuntime(); err != nil {
+			r.strike(t)
+			return fmt.Errorf("raise the threads of the Go runtime: %w", err)
+		}
 		reserve(min(live, sharedPs), live, sharedPs)
 	} else {
 		Reserve(live)
@@ -148,6 +153,9 @@ func (r *Registry) settle(t *Thread) error {
 	r.mu.Lock()
 	t.TID = unix.Gettid() // from here on a census looks for the name
 	r.mu.Unlock()
+	if err := setOrdinary(); err != nil {
+		return err
+	}
 	if r.options.Batch {
 		if err := setBatch(); err != nil {
 			return err

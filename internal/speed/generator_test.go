@@ -40,7 +40,7 @@ func BenchmarkGeneratorClosedLoop(b *testing.B) {
 	for range generatorRounds {
 		plain = append(plain, answersPerSecond(b, run(b, client, clientCPU, port, echoConnections, echoPayloadBytes, "1000")))
 		for _, l := range loops {
-			m := load(b, binary, target, "--protocol", "echo", "--mode", "closed", "--producers", echoConnections, "--echo-bytes", echoPayloadBytes,
+			m := load(b, binary, target, "--protocol", "echo", "--mode", "closed", "--busy-poll", "off", "--producers", echoConnections, "--echo-bytes", echoPayloadBytes,
 				"--in-flight", l.InFlight, "--warm-up", "300ms", "--window", "1s")
 			l.RequestsPerS = append(l.RequestsPerS, m.RequestsPerSec)
 			l.PerCore = append(l.PerCore, m.RequestsPerSec/generatorCores(m))
@@ -112,7 +112,7 @@ func BenchmarkGeneratorPayload(b *testing.B) {
 	b.Cleanup(stop)
 	rates := map[string]float64{}
 	for _, batch := range []string{"64KiB", "1MiB"} {
-		m := load(b, binary, target, "--mode", "closed", "--producers", "8", "--in-flight", "4", "--batch-bytes", batch, "--record-bytes", "16KiB",
+		m := load(b, binary, target, "--mode", "closed", "--busy-poll", "off", "--producers", "8", "--in-flight", "4", "--batch-bytes", batch, "--record-bytes", "16KiB",
 			"--warm-up", "1s", "--window", "5s")
 		fmt.Printf("produce of %s: %.0f MB/s, %.2f cores of the generator, %.0f MB/s a core: %s\n", batch, m.AckedMBps, generatorCores(m), m.AckedMBps/generatorCores(m), m.Outcome)
 		b.ReportMetric(m.AckedMBps, "MB/s-of-"+batch)
