@@ -3,6 +3,7 @@ package experiments
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"c10klab/internal/hdr"
 	"c10klab/results"
@@ -33,7 +34,7 @@ func inadmissible(run *results.Run, current *Spec) []string {
 }
 
 // EvidenceOf reports which histograms the evidence of a spec needs: those of its
-// predictions, and those that tables and figures show.
+// predictions, and those that tables and figures show, as far as the spec keeps them.
 func EvidenceOf(spec *Spec) func(hdr.Key) bool {
 	predicted := map[hdr.Key]bool{}
 	for _, p := range spec.Predictions {
@@ -41,7 +42,8 @@ func EvidenceOf(spec *Spec) func(hdr.Key) bool {
 			predicted[p.Metric.key] = true
 		}
 	}
-	return func(key hdr.Key) bool { return predicted[key] || results.InTables(key) }
+	keeps := func(span string) bool { return len(spec.Evidence) == 0 || slices.Contains(spec.Evidence, span) }
+	return func(key hdr.Key) bool { return predicted[key] || results.InTables(key) && keeps(key.Stage) }
 }
 
 // Adopt makes a run the reference evidence of its one experiment, under

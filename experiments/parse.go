@@ -47,6 +47,7 @@ type specFile struct {
 	Method      string              `toml:"method"`
 	Seed        uint64              `toml:"seed"`
 	Needs       []string            `toml:"needs"`
+	Evidence    []string            `toml:"evidence"`
 	Fixed       scalars             `toml:"fixed"`
 	Axes        map[string][]scalar `toml:"axes"`
 	Exclude     []scalars           `toml:"exclude"`
@@ -76,7 +77,7 @@ type predictionFile struct {
 }
 
 var (
-	topKeys        = []string{"id", "title", "claims", "question", "method", "seed", "needs", "fixed", "axes", "exclude", "quick", "full", "predictions"}
+	topKeys        = []string{"id", "title", "claims", "question", "method", "seed", "needs", "evidence", "fixed", "axes", "exclude", "quick", "full", "predictions"}
 	variantKeys    = []string{"repeats", "fixed", "axes"}
 	predictionKeys = []string{"claim", "metric", "a", "b", "each", "along", "where", "relation", "threshold", "outcome", "refuted-by"}
 )
@@ -93,7 +94,7 @@ func Parse(file, text string) (*Spec, error) {
 	}
 	s := &Spec{
 		ID: raw.ID, Title: raw.Title, Claims: raw.Claims, Question: raw.Question, Method: raw.Method,
-		Seed: raw.Seed, Needs: raw.Needs, Fixed: raw.Fixed.text(), Quick: raw.Quick.variant(), Full: raw.Full.variant(),
+		Seed: raw.Seed, Needs: raw.Needs, Evidence: raw.Evidence, Fixed: raw.Fixed.text(), Quick: raw.Quick.variant(), Full: raw.Full.variant(),
 		File: file, Text: text,
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
@@ -221,6 +222,9 @@ func (s *Spec) complete() error {
 	}
 	if safe := fileNamePart(s.ID); safe != s.ID {
 		return s.errorAt(toml.Key{"id"}, "id %q: only letters, digits, - and _ are allowed", s.ID)
+	}
+	if unknown := slices.IndexFunc(s.Evidence, func(span string) bool { return !slices.Contains(results.ShownSpans(), span) }); unknown >= 0 {
+		return s.errorAt(toml.Key{"evidence"}, "no table or figure shows a span %q%s", s.Evidence[unknown], knob.DidYouMean(s.Evidence[unknown], results.ShownSpans()))
 	}
 	return s.checkNeeds()
 }

@@ -30,6 +30,9 @@ type Spec struct {
 	Quick, Full Variant
 	Seed        uint64
 	Needs       []string
+	// Evidence lists the spans that stored evidence keeps beside those of predictions, of
+	// all that tables and figures show; empty: all.
+	Evidence []string
 
 	File string // where it was read from, for errors
 	Text string // the whole file

@@ -29,6 +29,7 @@ func TestSpecMistakesNameLineAndNearestName(t *testing.T) {
 		{"unknown relation", `">="`, `"=>"`, `relation "=>" is none of`},
 		{"two kinds of prediction", "each = true", "each = true\na = {model=\"reactor\"}\nb = {model=\"loop-per-thread\"}", "either variants a and b to compare, or each = true"},
 		{"a claim of another", `claim = "N15"`, `claim = "N1"`, `claim "N1" is not among the experiment's claims`},
+		{"unknown span", "seed = 7", "seed = 7\nevidence = [\"EndToEn\"]", `small.toml:7: no table or figure shows a span "EndToEn" (did you mean EndToEnd?)`},
 		{"unknown need", "seed = 7", "seed = 7\nneeds = [\"two-cpu\"]", `small.toml:7: nothing known is called "two-cpu" (did you mean two-cpus?)`},
 		{"missing repeats", "repeats = 2", "", "quick.repeats is missing"},
 		{"no axis", "model = [\"reactor\", \"loop-per-thread\"]\nconsumers = [\"none\", \"tail\"]", "", "small.toml:9: axes is missing"},

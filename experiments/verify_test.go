@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"c10klab/internal/hdr"
 	"c10klab/internal/need"
 	"c10klab/internal/record"
 	"c10klab/results"
@@ -255,5 +256,28 @@ func TestAdoptedRunsKeepWhatEvidenceNeeds(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(reference); err != nil || len(entries) != 1 {
 		t.Errorf("%v are left, %v", entries, err)
+	}
+}
+
+func TestEvidenceKeepsWhatPredictionsUseAndTheSpecLists(t *testing.T) {
+	text := strings.Replace(smallSpec, `seed = 7`, "seed = 7\nevidence = [\"Total\"]", 1)
+	spec := parsed(t, text+`
+[[predictions]]
+claim = "`+parsed(t, smallSpec).Claims[0]+`"
+metric = "BackPressure/Fetch p99"
+each = true
+relation = "<="
+threshold = 1
+`)
+	wanted := EvidenceOf(spec)
+	for key, want := range map[hdr.Key]bool{
+		{Stage: "BackPressure", API: "Fetch"}: true, // of a prediction
+		{Stage: "Total", API: "Produce"}:      true, // listed
+		{Stage: "Receive", API: "Produce"}:    false,
+		{Stage: "Total", API: "Echo"}:         false, // in no table
+	} {
+		if got := wanted(key); got != want {
+			t.Errorf("%v is kept: %v, want %v", key, got, want)
+		}
 	}
 }

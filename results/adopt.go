@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"c10klab/internal/hdr"
@@ -149,6 +151,9 @@ func InTables(key hdr.Key) bool {
 	}
 	return shownSpans[key.Stage]
 }
+
+// ShownSpans lists the spans that tables and figures show, by name.
+func ShownSpans() []string { return slices.Sorted(maps.Keys(shownSpans)) }
 
 var shownSpans = spanSet("ResponseTime", "Lateness", "EndToEnd", "SocketQueue", "Receive", "Dispatch", "RequestQueue", "LocalTime", "RemoteTime",
 	"ResponseQueue", "SendWait", "Send", "Reap", "ResponseSend", "Total", "SocketQueue+Dispatch")
