@@ -2,11 +2,20 @@ package osthread
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
+
+// raiseFrom is how many threads that share Ps a registry has before the Go runtime's own
+// threads are raised; fewer are behind each other soon enough.
+const raiseFrom = 256
+
+// monitorPlace is where /proc/self/task lists the runtime's monitor (sysmon): it is the
+// first thread that a Go program starts (main in proc.go of Go 1.26).
+const monitorPlace = 1
 
 var (
 	raiseOnce sync.Once
@@ -16,7 +25,7 @@ var (
 )
 
 // raiseRuntime lets the threads of the Go runtime, those there are and those to come, run
-// as soon as they wake; Registry gives its own threads back what they had.
+// as soon as they wake; registries give their own threads back what they had.
 //
 // The runtime's monitor preempts a goroutine whose P has run without the scheduler for
 // 10 ms, and Ps that threads hand over to each other look like that. A preempted goroutine
@@ -24,10 +33,11 @@ var (
 // thread that blocks starts one more of them (handoffp in proc.go of Go 1.26). Among a
 // thousand runnable threads on one CPU it waited for 10 ms and hundreds were started; each
 // then searches the Ps for work, and the threads that they interrupted are preempted
-// next. A thread of the runtime that runs at once ends that before it begins.
+// next. A thread of the runtime that runs at once ends that before it begins. Its monitor
+// stays as it is: run at once, it would preempt every 20 µs.
 //
 // Without CAP_SYS_NICE they only get a short time slice.
-func raiseRuntime() error {
+func (r *Registry) raiseRuntime() error {
 	var err error
 	raiseOnce.Do(func() {
 		var before *unix.SchedAttr
@@ -36,23 +46,27 @@ func raiseRuntime() error {
 			return
 		}
 		ordinary.Store(before)
-		if err = setAllThreads(promptAttr()); err == unix.EPERM {
+		if err = r.setRuntimeThreads(promptAttr()); err == unix.EPERM {
 			slice := *before
 			slice.Runtime = uint64(wakeSlice)
-			err = setAllThreads(slice)
+			err = r.setRuntimeThreads(slice)
 		}
 	})
 	return err
 }
 
-// setAllThreads changes how the process's threads are scheduled; threads inherit it from
-// those that start them.
-func setAllThreads(attr unix.SchedAttr) error {
+// setRuntimeThreads changes how the process's threads are scheduled that are neither the
+// registry's nor the monitor; threads inherit it from those that start them.
+func (r *Registry) setRuntimeThreads(attr unix.SchedAttr) error {
 	tids, err := taskIDs()
 	if err != nil {
 		return err
 	}
-	for _, tid := range tids {
+	own := r.tids()
+	for _, tid := range slices.Delete(tids, monitorPlace, monitorPlace+1) {
+		if own[tid] {
+			continue
+		}
 		if err := setAttr(tid, attr); err != nil && err != unix.ESRCH {
 			return err
 		}
@@ -60,7 +74,19 @@ func setAllThreads(attr unix.SchedAttr) error {
 	return nil
 }
 
-// setOrdinary schedules the calling thread as the process was before raiseRuntime.
+// tids are those of the registry's threads.
+func (r *Registry) tids() map[int]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	own := make(map[int]bool, len(r.live))
+	for t := range r.live {
+		own[t.TID] = true
+	}
+	return own
+}
+
+// setOrdinary schedules the calling thread as the process was before raiseRuntime. A
+// thread calls it once the registry knows its number.
 func setOrdinary() error {
 	attr := ordinary.Load()
 	if attr == nil {

@@ -68,8 +68,8 @@ type Options struct {
 	Batch bool
 	// SharePs: the threads tell the Go runtime when they will block for long
 	// (poll.RecvWait, poll.FutexWaitLong), so that a P is needed only for each that runs
-	// or was preempted: sharedPs of them, however many threads there are. The threads of
-	// the Go runtime are scheduled before all others then (raiseRuntime).
+	// or was preempted: sharedPs of them, however many threads there are. From
+	// raiseFrom threads on, those of the Go runtime run before all others (raiseRuntime).
 	SharePs bool
 }
 
@@ -111,11 +111,13 @@ func (r *Registry) StartSoon(name string, body func(*Thread), settled func(error
 			return fmt.Errorf("start thread %s: %w", name, err)
 		}
 	}
-	if r.options.SharePs {
-		if err := raiseRuntime(); err != nil {
+	if r.options.SharePs && live == raiseFrom {
+		if err := r.raiseRuntime(); err != nil {
 			r.strike(t)
 			return fmt.Errorf("raise the threads of the Go runtime: %w", err)
 		}
+	}
+	if r.options.SharePs {
 		reserve(min(live, sharedPs), live, sharedPs)
 	} else {
 		Reserve(live)
