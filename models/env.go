@@ -52,11 +52,12 @@ func (e *env) now() int64 {
 // stages use them.
 func (e *env) stampsArrivals() bool { return e.config.KernelStamps && e.stages != nil }
 
-func (e *env) newReceiver(counters *threadCounters) receiver {
+// newReceiver makes one that receives into scratch, of scratchBytes.
+func (e *env) newReceiver(counters *threadCounters, scratch []byte) receiver {
 	return receiver{
 		kernelStamps: e.stampsArrivals(),
 		offset:       &e.offset,
-		scratch:      make([]byte, scratchBytes),
+		scratch:      scratch,
 		counters:     counters,
 	}
 }

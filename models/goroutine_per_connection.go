@@ -97,7 +97,7 @@ func (m *connectionGoroutines) open(tcp *net.TCPConn, l *listener) error {
 		waiting:  waiting,
 		wake:     func() { tcp.SetReadDeadline(time.Unix(1, 0)) },
 		unsent:   s.unsent,
-		receiver: m.env.newReceiver(counters),
+		receiver: m.env.newReceiver(counters, make([]byte, scratchBytes)),
 		transmit: m.env.newTransmitter(counters),
 	}
 	m.opened++

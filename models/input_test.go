@@ -76,7 +76,7 @@ func FuzzInput(f *testing.F) {
 	f.Fuzz(func(t *testing.T, stream, sizes []byte) {
 		e := &env{config: Config{InFlight: 1, MaxFrameBytes: fuzzMaxFrame}, log: t.Logf}
 		c := e.open(&scripted{stream: stream, sizes: sizes}, -1, "fuzz", nil, new(spares))
-		receiver := e.newReceiver(e.newThreadCounters("net-0"))
+		receiver := e.newReceiver(e.newThreadCounters("net-0"), make([]byte, scratchBytes))
 		r := &receiver
 		want, bad := framesOf(stream)
 		got := 0

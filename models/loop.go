@@ -86,7 +86,7 @@ func newLoop(e *env, name string, offload offloader) (*loop, error) {
 		env: e, name: name, offload: offload,
 		newConnections: newQueue[accepted](e.config.ConnectionQueue),
 		draining:       make(chan struct{}),
-		receiver:       e.newReceiver(counters),
+		receiver:       e.newReceiver(counters, make([]byte, scratchBytes)),
 		transmit:       e.newTurnTransmitter(counters),
 		residency:      e.newResidency(),
 		times:          e.newLoopTimes(name),

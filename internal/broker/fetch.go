@@ -111,7 +111,8 @@ func readFetchPartition(r *reader, p *fetchPartition) {
 	p.maxBytes = int(r.int32())
 }
 
-// findLogs resolves names and finds the errors that need no wait.
+// findLogs resolves names and finds the errors that need no wait. As in Kafka the range ends
+// at the log end: a reader may have seen an append before the high watermark tells of it.
 func (f *fetch) findLogs() {
 	f.refused = f.sessionID != 0
 	f.logs = slices.Grow(f.logs, len(f.partitions))
@@ -122,7 +123,7 @@ func (f *fetch) findLogs() {
 			p.code = refusalOf(err).code
 		case p.epoch > leaderEpoch:
 			p.code = kerr.UnknownLeaderEpoch.Code
-		case p.offset < log.StartOffset() || p.offset > log.HighWatermark():
+		case p.offset < log.StartOffset() || p.offset > log.EndOffset():
 			p.code = kerr.OffsetOutOfRange.Code
 		}
 		if p.code != 0 {

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"c10klab/internal/batch"
+	"c10klab/internal/vfs"
 	"c10klab/storage"
 )
 
@@ -197,5 +199,30 @@ func TestAllocationsPerRequest(t *testing.T) {
 			t.Errorf("%s: %v allocations, want at most 4 (%v)", name, allocs, q.hungUp)
 		}
 		t.Logf("%s: %v allocations", name, allocs)
+	}
+}
+
+// TestAFetchBetweenHighWatermarkAndLogEndWaits: what was appended and is not committed
+// yet is in range; as in Kafka the answer is empty.
+func TestAFetchBetweenHighWatermarkAndLogEndWaits(t *testing.T) {
+	var f *fixture
+	var between *kmsg.FetchResponseTopicPartition
+	f = newFixture(t, func(c *storage.Config) {
+		c.LogFlush = "request"
+		c.FS = vfs.Faulty{FS: vfs.NewMem(), Fault: func(op vfs.Op, path string) error {
+			if op == vfs.OpSync && between == nil && strings.HasSuffix(path, ".log") {
+				between = &f.fetched(fetchRequest(12, 0, 1, "t", from{0, 3, 100}))[0]
+			}
+			return nil
+		}}
+	})
+	f.create("t", 1)
+	f.produced("t", 0, testBatch(t, 3, 100, 1))
+	if between == nil {
+		t.Fatal("no append was forced out")
+	}
+	wantCode(t, "at the log end", between.ErrorCode, nil)
+	if between.HighWatermark != 0 || len(between.RecordBatches) != 0 {
+		t.Errorf("high watermark %d, %d bytes, want nothing that is not committed", between.HighWatermark, len(between.RecordBatches))
 	}
 }
