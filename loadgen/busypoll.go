@@ -12,8 +12,8 @@ const busyPollFor = 200 * time.Microsecond
 // decideBusyPoll lets receivers look for answers instead of sleeping where that takes
 // nothing from anybody: in a closed loop, which has no senders, on CPUs that the receivers
 // need not share. The thread of a target that answers a sleeping receiver has to wake it,
-// on another CPU, which takes as long as a small request itself (2 to 5 µs in a virtual
-// machine); so the slower a target is, the more it would pay for its client.
+// on another CPU, which in a virtual machine takes microseconds, as long as a small request;
+// so the slower a target is, the more it would pay for its client.
 func (l *load) decideBusyPoll() {
 	if !l.cfg.BusyPoll || !l.cfg.Closed || len(l.receivers) > len(l.cfg.CPUs) {
 		return

@@ -202,9 +202,9 @@ func TestAllocationsPerRequest(t *testing.T) {
 	}
 }
 
-// TestAFetchBetweenHighWatermarkAndLogEndWaits: what was appended and is not committed
+// TestAFetchBetweenHighWatermarkAndLogEndIsInRange: what was appended and is not committed
 // yet is in range; as in Kafka the answer is empty.
-func TestAFetchBetweenHighWatermarkAndLogEndWaits(t *testing.T) {
+func TestAFetchBetweenHighWatermarkAndLogEndIsInRange(t *testing.T) {
 	var f *fixture
 	var between *kmsg.FetchResponseTopicPartition
 	f = newFixture(t, func(c *storage.Config) {

@@ -36,7 +36,8 @@ var (
 // next. A thread of the runtime that runs at once ends that before it begins. Its monitor
 // stays as it is: run at once, it would preempt every 20 µs.
 //
-// Without CAP_SYS_NICE they only get a short time slice.
+// Without CAP_SYS_NICE they only get a short time slice, and where that is refused too they
+// stay as they are.
 func (r *Registry) raiseRuntime() error {
 	var err error
 	raiseOnce.Do(func() {
@@ -50,6 +51,10 @@ func (r *Registry) raiseRuntime() error {
 			slice := *before
 			slice.Runtime = uint64(wakeSlice)
 			err = r.setRuntimeThreads(slice)
+		}
+		if err == unix.EPERM {
+			ordinary.Store(nil)
+			err = nil
 		}
 	})
 	return err
