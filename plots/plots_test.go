@@ -112,6 +112,7 @@ var simulatedStages = []struct {
 }{
 	{"ResponseTime", 7e5}, {"SocketQueue+Dispatch", 4e4}, {"RequestQueue", 9e4}, {"LocalTime", 2e5}, {"ResponseQueue", 3e4},
 	{"ResponseSend", 1.5e4}, {"SocketQueue", 3e4}, {"Dispatch", 1e4}, {"Send", 1.2e4}, {"Reap", 3e3},
+	{"Receive", 2e3}, {"RemoteTime", 1e3}, {"SendWait", 2e3},
 }
 
 // storeSeries adds a series to a stored trial. It shows a stall that the histograms
@@ -307,5 +308,22 @@ func TestFiguresAreInTheOrderThatReadersSee(t *testing.T) {
 	}
 	if !slices.Equal(names, results.FigureKinds) {
 		t.Errorf("figures are drawn as %v, shown as %v", names, results.FigureKinds)
+	}
+}
+
+func TestNoStackOfStagesThatDoNotAddUp(t *testing.T) {
+	cell := results.Cell{ID: "x.reactor", Knobs: map[string]string{"consumers": "none"}}
+	d := results.CellDigest{}
+	d.Merged = map[hdr.Key]hdr.Digest{}
+	for _, stage := range stackStages {
+		d.Merged[hdr.Key{Stage: stage.name, API: "Produce"}] = hdr.Digest{Count: 100, MeanNs: 1e3}
+	}
+	s := source{cells: []results.Cell{cell}, digests: map[string]results.CellDigest{cell.ID: d}}
+	if n := len(s.stacks("Produce", "none")); n != 1 {
+		t.Errorf("%d stacks of a cell with all stages", n)
+	}
+	delete(d.Merged, hdr.Key{Stage: "ResponseQueue", API: "Produce"})
+	if n := len(s.stacks("Produce", "none")); n != 0 {
+		t.Errorf("%d stacks of a cell without ResponseQueue", n)
 	}
 }

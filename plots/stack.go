@@ -57,7 +57,7 @@ func (s stack) sum() (sum float64) {
 }
 
 // stacks returns the stages of an API, a stack for each cell of a consumers level
-// that measured any.
+// that has them all: evidence may keep only some, which would add up to a wrong whole.
 func (s source) stacks(api, level string) []stack {
 	var stacks []stack
 	for _, cell := range s.cells {
@@ -65,12 +65,14 @@ func (s source) stacks(api, level string) []stack {
 			continue
 		}
 		st := stack{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), means: make([]float64, len(stackStages))}
+		whole := true // SocketQueue is not measured without kernel stamps
 		for i, stage := range stackStages {
 			d := s.digests[cell.ID].Merged[hdr.Key{Stage: stage.name, API: api}]
 			st.means[i] = d.MeanNs
 			st.count = max(st.count, d.Count)
+			whole = whole && (d.Count > 0 || stage.name == "SocketQueue")
 		}
-		if st.count == 0 {
+		if !whole {
 			continue
 		}
 		st.total = results.MedianOf(s.means(cell.ID, api))
