@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -54,17 +55,8 @@ func (f figure) draw(c draw.Canvas) {
 // drawLegend writes entries from left to right, breaking lines, and returns the
 // height it took.
 func (f figure) drawLegend(c draw.Canvas) vg.Length {
-	text := style(labelSize, black, draw.XLeft, draw.YCenter)
-	var lines [][]legendEntry
-	var used vg.Length
-	for _, entry := range f.legend {
-		width := sampleWidth + text.Width(entry.text) + legendGap
-		if len(lines) == 0 || used+width > c.Max.X-c.Min.X {
-			lines, used = append(lines, nil), 0
-		}
-		lines[len(lines)-1] = append(lines[len(lines)-1], entry)
-		used += width
-	}
+	text := legendText()
+	lines := f.legendLines(c.Max.X - c.Min.X)
 	for i, line := range lines {
 		at := vg.Point{X: c.Min.X, Y: c.Min.Y + legendLine*(vg.Length(len(lines)-1-i)+0.5)}
 		for _, entry := range line {
@@ -74,4 +66,30 @@ func (f figure) drawLegend(c draw.Canvas) vg.Length {
 		}
 	}
 	return legendLine*vg.Length(len(lines)) + 8
+}
+
+// legendLines breaks the legend into lines of a width.
+func (f figure) legendLines(width vg.Length) (lines [][]legendEntry) {
+	text := legendText()
+	var used vg.Length
+	for _, entry := range f.legend {
+		takes := sampleWidth + text.Width(entry.text) + legendGap
+		if len(lines) == 0 || used+takes > width {
+			lines, used = append(lines, nil), 0
+		}
+		lines[len(lines)-1] = append(lines[len(lines)-1], entry)
+		used += takes
+	}
+	return lines
+}
+
+func legendText() text.Style { return style(labelSize, black, draw.XLeft, draw.YCenter) }
+
+// legendRoom is how many lines of the legend a figure's height allows for.
+const legendRoom = 3
+
+// fullHeight is the height with what a longer legend takes.
+func (f figure) fullHeight() vg.Length {
+	lines := len(f.legendLines(f.width - 2*margin))
+	return f.height + legendLine*vg.Length(max(0, lines-legendRoom))
 }

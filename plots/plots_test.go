@@ -327,3 +327,17 @@ func TestNoStackOfStagesThatDoNotAddUp(t *testing.T) {
 		t.Errorf("%d stacks of a cell without ResponseQueue", n)
 	}
 }
+
+func TestALongLegendMakesAFigureHigherAndNotItsPanelsLower(t *testing.T) {
+	f := figure{width: 400, height: 300}
+	for range 3 {
+		f.legend = append(f.legend, legendEntry{text: strings.Repeat("a label ", 8)})
+	}
+	if got := f.fullHeight(); got != f.height {
+		t.Errorf("with a short legend %v high, want %v", got, f.height)
+	}
+	f.legend = append(f.legend, f.legend...)
+	if got := f.fullHeight(); got != f.height+3*legendLine {
+		t.Errorf("with a long legend %v high, want %v", got, f.height+3*legendLine)
+	}
+}

@@ -17,7 +17,7 @@ const fontFamily = "font-family:Liberation Sans,Arial,Helvetica,sans-serif;"
 
 // svg draws the figure as an SVG document whose marks tell their values.
 func (f figure) svg() ([]byte, error) {
-	canvas := &tipCanvas{Canvas: vgsvg.New(f.width, f.height)}
+	canvas := &tipCanvas{Canvas: vgsvg.New(f.width, f.fullHeight())}
 	f.draw(draw.New(canvas))
 	var b bytes.Buffer
 	if _, err := canvas.WriteTo(&b); err != nil {
@@ -29,7 +29,7 @@ func (f figure) svg() ([]byte, error) {
 
 // png draws the figure as a PNG image.
 func (f figure) png() ([]byte, error) {
-	canvas := vgimg.NewWith(vgimg.UseWH(f.width, f.height), vgimg.UseDPI(pngDPI))
+	canvas := vgimg.NewWith(vgimg.UseWH(f.width, f.fullHeight()), vgimg.UseDPI(pngDPI))
 	f.draw(draw.New(canvas))
 	var b bytes.Buffer
 	if err := png.Encode(&b, paletted(canvas.Image())); err != nil {
