@@ -35,6 +35,34 @@ func TestReceiversBusyPollOnlyWhereThatCostsNobody(t *testing.T) {
 	}
 }
 
+func TestSendersBusyWaitOnlyWithACPUForEachThread(t *testing.T) {
+	silent := Config{BusyPoll: true, Protocol: ProtocolKafka, Producers: 8, Threads: 1, CPUs: []int{1}}
+	with := func(change func(c *Config)) Config {
+		c := silent
+		change(&c)
+		return c
+	}
+	for name, c := range map[string]struct {
+		cfg  Config
+		want bool
+	}{
+		"nobody answers":                         {silent, true},
+		"switched off":                           {with(func(c *Config) { c.BusyPoll = false }), false},
+		"no CPUs of its own":                     {with(func(c *Config) { c.CPUs = nil }), false},
+		"two senders on one CPU":                 {with(func(c *Config) { c.Threads = 2 }), false},
+		"answers, one CPU":                       {with(func(c *Config) { c.Acks = 1 }), false},
+		"answers, two CPUs":                      {with(func(c *Config) { c.Acks, c.CPUs = 1, []int{1, 2} }), true},
+		"answers of an echo, one CPU":            {with(func(c *Config) { c.Protocol = ProtocolEcho }), false},
+		"consumers at the end share the CPU":     {with(func(c *Config) { c.Consumers = ConsumersTail }), false},
+		"consumers of both kinds, a CPU missing": {with(func(c *Config) { c.Consumers, c.CPUs = ConsumersBoth, []int{1, 2} }), false},
+		"a closed loop has no senders":           {with(func(c *Config) { c.Closed, c.Acks, c.CPUs = true, 1, []int{1, 2} }), false},
+	} {
+		if got := c.cfg.sendersBusyWait(); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
+
 func TestBusyPollFindsEventsAndGivesUp(t *testing.T) {
 	r, err := newReceiver(&load{}, "recv")
 	if err != nil {

@@ -66,7 +66,7 @@ func (c Config) checkFind(slo SLO) error {
 	return firstBroken([]constraint{
 		{!c.opensLoop(), "find-max needs mode open and producers: only they have a rate"},
 		{c.Trace != nil, "find-max: a trace has its own rate"},
-		{c.Protocol == ProtocolKafka && c.Acks == 0, "find-max: requests with acks 0 have no ResponseTime"},
+		{!c.answers(), "find-max: requests with acks 0 have no ResponseTime"},
 	})
 }
 

@@ -99,6 +99,10 @@ func TestOutcomes(t *testing.T) {
 			f.cfg.CPUs = []int{0, 1}
 			f.m.GeneratorThreads[0].CPUNs, f.m.GeneratorThreads[1].CPUNs = int64(7500*time.Millisecond), int64(7*time.Second)
 		}, record.Valid, ""},
+		{"sender that waits busily on a CPU of its own", func(f *facts) {
+			f.cfg.CPUs, f.cfg.Threads, f.cfg.BusyPoll = []int{0, 1, 2}, 1, true
+			f.m.GeneratorThreads[0].CPUNs, f.m.GeneratorThreads[1].CPUNs, f.m.GeneratorThreads[2].CPUNs = int64(8*time.Second), int64(7*time.Second), int64(8*time.Second)
+		}, record.Valid, ""},
 		{"sender that spins", func(f *facts) { f.m.GeneratorThreads[0].CPUNs = int64(8 * time.Second) }, record.Valid, ""},
 		{"receiver that waits for a CPU", func(f *facts) {
 			f.m.GeneratorThreads[1].RunQueueWaitNs = int64(5 * time.Second)

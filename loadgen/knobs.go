@@ -64,7 +64,7 @@ var Knobs = []knob.Knob{
 	{Name: "load-threads", Kind: knob.Int, Unit: "thread pairs", Default: "1", Min: 1, Max: 1024, Meaning: "pairs of a sender and a receiver thread that the producers are spread over"},
 	{Name: "join-samples", Kind: knob.Int, Unit: "requests", Default: "4096", Max: sample.MostKept / 2, Meaning: "requests of the window, about, whose stamps on both sides are joined by correlation id, with a server that keeps them; in a closed loop one of 64, and the newest of these; 0: none"},
 	{Name: "client-stamps", Kind: knob.Choice, Choices: []string{"auto", "on", "off"}, Default: "auto", Meaning: "arrival stamps of answers by the kernel, for joined requests; auto: on with protocol kafka"},
-	{Name: "busy-poll", Kind: knob.Choice, Choices: []string{"auto", "off"}, Default: "auto", Meaning: "whether receivers look for answers for a while before they sleep, so that the target need not wake them; auto: in a closed loop with a CPU of load-cpus for each"},
+	{Name: "busy-poll", Kind: knob.Choice, Choices: []string{"auto", "off"}, Default: "auto", Meaning: "whether threads with a CPU of load-cpus each look again and again instead of sleeping; auto: in a closed loop receivers, for answers, so that the target need not wake them; in an open one senders, for the time, at rates that leave no time to sleep"},
 	{Name: "load-cpus", Kind: knob.Text, Default: "", Meaning: "CPUs to confine the generator to, such as 1 or 2-3; empty: any"},
 }
 
@@ -117,7 +117,7 @@ type Config struct {
 
 	Threads  int   // sender and receiver pairs
 	CPUs     []int // empty: any
-	BusyPoll bool  // where receivers have CPUs of their own and nobody sends by a plan
+	BusyPoll bool  // of threads that have CPUs of their own
 
 	// Text holds the knobs as given, for the record.
 	Text map[string]string
@@ -215,7 +215,7 @@ func (c Config) check() error {
 	return firstBroken([]constraint{
 		{c.Window <= 0, fmt.Sprintf("knob window: %v measures nothing", c.Window)},
 		{c.Producers == 0 && !c.reads(), "knob producers: 0 without consumers is no load"},
-		{c.Closed && c.Acks == 0 && c.Protocol == ProtocolKafka, "knob mode: closed waits for answers, and acks 0 has none"},
+		{c.Closed && !c.answers(), "knob mode: closed waits for answers, and acks 0 has none"},
 		{c.opensLoop() && c.Schedule.PerSecond == 0 && c.Protocol == ProtocolEcho, "knob rate-requests: the echo protocol's rate is in requests, and 0 is no load"},
 		{c.opensLoop() && c.Schedule.PerSecond == 0 && c.Protocol == ProtocolKafka, "knob rate: 0 is no load"},
 		{c.opensLoop() && c.Schedule.PerSecond > 0 && c.Schedule.PerSecond*c.Window.Seconds() < 1, fmt.Sprintf("knobs rate and window: at %g requests/s nothing falls due in %v", c.Schedule.PerSecond, c.Window)},
@@ -243,6 +243,9 @@ func (c Config) opensLoop() bool { return !c.Closed && c.Producers > 0 }
 
 // offersByPlan reports whether any requests fall due by a schedule or a trace.
 func (c Config) offersByPlan() bool { return c.opensLoop() || c.replaysFetches() }
+
+// answers reports whether the producers' requests are answered.
+func (c Config) answers() bool { return c.Protocol != ProtocolKafka || c.Acks != 0 }
 
 // pairs is the number of sender and receiver pairs with at least one connection.
 func (c Config) pairs() int { return min(c.Threads, c.Producers) }

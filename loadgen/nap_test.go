@@ -21,7 +21,7 @@ func TestASenderWakesEarlyWhereThatLeavesItTime(t *testing.T) {
 		{20_000, 40_000, due, 0},
 		{100_000, 0, due, 0},
 	} {
-		n := newNaps(c.perSecond)
+		n := newNaps(c.perSecond, false)
 		for range 1000 {
 			n.woke(0) // only yielded
 			n.woke(c.lateNs)
@@ -31,11 +31,15 @@ func TestASenderWakesEarlyWhereThatLeavesItTime(t *testing.T) {
 			t.Errorf("%g/s, wake-ups %d ns late: sleeps until %d and wakes %d early, want %d and %d", c.perSecond, c.lateNs, until-now, early, c.until-now, c.early)
 		}
 	}
-	dense := newNaps(100_000)
+	dense := newNaps(100_000, false)
 	if until, _ := dense.until(now, now+1000); until != now+leastNapNs {
 		t.Errorf("with requests 10 µs apart it sleeps %d ns", until-now)
 	}
-	rare := newNaps(1)
+	free := newNaps(100_000, true)
+	if until, early := free.until(now, now+1000); until-early != now {
+		t.Errorf("with a CPU to itself and requests 10 µs apart it sleeps %d ns", until-early-now)
+	}
+	rare := newNaps(1, true)
 	if until, _ := rare.until(now, now+int64(time.Hour)); until != now+longestNapNs {
 		t.Errorf("it sleeps %d ns and sees no stop", until-now)
 	}

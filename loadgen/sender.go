@@ -31,7 +31,7 @@ type sender struct {
 func newSender(l *load, part int) *sender {
 	return &sender{
 		load: l, next: l.cfg.plan(part), connection: func(i int) offerer { return l.connections[i] }, tally: l.newTally(),
-		naps: newNaps(l.cfg.Schedule.PerSecond / float64(l.cfg.pairs())),
+		naps: newNaps(l.cfg.Schedule.PerSecond/float64(l.cfg.pairs()), l.cfg.sendersBusyWait()),
 	}
 }
 
