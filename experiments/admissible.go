@@ -42,8 +42,10 @@ func EvidenceOf(spec *Spec) func(hdr.Key) bool {
 			predicted[p.Metric.key] = true
 		}
 	}
-	keeps := func(span string) bool { return len(spec.Evidence) == 0 || slices.Contains(spec.Evidence, span) }
-	return func(key hdr.Key) bool { return predicted[key] || results.InTables(key) && keeps(key.Stage) }
+	keeps := func(key hdr.Key) bool {
+		return len(spec.Evidence) == 0 || slices.Contains(spec.Evidence, key.Stage) || slices.Contains(spec.Evidence, key.String())
+	}
+	return func(key hdr.Key) bool { return predicted[key] || results.InTables(key) && keeps(key) }
 }
 
 // Adopt makes a run the reference evidence of its one experiment, under

@@ -223,8 +223,11 @@ func (s *Spec) complete() error {
 	if safe := fileNamePart(s.ID); safe != s.ID {
 		return s.errorAt(toml.Key{"id"}, "id %q: only letters, digits, - and _ are allowed", s.ID)
 	}
-	if unknown := slices.IndexFunc(s.Evidence, func(span string) bool { return !slices.Contains(results.ShownSpans(), span) }); unknown >= 0 {
-		return s.errorAt(toml.Key{"evidence"}, "no table or figure shows a span %q%s", s.Evidence[unknown], knob.DidYouMean(s.Evidence[unknown], results.ShownSpans()))
+	for _, entry := range s.Evidence {
+		span, _, _ := strings.Cut(entry, "/")
+		if !slices.Contains(results.ShownSpans(), span) {
+			return s.errorAt(toml.Key{"evidence"}, "no table or figure shows a span %q%s", span, knob.DidYouMean(span, results.ShownSpans()))
+		}
 	}
 	return s.checkNeeds()
 }

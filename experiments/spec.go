@@ -31,7 +31,8 @@ type Spec struct {
 	Seed        uint64
 	Needs       []string
 	// Evidence lists the spans that stored evidence keeps beside those of predictions, of
-	// all that tables and figures show; empty: all.
+	// all that tables and figures show, as SPAN, or as SPAN/API for one of its APIs;
+	// empty: all.
 	Evidence []string
 
 	File string // where it was read from, for errors

@@ -260,7 +260,7 @@ func TestAdoptedRunsKeepWhatEvidenceNeeds(t *testing.T) {
 }
 
 func TestEvidenceKeepsWhatPredictionsUseAndTheSpecLists(t *testing.T) {
-	text := strings.Replace(smallSpec, `seed = 7`, "seed = 7\nevidence = [\"Total\"]", 1)
+	text := strings.Replace(smallSpec, `seed = 7`, "seed = 7\nevidence = [\"Total\", \"LocalTime/Fetch\"]", 1)
 	spec := parsed(t, text+`
 [[predictions]]
 claim = "`+parsed(t, smallSpec).Claims[0]+`"
@@ -273,6 +273,8 @@ threshold = 1
 	for key, want := range map[hdr.Key]bool{
 		{Stage: "BackPressure", API: "Fetch"}: true, // of a prediction
 		{Stage: "Total", API: "Produce"}:      true, // listed
+		{Stage: "LocalTime", API: "Fetch"}:    true,
+		{Stage: "LocalTime", API: "Produce"}:  false,
 		{Stage: "Receive", API: "Produce"}:    false,
 		{Stage: "Total", API: "Echo"}:         false, // in no table
 	} {

@@ -1,12 +1,9 @@
 package results
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"strings"
 
 	"c10klab/internal/record"
 )
@@ -90,37 +87,4 @@ func (r *Run) DiskSamples(t Trial) ([][]record.DiskSample, error) {
 		return nil, fmt.Errorf("disk samples: %w", err)
 	}
 	return older.detachDiskSamples(), nil
-}
-
-// copyRecord copies a trial's record, without the disk samples that schema 2 kept there;
-// nothing but paths changes else, so that no version adds what another did not measure.
-func copyRecord(w io.Writer, from io.Reader, paths *strings.Replacer) error {
-	read, err := io.ReadAll(from)
-	if err != nil {
-		return err
-	}
-	text := []byte(paths.Replace(string(read)))
-	var t Trial
-	if err := json.Unmarshal(text, &t); err != nil {
-		return err
-	}
-	if t.detachDiskSamples() == nil {
-		_, err := w.Write(text)
-		return err
-	}
-	var record map[string]json.RawMessage
-	var disks []map[string]json.RawMessage
-	if err := errors.Join(json.Unmarshal(text, &record), json.Unmarshal(record["disks"], &disks)); err != nil {
-		return err
-	}
-	for _, d := range disks {
-		delete(d, "samples")
-	}
-	if record["disks"], err = json.Marshal(disks); err != nil {
-		return err
-	}
-	if record["disk_windows"], err = json.Marshal(t.DiskWindows); err != nil {
-		return err
-	}
-	return json.NewEncoder(w).Encode(record)
 }

@@ -1,0 +1,76 @@
+package results
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+)
+
+// rawRecord is a JSON object of which only some members are looked at.
+type rawRecord map[string]json.RawMessage
+
+// copyRecord copies a trial's record as evidence: without the disk samples that schema 2
+// kept there and the list of the server's threads, whose sums by group remain. Nothing but
+// paths changes else, so that no version adds what another did not measure.
+func copyRecord(w io.Writer, from io.Reader, paths *strings.Replacer) error {
+	read, err := io.ReadAll(from)
+	if err != nil {
+		return err
+	}
+	text := []byte(paths.Replace(string(read)))
+	var t Trial
+	var record rawRecord
+	if err := errors.Join(json.Unmarshal(text, &t), json.Unmarshal(text, &record)); err != nil {
+		return err
+	}
+	if err := errors.Join(record.dropDiskSamples(&t), record.dropThreads()); err != nil {
+		return err
+	}
+	return json.NewEncoder(w).Encode(record)
+}
+
+// dropDiskSamples leaves what they were in the window.
+func (r rawRecord) dropDiskSamples(t *Trial) (err error) {
+	if t.detachDiskSamples() == nil {
+		return nil
+	}
+	var disks []rawRecord
+	if err := json.Unmarshal(r["disks"], &disks); err != nil {
+		return err
+	}
+	for _, d := range disks {
+		delete(d, "samples")
+	}
+	if r["disks"], err = json.Marshal(disks); err != nil {
+		return err
+	}
+	r["disk_windows"], err = json.Marshal(t.DiskWindows)
+	return err
+}
+
+// dropThreads leaves thread_use; older records have none and keep the list.
+func (r rawRecord) dropThreads() error {
+	return r.edit("measurement", func(m rawRecord) error {
+		return m.edit("server_at_end", func(server rawRecord) error {
+			if server["thread_use"] != nil {
+				delete(server, "census")
+			}
+			return nil
+		})
+	})
+}
+
+// edit changes a member that is an object, if there is one.
+func (r rawRecord) edit(member string, change func(rawRecord) error) error {
+	var inner rawRecord
+	if r[member] == nil {
+		return nil
+	}
+	if err := errors.Join(json.Unmarshal(r[member], &inner), change(inner)); err != nil {
+		return err
+	}
+	text, err := json.Marshal(inner)
+	r[member] = text
+	return err
+}
