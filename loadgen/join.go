@@ -11,10 +11,15 @@ import (
 	"c10klab/internal/record"
 
 	"golang.org/x/sys/unix"
+	"gonum.org/v1/gonum/stat"
 )
 
-// addUpShare is how far mean terms may be from adding up to the mean response time.
-const addUpShare = 0.05
+const (
+	// addUpShare is how far mean terms may be from adding up to the mean response time,
+	// besides sampleErrors standard errors of the wires' mean.
+	addUpShare   = 0.05
+	sampleErrors = 3
+)
 
 // slowestKept is how many of the slowest joined requests a record holds whole.
 const slowestKept = 8
@@ -107,6 +112,7 @@ func describe(r *record.Join, requests []joined) {
 		}
 	}
 	r.MeanResponseNs = sum / float64(len(requests))
+	r.WiresErrorNs = wiresError(requests)
 	slices.SortFunc(requests, func(a, b joined) int { return cmp.Compare(b.responseNs(), a.responseNs()) })
 	for _, j := range requests[:min(slowestKept, len(requests))] {
 		one := record.JoinedRequest{ID: j.client.id, ResponseNs: j.responseNs()}
@@ -115,6 +121,19 @@ func describe(r *record.Join, requests []joined) {
 		}
 		r.Slowest = append(r.Slowest, one)
 	}
+}
+
+// wiresError is the standard error of the mean of a request's two wires together, in
+// nanoseconds: by so much a sample may miss the mean of all requests.
+func wiresError(requests []joined) float64 {
+	if len(requests) < 2 {
+		return 0
+	}
+	wires := make([]float64, len(requests))
+	for i, j := range requests {
+		wires[i] = float64(j.requestWireNs() + j.responseWireNs())
+	}
+	return stat.StdErr(stat.StdDev(wires, nil), float64(len(wires)))
 }
 
 // termsOverResponse is the sum of mean terms over the mean response time of all
@@ -147,7 +166,8 @@ func addUp(f *facts) (value, limit float64, applies bool) {
 		return 0, 0, false
 	}
 	edges := 2 * j.MeanResponseNs / float64(f.cfg.Window)
-	return 100 * math.Abs(j.TermsOverResponse-1), 100 * (addUpShare + edges), true
+	sample := sampleErrors * j.WiresErrorNs / j.MeanResponseNs
+	return 100 * math.Abs(j.TermsOverResponse-1), 100 * (addUpShare + edges + sample), true
 }
 
 // runQueue is how long each group of the server's threads waited for a CPU, for each

@@ -32,7 +32,7 @@ const (
 // to the response time.
 var terms = []joinedSpan{
 	{name: "Lateness", of: func(j joined) int64 { return j.client.attemptedNs - j.client.dueNs }},
-	{name: requestWire, of: func(j joined) int64 { return j.arrived() - j.client.attemptedNs }},
+	{name: requestWire, of: joined.requestWireNs},
 	{name: "SocketQueue", of: func(j joined) int64 { return j.server.ReadStart - j.arrived() }},
 	{name: "Receive", of: func(j joined) int64 { return j.server.FrameComplete - j.server.ReadStart }},
 	{name: "Dispatch", of: func(j joined) int64 { return j.server.EnqueueStart - j.server.FrameComplete }},
@@ -43,7 +43,7 @@ var terms = []joinedSpan{
 	{name: "SendWait", of: func(j joined) int64 { return j.server.FirstWrite - j.server.ResponseDequeued }},
 	{name: "Send", of: func(j joined) int64 { return j.server.LastByte - j.server.FirstWrite }},
 	// The client may have the answer before the last send call has returned.
-	{name: responseWire, of: func(j joined) int64 { return j.client.answeredNs - j.server.LastByte },
+	{name: responseWire, of: joined.responseWireNs,
 		floor: func(j joined) int64 { return j.server.LastSend - j.server.LastByte }},
 }
 
@@ -67,6 +67,10 @@ func beside(serverStamps, clientStamps bool) []joinedSpan {
 // arrived is when the server's kernel had the request; without its stamp, when the
 // server began to read it.
 func (j joined) arrived() int64 { return cmp.Or(j.server.Arrived, j.server.ReadStart) }
+
+func (j joined) requestWireNs() int64 { return j.arrived() - j.client.attemptedNs }
+
+func (j joined) responseWireNs() int64 { return j.client.answeredNs - j.server.LastByte }
 
 func (j joined) responseNs() int64 { return j.client.answeredNs - j.client.dueNs }
 

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"math"
 	"testing"
 
 	"c10klab/internal/record"
@@ -25,6 +26,18 @@ func TestTermsOfAJoinedRequestAddUpToItsResponseTime(t *testing.T) {
 		if sum != c.answeredNs-c.dueNs {
 			t.Errorf("arrived %d: terms add up to %d ns, the client waited %d", arrived, sum, c.answeredNs-c.dueNs)
 		}
+	}
+}
+
+func TestTheSampleOfWiresSaysHowFarItMayBeOff(t *testing.T) {
+	wire := func(ns int64) joined {
+		return joined{&clientSample{answeredNs: 100 + ns}, &record.ServerSample{Arrived: ns, LastByte: 100}}
+	}
+	if got := wiresError([]joined{wire(10), wire(20), wire(30), wire(40)}); math.Abs(got-12.909944) > 1e-6 {
+		t.Errorf("wires of 20, 40, 60 and 80 ns: standard error %g, want 25.82 ÷ 2", got)
+	}
+	if got := wiresError([]joined{wire(10)}); got != 0 {
+		t.Errorf("one request: %g, want 0", got)
 	}
 }
 

@@ -103,7 +103,7 @@ var rules = []rule{
 	}},
 	{"ResponseTime rises within the window", "%", "1 % of the time that passes", record.Saturated, rising},
 	{"steady state: change of the mean time", "×", "2 ×, last quarter against first", record.Valid, unsteady},
-	{"sum of mean terms against the mean response time", "%", "5 %, and what the window's edges cut", record.Valid, addUp},
+	{"sum of mean terms against the mean response time", "%", "5 %, and what the window's edges cut and the sample leaves open", record.Valid, addUp},
 	{"joined requests with a term below the clocks' error", "requests", "0", record.Valid, func(f *facts) (float64, float64, bool) {
 		if f.m.Join == nil || !f.m.Join.OneSegment {
 			return 0, 0, false

@@ -122,6 +122,9 @@ func TestOutcomes(t *testing.T) {
 		{"terms that lack a tenth", func(f *facts) {
 			f.m.Join = &record.Join{TermsOverResponse: 0.9, MeanResponseNs: 2e6}
 		}, record.Valid, "sum of mean terms against the mean response time"},
+		{"terms that lack a tenth, in a sample that may", func(f *facts) {
+			f.m.Join = &record.Join{TermsOverResponse: 0.9, MeanResponseNs: 2e6, WiresErrorNs: 4e4}
+		}, record.Valid, ""},
 		{"answer before it was sent", func(f *facts) {
 			f.m.Join = &record.Join{OneSegment: true, BelowClockError: 1}
 		}, record.Valid, "joined requests with a term below the clocks' error"},

@@ -228,7 +228,7 @@ func levelAxis(axis *plot.Axis, levels map[float64]bool) {
 	axis.Scale = plot.LogScale{}
 	var ticks []plot.Tick
 	for x := range levels {
-		ticks = append(ticks, plot.Tick{Value: x, Label: results.Significant(x)})
+		ticks = append(ticks, plot.Tick{Value: x, Label: strconv.FormatFloat(x, 'g', -1, 64)})
 	}
 	slices.SortFunc(ticks, func(a, b plot.Tick) int { return int(a.Value - b.Value) })
 	const room = 1.2

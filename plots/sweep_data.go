@@ -127,4 +127,5 @@ func (m sweepMeasure) axis(axis *plot.Axis, low, high float64) {
 		return
 	}
 	axis.Min, axis.Max = min(0, low*room), max(high*room, math.SmallestNonzeroFloat32)
+	axis.Tick.Marker = countTicks{}
 }

@@ -1,6 +1,7 @@
 package plots
 
 import (
+	"math"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -22,6 +23,22 @@ func (linearDurations) Ticks(low, high float64) []plot.Tick {
 			label = results.FormatDuration(at)
 		}
 		ticks = append(ticks, plot.Tick{Value: at, Label: label})
+	}
+	return ticks
+}
+
+// countTicks labels a linear axis of counts or shares.
+type countTicks struct{}
+
+// Ticks implements plot.Ticker.
+func (countTicks) Ticks(low, high float64) []plot.Tick {
+	const most = 6
+	step := roundUp((high - low) / most)
+	decimals := max(0, -int(math.Floor(math.Log10(step))))
+	var ticks []plot.Tick
+	for n := int(math.Ceil(low / step)); float64(n)*step <= high; n++ {
+		at := float64(n) * step
+		ticks = append(ticks, plot.Tick{Value: at, Label: strconv.FormatFloat(at, 'f', decimals, 64)})
 	}
 	return ticks
 }

@@ -11,8 +11,9 @@ import (
 type rawRecord map[string]json.RawMessage
 
 // copyRecord copies a trial's record as evidence: without the disk samples that schema 2
-// kept there and the list of the server's threads, whose sums by group remain. Nothing but
-// paths changes else, so that no version adds what another did not measure.
+// kept there, the list of the server's threads, whose sums by group remain, and single
+// requests. Nothing but paths changes else, so that no version adds what another did not
+// measure.
 func copyRecord(w io.Writer, from io.Reader, paths *strings.Replacer) error {
 	read, err := io.ReadAll(from)
 	if err != nil {
@@ -24,7 +25,7 @@ func copyRecord(w io.Writer, from io.Reader, paths *strings.Replacer) error {
 	if err := errors.Join(json.Unmarshal(text, &t), json.Unmarshal(text, &record)); err != nil {
 		return err
 	}
-	if err := errors.Join(record.dropDiskSamples(&t), record.dropThreads()); err != nil {
+	if err := errors.Join(record.dropDiskSamples(&t), record.edit("measurement", rawRecord.dropSingles)); err != nil {
 		return err
 	}
 	return json.NewEncoder(w).Encode(record)
@@ -49,16 +50,20 @@ func (r rawRecord) dropDiskSamples(t *Trial) (err error) {
 	return err
 }
 
-// dropThreads leaves thread_use; older records have none and keep the list.
-func (r rawRecord) dropThreads() error {
-	return r.edit("measurement", func(m rawRecord) error {
-		return m.edit("server_at_end", func(server rawRecord) error {
-			if server["thread_use"] != nil {
-				delete(server, "census")
-			}
-			return nil
-		})
-	})
+// dropSingles drops the threads of a measurement, of which thread_use remains, which older
+// records have not, and the slowest of its joined requests.
+func (r rawRecord) dropSingles() error {
+	threads := func(server rawRecord) error {
+		if server["thread_use"] != nil {
+			delete(server, "census")
+		}
+		return nil
+	}
+	slowest := func(join rawRecord) error {
+		delete(join, "slowest")
+		return nil
+	}
+	return errors.Join(r.edit("server_at_end", threads), r.edit("join", slowest))
 }
 
 // edit changes a member that is an object, if there is one.

@@ -59,6 +59,8 @@ type Join struct {
 	Beside []JoinTerm `json:"beside"`
 	// MeanResponseNs is the joined requests' mean.
 	MeanResponseNs float64 `json:"mean_response_ns"`
+	// WiresErrorNs is the standard error of the mean of their two wires together.
+	WiresErrorNs float64 `json:"wires_error_ns"`
 	// TermsOverResponse is the sum of mean terms over the mean response time of all
 	// requests of the window: the wires' means are the joined requests', all others
 	// those of the two sides' own histograms. 0: not known.
