@@ -50,8 +50,13 @@ func readMachineTimes() (machineTimes, error) {
 	return m, nil
 }
 
+// leastServerWindow is the share of the window between two edges that a server's own must
+// have to stand for all of it.
+const leastServerWindow = 0.5
+
 // hostUse is the machine's use between two edges. What the server used then follows
-// from its use within its own window, which may lie later.
+// from its use within its own window, which may lie later; where that is too short for it,
+// nobody knows what other processes used.
 func hostUse(before, after edge, m *record.Measurement) record.HostUse {
 	use := record.HostUse{
 		BusyNs:    after.machine.busyNs - before.machine.busyNs,
@@ -59,8 +64,9 @@ func hostUse(before, after edge, m *record.Measurement) record.HostUse {
 		ForeignNs: -1,
 		CPUs:      after.machine.cpus,
 	}
-	if m.Server != nil {
-		serverNs := int64(m.ServerCores() * float64(after.atNs-before.atNs))
+	windowNs := float64(after.atNs - before.atNs)
+	if m.Server != nil && float64(m.ServerNs()) >= leastServerWindow*windowNs {
+		serverNs := int64(m.ServerCores() * windowNs)
 		// Ticks are coarser than processes' times, so the difference of nothing
 		// may be slightly negative.
 		use.ForeignNs = max(0, use.BusyNs-m.Generator.CPUNs-serverNs)

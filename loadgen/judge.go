@@ -23,6 +23,7 @@ const (
 	littleShare      = 0.05                   // in-flight count against rate × time
 	behindShare      = 0.01                   // growth of the mean time within the window, of the time that passes
 	trendFactor      = 2.0                    // mean time of the last quarter of the window against the first
+	lateMarkShare    = 0.10                   // of the window, at whose beginning the server did not count yet
 	starvationShare  = 0.50                   // fewest answers of a connection against the median
 	fairnessAnswers  = 100                    // least median for which chance does not look like starvation
 )
@@ -102,6 +103,9 @@ var rules = []rule{
 		return float64(f.unconsumed), 0, f.cfg.tails()
 	}},
 	{"ResponseTime rises within the window", "%", "1 % of the time that passes", record.Saturated, rising},
+	{"server's window below the client's", "%", "10 %", record.Valid, func(f *facts) (float64, float64, bool) {
+		return missing(f.m.ServerNs(), float64(f.cfg.Window)), 100 * lateMarkShare, f.m.ServerWindow != nil
+	}},
 	{"steady state: change of the mean time", "×", "2 ×, last quarter against first", record.Valid, unsteady},
 	{"sum of mean terms against the mean response time", "%", "5 %, and what the window's edges cut and the sample leaves open", record.Valid, addUp},
 	{"joined requests with a term below the clocks' error", "requests", "0", record.Valid, func(f *facts) (float64, float64, bool) {

@@ -116,6 +116,9 @@ func TestOutcomes(t *testing.T) {
 		{"slower by a little", func(f *facts) {
 			f.m.MeanTimeNs = parts(func(p int) float64 { return 1e5 * float64(1+p) })
 		}, record.Valid, "steady state: change of the mean time"},
+		{"server that began its window late", func(f *facts) {
+			f.m.ServerWindow = &record.ServerWindow{Ns: int64(7 * time.Second)}
+		}, record.Valid, "server's window below the client's"},
 		{"warm-up too short", func(f *facts) {
 			f.m.MeanTimeNs = parts(func(p int) float64 { return 1e6 * float64(40-p*2) })
 		}, record.Valid, "steady state: change of the mean time"},

@@ -146,10 +146,13 @@ func copyFile(to, from string, write func(io.Writer, io.Reader) error) error {
 
 // InTables reports whether tables or figures show a histogram.
 func InTables(key hdr.Key) bool {
-	if key.API != "Produce" && key.API != "Fetch" {
-		return false
+	switch key.API {
+	case "Produce", "Fetch":
+		return shownSpans[key.Stage]
+	case "Echo":
+		return key.Stage == "ResponseTime" || key.Stage == "ServiceTime"
 	}
-	return shownSpans[key.Stage]
+	return false
 }
 
 // ShownSpans lists the spans that tables and figures show, by name.

@@ -37,7 +37,7 @@ var shownQuantiles = []struct {
 var brokerSpans = []string{"SocketQueue+Dispatch", "RequestQueue", "LocalTime", "RemoteTime", "ResponseQueue", "ResponseSend", "Total"}
 
 // tableSpans are the columns of all tables.
-var tableSpans = append([]string{"ResponseTime", "EndToEnd"}, brokerSpans...)
+var tableSpans = append([]string{"ResponseTime", "ServiceTime", "EndToEnd"}, brokerSpans...)
 
 func inTable(key hdr.Key) bool { return InTables(key) && slices.Contains(tableSpans, key.Stage) }
 
