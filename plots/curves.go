@@ -24,14 +24,14 @@ var hdrTicks = []plot.Tick{
 }
 
 // curveFigure shows the whole distribution of ResponseTime on the HDR axis, a
-// panel per consumers level. A curve ends where samples end.
+// panel per facet. A curve ends where samples end.
 func curveFigure(experiment string, s source) (figure, bool) {
-	levels := s.levels()
-	all := make([][]curve, len(levels))
+	fs := s.facetsOf(mostLines)
+	all := make([][]curve, len(fs.all))
 	low, high, last := math.Inf(1), math.Inf(-1), 0.0
 	var outcomes []string
-	for i, level := range levels {
-		all[i] = s.curves(level)
+	for i, f := range fs.all {
+		all[i] = s.curves(fs, f)
 		for _, c := range all[i] {
 			outcomes = withOutcome(outcomes, c.stands, c.outcome)
 			for _, point := range c.points {
@@ -43,24 +43,25 @@ func curveFigure(experiment string, s source) (figure, bool) {
 	if last == 0 {
 		return figure{}, false
 	}
-	styles := s.lineStyles()
-	line := make([]*panelPlot, len(levels))
-	for i, level := range levels {
-		line[i] = &panelPlot{Plot: curvePlot(all[i], styles), title: "consumers: " + level + " " + counts(all[i]), foot: "share of requests at most this slow"}
-		logAxis(&line[i].Y, low*0.97, high*1.03, 10)
-		line[i].X.Max = last * 1.03
-		if i == 0 {
-			line[i].side = "response time, log scale"
-		}
+	labels := fs.labels(s)
+	styles := lineStylesOf(labels)
+	panels := make([]*panelPlot, len(fs.all))
+	for i, f := range fs.all {
+		panels[i] = &panelPlot{Plot: curvePlot(all[i], styles), title: f.title() + " " + counts(all[i])}
+		logAxis(&panels[i].Y, low*0.97, high*1.03, 10)
+		panels[i].X.Max = last * 1.03
 	}
-	const panelWidth, leastWidth = 6.2 * vg.Inch, 9.5 * vg.Inch
+	rows := fs.rows(panels)
+	sideRows(rows, "response time, log scale")
+	footColumns(rows, "share of requests at most this slow")
+	const panelWidth, panelHeight, leastWidth, around = 6.2 * vg.Inch, 4.2 * vg.Inch, 9.5 * vg.Inch, 2 * vg.Inch
 	return figure{
-		width: max(leastWidth, vg.Length(len(levels))*panelWidth+0.4*vg.Inch), height: 6.2 * vg.Inch,
+		width: max(leastWidth, vg.Length(len(rows[0]))*panelWidth+0.4*vg.Inch), height: vg.Length(len(rows))*panelHeight + around,
 		title: experiment + ": response time of Produce by percentile",
 		notes: []string{"from due until answered, all trials of a cell merged; each curve ends at its last sample but one,",
 			"or before a p99.9 that the generator's lateness spoilt"},
-		panels: [][]*panelPlot{line},
-		legend: curveLegend(s.labels(), styles, outcomes),
+		panels: rows,
+		legend: curveLegend(labels, styles, outcomes),
 	}, true
 }
 
@@ -116,9 +117,7 @@ func (t curveTips) Plot(c draw.Canvas, p *plot.Plot) {
 	}
 }
 
-// lineStyles gives each label the same line in all panels.
-func (s source) lineStyles() map[string]draw.LineStyle { return lineStylesOf(s.labels()) }
-
+// lineStylesOf gives each label the same line in all panels.
 func lineStylesOf(labels []string) map[string]draw.LineStyle {
 	styles := map[string]draw.LineStyle{}
 	for i, label := range labels {

@@ -61,12 +61,12 @@ func ratioFigure(ratios []Ratio, effects bool, f figure) (figure, bool) {
 		{Plot: forestPlot(rows), foot: "ratio, log scale"},
 		{Plot: forestTexts(rows), title: "median [interval], blocks, finding"},
 	}}
-	labels := make([]string, len(rows))
+	labels, texts := make([]string, len(rows)), make([]string, len(rows))
 	for i, r := range rows {
-		labels[i] = r.Label
+		labels[i], texts[i] = r.Label, r.text()
 	}
-	const halves = 2 * 4.5 * vg.Inch
-	f.width, f.height = widest(labels)+halves, 150+vg.Length(len(rows))*25
+	const leastHalf, margin = 4.5 * vg.Inch, 0.4 * vg.Inch
+	f.width, f.height = widest(labels)+2*max(leastHalf, widest(texts)+margin), 150+vg.Length(len(rows))*25
 	return f, true
 }
 

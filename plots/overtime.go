@@ -73,16 +73,21 @@ func (t timeline) points(p pace) []sample {
 }
 
 // overTimeFigure shows one trial of each cell over its window: latency, and beneath
-// it how busy the busiest disk was and what the store did. A column per consumers
-// level.
+// it how busy the busiest disk was and what the store did. A column per consumers level; of
+// latency alone a panel per facet.
 func overTimeFigure(experiment string, s source) (figure, bool) {
 	if len(s.timelines) == 0 {
 		return figure{}, false
 	}
 	p := choosePace(s.timelines)
-	styles := s.lineStyles()
+	fs := s.timelineFacets()
+	lines := slices.Clone(s.timelines)
+	for i := range lines {
+		lines[i].label = fs.label(s, lines[i].cell)
+	}
+	styles := lineStylesOf(fs.labels(s))
 	f := figure{title: experiment + ": one trial of each cell over time", notes: []string{overTimeNote(p, s.timelines)},
-		legend: append(curveLegend(s.timelineLabels(), styles, outcomesOf(s.timelines)), eventLegend(s.timelines)...)}
+		legend: append(curveLegend(labelsOf(lines, fs.labels(s)), styles, outcomesOf(s.timelines)), eventLegend(s.timelines)...)}
 	if s.timelinesLeft > 0 {
 		f.notes = append(f.notes, fmt.Sprintf("the first %d of %d cells", mostTimelines, mostTimelines+s.timelinesLeft))
 	}
@@ -110,32 +115,38 @@ func overTimeFigure(experiment string, s source) (figure, bool) {
 			continue
 		}
 		var panels []*panelPlot
-		for i, level := range s.levels() {
-			lines := slices.DeleteFunc(slices.Clone(s.timelines), func(t timeline) bool { return t.consumers != level })
-			panel := &panelPlot{Plot: row.make(lines, i == 0)}
+		for i, facet := range fs.all {
+			shown := slices.DeleteFunc(slices.Clone(lines), func(t timeline) bool { return !facet.has(t.cell.Knobs) })
+			panel := &panelPlot{Plot: row.make(shown, i == 0)}
 			panel.X.Max = seconds
 			if len(f.panels) == 0 {
-				panel.title = fmt.Sprintf("consumers: %s (n = %s)", level, plural(len(lines), "trial"))
-			}
-			if i == 0 {
-				panel.side = row.side
+				panel.title = fmt.Sprintf("%s (n = %s)", facet.title(), plural(len(shown), "trial"))
 			}
 			panels = append(panels, panel)
 		}
-		f.panels = append(f.panels, panels)
+		rows := fs.rows(panels)
+		sideRows(rows, row.side)
+		f.panels = append(f.panels, rows...)
 	}
-	for _, panel := range f.panels[len(f.panels)-1] {
-		panel.foot = "time since the window began"
-	}
-	f.width = max(9.5*vg.Inch, vg.Length(len(s.levels()))*5.5*vg.Inch)
+	footColumns(f.panels, "time since the window began")
+	f.width = max(9.5*vg.Inch, vg.Length(len(f.panels[0]))*5.5*vg.Inch)
 	f.height = vg.Length(len(f.panels))*3*vg.Inch + 130
 	return f, true
 }
 
-// timelineLabels are the labels that lines over time have.
-func (s source) timelineLabels() []string {
-	return slices.DeleteFunc(s.labels(), func(label string) bool {
-		return !slices.ContainsFunc(s.timelines, func(t timeline) bool { return t.label == label })
+// timelineFacets are those of the cells, parted by model only where nothing but latency
+// is shown, which leaves room for them.
+func (s source) timelineFacets() facets {
+	if slices.ContainsFunc(s.timelines, func(t timeline) bool { return t.util != nil || t.events != nil }) {
+		return s.facetsOf(math.MaxInt)
+	}
+	return s.facetsOf(mostLines)
+}
+
+// labelsOf are those of the labels that lines have.
+func labelsOf(lines []timeline, labels []string) []string {
+	return slices.DeleteFunc(labels, func(label string) bool {
+		return !slices.ContainsFunc(lines, func(t timeline) bool { return t.label == label })
 	})
 }
 

@@ -207,7 +207,8 @@ func TestUnsupportedPercentilesAreAbsent(t *testing.T) {
 
 func TestCurvesRiseAndEndWithTheirSamples(t *testing.T) {
 	s := sourceOf(t, simulated(t, 1, 1000))
-	curves := s.curves("none")
+	fs := s.facetsOf(mostLines)
+	curves := s.curves(fs, fs.all[0])
 	if len(curves) != len(models) {
 		t.Fatalf("%d curves, want one per model", len(curves))
 	}

@@ -152,9 +152,11 @@ func (s source) rowKnobs() []string {
 }
 
 // label is a cell's values of the row knobs; numbers carry the knob's name.
-func (s source) label(cell results.Cell) string {
+func (s source) label(cell results.Cell) string { return s.labelBy(cell, s.rowKnobs()) }
+
+func (s source) labelBy(cell results.Cell, knobs []string) string {
 	var parts []string
-	for _, name := range s.rowKnobs() {
+	for _, name := range knobs {
 		value := cell.Knobs[name]
 		if value != "" && '0' <= value[0] && value[0] <= '9' {
 			value = name + " " + value
@@ -178,15 +180,15 @@ func (s source) labels() []string {
 // curveKey is the span that percentile curves show.
 var curveKey = hdr.Key{Stage: "ResponseTime", API: "Produce"}
 
-// curves returns the percentile curves at a consumers level.
-func (s source) curves(level string) []curve {
+// curves returns the percentile curves of a facet.
+func (s source) curves(fs facets, f facet) []curve {
 	var curves []curve
 	for _, cell := range s.cells {
 		d := s.digests[cell.ID]
-		if cell.Knobs["consumers"] != level || d.Curve == nil {
+		if !f.has(cell.Knobs) || d.Curve == nil {
 			continue
 		}
-		c := curve{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), count: d.Merged[curveKey].Count}
+		c := curve{label: fs.label(s, cell), outcome: string(cell.Basis), stands: cell.Stands(), count: d.Merged[curveKey].Count}
 		for _, point := range d.Curve {
 			if (1-point.Quantile)*float64(c.count) >= 1 && point.ValueNs > 0 {
 				c.points = append(c.points, point)

@@ -4,10 +4,12 @@ import (
 	"slices"
 
 	"c10klab/internal/record"
+	"c10klab/results"
 )
 
 // timeline is how one trial of a cell went. Times are seconds since the window began.
 type timeline struct {
+	cell                      results.Cell
 	label, consumers, outcome string
 	stands                    bool
 	block                     int
@@ -38,7 +40,7 @@ func (s source) readTimelines() (timelines []timeline, left int, err error) {
 			continue
 		}
 		t := measured[0].Trial
-		line := timeline{label: s.label(cell), consumers: cell.Knobs["consumers"], outcome: string(t.Outcome), stands: cell.Stands(), block: t.Block}
+		line := timeline{cell: cell, label: s.label(cell), consumers: cell.Knobs["consumers"], outcome: string(t.Outcome), stands: cell.Stands(), block: t.Block}
 		series, err := s.run.Series(t)
 		if err != nil {
 			return nil, 0, err
