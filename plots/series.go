@@ -166,17 +166,6 @@ func (s source) labelBy(cell results.Cell, knobs []string) string {
 	return strings.Join(parts, ", ")
 }
 
-// labels lists the labels of all cells, each once.
-func (s source) labels() []string {
-	var labels []string
-	for _, cell := range s.cells {
-		if label := s.label(cell); !slices.Contains(labels, label) {
-			labels = append(labels, label)
-		}
-	}
-	return labels
-}
-
 // curveKey is the span that percentile curves show.
 var curveKey = hdr.Key{Stage: "ResponseTime", API: "Produce"}
 

@@ -1,10 +1,10 @@
 package results
 
 import (
+	"encoding/json"
 	"path/filepath"
 	"testing"
 
-	"c10klab/internal/osthread"
 	"c10klab/internal/record"
 )
 
@@ -15,10 +15,15 @@ func TestAdoptedRecordsKeepTheSumsOfThreadsAndNotEachOfThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer run.Close()
-	census := osthread.Census{Threads: []osthread.Entry{{Name: "net-0", TID: 7, State: "S"}}}
-	for block, use := range []map[string]osthread.Use{census.Use(), nil} {
+	for block, snapshot := range []string{
+		`{"census": {"threads": [{"name": "net-0", "tid": 7}]}, "thread_use": {"net": {"threads": 1}}, "recorder_bytes": 3}`,
+		`{"census": {"threads": [{"name": "net-0", "tid": 7}]}, "recorder_bytes": 3}`, // of a version without sums
+	} {
 		trial := sampledTrial(block + 1)
-		trial.Measurement.After = &record.ServerSnapshot{Census: census, ThreadUse: use, RecorderBytes: 3}
+		if err := json.Unmarshal([]byte(snapshot), &trial.Measurement.After); err != nil {
+			t.Fatal(err)
+		}
+		trial.Measurement.Join = &record.Join{Joined: 1, Slowest: []record.JoinedRequest{{ID: 5}}}
 		if err := run.Commit(trial); err != nil {
 			t.Fatal(err)
 		}
@@ -31,6 +36,9 @@ func TestAdoptedRecordsKeepTheSumsOfThreadsAndNotEachOfThem(t *testing.T) {
 		after := adopted.Trials[i].Measurement.After
 		if len(after.Census.Threads) != want.listed || len(after.ThreadUse) != want.summed || after.RecorderBytes != 3 {
 			t.Errorf("trial %d: %d threads listed, %d groups summed, %d bytes of recorders; want %+v and 3", i, len(after.Census.Threads), len(after.ThreadUse), after.RecorderBytes, want)
+		}
+		if join := adopted.Trials[i].Measurement.Join; join.Joined != 1 || join.Slowest != nil {
+			t.Errorf("trial %d: %d joined requests, %d of them whole; want 1 and none", i, join.Joined, len(join.Slowest))
 		}
 	}
 }
