@@ -256,3 +256,32 @@ func TestLogsOfAnotherShapeAreAdded(t *testing.T) {
 		t.Errorf("%v, %v", b, err)
 	}
 }
+
+func TestARowIsRecordedAsItsDurationsAre(t *testing.T) {
+	one, row := NewRecorders(4), NewRecorders(4)
+	durations := []int64{0, 25, 4000}
+	for _, known := range []uint32{0b111, 0b101, 0b011, 0} {
+		a, b := one.Acquire(0), row.Acquire(0)
+		for i, ns := range durations {
+			if known&(1<<i) != 0 {
+				a.Record(1+i, ns)
+			}
+		}
+		b.RecordRow(1, durations, known)
+		a.Release()
+		b.Release()
+	}
+	want, _ := one.Snapshot()
+	got, _ := row.Snapshot()
+	for i := range want {
+		if (want[i] == nil) != (got[i] == nil) {
+			t.Fatalf("histogram %d: one by one %v, as a row %v", i, want[i], got[i])
+		}
+		if want[i] != nil && (got[i].Count() != want[i].Count() || got[i].MaxNs() != want[i].MaxNs()) {
+			t.Errorf("histogram %d: %d durations to %d ns, want %d to %d", i, got[i].Count(), got[i].MaxNs(), want[i].Count(), want[i].MaxNs())
+		}
+	}
+	if want[1] == nil || want[1].Count() != 3 {
+		t.Errorf("the first duration was counted in %v", want[1])
+	}
+}

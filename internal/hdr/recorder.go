@@ -90,6 +90,23 @@ func (s *Recorder) RecordN(i int, ns, n int64) {
 	s.active.of(i).recordN(ns, n)
 }
 
+// RecordRow counts one duration in each of the histograms from first on whose bit of known
+// is set, at most 32 of them.
+func (s *Recorder) RecordRow(first int, ns []int64, known uint32) {
+	zeros, histograms := s.active.zeros[first:][:len(ns)], s.active.histograms[first:][:len(ns)]
+	for i, one := range ns {
+		switch {
+		case known&(1<<i) == 0:
+		case one == 0:
+			zeros[i]++
+		case histograms[i] != nil:
+			histograms[i].record(one)
+		default:
+			s.active.of(first + i).record(one)
+		}
+	}
+}
+
 // of returns histogram i, made when first used.
 func (b *buffer) of(i int) *counts {
 	if b.histograms[i] == nil {

@@ -50,12 +50,8 @@ func (r *Recorder) Finished(hint int, c Class, st *Stamps) {
 	}
 	r.responses[c].n.Add(1)
 	rec := r.recorders.Acquire(hint)
-	base := int(c) * int(measures)
-	for s := Stage(0); s < spans; s++ {
-		if ns, known := st.Span(s); known {
-			rec.Record(base+int(s), ns)
-		}
-	}
+	all, known := st.spans()
+	rec.RecordRow(int(c)*int(measures), all[:], known)
 	rec.Release()
 }
 

@@ -100,6 +100,20 @@ func (st *Stamps) Span(s Stage) (ns int64, known bool) {
 	return st[s+1] - st[s], st[s] != 0
 }
 
+// spans returns what Span says of each stage and derived span, all at once; bit s of
+// known tells that number s is.
+func (st *Stamps) spans() (ns [spans]int64, known uint32) {
+	for s := range stages {
+		ns[s] = st[s+1] - st[s]
+		if st[s] != 0 {
+			known |= 1 << s
+		}
+	}
+	ns[ResponseSend], ns[Total], ns[SocketAndDispatch] = st[Reaped]-st[ResponseDequeued], st[Reaped]-st[EnqueueStart], ns[SocketQueue]+ns[Dispatch]
+	known |= 1<<ResponseSend | 1<<Total
+	return ns, known | known>>SocketQueue&1<<SocketAndDispatch
+}
+
 // Plant is a delay put into one stage of every request, for known-answer tests.
 // The zero Plant delays nothing.
 type Plant struct {

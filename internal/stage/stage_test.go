@@ -83,3 +83,19 @@ func BenchmarkFinished(b *testing.B) {
 		r.Finished(0, 0, &requests[i%len(requests)])
 	}
 }
+
+func TestSpansTogetherAreTheSpansOneByOne(t *testing.T) {
+	sound := Stamps{5, 7, 12, 12, 20, 33, 33, 40, 52, 70, 71}
+	unstamped, refused := sound, sound
+	unstamped[Arrived] = 0
+	refused[Dequeued], refused[LocalDone] = 0, 0
+	for _, st := range []Stamps{sound, unstamped, refused, {}} {
+		all, known := st.spans()
+		for s := range spans {
+			ns, isKnown := st.Span(s)
+			if isKnown != (known&(1<<s) != 0) || isKnown && ns != all[s] {
+				t.Errorf("%v: %s is %d, known %v; together %d, known %b", st, s, ns, isKnown, all[s], known)
+			}
+		}
+	}
+}
