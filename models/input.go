@@ -94,8 +94,9 @@ func (in *input) receive(c *conn, r *receiver) (bool, error) {
 	} else if in.prefixed == 0 && c.env.plant.Planted(stage.SocketQueue) {
 		c.socket.awaitReadable()
 		c.env.plant.In(stage.SocketQueue)
+		r.freshNs = 0
 	}
-	start := c.env.now()
+	start := r.start(c.env)
 	n, arrivedNs, errno := c.socket.receive(r, target)
 	r.counters.own.Receives++
 	switch {

@@ -127,6 +127,7 @@ func (l *loop) turn() {
 	l.times.pollBegins()
 	n, err := l.await()
 	l.times.pollEnds()
+	l.receiver.freshNs = l.times.turnNs
 	if err != nil {
 		l.env.log("%s: %v", l.name, err)
 	}
@@ -189,6 +190,7 @@ func (l *loop) onEvent(event poll.Event) {
 		return
 	case l.listener != nil && event.FD == l.listener.fd:
 		l.acceptReady()
+		l.receiver.freshNs = 0
 		return
 	}
 	c := l.conns[event.FD]

@@ -106,6 +106,7 @@ func (l *loop) kill(c *conn, reason error) {
 	if c.dead.Load() {
 		return
 	}
+	l.receiver.freshNs = 0
 	if err := l.epoll.Remove(c.fd); err != nil && reason == nil {
 		reason = err
 	}

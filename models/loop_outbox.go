@@ -45,9 +45,13 @@ func (l *loop) flush() {
 }
 
 func (l *loop) sendGathered() {
-	o := &l.outbox
+	o, alone := &l.outbox, !l.env.plant.Planted(stage.ResponseQueue) && l.env.config.InFlight == 1
+	l.receiver.freshNs, l.transmit.sentNs = 0, 0
 	for i, j := range o.jobs {
 		o.jobs[i] = nil
+		if alone {
+			j.stamps[stage.ResponseDequeued] = l.transmit.sentNs // taken when the last was sent; 0: not known
+		}
 		l.answer(j)
 	}
 	o.jobs = o.jobs[:0]
@@ -69,5 +73,6 @@ func (l *loop) answerInTurn(j *Job) {
 		l.answer(j)
 	default:
 		o.jobs = append(o.jobs, j)
+		l.receiver.freshNs = j.stamps[stage.ResponseComplete]
 	}
 }

@@ -166,6 +166,7 @@ func (l *loop) sendFrom(j *Job) {
 // sendOne reports whether the response was sent to its last byte by now.
 func (l *loop) sendOne(j *Job) bool {
 	c := j.conn
+	l.receiver.freshNs = 0
 	l.dequeue(j)
 	if j.silent {
 		j.skipSending()

@@ -40,6 +40,18 @@ type receiver struct {
 	stamped      poll.StampedReceiver
 	scratch      []byte
 	counters     *threadCounters
+	// freshNs is a reading of the clock since which the thread has done next to nothing,
+	// for the next receive to begin with; 0: none.
+	freshNs int64
+}
+
+// start is the instant at which a receive begins, now.
+func (r *receiver) start(e *env) int64 {
+	ns := r.freshNs
+	if r.freshNs = 0; ns != 0 {
+		return ns
+	}
+	return e.now()
 }
 
 func (r *receiver) monotonic(realNs int64) int64 {

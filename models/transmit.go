@@ -51,6 +51,8 @@ type transmitter struct {
 	perTurn  int // send calls of file bytes; 0: no bound
 	calls    int // of the turn so far
 	blocked  blockedTime
+	// sentNs is when the last call of the short way had sent everything; 0: it had not.
+	sentNs int64
 }
 
 // newTransmitter makes one for an executor that serves one connection.
@@ -127,7 +129,12 @@ func (t *transmitter) sentAtOnce(j *Job) bool {
 	j.stamp(stage.LastByte)
 	t.counters.sent(n, j.stamps[stage.LastByte]-j.stamps[stage.FirstWrite])
 	j.cursor.done = int64(n)
-	return errno == 0 && n == len(r.Buf)
+	if errno != 0 || n < len(r.Buf) {
+		t.sentNs = 0
+		return false
+	}
+	t.sentNs = j.stamps[stage.LastByte]
+	return true
 }
 
 // nextPiece moves the cursor on; a region just sent gives its file back.
