@@ -43,6 +43,7 @@ func (l *loop) readOne(c *conn) {
 	case j != nil:
 		c.admit(j)
 		l.noteRest(c)
+		l.receiver.freshNs = 0 // which a frame received with an earlier one has not used
 		l.process(j)
 	case err == nil && !c.input.ended:
 		c.drained()

@@ -1,7 +1,6 @@
 package plots
 
 import (
-	"math"
 
 	"gonum.org/v1/plot"
 
@@ -126,6 +125,9 @@ func (m sweepMeasure) axis(axis *plot.Axis, low, high float64) {
 		logAxis(axis, max(1, low/room), max(2, high*room), 10)
 		return
 	}
-	axis.Min, axis.Max = min(0, low*room), max(high*room, math.SmallestNonzeroFloat32)
+	axis.Min, axis.Max = min(0, low*room), high*room
+	if axis.Max <= 0 {
+		axis.Max = 1
+	}
 	axis.Tick.Marker = countTicks{}
 }
