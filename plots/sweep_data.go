@@ -1,7 +1,6 @@
 package plots
 
 import (
-
 	"gonum.org/v1/plot"
 
 	"c10klab/internal/hdr"
