@@ -81,6 +81,19 @@ func TestRecordsAgreeWithClientEncoding(t *testing.T) {
 	}
 }
 
+func TestEveryBitFromTheAttributesOnIsUnderTheCRC(t *testing.T) {
+	whole := clientBatch(0, sampleRecords()...)
+	for i := 21; i < len(whole); i++ {
+		for bit := range 8 {
+			b := bytes.Clone(whole)
+			b[i] ^= 1 << bit
+			if _, err := batch.Check(b); !errors.Is(err, batch.BadCRC) {
+				t.Fatalf("bit %d of byte %d changed: %v", bit, i, err)
+			}
+		}
+	}
+}
+
 func TestCheckNamesTheDamage(t *testing.T) {
 	whole := clientBatch(0, sampleRecords()...)
 	for name, c := range map[string]struct {

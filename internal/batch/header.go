@@ -29,7 +29,10 @@ package batch
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 )
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // HeaderBytes is the size of everything before the first record.
 const HeaderBytes = 61
@@ -147,6 +150,9 @@ func IsOtherVersion(b []byte, offset, leftBytes int64) bool {
 	length := int64(int32(binary.BigEndian.Uint32(b[atLength:])))
 	return int64(binary.BigEndian.Uint64(b)) == offset && length >= leastMessageBytes && lengthCountsFrom+length <= leftBytes
 }
+
+// checksum is the CRC of exactly one whole batch.
+func checksum(batch []byte) uint32 { return crc32.Checksum(batch[atAttributes:], castagnoli) }
 
 // Check verifies the first batch in b: whole, version 2, CRC-32C right, and a
 // record count that agrees with the last offset delta and, when the records are
