@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -49,6 +50,13 @@ func TestEveryCommandExplainsItselfWithExamplesThatParse(t *testing.T) {
 			}
 		})
 	})
+}
+
+func TestVersionNamesProgramAndGo(t *testing.T) {
+	stdout, stderr, exit := runCommand(t, "--version")
+	if exit != exitOK || stderr != "" || !strings.HasPrefix(stdout, "c10klab ") || !strings.Contains(stdout, runtime.Version()) || strings.Count(stdout, "\n") != 1 {
+		t.Errorf("--version ended with %d: %q %s", exit, stdout, stderr)
+	}
 }
 
 // parseCommand reads a command line as the program would without carrying it out,

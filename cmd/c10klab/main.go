@@ -3,11 +3,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"syscall"
 
 	"c10klab/internal/knob"
@@ -87,6 +90,7 @@ tables and draws figures in under four minutes. "c10klab completion --help" says
   c10klab run
   c10klab list experiments
   c10klab report results/reference/write-100mbs -o report.html`,
+		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args: func(cmd *cobra.Command, args []string) error {
@@ -97,11 +101,30 @@ tables and draws figures in under four minutes. "c10klab completion --help" says
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	root.SetVersionTemplate("c10klab {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(suggestFlag(cmd, err)) })
 	root.AddCommand(newRunCommand(), newServeCommand(), newPrepareCommand(), newLoadCommand(), newListCommand(),
 		newDoctorCommand(), newDiskCommand(), newPlotCommand(), newReportCommand(), newDocumentCommand(),
 		newCompareCommand(), newEffectsCommand(), newExportCommand(), newVerifyCommand(), newReproduceCommand(), newAdoptCommand())
 	return root
+}
+
+// version is the module's version, the git revision where the program was built from a
+// checkout, and Go's version.
+func version() string {
+	module, revision := "(devel)", ""
+	if info, known := debug.ReadBuildInfo(); known {
+		module = cmp.Or(info.Main.Version, module)
+		for _, s := range info.Settings {
+			switch {
+			case s.Key == "vcs.revision":
+				revision = ", revision " + s.Value + revision
+			case s.Key == "vcs.modified" && s.Value == "true":
+				revision += " with changes"
+			}
+		}
+	}
+	return fmt.Sprintf("%s%s, %s %s/%s", module, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 func commandNames(parent *cobra.Command) []string {
