@@ -1,7 +1,6 @@
 package plots
 
 import (
-	"image/color"
 	"math"
 	"strings"
 
@@ -77,7 +76,7 @@ func counts(curves []curve) string {
 	return "(n = " + countLabel(most) + " per curve)"
 }
 
-func curvePlot(curves []curve, styles map[string]draw.LineStyle) *plot.Plot {
+func curvePlot(curves []curve, styles map[string]lineStyle) *plot.Plot {
 	p := newPlot()
 	p.X.Min = 0
 	p.X.Tick.Marker = plot.ConstantTicks(hdrTicks)
@@ -87,20 +86,23 @@ func curvePlot(curves []curve, styles map[string]draw.LineStyle) *plot.Plot {
 		for i, point := range c.points {
 			points[i] = plotter.XY{X: hdrAxis(point.Quantile), Y: float64(point.ValueNs)}
 		}
-		line := &plotter.Line{XYs: points, LineStyle: styles[c.label]}
+		style := styles[c.label]
 		if !c.stands {
-			line.LineStyle = faint(line.LineStyle)
+			style = style.faint()
 		}
-		p.Add(line, curveTips{c})
+		p.Add(&plotter.Line{XYs: points, LineStyle: style.LineStyle}, curveMarks{c, style})
 	}
 	return p
 }
 
-// curveTips tells where a curve crosses the labelled percentiles, and its end.
-type curveTips struct{ curve curve }
+// curveMarks marks and tells where a curve crosses the labelled percentiles, and its end.
+type curveMarks struct {
+	curve curve
+	style lineStyle
+}
 
 // Plot implements plot.Plotter.
-func (t curveTips) Plot(c draw.Canvas, p *plot.Plot) {
+func (t curveMarks) Plot(c draw.Canvas, p *plot.Plot) {
 	trX, trY := p.Transforms(&c)
 	next := 0
 	for i, point := range t.curve.points {
@@ -112,40 +114,20 @@ func (t curveTips) Plot(c draw.Canvas, p *plot.Plot) {
 		for next < len(hdrTicks) && at >= hdrTicks[next].Value {
 			next++
 		}
-		tellAt(&c, vg.Point{X: trX(at), Y: trY(float64(point.ValueNs))}, glyphRadius, "%s: %.5g %% of requests took at most %s",
+		place := vg.Point{X: trX(at), Y: trY(float64(point.ValueNs))}
+		t.style.mark(&c, place, !t.curve.stands)
+		tellAt(&c, place, glyphRadius, "%s: %.5g %% of requests took at most %s",
 			t.curve.label, 100*point.Quantile, results.FormatDuration(float64(point.ValueNs)))
 	}
 }
 
-// lineStylesOf gives each label the same line in all panels.
-func lineStylesOf(labels []string) map[string]draw.LineStyle {
-	styles := map[string]draw.LineStyle{}
-	for i, label := range labels {
-		styles[label] = draw.LineStyle{Color: lineColours[i%len(lineColours)], Width: 2, Dashes: dashes[(i+i/len(lineColours))%len(dashes)]}
-	}
-	return styles
-}
-
-// faint marks a line whose numbers do not stand.
-func faint(s draw.LineStyle) draw.LineStyle {
-	c := color.NRGBAModel.Convert(s.Color).(color.NRGBA)
-	c.A = 190
-	return draw.LineStyle{Color: c, Width: 0.9, Dashes: s.Dashes}
-}
-
-func curveLegend(labels []string, styles map[string]draw.LineStyle, outcomes []string) []legendEntry {
+func curveLegend(labels []string, styles map[string]lineStyle, outcomes []string) []legendEntry {
 	var entries []legendEntry
 	for _, label := range labels {
 		entries = append(entries, lineEntry(label, styles[label]))
 	}
 	if len(outcomes) > 0 {
-		entries = append(entries, lineEntry("thin: "+strings.Join(outcomes, ", "), faint(draw.LineStyle{Color: black})))
+		entries = append(entries, lineEntry("thin: "+strings.Join(outcomes, ", "), lineStyle{LineStyle: draw.LineStyle{Color: black}}.faint()))
 	}
 	return entries
-}
-
-func lineEntry(text string, s draw.LineStyle) legendEntry {
-	return legendEntry{text: text, sample: func(c *draw.Canvas, centre vg.Point) {
-		c.StrokeLine2(s, centre.X-sampleWidth/2, centre.Y, centre.X+sampleWidth/2, centre.Y)
-	}}
 }

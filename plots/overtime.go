@@ -202,40 +202,52 @@ func latencyRange(timelines []timeline, p pace) (low, high float64) {
 }
 
 // timePlot draws one value of each timeline as a line.
-func timePlot(timelines []timeline, styles map[string]draw.LineStyle, values func(timeline) []sample, format func(float64) string) *plot.Plot {
+func timePlot(timelines []timeline, styles map[string]lineStyle, values func(timeline) []sample, format func(float64) string) *plot.Plot {
 	pl := newPlot()
 	pl.X.Min = 0
 	pl.X.Tick.Marker = secondTicks{}
 	pl.Add(horizontalGrid{}, verticalGrid{})
-	for _, t := range timelines {
+	for i, t := range timelines {
 		samples := values(t)
 		if len(samples) == 0 {
 			continue
 		}
 		points := make(plotter.XYs, len(samples))
-		for i, s := range samples {
-			points[i] = plotter.XY{X: s.seconds, Y: s.value}
+		for j, s := range samples {
+			points[j] = plotter.XY{X: s.seconds, Y: s.value}
 		}
-		line := &plotter.Line{XYs: points, LineStyle: styles[t.label]}
+		style := styles[t.label]
 		if !t.stands {
-			line.LineStyle = faint(line.LineStyle)
+			style = style.faint()
 		}
-		pl.Add(line, timeTips{t.label, samples, format})
+		pl.Add(&plotter.Line{XYs: points, LineStyle: style.LineStyle}, timeMarks{t, samples, style, format, i})
 	}
 	return pl
 }
 
-// timeTips tells the values of a line.
-type timeTips struct {
-	label   string
+// marksApart is from how many values of a line over time one has a marker; of few
+// values every other.
+const marksApart = 8
+
+// timeMarks tells the values of the nth line of a panel, and marks some of them, not
+// those that the next line has its marks at.
+type timeMarks struct {
+	timeline
 	samples []sample
+	style   lineStyle
 	format  func(float64) string
+	n       int
 }
 
 // Plot implements plot.Plotter.
-func (t timeTips) Plot(c draw.Canvas, p *plot.Plot) {
+func (t timeMarks) Plot(c draw.Canvas, p *plot.Plot) {
 	trX, trY := p.Transforms(&c)
-	for _, s := range t.samples {
-		tellAt(&c, vg.Point{X: trX(s.seconds), Y: trY(s.value)}, glyphRadius, "%s, %s s: %s", t.label, results.Significant(s.seconds), t.format(s.value))
+	apart := max(1, min(marksApart, len(t.samples)/2))
+	for i, s := range t.samples {
+		at := vg.Point{X: trX(s.seconds), Y: trY(s.value)}
+		if i%apart == t.n%apart {
+			t.style.mark(&c, at, !t.stands)
+		}
+		tellAt(&c, at, glyphRadius, "%s, %s s: %s", t.label, results.Significant(s.seconds), t.format(s.value))
 	}
 }

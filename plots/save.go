@@ -24,7 +24,7 @@ func (f figure) svg() ([]byte, error) {
 		return nil, fmt.Errorf("draw %s as SVG: %w", f.title, err)
 	}
 	content := bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans;"), []byte(fontFamily))
-	return canvas.withTips(canvas.withWidths(content)), nil
+	return canvas.withTips(canvas.withWidths(withStretchedImages(content))), nil
 }
 
 // png draws the figure as a PNG image.

@@ -163,7 +163,7 @@ func (s source) labelBy(cell results.Cell, knobs []string) string {
 		}
 		parts = append(parts, value)
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, labelSeparator)
 }
 
 // curveKey is the span that percentile curves show.

@@ -21,7 +21,6 @@ var (
 	vermillion    = color.RGBA{R: 213, G: 94, B: 0, A: 255}
 	reddishPurple = color.RGBA{R: 204, G: 121, B: 167, A: 255}
 
-	lineColours = []color.RGBA{blue, vermillion, bluishGreen, orange, reddishPurple, skyBlue, black}
 	// tailColours are those of tailQuantiles.
 	tailColours = [len(tailQuantiles)]color.RGBA{blue, vermillion}
 
@@ -35,9 +34,6 @@ const (
 	labelSize = vg.Length(12)
 	noteSize  = vg.Length(10.5)
 )
-
-// dashes tell lines apart in black and white too.
-var dashes = [][]vg.Length{nil, {7, 3}, {2, 2.5}, {9, 3, 2, 3}, {4, 2}, {12, 4}, {1, 3}}
 
 func style(size vg.Length, colour color.Color, x text.XAlignment, y text.YAlignment) text.Style {
 	return text.Style{

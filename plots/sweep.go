@@ -76,7 +76,7 @@ func sweepFigure(experiment string, s source) (figure, bool) {
 }
 
 // sweepRow makes the panels of one row; nil where nothing of it was measured.
-func (s source) sweepRow(row []sweepMeasure, axis string, labels []string, styles map[string]draw.LineStyle, all *[]sweepLine) []*panelPlot {
+func (s source) sweepRow(row []sweepMeasure, axis string, labels []string, styles map[string]lineStyle, all *[]sweepLine) []*panelPlot {
 	line := make([]*panelPlot, sweepColumns)
 	measured := false
 	for i, m := range row {
@@ -121,7 +121,7 @@ func (s source) sweepLabel(cell results.Cell, axis string) string {
 			parts = append(parts, value)
 		}
 	}
-	return strings.Join(parts, ", ")
+	return strings.Join(parts, labelSeparator)
 }
 
 func (s source) sweepLabels(axis string) []string {
@@ -204,7 +204,7 @@ func trialCount(lines []sweepLine) string {
 	return fmt.Sprintf(" (n = %d to %d)", least, most)
 }
 
-func sweepPlot(m sweepMeasure, lines []sweepLine, styles map[string]draw.LineStyle) *plot.Plot {
+func sweepPlot(m sweepMeasure, lines []sweepLine, styles map[string]lineStyle) *plot.Plot {
 	p := newPlot()
 	levels := map[float64]bool{}
 	var values []float64
@@ -219,7 +219,7 @@ func sweepPlot(m sweepMeasure, lines []sweepLine, styles map[string]draw.LineSty
 	}
 	levelAxis(&p.X, levels)
 	m.axis(&p.Y, slices.Min(values), slices.Max(values))
-	p.Add(verticalGrid{}, horizontalGrid{}, sweepCurves{lines: lines, styles: styles, duration: m.duration})
+	p.Add(verticalGrid{}, horizontalGrid{}, sweepCurves{m, lines, styles})
 	return p
 }
 
@@ -239,9 +239,9 @@ func levelAxis(axis *plot.Axis, levels map[float64]bool) {
 // sweepCurves draws lines with their points, hollow where a point is a lower bound or
 // does not stand, and intervals as bars.
 type sweepCurves struct {
-	lines    []sweepLine
-	styles   map[string]draw.LineStyle
-	duration bool
+	measure sweepMeasure
+	lines   []sweepLine
+	styles  map[string]lineStyle
 }
 
 // Plot implements plot.Plotter.
@@ -250,34 +250,31 @@ func (s sweepCurves) Plot(c draw.Canvas, p *plot.Plot) {
 	for n, l := range s.lines {
 		shift := s.shift(n)
 		at := func(x, y float64) vg.Point { return vg.Point{X: trX(x) + shift, Y: trY(max(y, p.Y.Min))} }
-		line := s.styles[l.label]
+		style := s.styles[l.label]
 		var path []vg.Point
 		from := 0
 		for i, point := range l.points {
 			if point.apart {
-				c.StrokeLines(line, path[from:])
+				c.StrokeLines(style.LineStyle, path[from:])
 				from = i
 			}
 			path = append(path, at(point.x, point.estimate.Median))
 		}
-		c.StrokeLines(line, path[from:])
-		solid := draw.LineStyle{Color: line.Color, Width: 1}
+		c.StrokeLines(style.LineStyle, path[from:])
+		bar := draw.LineStyle{Color: style.Color, Width: 1}
 		for i, point := range l.points {
-			if point.estimate.Bounded() {
-				low, high := at(point.x, point.estimate.Lo), at(point.x, point.estimate.Hi)
-				c.StrokeLine2(solid, low.X, low.Y, high.X, high.Y)
+			e := point.estimate
+			text := fmt.Sprintf("%s at %s: median of %s %s", l.label, strconv.FormatFloat(point.x, 'f', -1, 64), plural(e.N, "trial"), s.measure.format(e.Median))
+			if e.Bounded() {
+				low, high := at(point.x, e.Lo), at(point.x, e.Hi)
+				c.StrokeLine2(bar, low.X, low.Y, high.X, high.Y)
+				text += fmt.Sprintf(", interval %s to %s", s.measure.format(e.Lo), s.measure.format(e.Hi))
 			}
-			glyph := draw.GlyphStyle{Color: line.Color, Radius: sweepRadius, Shape: draw.CircleGlyph{}}
-			if !point.stands || point.bounds && s.duration {
-				c.DrawGlyph(draw.GlyphStyle{Color: colorWhite, Radius: sweepRadius, Shape: draw.CircleGlyph{}}, path[i])
-				glyph.Shape = draw.RingGlyph{}
-			}
-			c.DrawGlyph(glyph, path[i])
+			style.mark(&c, path[i], !point.stands || point.bounds && s.measure.duration)
+			tellAt(&c, path[i], markerRadius, "%s, %s", text, point.outcome)
 		}
 	}
 }
-
-const sweepRadius = vg.Length(3.2)
 
 // shift sets the nth line aside, so that the bars of a level do not cover each other.
 func (s sweepCurves) shift(n int) vg.Length {
@@ -286,7 +283,7 @@ func (s sweepCurves) shift(n int) vg.Length {
 	return step * (vg.Length(n) - vg.Length(len(s.lines)-1)/2)
 }
 
-func sweepLegend(labels []string, styles map[string]draw.LineStyle, lines []sweepLine) []legendEntry {
+func sweepLegend(labels []string, styles map[string]lineStyle, lines []sweepLine) []legendEntry {
 	var entries []legendEntry
 	for _, label := range labels {
 		entries = append(entries, lineEntry(label, styles[label]))
@@ -303,7 +300,7 @@ func sweepLegend(labels []string, styles map[string]draw.LineStyle, lines []swee
 		outcomes = append(outcomes, "saturated, whose durations are lower bounds")
 	}
 	if len(outcomes) > 0 {
-		entries = append(entries, glyphEntry("hollow: "+strings.Join(outcomes, "; "), noteColour, sweepRadius, draw.RingGlyph{}))
+		entries = append(entries, glyphEntry("hollow: "+strings.Join(outcomes, "; "), noteColour, markerRadius, draw.RingGlyph{}))
 	}
 	return entries
 }

@@ -117,6 +117,14 @@ func (m sweepMeasure) of(t results.TrialDigest) (float64, bool) {
 
 const connectionsKnob = "connections"
 
+// format writes a value of the measure.
+func (m sweepMeasure) format(value float64) string {
+	if m.duration {
+		return results.FormatDuration(value)
+	}
+	return results.Significant(value)
+}
+
 // axis makes the Y axis for a range of values.
 func (m sweepMeasure) axis(axis *plot.Axis, low, high float64) {
 	const room = 1.05

@@ -31,6 +31,14 @@ func (c *tipCanvas) FillString(face font.Face, at vg.Point, text string) {
 	c.Canvas.FillString(face, at, text)
 }
 
+var imageStart = []byte("<image ")
+
+// withStretchedImages has viewers fill an image's box with it, as the PNG does, and keep
+// the edges of its fields: they would keep its proportions and smooth it.
+func withStretchedImages(svg []byte) []byte {
+	return bytes.ReplaceAll(svg, imageStart, []byte(`<image preserveAspectRatio="none" style="image-rendering:pixelated" `))
+}
+
 var textStart = []byte("<text ")
 
 // withWidths ties each text to the width that the figure was laid out with: a
