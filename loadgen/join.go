@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 
@@ -171,27 +172,21 @@ func addUp(f *facts) (value, limit float64, applies bool) {
 }
 
 // runQueue is how long each group of the server's threads waited for a CPU, for each
-// answered request, since the server's start.
+// answered request, since the server's start. It rests on the groups' sums: the list of
+// threads is left out where there are many, and never holds those of the Go runtime, on
+// which a model without threads of its own serves.
 func runQueue(s *record.ServerSnapshot) []record.RunQueueWait {
-	var answered int64
-	for _, n := range s.Counters.Responses {
-		answered += n
-	}
-	groups := map[string]record.RunQueueWait{}
-	for _, t := range s.Census.Threads {
-		name := t.Group()
-		g := groups[name]
-		g.Group, g.Threads, g.TotalWait = name, g.Threads+1, g.TotalWait+t.RunQueueWaitNs
-		groups[name] = g
-	}
+	answered := s.Counters.AllResponses()
 	if answered == 0 {
 		return nil
 	}
 	var all []record.RunQueueWait
-	for _, g := range groups {
-		g.MeanNs = float64(g.TotalWait) / float64(answered)
-		all = append(all, g)
+	for _, group := range slices.Sorted(maps.Keys(s.ThreadUse)) {
+		use := s.ThreadUse[group]
+		all = append(all, record.RunQueueWait{
+			Group: group, Threads: use.Threads, TotalWait: use.RunQueueWaitNs,
+			MeanNs: float64(use.RunQueueWaitNs) / float64(answered),
+		})
 	}
-	slices.SortFunc(all, func(a, b record.RunQueueWait) int { return cmp.Compare(a.Group, b.Group) })
 	return all
 }

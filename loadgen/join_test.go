@@ -2,8 +2,10 @@ package loadgen
 
 import (
 	"math"
+	"reflect"
 	"testing"
 
+	"c10klab/internal/osthread"
 	"c10klab/internal/record"
 )
 
@@ -100,6 +102,28 @@ func TestTermsBelowTheClockErrorAreFound(t *testing.T) {
 		if got := (joined{&c, &s}).below(clockError, terms, others); got != d.below {
 			t.Errorf("%s: below the clock error is %v", d.name, got)
 		}
+	}
+}
+
+// A census of many threads has no list of them, and the runtime's are never in it: both
+// are in the groups' sums.
+func TestRunQueueWaitIsThatOfEveryGroupOfThreads(t *testing.T) {
+	snapshot := &record.ServerSnapshot{
+		Counters: record.Counters{Responses: map[string]int64{"Echo": 30, "Fetch": 10}},
+		ThreadUse: map[string]osthread.Use{
+			"conn":                {Threads: 300, RunQueueWaitNs: 4000},
+			osthread.RuntimeGroup: {Threads: 7, RunQueueWaitNs: 80},
+		},
+	}
+	want := []record.RunQueueWait{
+		{Group: "conn", MeanNs: 100, Threads: 300, TotalWait: 4000},
+		{Group: "runtime", MeanNs: 2, Threads: 7, TotalWait: 80},
+	}
+	if got := runQueue(snapshot); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	if got := runQueue(&record.ServerSnapshot{ThreadUse: snapshot.ThreadUse}); got != nil {
+		t.Errorf("without an answered request: %+v", got)
 	}
 }
 

@@ -2,11 +2,13 @@ package main
 
 import (
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"c10klab/internal/osthread"
 	"c10klab/internal/record"
 	"c10klab/models"
 )
@@ -14,9 +16,15 @@ import (
 // joinedRun serves an echo and joins what both sides stamped of every request.
 func joinedRun(t *testing.T, perSecond int, settings ...string) *record.Join {
 	t.Helper()
+	return joinedRunOf(t, 2, perSecond, settings...)
+}
+
+// joinedRunOf does so over a number of connections.
+func joinedRunOf(t *testing.T, connections, perSecond int, settings ...string) *record.Join {
+	t.Helper()
 	s := startServer(t, append([]string{"--service", "echo", "--kernel-stamps", "on"}, settings...)...)
 	stdout, stderr, exit := runCommand(t, "load", "--json", "--target", s.Listen, "--admin", s.Admin, "--protocol", "echo",
-		"--rate-requests", strconv.Itoa(perSecond), "--schedule", "constant", "--producers", "2", "--client-stamps", "on", "--warm-up", "0s", "--window", "1s")
+		"--rate-requests", strconv.Itoa(perSecond), "--schedule", "constant", "--producers", strconv.Itoa(connections), "--client-stamps", "on", "--warm-up", "0s", "--window", "1s")
 	if exit != exitOK && exit != exitLimited { // a busy machine limits
 		t.Fatalf("load ended with %d: %s", exit, stderr)
 	}
@@ -80,6 +88,30 @@ func TestPlantedDelayShowsInItsTermOfTheResponseTime(t *testing.T) {
 				case term.Name != name && share > 0.05:
 					t.Errorf("%s shows %.3f of the delay in %s", term.Name, share, name)
 				}
+			}
+		})
+	}
+}
+
+// The models whose own waits show nowhere else: one has more threads than a snapshot
+// lists, the other none but the runtime's.
+func TestRunQueueWaitIsKnownWhereTheModelHidesItsWaits(t *testing.T) {
+	const manyThreads = 300
+	for model, c := range map[string]struct {
+		group   string
+		threads int
+	}{
+		"thread-per-connection":    {"conn", manyThreads},
+		"goroutine-per-connection": {osthread.RuntimeGroup, 2},
+	} {
+		t.Run(model, func(t *testing.T) {
+			j := joinedRunOf(t, manyThreads, 200, "--model", model)
+			at := slices.IndexFunc(j.RunQueue, func(r record.RunQueueWait) bool { return r.Group == c.group })
+			if at < 0 {
+				t.Fatalf("no run-queue wait of group %s: %+v", c.group, j.RunQueue)
+			}
+			if r := j.RunQueue[at]; r.Threads < c.threads || r.TotalWait <= 0 || r.MeanNs <= 0 {
+				t.Errorf("%+v, want the waits of %d threads or more", r, c.threads)
 			}
 		})
 	}

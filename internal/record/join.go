@@ -68,8 +68,8 @@ type Join struct {
 	// BelowClockError are joined requests with a term that is below zero by more than
 	// the clocks' error; 0 where OneSegment is false.
 	BelowClockError int `json:"below_clock_error"`
-	// RunQueue is how long the server's threads waited for a CPU, which is where
-	// ServerSnapshot.Hides says so.
+	// RunQueue is how long the threads of each group of the server, the Go runtime's among
+	// them, waited for a CPU, which is where ServerSnapshot.Hides says so.
 	RunQueue []RunQueueWait `json:"run_queue,omitempty"`
 	// Slowest are the joined requests with the longest response times.
 	Slowest []JoinedRequest `json:"slowest,omitempty"`
