@@ -10,7 +10,7 @@ import (
 )
 
 func TestTheDocumentedTableIsTheOneRunsAreJudgedBy(t *testing.T) {
-	const path = "../ARCHITECTURE.md"
+	const path = "../docs/loadgen.md"
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -10,7 +10,7 @@ import (
 	"c10klab/internal/record"
 )
 
-// The thresholds of self-judgement; ARCHITECTURE.md tabulates them.
+// The thresholds of self-judgement; docs/loadgen.md tabulates them.
 const (
 	latenessMaxFloor = 100 * time.Millisecond // no single request may be later, unless responses take longer
 	pairsShare       = 0.95                   // of the generator's CPUs
@@ -31,7 +31,7 @@ const (
 // rule is one question to a run. It passes while value ≤ limit.
 type rule struct {
 	name, unit string
-	limit      string // the limit in words, as ARCHITECTURE.md has it
+	limit      string // the limit in words, as docs/loadgen.md has it
 	// then is the outcome of a run that fails the rule; record.Valid makes it
 	// evidence only.
 	then record.Outcome

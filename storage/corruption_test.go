@@ -22,7 +22,7 @@ const (
 	inLast     = 3
 )
 
-// corruptions is the table in ARCHITECTURE.md: what is done to which segment after
+// corruptions is the table in docs/storage.md: what is done to which segment after
 // an unclean stop, and what survives. lost counts the batches from the damaged one
 // on, up to the log's end; −1: the store does not open, and nothing is touched.
 var corruptions = []struct {
@@ -255,15 +255,15 @@ func snapshotOf(t *testing.T, dir string) (all []string) {
 	return all
 }
 
-// TestTheCorruptionTableIsInTheDocument holds ARCHITECTURE.md to the table.
+// TestTheCorruptionTableIsInTheDocument holds docs/storage.md to the table.
 func TestTheCorruptionTableIsInTheDocument(t *testing.T) {
-	text, err := os.ReadFile(filepath.Join("..", "ARCHITECTURE.md"))
+	text, err := os.ReadFile(filepath.Join("..", "docs", "storage.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range corruptions {
 		if !bytes.Contains(text, []byte("\n| "+c.damage+" |")) {
-			t.Errorf("ARCHITECTURE.md has no row %q", c.damage)
+			t.Errorf("docs/storage.md has no row %q", c.damage)
 		}
 	}
 }

@@ -119,9 +119,9 @@ func TestPageCountsItsReadings(t *testing.T) {
 	}
 }
 
-// The mapping in ARCHITECTURE.md is the table of the code.
+// The mapping in docs/stages.md is the table of the code.
 func TestEveryKafkaNameIsDocumented(t *testing.T) {
-	text, err := os.ReadFile("../../ARCHITECTURE.md")
+	text, err := os.ReadFile("../../docs/stages.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestEveryKafkaNameIsDocumented(t *testing.T) {
 			t.Errorf("%s lacks its unit or meaning", m.Name)
 		}
 		if m.Kafka != "" && !strings.Contains(string(text), "| `"+m.Name+"` | `"+m.Kafka+"` |") {
-			t.Errorf("ARCHITECTURE.md does not map | `%s` | `%s` |", m.Name, m.Kafka)
+			t.Errorf("docs/stages.md does not map | `%s` | `%s` |", m.Name, m.Kafka)
 		}
 	}
 }
