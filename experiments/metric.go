@@ -8,39 +8,9 @@ import (
 
 	"c10klab/internal/hdr"
 	"c10klab/internal/knob"
+	"c10klab/internal/measure"
 	"c10klab/results"
 )
-
-// Span is a named stretch of a request's life that histograms are kept for.
-type Span struct {
-	Name    string
-	Meaning string
-}
-
-// Spans lists what is measured: the stages in the order of a request's journey,
-// Kafka's derived views, then the load generator's own.
-var Spans = []Span{
-	{"SocketQueue", "in the server's socket buffer before it was read"},
-	{"Receive", "from the first read to the complete frame"},
-	{"Dispatch", "from the complete frame to the put into the request queue"},
-	{"RequestQueue", "in the request queue, a blocked put included"},
-	{"LocalTime", "in the handler"},
-	{"RemoteTime", "waiting for others after the handler returned"},
-	{"ResponseQueue", "complete and not yet taken up by the sending thread"},
-	{"SendWait", "taken up and not yet being written"},
-	{"Send", "from the first write to the last byte accepted"},
-	{"Reap", "from the last byte to the end of bookkeeping"},
-	{"ResponseSend", "Kafka's ResponseSendTime: SendWait, Send and Reap"},
-	{"Total", "Kafka's TotalTime: RequestQueue to Reap"},
-	{"SocketQueue+Dispatch", "the waits before the queue that Kafka's clock cannot see"},
-	{"BlockedOnDisk", "one send call of file bytes: asleep in it, which a non-blocking socket leaves to the disk"},
-	{"LoopLag", "a network thread (API loops): from the end of one poll to the next"},
-	{"ResponseTime", "client: due until answered"},
-	{"ServiceTime", "client: attempted until answered; with consumers=both, API Fetch is the tail consumers' and LaggingFetch the lagging ones'"},
-	{"Lateness", "client: due until attempted, the generator's own delay"},
-	{"BackPressure", "client: attempted until the last byte was accepted"},
-	{"EndToEnd", "a record's due time until its bytes are at a consumer"},
-}
 
 // Metric is one number of a trial: a named number (see Numbers), "threads/GROUP"
 // (threads of the server whose names begin with GROUP), or a histogram's "STAGE/API
@@ -67,8 +37,8 @@ func ParseMetric(text string) (Metric, error) {
 	}
 	name, percentile, _ := strings.Cut(text, " ")
 	span, api, _ := strings.Cut(name, "/")
-	known := make([]string, 0, len(Spans)+len(Numbers))
-	for _, s := range Spans {
+	var known []string
+	for _, s := range measure.Spans((*measure.Span).Recorded) {
 		known = append(known, s.Name)
 	}
 	spans := slices.Clone(known)

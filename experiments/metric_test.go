@@ -4,12 +4,12 @@ import (
 	"testing"
 
 	"c10klab/internal/hdr"
-	"c10klab/internal/record"
+	"c10klab/internal/measure"
 )
 
 func TestFetchesOfLaggingConsumersAreAMetric(t *testing.T) {
-	m, err := ParseMetric("ServiceTime/" + record.LaggingFetch + " p99")
-	if want := (hdr.Key{Stage: "ServiceTime", API: record.LaggingFetch}); err != nil || m.key != want {
+	m, err := ParseMetric("ServiceTime/" + measure.LaggingFetch + " p99")
+	if want := (hdr.Key{Stage: "ServiceTime", API: measure.LaggingFetch}); err != nil || m.key != want {
 		t.Errorf("%v is of %v, want %v; %v", m, m.key, want, err)
 	}
 }

@@ -16,9 +16,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// fetchAPI names fetches in histograms.
-const fetchAPI = "Fetch"
-
 // fetchVersion is the newest Fetch whose answers carry no tags.
 const fetchVersion = 11
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"c10klab/internal/kafka"
+	"c10klab/internal/measure"
 )
 
 // correlationBytes is the size of the id that an echo payload begins with.
@@ -15,7 +16,7 @@ const correlationBytes = 4
 // the correlation id and come back first.
 type echo struct{ payloadBytes int }
 
-func (e echo) api() string { return echoAPI }
+func (e echo) api() string { return measure.Echo }
 
 func (e echo) newFrame() []byte {
 	frame := make([]byte, kafka.PrefixBytes+e.payloadBytes)

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 
 	"golang.org/x/sys/unix"
@@ -141,16 +142,16 @@ func wiresError(requests []joined) float64 {
 // requests: the wires' means are the joined requests', all others come from the
 // histograms of the two sides, which know nothing of each other. 0: not known.
 func termsOverResponse(r *record.Join, histograms hdr.Bundle, api string) float64 {
-	response := histograms[hdr.Key{Stage: "ResponseTime", API: api}]
+	response := histograms[measure.ResponseTime.Key(api)]
 	if response == nil {
-		response = histograms[hdr.Key{Stage: "ServiceTime", API: api}] // a closed loop
+		response = histograms[measure.ServiceTime.Key(api)] // a closed loop
 	}
 	if response == nil || response.MeanNs() == 0 {
 		return 0
 	}
 	var sum float64
 	for _, t := range r.Terms {
-		if t.Name == requestWire || t.Name == responseWire {
+		if t.Name == measure.RequestWire.Name || t.Name == measure.ResponseWire.Name {
 			sum += t.MeanNs
 		} else if h := histograms[hdr.Key{Stage: t.Name, API: api}]; h != nil {
 			sum += h.MeanNs()

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 )
 
@@ -15,53 +16,48 @@ type joined struct {
 	server *record.ServerSample
 }
 
-// span is a named stretch of a joined request's time.
+// joinedSpan is a stretch of a joined request's time.
 type joinedSpan struct {
-	name string
+	span *measure.Span
 	of   func(j joined) int64 // nanoseconds
 	// floor is the least that can be, without the clocks' error; nil: 0.
 	floor func(j joined) int64
 }
 
-const (
-	requestWire  = "RequestWire"
-	responseWire = "ResponseWire"
-)
-
 // terms lie one after the other from the due time to the answer, so that they add up
 // to the response time.
 var terms = []joinedSpan{
-	{name: "Lateness", of: func(j joined) int64 { return j.client.attemptedNs - j.client.dueNs }},
-	{name: requestWire, of: joined.requestWireNs},
-	{name: "SocketQueue", of: func(j joined) int64 { return j.server.ReadStart - j.arrived() }},
-	{name: "Receive", of: func(j joined) int64 { return j.server.FrameComplete - j.server.ReadStart }},
-	{name: "Dispatch", of: func(j joined) int64 { return j.server.EnqueueStart - j.server.FrameComplete }},
-	{name: "RequestQueue", of: func(j joined) int64 { return j.server.Dequeued - j.server.EnqueueStart }},
-	{name: "LocalTime", of: func(j joined) int64 { return j.server.LocalDone - j.server.Dequeued }},
-	{name: "RemoteTime", of: func(j joined) int64 { return j.server.ResponseComplete - j.server.LocalDone }},
-	{name: "ResponseQueue", of: func(j joined) int64 { return j.server.ResponseDequeued - j.server.ResponseComplete }},
-	{name: "SendWait", of: func(j joined) int64 { return j.server.FirstWrite - j.server.ResponseDequeued }},
-	{name: "Send", of: func(j joined) int64 { return j.server.LastByte - j.server.FirstWrite }},
+	{span: measure.Lateness, of: func(j joined) int64 { return j.client.attemptedNs - j.client.dueNs }},
+	{span: measure.RequestWire, of: joined.requestWireNs},
+	{span: measure.SocketQueue, of: func(j joined) int64 { return j.server.ReadStart - j.arrived() }},
+	{span: measure.Receive, of: func(j joined) int64 { return j.server.FrameComplete - j.server.ReadStart }},
+	{span: measure.Dispatch, of: func(j joined) int64 { return j.server.EnqueueStart - j.server.FrameComplete }},
+	{span: measure.RequestQueue, of: func(j joined) int64 { return j.server.Dequeued - j.server.EnqueueStart }},
+	{span: measure.LocalTime, of: func(j joined) int64 { return j.server.LocalDone - j.server.Dequeued }},
+	{span: measure.RemoteTime, of: func(j joined) int64 { return j.server.ResponseComplete - j.server.LocalDone }},
+	{span: measure.ResponseQueue, of: func(j joined) int64 { return j.server.ResponseDequeued - j.server.ResponseComplete }},
+	{span: measure.SendWait, of: func(j joined) int64 { return j.server.FirstWrite - j.server.ResponseDequeued }},
+	{span: measure.Send, of: func(j joined) int64 { return j.server.LastByte - j.server.FirstWrite }},
 	// The client may have the answer before the last send call has returned.
-	{name: responseWire, of: joined.responseWireNs,
+	{span: measure.ResponseWire, of: joined.responseWireNs,
 		floor: func(j joined) int64 { return j.server.LastSend - j.server.LastByte }},
 }
 
 // beside are no terms: they overlap terms or lie after the answer.
 func beside(serverStamps, clientStamps bool) []joinedSpan {
 	spans := []joinedSpan{
-		{name: "ConnectionWait", of: func(j joined) int64 { return j.client.begunNs - j.client.attemptedNs }},
-		{name: "BackPressure", of: func(j joined) int64 { return j.client.lastByteNs - j.client.attemptedNs }},
+		{span: measure.ConnectionWait, of: func(j joined) int64 { return j.client.begunNs - j.client.attemptedNs }},
+		{span: measure.BackPressure, of: func(j joined) int64 { return j.client.lastByteNs - j.client.attemptedNs }},
 	}
 	if serverStamps {
-		spans = append(spans, joinedSpan{name: "RequestNetwork", of: func(j joined) int64 { return j.server.Arrived - j.client.begunNs }})
+		spans = append(spans, joinedSpan{span: measure.RequestNetwork, of: func(j joined) int64 { return j.server.Arrived - j.client.begunNs }})
 	}
 	if clientStamps {
 		spans = append(spans,
-			joinedSpan{name: "ResponseNetwork", of: func(j joined) int64 { return j.client.arrivedNs - j.server.LastSend }},
-			joinedSpan{name: "AnswerRead", of: func(j joined) int64 { return j.client.answeredNs - j.client.arrivedNs }})
+			joinedSpan{span: measure.ResponseNetwork, of: func(j joined) int64 { return j.client.arrivedNs - j.server.LastSend }},
+			joinedSpan{span: measure.AnswerRead, of: func(j joined) int64 { return j.client.answeredNs - j.client.arrivedNs }})
 	}
-	return append(spans, joinedSpan{name: "Reap", of: func(j joined) int64 { return j.server.Reaped - j.server.LastByte }})
+	return append(spans, joinedSpan{span: measure.Reap, of: func(j joined) int64 { return j.server.Reaped - j.server.LastByte }})
 }
 
 // arrived is when the server's kernel had the request; without its stamp, when the
@@ -105,5 +101,5 @@ func (s joinedSpan) describe(requests []joined) record.JoinTerm {
 		}
 		return &values[max(0, int(math.Ceil(q*float64(n)))-1)]
 	}
-	return record.JoinTerm{Name: s.name, MeanNs: sum / float64(n), MinNs: values[0], P50Ns: quantile(0.5), P99Ns: quantile(0.99), MaxNs: values[n-1]}
+	return record.JoinTerm{Name: s.span.Name, MeanNs: sum / float64(n), MinNs: values[0], P50Ns: quantile(0.5), P99Ns: quantile(0.99), MaxNs: values[n-1]}
 }

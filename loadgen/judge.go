@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 )
 
@@ -59,7 +60,7 @@ var rules = []rule{
 	}},
 	{"receiver thread's wait for a CPU, mean", "ms", "0.25 ms, or 10 % of the mean ResponseTime", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
 		limit := float64(queuedFloor)
-		if response := f.span("ResponseTime"); response != nil {
+		if response := f.span(measure.ResponseTime); response != nil {
 			limit = max(limit, queuedShare*response.MeanNs())
 		}
 		return ms(f.longestQueued()), ms(limit), f.cfg.offersByPlan()
@@ -124,9 +125,9 @@ var rules = []rule{
 // the histograms. Both are of the same requests, with what the window's edges cut, so that
 // a run that is not steady keeps the law too. Requests that the histograms miss break it.
 func littlesLaw(f *facts) (value, limit float64, applies bool) {
-	times := f.span("ResponseTime")
+	times := f.span(measure.ResponseTime)
 	if f.cfg.Closed {
-		times = f.span("ServiceTime")
+		times = f.span(measure.ServiceTime)
 	}
 	if times == nil || f.inFlight == 0 {
 		return 0, 0, false
@@ -159,12 +160,12 @@ func judge(f *facts) (checks []record.Check, notJudged []string, outcome record.
 // shown of each, and returns the answer that is the farthest above its limit, or the
 // nearest below.
 func (f *facts) latest(ask func(q float64, late, response *hdr.Histogram) (value, limit float64)) (value, limit float64, applies bool) {
-	for _, api := range []string{f.api, fetchAPI, record.LaggingFetch} {
-		late := f.m.Histograms[hdr.Key{Stage: latenessName, API: api}]
+	for _, api := range []string{f.api, measure.Fetch, measure.LaggingFetch} {
+		late := f.m.Histograms[measure.Lateness.Key(api)]
 		if late == nil {
 			continue
 		}
-		v, l := ask(f.highestShown(api, late), late, f.m.Histograms[hdr.Key{Stage: responseTimeName, API: api}])
+		v, l := ask(f.highestShown(api, late), late, f.m.Histograms[measure.ResponseTime.Key(api)])
 		if !applies || v/l > value/limit {
 			value, limit, applies = v, l, true
 		}
@@ -179,7 +180,7 @@ var judgedQuantiles = []float64{0.999, 0.99, 0.9}
 // its independent samples support, or where nothing answers Lateness's. What is not
 // shown need not be free of the generator's lateness.
 func (f *facts) highestShown(api string, late *hdr.Histogram) float64 {
-	key := hdr.Key{Stage: responseTimeName, API: api}
+	key := measure.ResponseTime.Key(api)
 	h, sizes := f.m.Histograms[key], f.clusters[key.String()]
 	if h == nil {
 		h, sizes = late, nil
@@ -198,8 +199,8 @@ func (f *facts) highestShown(api string, late *hdr.Histogram) float64 {
 
 // span is one of the generator's own histograms for the producers' requests, nil
 // when it holds nothing.
-func (f *facts) span(stage string) *hdr.Histogram {
-	return f.m.Histograms[hdr.Key{Stage: stage, API: f.api}]
+func (f *facts) span(s *measure.Span) *hdr.Histogram {
+	return f.m.Histograms[s.Key(f.api)]
 }
 
 // busiestReceiver is the share of the window in which the busiest of the threads that

@@ -5,20 +5,16 @@ import (
 	"fmt"
 	"slices"
 	"time"
-)
 
-// APIs of producers' requests, as histograms and traces name them.
-const (
-	produceAPI = "Produce"
-	echoAPI    = "Echo"
+	"c10klab/internal/measure"
 )
 
 // api names the producers' requests.
 func (c Config) api() string {
 	if c.Protocol == ProtocolEcho {
-		return echoAPI
+		return measure.Echo
 	}
-	return produceAPI
+	return measure.Produce
 }
 
 // plan returns the requests that one of the pairs' senders offers, in order of time:

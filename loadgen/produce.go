@@ -7,6 +7,7 @@ import (
 	"c10klab/internal/batch"
 	"c10klab/internal/clock"
 	"c10klab/internal/kafka"
+	"c10klab/internal/measure"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -62,7 +63,7 @@ func newProduce(cfg Config, batchBytes int, wall *clock.Offset) (*produce, error
 	return p, nil
 }
 
-func (p *produce) api() string { return produceAPI }
+func (p *produce) api() string { return measure.Produce }
 
 func (p *produce) newFrame() []byte { return kafka.AppendRequest(nil, 0, clientID, &p.request) }
 

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 )
 
@@ -49,12 +50,12 @@ func TestTailAndLaggingConsumersAreToldApart(t *testing.T) {
 	for _, key := range m.Histograms.Keys() {
 		spans[key.String()] = true
 	}
-	for _, want := range []string{"ServiceTime/Fetch", "ServiceTime/" + record.LaggingFetch, "EndToEnd/Fetch"} {
+	for _, want := range []string{"ServiceTime/Fetch", "ServiceTime/" + measure.LaggingFetch, "EndToEnd/Fetch"} {
 		if !spans[want] {
 			t.Errorf("%s is missing of %v", want, m.Histograms.Keys())
 		}
 	}
-	if spans["EndToEnd/"+record.LaggingFetch] {
+	if spans["EndToEnd/"+measure.LaggingFetch] {
 		t.Error("a backlog has no EndToEnd")
 	}
 	end, response := m.Histograms[hdr.Key{Stage: "EndToEnd", API: "Fetch"}], m.Histograms[hdr.Key{Stage: "ResponseTime", API: "Produce"}]

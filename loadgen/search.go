@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 )
 
@@ -186,7 +187,7 @@ func (s *search) result(low, high float64) *record.MaxRate {
 // responseTimeOf is the ResponseTime of a measurement's producers.
 func responseTimeOf(m *record.Measurement) *hdr.Histogram {
 	for key, h := range m.Histograms {
-		if key.Stage == responseTimeName {
+		if measure.ResponseTime.Is(key) {
 			return h
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 	"c10klab/internal/sample"
 )
@@ -35,13 +36,6 @@ func (w *window) contains(ns int64) bool { return ns >= w.startNs.Load() && ns <
 func (w *window) begun() bool { return w.startNs.Load() != math.MaxInt64 }
 
 func (w *window) over(ns int64) bool { return ns >= w.endNs.Load() }
-
-// Names of spans in histograms.
-const (
-	responseTimeName = "ResponseTime"
-	serviceTimeName  = "ServiceTime"
-	latenessName     = "Lateness"
-)
 
 // span is one of the durations that the generator measures.
 type span int
@@ -251,17 +245,17 @@ func (t *tally) merge(other *tally) {
 // spanKeys names the spans, with the API of the protocol.
 func spanKeys(api string) [spans]hdr.Key {
 	return [spans]hdr.Key{
-		responseTime:        {Stage: responseTimeName, API: api},
-		serviceTime:         {Stage: serviceTimeName, API: api},
-		lateness:            {Stage: latenessName, API: api},
-		backPressure:        {Stage: "BackPressure", API: api},
-		fetchResponseTime:   {Stage: responseTimeName, API: fetchAPI},
-		fetchServiceTime:    {Stage: serviceTimeName, API: fetchAPI},
-		fetchLateness:       {Stage: latenessName, API: fetchAPI},
-		laggingResponseTime: {Stage: responseTimeName, API: record.LaggingFetch},
-		laggingServiceTime:  {Stage: serviceTimeName, API: record.LaggingFetch},
-		laggingLateness:     {Stage: latenessName, API: record.LaggingFetch},
-		endToEnd:            {Stage: "EndToEnd", API: fetchAPI},
+		responseTime:        measure.ResponseTime.Key(api),
+		serviceTime:         measure.ServiceTime.Key(api),
+		lateness:            measure.Lateness.Key(api),
+		backPressure:        measure.BackPressure.Key(api),
+		fetchResponseTime:   measure.ResponseTime.Key(measure.Fetch),
+		fetchServiceTime:    measure.ServiceTime.Key(measure.Fetch),
+		fetchLateness:       measure.Lateness.Key(measure.Fetch),
+		laggingResponseTime: measure.ResponseTime.Key(measure.LaggingFetch),
+		laggingServiceTime:  measure.ServiceTime.Key(measure.LaggingFetch),
+		laggingLateness:     measure.Lateness.Key(measure.LaggingFetch),
+		endToEnd:            measure.EndToEnd.Key(measure.Fetch),
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"strconv"
 	"time"
 
-	"c10klab/internal/record"
+	"c10klab/internal/measure"
 )
 
 // Trace is a recorded sequence of requests, which can be replayed. As a file it is CSV
@@ -53,9 +53,9 @@ const (
 // traceAPIs names the kinds in traces of a protocol; an empty name: none of that kind.
 func traceAPIs(protocol string) [tracedKinds]string {
 	if protocol == ProtocolEcho {
-		return [tracedKinds]string{ofProducers: echoAPI}
+		return [tracedKinds]string{ofProducers: measure.Echo}
 	}
-	return [tracedKinds]string{ofProducers: produceAPI, ofReaders: fetchAPI, ofLaggingReaders: record.LaggingFetch}
+	return [tracedKinds]string{ofProducers: measure.Produce, ofReaders: measure.Fetch, ofLaggingReaders: measure.LaggingFetch}
 }
 
 // traceList is the requests of one kind, in order of time.

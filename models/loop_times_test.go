@@ -9,6 +9,7 @@ import (
 
 	"c10klab/internal/clock"
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/osthread"
 	"c10klab/internal/stage"
 
@@ -41,7 +42,7 @@ func TestBusyLoopShowsIOAndLag(t *testing.T) {
 	c.expect(1, nil)
 	b.awaitLoopTimes(func(l LoopTimes) bool { return l.IO >= slept && l.IOWait > 0 && l.IO+l.IOWait == l.Wall })
 	recorded, _ := b.stages.Snapshot()
-	if h := recorded[hdr.Key{Stage: "LoopLag", API: stage.AllLoops}]; h == nil || h.MaxNs() < int64(slept)*99/100 {
+	if h := recorded[hdr.Key{Stage: "LoopLag", API: measure.AllLoops}]; h == nil || h.MaxNs() < int64(slept)*99/100 {
 		t.Errorf("LoopLag does not show that the loop was busy for %v", slept)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 )
 
@@ -14,11 +15,11 @@ func TestLaggingConsumersStandBesideTheTail(t *testing.T) {
 	for block := range 2 {
 		m := measurement(record.Valid, 500, 1e6)
 		m.Histograms[hdr.Key{Stage: "ServiceTime", API: "Fetch"}] = histogram(500, 1e6)
-		m.Histograms[hdr.Key{Stage: "ServiceTime", API: record.LaggingFetch}] = histogram(500, 5e7)
+		m.Histograms[hdr.Key{Stage: "ServiceTime", API: measure.LaggingFetch}] = histogram(500, 5e7)
 		commit(t, r, both, block+1, m)
 	}
 	cells := cellsOf(t, r)
-	if h := cells[1].Metric("ServiceTime", record.LaggingFetch); h == nil || h.Count() != 1000 {
+	if h := cells[1].Metric("ServiceTime", measure.LaggingFetch); h == nil || h.Count() != 1000 {
 		t.Errorf("%v lacks the lagging fetches of both trials", cells[1].Histograms.Keys())
 	}
 	for _, m := range NewDocument("runs/1", cells).Cells[1].Metrics {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 )
 
@@ -38,7 +39,7 @@ func withholdSpoilt(c *Cell, m merged) (withheld []hdr.Key) {
 	if !c.Stands() {
 		return nil
 	}
-	for _, api := range []string{"Produce", "Echo", "Fetch", record.LaggingFetch} {
+	for _, api := range []string{"Produce", "Echo", "Fetch", measure.LaggingFetch} {
 		response := hdr.Key{Stage: responseStage, API: api}
 		lateNs, measured := m.valueNs(hdr.Key{Stage: latenessStage, API: api})
 		responseNs, answered := m.valueNs(response)

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/need"
 	"c10klab/internal/record"
 )
@@ -61,7 +62,7 @@ func TestPreparedBacklogIsEvictedAndReadByLaggingConsumers(t *testing.T) {
 		t.Errorf("%g MB/s lagging, %g at the tail, %d caught up, %d bad answers, %d errors; %q",
 			m.LaggingMBps, m.TailMBps, m.LaggingCaughtUp, m.BadAnswers, m.Errors, m.Problems)
 	}
-	for _, key := range []hdr.Key{{Stage: "ServiceTime", API: record.LaggingFetch}, {Stage: "ServiceTime", API: "Fetch"}, {Stage: "EndToEnd", API: "Fetch"}} {
+	for _, key := range []hdr.Key{{Stage: "ServiceTime", API: measure.LaggingFetch}, {Stage: "ServiceTime", API: "Fetch"}, {Stage: "EndToEnd", API: "Fetch"}} {
 		if m.Histograms[key] == nil {
 			t.Errorf("%s is missing of %v", key, m.Histograms.Keys())
 		}

@@ -12,6 +12,7 @@ import (
 	"c10klab/experiments"
 	"c10klab/internal/broker"
 	"c10klab/internal/knob"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 	"c10klab/models"
 
@@ -154,7 +155,7 @@ func listKnobs() (listing, error) {
 // numbers, and the families of a server's metrics page.
 func listMetrics() (listing, error) {
 	l := listing{head: []string{"name", "of", "unit", "meaning"}}
-	for _, s := range experiments.Spans {
+	for _, s := range measure.Spans((*measure.Span).Recorded) {
 		l.rows = append(l.rows, []string{s.Name, "histogram", "ns", s.Meaning})
 	}
 	for _, n := range experiments.Numbers {

@@ -9,8 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
-	"c10klab/internal/stage"
 )
 
 // The admin port shows what the network threads did and how file bytes were sent.
@@ -36,7 +36,7 @@ func TestSnapshotShowsLoopTimesAndResidency(t *testing.T) {
 	if r := shown.Residency; r == nil || r.Probes < 1 || r.Hot != r.Probes {
 		t.Errorf("residency of what was just produced: %+v", r)
 	}
-	for _, key := range []hdr.Key{{Stage: "BlockedOnDisk", API: "Fetch"}, {Stage: "LoopLag", API: stage.AllLoops}} {
+	for _, key := range []hdr.Key{{Stage: "BlockedOnDisk", API: "Fetch"}, {Stage: "LoopLag", API: measure.AllLoops}} {
 		if shown.Histograms[key] == nil {
 			t.Errorf("%s was not recorded", key)
 		}

@@ -38,11 +38,6 @@ type Check struct {
 	Else Outcome `json:"else"`
 }
 
-// LaggingFetch is the API that the generator names fetches of lagging consumers
-// by when there are tail consumers too, whose fetches are "Fetch". It is never
-// the server's.
-const LaggingFetch = "LaggingFetch"
-
 // Where the target's stages come from.
 const (
 	StagesAdmin = "admin" // a c10klab server's admin port

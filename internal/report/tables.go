@@ -7,6 +7,7 @@ import (
 
 	"c10klab/experiments"
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -163,8 +164,8 @@ func (b *builder) addSpans(cells []results.CellDigest, spans []shownSpan) (any b
 }
 
 func meaning(stage string) string {
-	if i := slices.IndexFunc(experiments.Spans, func(s experiments.Span) bool { return s.Name == stage }); i >= 0 {
-		return experiments.Spans[i].Meaning
+	if s := measure.SpanNamed(stage); s != nil {
+		return s.Meaning
 	}
 	return ""
 }

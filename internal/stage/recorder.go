@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 )
 
 // Class is a request's API as a small number: an index into a Recorder's names.
@@ -29,7 +30,7 @@ type counter struct {
 func NewRecorder(apis []string) *Recorder {
 	return &Recorder{
 		apis:      apis,
-		recorders: hdr.NewRecorders((len(apis) + 1) * int(measures)), // the last row is AllLoops
+		recorders: hdr.NewRecorders((len(apis) + 1) * int(measures)), // the last row is measure.AllLoops
 		requests:  make([]counter, len(apis)),
 		responses: make([]counter, len(apis)),
 	}
@@ -106,7 +107,7 @@ func (r *Recorder) bundle(histograms []*hdr.Histogram) hdr.Bundle {
 
 func (r *Recorder) api(row int) string {
 	if row == len(r.apis) {
-		return AllLoops
+		return measure.AllLoops
 	}
 	return r.apis[row]
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"c10klab/internal/knob"
+	"c10klab/internal/measure"
 )
 
 // Boundary is an instant in a request's life, stamped once.
@@ -39,7 +40,8 @@ const (
 // Stamps are CLOCK_MONOTONIC nanoseconds by boundary; 0 means not stamped.
 type Stamps [Boundaries]int64
 
-// Stage is the time between boundary Stage and the next.
+// Stage is the time between boundary Stage and the next, or another of the server's
+// spans of package measure, which are in the same order.
 type Stage int
 
 const (
@@ -53,36 +55,25 @@ const (
 	SendWait
 	Send
 	Reap
-	stages
+	ResponseSend
+	Total
+	SocketAndDispatch
+	BlockedOnDisk // of one send call of file bytes, on a thread whose socket does not wait (osthread.BlockedMeter)
+	LoopLag       // of one poll; its API is measure.AllLoops
+	measures
 
-	// Derived spans.
-	ResponseSend      = stages     // SendWait + Send + Reap, as Kafka has it
-	Total             = stages + 1 // RequestQueue … Reap, as Kafka has it
-	SocketAndDispatch = stages + 2 // SocketQueue + Dispatch of one request: what Kafka cannot see
-	spans             = stages + 3
-
-	// Measures beside a request's stages, not once a request.
-
-	// BlockedOnDisk is the time that one send call of file bytes slept, on a thread
-	// whose socket does not wait (osthread.BlockedMeter); by API.
-	BlockedOnDisk = spans
-	// LoopLag is the time from one poll of a network thread to its next, in which it
-	// attends to no other connection; its API is AllLoops.
-	LoopLag  = spans + 1
-	measures = spans + 2
+	stages = ResponseSend  // those before are differences of neighbouring boundaries
+	spans  = BlockedOnDisk // those before are taken once a request
 )
 
-// AllLoops stands in the place of an API where a measure is of network threads.
-const AllLoops = "loops"
-
-var names = [measures]string{"SocketQueue", "Receive", "Dispatch", "RequestQueue", "LocalTime", "RemoteTime",
-	"ResponseQueue", "SendWait", "Send", "Reap", "ResponseSend", "Total", "SocketQueue+Dispatch", "BlockedOnDisk", "LoopLag"}
+var names = func() (names [measures]string) {
+	for i, s := range measure.ByClock(measure.Server) {
+		names[i] = s.Name
+	}
+	return names
+}()
 
 func (s Stage) String() string { return names[s] }
-
-// Names lists all stages and derived spans in the order of a request's life, then
-// the measures beside them.
-func Names() []string { return names[:] }
 
 // Span returns the duration of a stage or derived span in nanoseconds; false
 // when one of its boundaries was not stamped.

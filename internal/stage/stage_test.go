@@ -1,11 +1,15 @@
 package stage
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"math/rand/v2"
 	"strings"
 	"testing"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 )
 
 func TestStagesNeitherOverlapNorLeaveGaps(t *testing.T) {
@@ -53,7 +57,7 @@ func TestMeasuresBesideTheStagesHaveKeysOfTheirOwn(t *testing.T) {
 	if h := b[hdr.Key{Stage: "BlockedOnDisk", API: "Fetch"}]; len(b) != 2 || h == nil || h.MaxNs() != 500 {
 		t.Error("BlockedOnDisk of Fetch was not recorded")
 	}
-	if h := b[hdr.Key{Stage: "LoopLag", API: AllLoops}]; h == nil || h.Count() != 3 || h.MaxNs() != 90 {
+	if h := b[hdr.Key{Stage: "LoopLag", API: measure.AllLoops}]; h == nil || h.Count() != 3 || h.MaxNs() != 90 {
 		t.Error("LoopLag was not recorded")
 	}
 }
@@ -96,6 +100,36 @@ func TestSpansTogetherAreTheSpansOneByOne(t *testing.T) {
 			if isKnown != (known&(1<<s) != 0) || isKnown && ns != all[s] {
 				t.Errorf("%v: %s is %d, known %v; together %d, known %b", st, s, ns, isKnown, all[s], known)
 			}
+		}
+	}
+}
+
+// A constant is a place in the registry: it is named as the span that lies there.
+func TestConstantsAreInTheRegistrysOrder(t *testing.T) {
+	file, err := parser.ParseFile(token.NewFileSet(), "stage.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var constants []string
+	ast.Inspect(file, func(n ast.Node) bool {
+		group, isGroup := n.(*ast.GenDecl)
+		if !isGroup || group.Tok != token.CONST || group.Specs[0].(*ast.ValueSpec).Names[0].Name != "SocketQueue" {
+			return true
+		}
+		for _, spec := range group.Specs {
+			if name := spec.(*ast.ValueSpec).Names[0]; name.IsExported() {
+				constants = append(constants, name.Name)
+			}
+		}
+		return false
+	})
+	if len(constants) != int(measures) {
+		t.Fatalf("%d constants for %d measures", len(constants), measures)
+	}
+	for i, name := range constants {
+		plain := strings.Replace(Stage(i).String(), "SocketQueue+", "SocketAnd", 1)
+		if plain != name {
+			t.Errorf("constant %s stands for %s", name, Stage(i))
 		}
 	}
 }
