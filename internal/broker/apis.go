@@ -81,6 +81,11 @@ func (l *Log) serve(e exchange) {
 	l.dispatch(e, func(a *api) func(*Log, *request) error { return a.serve })
 }
 
+// shed answers one request with overloaded.
+func (l *Log) shed(e exchange) {
+	l.dispatch(e, func(a *api) func(*Log, *request) error { return a.shed })
+}
+
 // dispatch gives a request to what answers its API, as Kafka does: a header or body that cannot be read,
 // an unknown API and an unknown version close the connection, but for
 // ApiVersions, which a client asks in whatever version it has.
@@ -154,5 +159,11 @@ func (l *Log) apiVersions(q *request) error {
 	for i := range l.apis {
 		resp.ApiKeys = append(resp.ApiKeys, l.apis[i].advertised())
 	}
+	return q.respond(resp)
+}
+
+func (l *Log) shedAPIVersions(q *request) error {
+	resp := kmsg.NewPtrApiVersionsResponse()
+	resp.ErrorCode = overloaded.code
 	return q.respond(resp)
 }

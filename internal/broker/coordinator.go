@@ -27,6 +27,14 @@ func (l *Log) findCoordinator(q *request) error {
 	return q.refuseCoordinators(keys, r)
 }
 
+func (l *Log) shedFindCoordinator(q *request) error {
+	keys, _ := readCoordinatorKeys(&q.in)
+	if err := q.in.err(); err != nil {
+		return err
+	}
+	return q.refuseCoordinators(keys, overloaded)
+}
+
 func (q *request) refuseCoordinators(keys []string, r refusal) error {
 	resp := kmsg.NewPtrFindCoordinatorResponse()
 	resp.ErrorCode, resp.ErrorMessage, resp.NodeID, resp.Port = r.code, &r.message, -1, -1
@@ -74,6 +82,12 @@ func (l *Log) heartbeat(q *request) error {
 	return q.respond(resp)
 }
 
+func (l *Log) shedHeartbeat(q *request) error {
+	resp := kmsg.NewPtrHeartbeatResponse()
+	resp.ErrorCode = overloaded.code
+	return q.respond(resp)
+}
+
 // initProducerID gives every idempotent producer an id of its own.
 func (l *Log) initProducerID(q *request) error {
 	_, transactional := q.in.nullableText()
@@ -92,5 +106,11 @@ func (l *Log) initProducerID(q *request) error {
 	} else {
 		resp.ProducerID = l.lastProducerID.Add(1)
 	}
+	return q.respond(resp)
+}
+
+func (l *Log) shedInitProducerID(q *request) error {
+	resp := kmsg.NewPtrInitProducerIDResponse()
+	resp.ErrorCode, resp.ProducerID, resp.ProducerEpoch = overloaded.code, -1, -1
 	return q.respond(resp)
 }

@@ -55,6 +55,21 @@ func (l *Log) createTopics(q *request) error {
 	return q.respond(resp)
 }
 
+func (l *Log) shedCreateTopics(q *request) error {
+	topics := readNewTopics(&q.in)
+	if err := q.in.err(); err != nil {
+		return err
+	}
+	resp := kmsg.NewPtrCreateTopicsResponse()
+	for _, t := range topics {
+		c := kmsg.NewCreateTopicsResponseTopic()
+		c.Topic, c.NumPartitions, c.ReplicationFactor = t.name, -1, -1
+		c.ErrorCode, c.ErrorMessage = overloaded.code, &overloaded.message
+		resp.Topics = append(resp.Topics, c)
+	}
+	return q.respond(resp)
+}
+
 func readNewTopics(r *reader) (topics []newTopic) {
 	for range r.array(leastNewTopicBytes) {
 		t := newTopic{name: r.text(), partitions: r.int32(), replication: r.int16()}

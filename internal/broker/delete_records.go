@@ -41,6 +41,12 @@ func (q *request) deleteRecords(remove func(topic string, p *deletePartition)) e
 	return nil
 }
 
+func (l *Log) shedDeleteRecords(q *request) error {
+	return q.deleteRecords(func(_ string, p *deletePartition) {
+		p.lowWatermark, p.code = -1, overloaded.code
+	})
+}
+
 func (l *Log) deleteBefore(topic string, p *deletePartition) {
 	p.lowWatermark = -1
 	log, err := l.store.Log(topic, p.index)

@@ -31,6 +31,12 @@ func (l *Log) listOffsets(q *request) error {
 	return q.listOffsets(l.listOffset)
 }
 
+func (l *Log) shedListOffsets(q *request) error {
+	return q.listOffsets(func(_ string, p *listPartition) {
+		p.code, p.timestampMs, p.offset = overloaded.code, -1, -1
+	})
+}
+
 // listOffsets answers for each partition with what find makes of it.
 func (q *request) listOffsets(find func(topic string, p *listPartition)) error {
 	var asked byTopic[listPartition]

@@ -44,6 +44,24 @@ func (l *Log) metadata(q *request) error {
 	return q.respond(resp)
 }
 
+func (l *Log) shedMetadata(q *request) error {
+	asked, _ := readMetadataTopics(&q.in)
+	if err := q.in.err(); err != nil {
+		return err
+	}
+	resp := kmsg.NewPtrMetadataResponse()
+	resp.ControllerID = nodeID
+	resp.Brokers = []kmsg.MetadataResponseBroker{l.self()}
+	for _, t := range asked {
+		var name *string
+		if t.named {
+			name = &t.name
+		}
+		resp.Topics = append(resp.Topics, refusedMetadata(name, t.id, overloaded.code))
+	}
+	return q.respond(resp)
+}
+
 func (l *Log) self() kmsg.MetadataResponseBroker {
 	b := kmsg.NewMetadataResponseBroker()
 	at := l.advertised.Load()

@@ -69,6 +69,18 @@ func (l *Log) produce(q *request) error {
 	return nil
 }
 
+func (l *Log) shedProduce(q *request) error {
+	p := l.produces.Get().(*produce)
+	p.log, p.request = l, q
+	_, err := p.read(&q.in)
+	if err == nil {
+		p.appendAll(overloaded)
+		p.complete(false)
+	}
+	p.recycle()
+	return err
+}
+
 // appendedTo lets those go on who waited for records. It comes after the
 // producer's answer, which need not wait for theirs.
 func (l *Log) appendedTo(logs []*storage.Log) {

@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 
 	"c10klab/internal/batch"
+	"c10klab/models"
 	"c10klab/storage"
 )
 
@@ -56,3 +57,19 @@ func refusalOf(err error) refusal {
 	}
 	return refusal{kerr.KafkaStorageError.Code, err.Error()}
 }
+
+// overloaded is what a request is answered with that the broker has no room for.
+// Kafka never refuses one for that reason, so it has no code for it. Of its
+// retriable codes THROTTLING_QUOTA_EXCEEDED (KIP-599) says what is the case:
+// nothing was done, and the same request may succeed later. REQUEST_TIMED_OUT would
+// leave a producer in doubt whether its records were appended, and the codes about
+// leaders would make clients fetch metadata from a broker that is short of room.
+var overloaded = refuse(kerr.ThrottlingQuotaExceeded, "the request queue is full")
+
+var _ models.Refuser = (*Log)(nil)
+
+// Refuse answers a request with an error of its own API, placed where the
+// getErrorResponse of Kafka's request classes puts it: in each topic or partition,
+// at the top where there is a place for it, or both. Produce with acks=0, which has
+// no answer to put it in, closes the connection, as any error of it does.
+func (l *Log) Refuse(j *models.Job) { l.shed(jobExchange{j}) }
