@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"c10klab/experiments"
+	"c10klab/internal/admin"
 	"c10klab/internal/broker"
 	"c10klab/internal/knob"
 	"c10klab/internal/slowdisk"
@@ -17,7 +18,7 @@ import (
 // The one table of knobs, by the process that obeys them; a name that two of
 // them claim panics.
 var (
-	serverKnobs = knob.NewTable(processKnobs, models.Knobs, broker.Knobs, storage.Knobs)
+	serverKnobs = knob.NewTable(processKnobs, models.Knobs, broker.Knobs, storage.Knobs, admin.Knobs)
 	loadKnobs   = knob.NewTable(loadgen.Knobs)
 	diskKnobs   = knob.NewTable(slowdisk.Knobs)
 	allKnobs    = knob.NewTable(serverKnobs.Knobs(), loadKnobs.Knobs(), diskKnobs.Knobs(), experiments.Knobs)

@@ -10,7 +10,7 @@ import (
 	"text/tabwriter"
 
 	"c10klab/experiments"
-	"c10klab/internal/broker"
+	"c10klab/internal/admin"
 	"c10klab/internal/knob"
 	"c10klab/internal/measure"
 	"c10klab/internal/record"
@@ -161,7 +161,7 @@ func listMetrics() (listing, error) {
 	for _, n := range experiments.Numbers {
 		l.rows = append(l.rows, []string{n.Name, "trial", n.Unit(), n.Meaning})
 	}
-	for _, m := range broker.Metrics {
+	for _, m := range admin.Families {
 		l.rows = append(l.rows, []string{m.Name, record.MetricsPath, m.Unit, m.Meaning})
 	}
 	return l, nil

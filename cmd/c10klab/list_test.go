@@ -7,7 +7,7 @@ import (
 	"testing"
 
 	"c10klab/experiments"
-	"c10klab/internal/broker"
+	"c10klab/internal/admin"
 	"c10klab/internal/measure"
 	"c10klab/models"
 )
@@ -55,7 +55,7 @@ func TestListsAreComplete(t *testing.T) {
 	for _, n := range experiments.Numbers {
 		want["metrics"] = append(want["metrics"], n.Name)
 	}
-	for _, m := range broker.Metrics {
+	for _, m := range admin.Families {
 		want["metrics"] = append(want["metrics"], m.Name)
 	}
 	for list := range listings {

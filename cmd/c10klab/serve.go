@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"c10klab/internal/admin"
 	"c10klab/internal/broker"
 	"c10klab/internal/knob"
 	"c10klab/internal/osthread"
@@ -172,7 +173,7 @@ type backend struct {
 	log     *broker.Log // nil unless the service is the log
 	store   *storage.Store
 	// activity is the store's, nil without one.
-	activity *broker.Activity
+	activity *admin.Activity
 	discard  bool
 }
 
@@ -186,7 +187,7 @@ func openBackend(o serveOptions, v *knob.Values) (*backend, error) {
 	if len(o.data) == 0 {
 		return nil, usageError(fmt.Errorf("the log service needs a directory: --data DIR[,DIR…]"))
 	}
-	activity, err := broker.ActivityFrom(v)
+	activity, err := admin.ActivityFrom(v)
 	if err != nil {
 		return nil, err
 	}
@@ -196,7 +197,7 @@ func openBackend(o serveOptions, v *knob.Values) (*backend, error) {
 		return nil, err
 	}
 	config := broker.LogConfigFrom(v)
-	config.Activity = activity
+	config.Appended = activity.Appended
 	log := broker.NewLog(store, config)
 	return &backend{service: log, log: log, store: store, activity: activity, discard: o.discard}, nil
 }
@@ -222,9 +223,7 @@ func (b *backend) close() error {
 type serving struct {
 	backend *backend
 	server  *models.Server
-	stages  *stage.Recorder // nil: off
-	page    *broker.MetricsPage
-	admin   *broker.AdminServer
+	admin   *admin.Listening // nil: none
 	ready   record.ServerReady
 }
 
@@ -237,7 +236,7 @@ func startServing(o serveOptions, v *knob.Values, config models.Config, b *backe
 	if err != nil {
 		return nil, err
 	}
-	s := &serving{backend: b, server: server, stages: stages, ready: record.ServerReady{Listen: server.Addr(), PID: os.Getpid()}}
+	s := &serving{backend: b, server: server, ready: record.ServerReady{Listen: server.Addr(), PID: os.Getpid()}}
 	if b.log != nil {
 		if err := b.advertise(cmp.Or(o.advertise, server.Addr())); err != nil {
 			return nil, firstError(err, s.stop())
@@ -251,7 +250,11 @@ func startServing(o serveOptions, v *knob.Values, config models.Config, b *backe
 		return nil, firstError(fmt.Errorf("admin port: %w", err), s.stop())
 	}
 	s.ready.Admin = listener.Addr().String()
-	s.admin = s.adminPort(config, v).Serve(listener)
+	told := &admin.Server{Model: server, Stages: stages, KernelStamps: config.KernelStamps, Knobs: v.Map(), Store: b.store, Activity: b.activity}
+	if b.log != nil {
+		told.Log = b.log
+	}
+	s.admin = admin.Serve(listener, told.Handler())
 	return s, nil
 }
 

@@ -21,8 +21,6 @@ var Knobs = []knob.Knob{
 		Meaning: "record bytes that each consumer connection may fetch, 0: any number; a fetch above it gets an empty answer and its connection is read again when there is room (Kafka's consumer_byte_rate, per client id)"},
 	{Name: "read-quota-total", Kind: knob.Float, Unit: "MB/s", Default: "0",
 		Meaning: "record bytes that all consumers together may fetch, 0: any number"},
-	{Name: writeBackSamplesKnob, Kind: knob.Bool, Default: "false",
-		Meaning: "sample the kernel's write-back (/proc/vmstat) every 100 ms into the server's snapshot"},
 
 	{Name: "cost", Kind: knob.Duration, Default: "0s",
 		Meaning: "synthetic service: mean time that handling one request takes"},
@@ -33,8 +31,6 @@ var Knobs = []knob.Knob{
 	{Name: "cost-seed", Kind: knob.Int, Default: "1",
 		Meaning: "synthetic service: seed of the drawn costs; equal seeds draw equal costs in order of handling"},
 }
-
-const writeBackSamplesKnob = "write-back-samples"
 
 const (
 	constantCost    = "constant"
@@ -55,8 +51,9 @@ type LogConfig struct {
 	// Record bytes a second that fetches may take, per connection and in total; 0:
 	// no quota.
 	ReadQuotaBytes, TotalReadQuotaBytes float64
-	// Activity learns how long appends take; nil: nobody does.
-	Activity *Activity
+	// Appended is called after each append with when it began (CLOCK_MONOTONIC), by the
+	// thread that appended; nil: nobody is told.
+	Appended func(beganNs int64)
 }
 
 // LogConfigFrom reads the log service's knobs.
@@ -70,16 +67,6 @@ func LogConfigFrom(v *knob.Values) LogConfig {
 		ReadQuotaBytes:      v.Float("read-quota") * bytesPerMB,
 		TotalReadQuotaBytes: v.Float("read-quota-total") * bytesPerMB,
 	}
-}
-
-// ActivityFrom starts the record of a store's activity that the knobs ask for; the
-// caller closes it after the store.
-func ActivityFrom(v *knob.Values) (*Activity, error) {
-	a := NewActivity()
-	if !v.Bool(writeBackSamplesKnob) {
-		return a, nil
-	}
-	return a, a.SampleWriteBack()
 }
 
 // SyntheticConfig configures the synthetic service.

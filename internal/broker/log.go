@@ -1,6 +1,5 @@
 // Package broker holds the services that models run: the log, which speaks the
-// Kafka protocol over storage; echo; and a synthetic cost. It also holds the
-// admin port, over which a server tells what it measured.
+// Kafka protocol over storage; echo; and a synthetic cost.
 package broker
 
 import (

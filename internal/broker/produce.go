@@ -137,7 +137,9 @@ func (p *produce) append(topic string, part *producePartition) {
 		part.refusal = refusalOf(err)
 		return
 	}
-	p.log.config.Activity.appended(beganNs)
+	if tell := p.log.config.Appended; tell != nil {
+		tell(beganNs)
+	}
 	part.log = log
 	part.baseOffset, part.logStart = info.BaseOffset, log.StartOffset()
 	if p.acks == acksAll {

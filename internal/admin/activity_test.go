@@ -1,4 +1,4 @@
-package broker
+package admin
 
 import (
 	"strings"
@@ -95,7 +95,7 @@ func TestOfferingAFastAppendDoesNotAllocate(t *testing.T) {
 	for i := range int64(2 * maxSlowest) {
 		a.slowest.offer(record.SlowAppend{TookNs: 1e12 + i})
 	}
-	if n := testing.AllocsPerRun(100, func() { a.appended(clock.Now()) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { a.Appended(clock.Now()) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

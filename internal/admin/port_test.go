@@ -1,4 +1,4 @@
-package broker
+package admin
 
 import (
 	"encoding/json"
@@ -15,11 +15,11 @@ func TestAdminAnswersWithWhatTheSourcesAdd(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	admin := Admin{
+	admin := Serve(listener, Port{
 		Mark:      func(s *record.ServerSnapshot) { s.Counters.Connections = 2; s.Process = record.ThisProcess() },
 		Snapshot:  func(s *record.ServerSnapshot) { s.Counters.Connections = 3; s.Process = record.ThisProcess() },
 		Recorders: func() int { return 7 },
-	}.Serve(listener)
+	}.Handler())
 	base := "http://" + listener.Addr().String()
 
 	ask := func(method, path string, want int64) {

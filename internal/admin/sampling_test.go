@@ -1,4 +1,4 @@
-package broker
+package admin
 
 import (
 	"encoding/json"
@@ -29,7 +29,7 @@ func postRule(sampler Sampler, body string) *httptest.ResponseRecorder {
 	none := func(*record.ServerSnapshot) {}
 	answer := httptest.NewRecorder()
 	request := httptest.NewRequest(http.MethodPost, record.SamplePath, strings.NewReader(body))
-	Admin{Mark: none, Snapshot: none, Sampler: sampler}.Handler().ServeHTTP(answer, request)
+	Port{Mark: none, Snapshot: none, Sampler: sampler}.Handler().ServeHTTP(answer, request)
 	return answer
 }
 

@@ -1,4 +1,4 @@
-package broker
+package admin
 
 import (
 	"net/http/httptest"
@@ -125,7 +125,7 @@ func TestEveryKafkaNameIsDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range Metrics {
+	for _, m := range Families {
 		if m.Unit == "" || m.Meaning == "" {
 			t.Errorf("%s lacks its unit or meaning", m.Name)
 		}

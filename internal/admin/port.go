@@ -1,4 +1,7 @@
-package broker
+// Package admin is a server's admin port: it begins windows and tells what the server
+// measured, shows a page for Prometheus, samples requests, evicts topics from the page
+// cache, and serves pprof.
+package admin
 
 import (
 	"encoding/json"
@@ -19,8 +22,8 @@ import (
 // goroutine, one call at a time over all sources.
 type Source func(*record.ServerSnapshot)
 
-// Admin is what the admin port serves. Only Mark and Snapshot must be there.
-type Admin struct {
+// Port is what the admin port serves. Only Mark and Snapshot must be there.
+type Port struct {
 	// Mark and Snapshot fill in the answers of record.MarkPath and record.SnapshotPath;
 	// the instant is when they were called, unless they set a later one.
 	Mark, Snapshot Source
@@ -32,7 +35,7 @@ type Admin struct {
 }
 
 // Handler answers all paths of the admin port; /debug/pprof/ is net/http/pprof.
-func (a Admin) Handler() http.Handler {
+func (p Port) Handler() http.Handler {
 	var turn sync.Mutex
 	answer := func(source Source) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -43,19 +46,19 @@ func (a Admin) Handler() http.Handler {
 		}
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+record.MarkPath, answer(a.Mark))
-	mux.HandleFunc("GET "+record.SnapshotPath, answer(a.Snapshot))
-	if a.Sampler != nil {
-		handleSampling(mux, a.Sampler)
+	mux.HandleFunc("POST "+record.MarkPath, answer(p.Mark))
+	mux.HandleFunc("GET "+record.SnapshotPath, answer(p.Snapshot))
+	if p.Sampler != nil {
+		handleSampling(mux, p.Sampler)
 	}
-	if a.Recorders != nil {
-		mux.HandleFunc("GET "+record.MemoryPath, a.answerMemory)
+	if p.Recorders != nil {
+		mux.HandleFunc("GET "+record.MemoryPath, p.answerMemory)
 	}
-	if a.Metrics != nil {
-		mux.Handle("GET "+record.MetricsPath, a.Metrics)
+	if p.Metrics != nil {
+		mux.Handle("GET "+record.MetricsPath, p.Metrics)
 	}
-	if a.Store != nil {
-		handleResidency(mux, a.Store)
+	if p.Store != nil {
+		handleResidency(mux, p.Store)
 	}
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
@@ -65,13 +68,13 @@ func (a Admin) Handler() http.Handler {
 	return mux
 }
 
-func (a Admin) answerMemory(w http.ResponseWriter, _ *http.Request) {
+func (p Port) answerMemory(w http.ResponseWriter, _ *http.Request) {
 	m, err := record.ThisMemory()
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
-	m.RecorderBytes = int64(a.Recorders())
+	m.RecorderBytes = int64(p.Recorders())
 	writeJSON(w, m)
 }
 
@@ -92,8 +95,8 @@ func writeJSON(w http.ResponseWriter, what any) {
 	_, _ = w.Write(body)
 }
 
-// AdminServer serves the admin port.
-type AdminServer struct {
+// Listening is an admin port that is being served.
+type Listening struct {
 	server http.Server
 	done   chan error
 }
@@ -102,19 +105,51 @@ type AdminServer struct {
 const headerTimeout = 10 * time.Second
 
 // Serve starts to serve the handler on the listener, which it takes over.
-func (a Admin) Serve(listener net.Listener) *AdminServer {
-	s := &AdminServer{done: make(chan error, 1)}
-	s.server = http.Server{Handler: a.Handler(), ReadHeaderTimeout: headerTimeout}
-	go func() { s.done <- s.server.Serve(listener) }()
-	return s
+func Serve(listener net.Listener, handler http.Handler) *Listening {
+	l := &Listening{done: make(chan error, 1)}
+	l.server = http.Server{Handler: handler, ReadHeaderTimeout: headerTimeout}
+	go func() { l.done <- l.server.Serve(listener) }()
+	return l
 }
 
 // Close closes the listener and all connections and returns the error that
 // ended the service before, if there was one.
-func (a *AdminServer) Close() error {
-	closed := a.server.Close()
-	if err := <-a.done; !errors.Is(err, http.ErrServerClosed) {
+func (l *Listening) Close() error {
+	closed := l.server.Close()
+	if err := <-l.done; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("admin port: %w", err)
 	}
 	return closed
+}
+
+// handleResidency serves record.ResidencyPath and record.EvictPath from a store.
+func handleResidency(mux *http.ServeMux, store *storage.Store) {
+	mux.HandleFunc("GET "+record.ResidencyPath, answerResidency(store.Residency))
+	mux.HandleFunc("POST "+record.EvictPath, answerResidency(store.Evict))
+}
+
+// answerResidency passes the topic asked about on; an empty one is all.
+func answerResidency(ask func(topic string) ([]storage.Residency, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		found, err := ask(r.URL.Query().Get("topic"))
+		if err != nil {
+			http.Error(w, err.Error(), residencyStatus(err))
+			return
+		}
+		answer := make([]record.Residency, len(found))
+		for i, f := range found {
+			answer[i] = record.Residency(f)
+		}
+		writeJSON(w, answer)
+	}
+}
+
+func residencyStatus(err error) int {
+	switch {
+	case errors.Is(err, storage.ErrUnknownTopicOrPartition):
+		return http.StatusNotFound
+	case errors.Is(err, storage.ErrNoCachestat):
+		return http.StatusNotImplemented
+	}
+	return http.StatusInternalServerError
 }

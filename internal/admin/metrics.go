@@ -1,4 +1,4 @@
-package broker
+package admin
 
 import (
 	"net/http"
@@ -12,7 +12,7 @@ import (
 	"c10klab/internal/record"
 )
 
-// MetricsPage is the page for Prometheus: Metrics from a source, and the Go
+// MetricsPage is the page for Prometheus: Families from a source, and the Go
 // runtime's and the process's own by the official client library's collectors. Each
 // reading gathers the histograms of all threads, which takes milliseconds of CPU
 // time: who measures never reads it within a window. Any goroutine may serve it.
@@ -54,21 +54,21 @@ func (p *MetricsPage) Scrapes() int64 {
 
 // Describe implements prometheus.Collector.
 func (p *MetricsPage) Describe(descriptions chan<- *prometheus.Desc) {
-	for i := range Metrics {
-		descriptions <- Metrics[i].description()
+	for i := range Families {
+		descriptions <- Families[i].description()
 	}
 }
 
 // Collect implements prometheus.Collector.
 func (p *MetricsPage) Collect(metrics chan<- prometheus.Metric) {
 	snapshot := takeSnapshot(p.source)
-	for i := range Metrics {
-		Metrics[i].collect(snapshot, metrics)
+	for i := range Families {
+		Families[i].collect(snapshot, metrics)
 	}
 }
 
-// Metric is one family of the metrics page.
-type Metric struct {
+// Family is one family of the metrics page.
+type Family struct {
 	Name    string
 	Unit    string
 	Meaning string
@@ -84,23 +84,23 @@ type Metric struct {
 	unitNs float64
 }
 
-func (m *Metric) description() *prometheus.Desc {
-	return prometheus.NewDesc(m.Name, m.Meaning, m.labels, nil)
+func (f *Family) description() *prometheus.Desc {
+	return prometheus.NewDesc(f.Name, f.Meaning, f.labels, nil)
 }
 
-func (m *Metric) collect(s *record.ServerSnapshot, metrics chan<- prometheus.Metric) {
-	description := m.description()
-	if m.spans != nil {
-		m.spans(s, func(h *hdr.Histogram, labels ...string) {
-			metrics <- m.summary(description, h, labels)
+func (f *Family) collect(s *record.ServerSnapshot, metrics chan<- prometheus.Metric) {
+	description := f.description()
+	if f.spans != nil {
+		f.spans(s, func(h *hdr.Histogram, labels ...string) {
+			metrics <- f.summary(description, h, labels)
 		})
 		return
 	}
 	kind := prometheus.CounterValue
-	if m.gauge {
+	if f.gauge {
 		kind = prometheus.GaugeValue
 	}
-	m.values(s, func(value float64, labels ...string) {
+	f.values(s, func(value float64, labels ...string) {
 		metrics <- prometheus.MustNewConstMetric(description, kind, value, labels...)
 	})
 }
@@ -108,13 +108,13 @@ func (m *Metric) collect(s *record.ServerSnapshot, metrics chan<- prometheus.Met
 // summaryQuantiles are those of Kafka's histograms that the exporter shows.
 var summaryQuantiles = []float64{0.5, 0.75, 0.95, 0.98, 0.99, 0.999}
 
-func (m *Metric) summary(description *prometheus.Desc, h *hdr.Histogram, labels []string) prometheus.Metric {
+func (f *Family) summary(description *prometheus.Desc, h *hdr.Histogram, labels []string) prometheus.Metric {
 	quantiles := map[float64]float64{}
 	for _, q := range summaryQuantiles {
 		if ns, supported := h.Quantile(q); supported {
-			quantiles[q] = float64(ns) / m.unitNs
+			quantiles[q] = float64(ns) / f.unitNs
 		}
 	}
 	n := h.Count()
-	return prometheus.MustNewConstSummary(description, uint64(n), h.MeanNs()*float64(n)/m.unitNs, quantiles, labels...)
+	return prometheus.MustNewConstSummary(description, uint64(n), h.MeanNs()*float64(n)/f.unitNs, quantiles, labels...)
 }

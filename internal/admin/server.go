@@ -1,0 +1,129 @@
+package admin
+
+import (
+	"fmt"
+	"net/http"
+
+	"c10klab/internal/clock"
+	"c10klab/internal/record"
+	"c10klab/internal/stage"
+	"c10klab/models"
+	"c10klab/storage"
+)
+
+// Server is a c10klab server as its admin port tells of it.
+type Server struct {
+	Model        *models.Server
+	Stages       *stage.Recorder // nil: off
+	KernelStamps bool
+	Knobs        map[string]string
+	// Log, Store and Activity are nil without the log service.
+	Log      LogCounts
+	Store    *storage.Store
+	Activity *Activity
+
+	page *MetricsPage
+}
+
+// LogCounts is what the log service counts since its start.
+type LogCounts interface {
+	AppendedBytes() int64
+	FetchedBytes() int64
+	ThrottledFetches() int64
+}
+
+// Handler answers all paths of the server's admin port.
+func (s *Server) Handler() http.Handler {
+	s.page = NewMetricsPage(s.fillPage)
+	return Port{
+		Mark: s.mark, Snapshot: s.snapshot, Metrics: s.page, Recorders: s.Stages.MemoryBytes, Store: s.Store,
+		Sampler: StageSampler{Stages: s.Stages, KernelStamps: s.KernelStamps, ClockErrorNs: s.Model.ClockErrorNs},
+	}.Handler()
+}
+
+// mark begins a window.
+func (s *Server) mark(snapshot *record.ServerSnapshot) {
+	s.Stages.Mark()
+	s.Model.MarkQueues()
+	if s.Activity != nil {
+		s.Activity.Mark()
+	}
+	s.addCounts(snapshot)
+	snapshot.MonotonicNs = clock.Now()
+	snapshot.Process = record.ThisProcess() // what reading costs is before the window,
+}
+
+func (s *Server) snapshot(snapshot *record.ServerSnapshot) {
+	snapshot.Process = record.ThisProcess() // and here after it
+	s.addCounts(snapshot)
+	snapshot.Knobs, snapshot.Hides = s.Knobs, s.Model.Hides()
+	snapshot.Histograms, snapshot.AtMark = s.Stages.Snapshot()
+	snapshot.RecorderBytes = s.Stages.MemoryBytes()
+	snapshot.ConnectionsByLoop = s.Model.ConnectionsByLoop()
+	if s.Activity != nil {
+		snapshot.Store = s.Activity.Snapshot()
+		snapshot.Problems = append(snapshot.Problems, s.Activity.Failures()...)
+	}
+	snapshot.CensusAtNs, snapshot.CensusResponses = clock.Now(), s.responses()
+	census, err := s.Model.Census()
+	if err != nil {
+		snapshot.Problems = append(snapshot.Problems, err.Error())
+	}
+	snapshot.Census, snapshot.ThreadUse = census.Short(), census.Use()
+	if steps := s.Model.ClockSteps(); steps > 0 {
+		snapshot.Problems = append(snapshot.Problems, fmt.Sprintf("CLOCK_REALTIME stepped %d times; SocketQueue is wrong around each step", steps))
+	}
+}
+
+// fillPage is what the metrics page shows.
+func (s *Server) fillPage(snapshot *record.ServerSnapshot) {
+	s.addCounts(snapshot)
+	snapshot.Histograms, _ = s.Stages.Snapshot()
+	snapshot.ConnectionsByLoop = s.Model.ConnectionsByLoop()
+}
+
+// addCounts enters what is cheap to read.
+func (s *Server) addCounts(snapshot *record.ServerSnapshot) {
+	for _, t := range s.Model.ThreadIO() {
+		snapshot.ThreadIO = append(snapshot.ThreadIO, record.ThreadIO{
+			Name: t.Name, ReceiveCalls: t.Receives, ReceivedBytes: t.ReceivedBytes, ReceiveNs: t.ReceivingNs,
+			SendCalls: t.Sends, SentBytes: t.SentBytes, SendNs: t.SendingNs, BlockedNs: t.BlockedNs,
+		})
+	}
+	for _, q := range s.Model.QueueLengths() {
+		snapshot.Queues = append(snapshot.Queues, record.QueueLength(q))
+	}
+	for _, p := range s.Model.HandlerIdle() {
+		snapshot.HandlerIdle = append(snapshot.HandlerIdle, record.HandlerIdle{Pool: p.Name, Threads: p.Threads, IdleNs: p.IdleNs, WallNs: p.WallNs})
+	}
+	for _, t := range s.Model.LoopTimes() {
+		snapshot.LoopTimes = append(snapshot.LoopTimes, record.LoopTimes{Name: t.Name, WallNs: int64(t.Wall), IOWaitNs: int64(t.IOWait), IONs: int64(t.IO)})
+	}
+	if r, probes := s.Model.Residency(); probes {
+		snapshot.Residency = &record.ResidencyProbes{Probes: r.Probes, Hot: r.Hot, FalseHot: r.FalseHot, FalseHotBlockedNs: int64(r.FalseHotBlocked)}
+	}
+	snapshot.Counters = s.counters(snapshot.ThreadIO)
+}
+
+func (s *Server) counters(io []record.ThreadIO) (c record.Counters) {
+	c.Connections, _ = s.Model.Connections()
+	c.Requests, c.Responses = s.Stages.Counts()
+	for _, t := range io {
+		c.ReceiveCalls += t.ReceiveCalls
+		c.SendCalls += t.SendCalls
+	}
+	full := s.Model.QueueFull()
+	c.Blocked, c.Paused, c.Shed = full.Waits, full.Pauses, full.Sheds
+	if s.Log != nil {
+		c.AppendedBytes, c.FetchedBytes, c.ThrottledFetches = s.Log.AppendedBytes(), s.Log.FetchedBytes(), s.Log.ThrottledFetches()
+	}
+	c.Scrapes = s.page.Scrapes()
+	return c
+}
+
+// responses is how many requests were answered.
+func (s *Server) responses() int64 {
+	var c record.Counters
+	_, c.Responses = s.Stages.Counts()
+	return c.AllResponses()
+}
