@@ -3,11 +3,11 @@ package experiments
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"c10klab/plots"
 	"c10klab/results"
 )
 
@@ -83,25 +83,16 @@ func (e evidence) withhold(reasons []string) {
 	}
 }
 
-// figures lists the file names of the experiment's figures that were drawn.
-func (e evidence) figures() []string {
-	var files []string
-	for _, kind := range results.FigureKinds {
-		file := results.Figure(e.spec.ID, kind)
-		if _, err := os.Stat(filepath.Join(results.PlotsDir(e.run.Dir), file)); err == nil {
-			files = append(files, file)
-		}
-	}
-	return files
-}
-
-// figure links the experiment's main figure, "–" if none was drawn.
+// figure links the first of the experiment's figures, a sweep rather than single levels;
+// "–" if none was drawn.
 func (e evidence) figure() string {
-	for _, main := range []struct{ kind, text string }{{"sweep", "sweep"}, {"tail", "p99, p999"}, {"rates", "rates"}, {"ratios", "ratios"}, {"effects", "effects"}} {
-		file := results.Figure(e.spec.ID, main.kind)
-		if _, err := os.Stat(filepath.Join(results.PlotsDir(e.run.Dir), file)); err == nil {
-			return fmt.Sprintf("[%s](%s)", main.text, filepath.ToSlash(filepath.Join(results.PlotsDir(e.dir), file)))
-		}
+	stored := plots.InDir(e.run.Dir, e.spec.ID)
+	if len(stored) == 0 {
+		return none
 	}
-	return none
+	first := stored[0]
+	if i := slices.IndexFunc(stored, func(f plots.Stored) bool { return f.Says == "sweep" }); i >= 0 {
+		first = stored[i]
+	}
+	return fmt.Sprintf("[%s](%s)", first.Says, filepath.ToSlash(filepath.Join(results.PlotsDir(e.dir), first.File)))
 }

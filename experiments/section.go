@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"c10klab/plots"
 	"c10klab/results"
 )
 
@@ -21,8 +22,8 @@ func (e evidence) section() (string, error) {
 	if err := e.writeNoise(&b); err != nil {
 		return "", err
 	}
-	for _, figure := range e.figures() {
-		fmt.Fprintf(&b, "![%s](%s)\n\n", figure, filepath.ToSlash(filepath.Join(results.PlotsDir(e.dir), figure)))
+	for _, figure := range plots.InDir(e.run.Dir, e.spec.ID) {
+		fmt.Fprintf(&b, "![%s](%s)\n\n", figure.File, filepath.ToSlash(filepath.Join(results.PlotsDir(e.dir), figure.File)))
 	}
 	if err := results.MarkdownTable(&b, e.cells); err != nil {
 		return "", err

@@ -13,23 +13,45 @@ import (
 	"c10klab/results"
 )
 
-// kinds are the figures of every experiment. A kind yields no figure where the
-// run has nothing to show for it.
+// kinds are the figures of every experiment, in the order that readers see them. A kind
+// yields no figure where the run has nothing to show for it.
 var kinds = []struct {
 	name string
+	says string // what a link to it reads
 	make func(experiment string, s source) (figure, bool)
 }{
-	{"tail", tailFigure},
-	{"sweep", sweepFigure},
-	{"rates", rateFigure},
-	{"ratios", forestFigure},
-	{"effects", effectFigure},
-	{"stack", stackFigure},
-	{"stages", stageFigure},
-	{"percentiles", curveFigure},
-	{"over-time", overTimeFigure},
-	{"heat", heatFigure},
+	{"tail", "p99, p999", tailFigure},
+	{"sweep", "sweep", sweepFigure},
+	{"rates", "rates", rateFigure},
+	{"ratios", "ratios", forestFigure},
+	{"effects", "effects", effectFigure},
+	{"stack", "stages stacked", stackFigure},
+	{"stages", "stages", stageFigure},
+	{"percentiles", "percentiles", curveFigure},
+	{"over-time", "over time", overTimeFigure},
+	{"heat", "heat map", heatFigure},
 }
+
+// Stored is a figure in a run's directory.
+type Stored struct {
+	File string // below results.PlotsDir
+	Says string // what a link to it reads
+}
+
+// InDir lists an experiment's figures that are drawn in the directory of a run, in the
+// order that readers see them.
+func InDir(runDir, experiment string) (stored []Stored) {
+	for _, kind := range kinds {
+		file := base(experiment, kind.name) + ".png"
+		if _, err := os.Stat(filepath.Join(results.PlotsDir(runDir), file)); err == nil {
+			stored = append(stored, Stored{file, kind.says})
+		}
+	}
+	return stored
+}
+
+// base is a figure's file name without its format.
+func base(experiment, kind string) string { return experiment + "-" + kind }
 
 // Ratios are the comparisons that figures show, by experiment.
 type Ratios map[string][]Ratio
@@ -73,7 +95,7 @@ func Draw(run *results.Run, ratios Ratios, dir string) ([]string, error) {
 	}
 	var files []string
 	err = eachFigure(run, cells, ratios, func(experiment, kind string, f figure) error {
-		names, err := f.save(filepath.Join(dir, experiment+"-"+kind))
+		names, err := f.save(filepath.Join(dir, base(experiment, kind)))
 		files = append(files, names...)
 		return err
 	})

@@ -255,7 +255,7 @@ func TestFiguresAreWrittenAndDecodable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != 2*8 || filepath.Base(files[0]) != results.Figure("write-100mbs", "tail") {
+	if len(files) != 2*8 || filepath.Base(files[0]) != "write-100mbs-tail.png" {
 		t.Errorf("files = %v", files)
 	}
 	for _, file := range files {
@@ -302,13 +302,18 @@ func TestARunWithoutNumbersHasNoFigures(t *testing.T) {
 	}
 }
 
-func TestFiguresAreInTheOrderThatReadersSee(t *testing.T) {
-	var names []string
-	for _, kind := range kinds {
-		names = append(names, kind.name)
+func TestFiguresInADirectoryAreInTheOrderThatReadersSee(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(results.PlotsDir(dir), 0o755); err != nil {
+		t.Fatal(err)
 	}
-	if !slices.Equal(names, results.FigureKinds) {
-		t.Errorf("figures are drawn as %v, shown as %v", names, results.FigureKinds)
+	for _, file := range []string{"x-heat.png", "x-tail.png", "x-tail.svg", "y-rates.png", "x-other.png"} {
+		if err := os.WriteFile(filepath.Join(results.PlotsDir(dir), file), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := InDir(dir, "x"); !slices.Equal(got, []Stored{{"x-tail.png", "p99, p999"}, {"x-heat.png", "heat map"}}) {
+		t.Errorf("figures %v", got)
 	}
 }
 

@@ -45,12 +45,6 @@ func PlotsDir(runDir string) string { return filepath.Join(runDir, plotsDir) }
 // TrialsDir is where a run's trials are; it changes whenever one is added.
 func TrialsDir(runDir string) string { return filepath.Join(runDir, trialsDir) }
 
-// FigureKinds name the figures of an experiment, in the order that readers see them.
-var FigureKinds = []string{"tail", "sweep", "rates", "ratios", "effects", "stack", "stages", "percentiles", "over-time", "heat"}
-
-// Figure is the file name of one of an experiment's figures in PlotsDir.
-func Figure(experiment, kind string) string { return experiment + "-" + kind + ".png" }
-
 // WriteFile puts content at path with all of it or not at all, also after a crash of
 // the machine.
 func WriteFile(path string, content []byte) error {

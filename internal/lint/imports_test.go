@@ -43,7 +43,7 @@ var allowed = map[string][]string{
 	"results":            {"internal/measure", "internal/hdr", "internal/record", "internal/need"},
 	"plots":              {"internal/measure", "results", "internal/hdr", "internal/record"},
 	"internal/report":    {"internal/measure", "experiments", "plots", "results", "internal/hdr", "internal/record", "internal/need"},
-	"experiments":        {"internal/measure", "results", "internal/need", "internal/knob", "internal/hdr", "internal/record", "internal/osthread"},
+	"experiments":        {"internal/measure", "results", "plots", "internal/need", "internal/knob", "internal/hdr", "internal/record", "internal/osthread"},
 }
 
 type listedPackage struct {
