@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -13,37 +14,59 @@ import (
 
 const module = "c10klab/"
 
-// allowed is the whitelist of imports within the module, tests included. The
-// rules behind it: models never learn Kafka or what files mean, storage never
-// learns models, experiments start processes and link neither side.
-var allowed = map[string][]string{
-	"internal/knob":      {},
-	"internal/clock":     {},
-	"internal/sample":    {},
-	"internal/need":      {},
-	"internal/lint":      {},
-	"internal/hdr":       {},
-	"internal/queueing":  {},
-	"internal/osthread":  {"internal/clock", "internal/poll", "internal/need"},
-	"internal/batch":     {},
-	"internal/poll":      {"internal/clock", "internal/need"},
-	"internal/kafka":     {"internal/batch"},
-	"internal/record":    {"internal/hdr", "internal/osthread", "internal/sample"},
-	"internal/measure":   {"internal/hdr", "internal/knob", "internal/record"},
-	"internal/stage":     {"internal/hdr", "internal/measure", "internal/clock", "internal/knob", "internal/sample"},
-	"internal/speed":     {"internal/kafka", "internal/queueing", "internal/need", "internal/record", "internal/hdr", "internal/clock", "internal/slowdisk", "internal/batch", "internal/knob", "storage", "models"},
-	"internal/slowdisk":  {"internal/knob", "internal/clock", "internal/record", "internal/hdr", "internal/need"},
-	"internal/vfs":       {},
-	"internal/commitlog": {"internal/vfs"},
-	"storage":            {"internal/batch", "internal/knob", "internal/need", "internal/vfs", "internal/commitlog"},
-	"models":             {"internal/measure", "internal/stage", "internal/osthread", "internal/poll", "internal/knob", "internal/clock", "internal/need", "internal/hdr"},
-	"internal/broker":    {"models", "internal/stage", "internal/kafka", "storage", "internal/knob", "internal/batch", "internal/clock", "internal/need", "internal/vfs"},
-	"internal/admin":     {"internal/measure", "models", "internal/stage", "storage", "internal/knob", "internal/clock", "internal/record", "internal/hdr", "internal/sample", "internal/batch", "internal/need"},
-	"loadgen":            {"internal/measure", "internal/kafka", "internal/queueing", "internal/hdr", "internal/osthread", "internal/poll", "internal/knob", "internal/batch", "internal/clock", "internal/record", "internal/sample"},
-	"results":            {"internal/measure", "internal/hdr", "internal/record", "internal/need"},
-	"plots":              {"internal/measure", "results", "internal/hdr", "internal/record"},
-	"internal/report":    {"internal/measure", "experiments", "plots", "results", "internal/hdr", "internal/record", "internal/need"},
-	"experiments":        {"internal/measure", "results", "plots", "internal/need", "internal/knob", "internal/hdr", "internal/record", "internal/osthread"},
+// tableOfPackages is the whitelist of imports within the module, in words that readers
+// of the documents see too.
+const tableOfPackages = "../../docs/packages.md"
+
+// importsAll is what the table says of a package that may import any other.
+const importsAll = "all"
+
+// room is a package's row of the table.
+type room struct {
+	may, testsMay []string // import paths within the module
+	all           bool
+}
+
+// readRooms reads the table: path, meaning, imports, further imports of tests. Imports are
+// paths within the module, of which "internal/" may be left out.
+func readRooms(t *testing.T, exists func(path string) bool) map[string]room {
+	t.Helper()
+	text, err := os.ReadFile(tableOfPackages)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rooms := map[string]room{}
+	for line := range strings.Lines(string(text)) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if len(cells) != 4 || !strings.HasPrefix(strings.TrimSpace(cells[0]), "`") {
+			continue
+		}
+		path := strings.Trim(strings.TrimSpace(cells[0]), "`")
+		if !exists(path) {
+			t.Errorf("%s has a row for %s, which is no package", tableOfPackages, path)
+		}
+		var r room
+		if r.all = strings.TrimSpace(cells[2]) == importsAll; !r.all {
+			r.may, r.testsMay = readImports(t, path, cells[2], exists), readImports(t, path, cells[3], exists)
+		}
+		rooms[path] = r
+	}
+	return rooms
+}
+
+func readImports(t *testing.T, path, cell string, exists func(path string) bool) (imports []string) {
+	for _, name := range strings.Fields(cell) {
+		switch {
+		case name == "–":
+		case exists(name):
+			imports = append(imports, name)
+		case exists("internal/" + name):
+			imports = append(imports, "internal/"+name)
+		default:
+			t.Errorf("the row of %s names %s, which is no package", path, name)
+		}
+	}
+	return imports
 }
 
 type listedPackage struct {
@@ -51,14 +74,14 @@ type listedPackage struct {
 	Imports, TestImports, XTestImports []string
 }
 
-func listPackages(t *testing.T) []listedPackage {
+// listPackages lists the module's packages by path within it.
+func listPackages(t *testing.T) map[string]listedPackage {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "../../...")
-	out, err := cmd.Output()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,TestImports,XTestImports", "../../...").Output()
 	if err != nil {
 		t.Fatalf("go list: %v", err)
 	}
-	var packages []listedPackage
+	packages := map[string]listedPackage{}
 	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
 		var p listedPackage
 		switch err := d.Decode(&p); {
@@ -67,26 +90,53 @@ func listPackages(t *testing.T) []listedPackage {
 		case err != nil:
 			t.Fatal(err)
 		}
-		packages = append(packages, p)
+		if path := strings.TrimPrefix(p.ImportPath, module); !strings.Contains(path, "/testdata/") {
+			packages[path] = p
+		}
 	}
 }
 
-func TestImportsStayWithinTheHousePlan(t *testing.T) {
-	for _, p := range listPackages(t) {
-		name := strings.TrimPrefix(p.ImportPath, module)
-		if strings.HasPrefix(name, "cmd/") || strings.Contains(name, "/testdata/") {
-			continue // cmd may import all
+// ours are the module's packages among imports, but for the importing one.
+func ours(self string, imports ...[]string) (paths []string) {
+	for _, imported := range slices.Concat(imports...) {
+		path, isOurs := strings.CutPrefix(imported, module)
+		if isOurs && path != self && !slices.Contains(paths, path) {
+			paths = append(paths, path)
 		}
-		may, listed := allowed[name]
-		if !listed {
-			t.Errorf("package %s is not in the house plan", name)
+	}
+	return paths
+}
+
+func TestTableOfPackagesSaysWhatImportsWhat(t *testing.T) {
+	packages := listPackages(t)
+	rooms := readRooms(t, func(path string) bool { _, found := packages[path]; return found })
+	for path, p := range packages {
+		r, listed := rooms[path]
+		switch {
+		case !listed:
+			t.Errorf("%s has no row for %s", tableOfPackages, path)
+			continue
+		case r.all:
 			continue
 		}
-		for _, imported := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
-			ours, isOurs := strings.CutPrefix(imported, module)
-			if isOurs && ours != name && !slices.Contains(may, ours) {
-				t.Errorf("%s imports %s", name, ours)
-			}
+		code := ours(path, p.Imports)
+		tests := slices.DeleteFunc(ours(path, p.TestImports, p.XTestImports), func(i string) bool { return slices.Contains(code, i) })
+		compare(t, path, code, r.may)
+		compare(t, path+"'s tests", tests, r.testsMay)
+	}
+}
+
+// compare tells what is imported beyond the table, and what the table allows that is not.
+func compare(t *testing.T, who string, imported, may []string) {
+	t.Helper()
+	for _, i := range imported {
+		if !slices.Contains(may, i) {
+			t.Errorf("%s: imports %s, which its row of %s does not allow", who, i, tableOfPackages)
+		}
+	}
+	for _, m := range may {
+		if !slices.Contains(imported, m) {
+			t.Errorf("%s: its row of %s allows %s, which it does not import", who, tableOfPackages, m)
 		}
 	}
 }
