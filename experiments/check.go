@@ -12,7 +12,7 @@ import (
 
 // checkKnobs checks each name and value that the spec mentions, and that they go
 // together.
-func (s *Spec) checkKnobs(tables knobTables) error {
+func (s *Spec) checkKnobs(tables KnobTables) error {
 	for _, sec := range []struct {
 		path   toml.Key
 		values map[string]string
@@ -42,7 +42,7 @@ func (s *Spec) checkKnobs(tables knobTables) error {
 	return nil
 }
 
-func (s *Spec) checkPrediction(tables knobTables, p Prediction) error {
+func (s *Spec) checkPrediction(tables KnobTables, p Prediction) error {
 	for _, values := range []map[string]string{p.A, p.B, p.Where} {
 		if err := s.checkSelection(tables, values); err != nil {
 			return err
@@ -62,7 +62,7 @@ func (s *Spec) checkPrediction(tables knobTables, p Prediction) error {
 }
 
 // checkSelection checks values that select cells: some cell must have each.
-func (s *Spec) checkSelection(tables knobTables, values map[string]string) error {
+func (s *Spec) checkSelection(tables KnobTables, values map[string]string) error {
 	if _, err := tables.checkAll(values); err != nil {
 		return err
 	}
@@ -75,7 +75,7 @@ func (s *Spec) checkSelection(tables knobTables, values map[string]string) error
 }
 
 // valuesOf lists the values that a knob has in some cell of some variant.
-func (s *Spec) valuesOf(tables knobTables, name string) []string {
+func (s *Spec) valuesOf(tables KnobTables, name string) []string {
 	var values []string
 	for _, axis := range s.Axes {
 		if axis.Knob == name {
@@ -97,7 +97,7 @@ func (s *Spec) valuesOf(tables knobTables, name string) []string {
 	return values
 }
 
-func (s *Spec) checkAxes(tables knobTables) error {
+func (s *Spec) checkAxes(tables KnobTables) error {
 	for _, axis := range s.Axes {
 		if err := tables.checkLevels(axis); err != nil {
 			return s.errorAt(toml.Key{"axes", axis.Knob}, "%w", err)
@@ -117,7 +117,7 @@ func (s *Spec) checkAxes(tables knobTables) error {
 	return nil
 }
 
-func (k knobTables) checkLevels(axis Axis) error {
+func (k KnobTables) checkLevels(axis Axis) error {
 	if len(axis.Levels) == 0 {
 		return fmt.Errorf("axis %s has no level", axis.Knob)
 	}

@@ -25,12 +25,18 @@ type Metric struct {
 
 const metricThreads = "threads/"
 
-var quantiles = map[string]float64{"p50": 0.5, "p99": 0.99, "p999": 0.999, "max": 1}
+// Quantiles are those that metrics are of, by their names.
+var Quantiles = map[string]float64{"p50": 0.5, "p99": 0.99, "p999": 0.999, "max": 1}
+
+// Percentile is the metric that one of Quantiles of a histogram is.
+func Percentile(key hdr.Key, name string) Metric {
+	return Metric{text: key.String() + " " + name, key: key, quantile: Quantiles[name]}
+}
 
 // ParseMetric reads a metric's name.
 func ParseMetric(text string) (Metric, error) {
 	if i := slices.IndexFunc(Numbers, func(n Number) bool { return n.Name == text }); i >= 0 {
-		return Metric{text: text, number: Numbers[i].of}, nil
+		return Metric{text: text, number: Numbers[i].Of}, nil
 	}
 	if group, found := strings.CutPrefix(text, metricThreads); found && group != "" {
 		return Metric{text: text, threads: group}, nil
@@ -45,7 +51,7 @@ func ParseMetric(text string) (Metric, error) {
 	for _, n := range Numbers {
 		known = append(known, n.Name)
 	}
-	quantile, found := quantiles[percentile]
+	_, found := Quantiles[percentile]
 	switch {
 	case !slices.Contains(spans, span):
 		return Metric{}, fmt.Errorf("metric %q: nothing measured is named %q%s", text, span, knob.DidYouMean(span, known))
@@ -54,7 +60,7 @@ func ParseMetric(text string) (Metric, error) {
 	case !found:
 		return Metric{}, fmt.Errorf("metric %q: %q is none of p50, p99, p999, max", text, percentile)
 	}
-	return Metric{text: text, key: hdr.Key{Stage: span, API: api}, quantile: quantile}, nil
+	return Percentile(hdr.Key{Stage: span, API: api}, percentile), nil
 }
 
 func (m Metric) String() string { return m.text }
@@ -77,55 +83,60 @@ func (m Metric) Format(value float64) string {
 	return results.Significant(value)
 }
 
-// reading is a metric's value in one trial.
-type reading struct {
-	value     float64
-	supported bool // else value is none
-	// stillNeeded is how many more samples would support a percentile; 0 if that is
+// Reading is a metric's value in one trial.
+type Reading struct {
+	Value     float64
+	Supported bool // else Value is none
+	// StillNeeded is how many more samples would support a percentile; 0 if that is
 	// not what is missing.
-	stillNeeded int64
+	StillNeeded int64
 }
+
+// Key is of the histogram that the metric comes from; empty if from none.
+func (m Metric) Key() hdr.Key { return m.key }
 
 // Of reads the metric from a trial; false when the trial does not support it.
 func (m Metric) Of(run *results.Run, t results.Trial) (float64, bool, error) {
-	r, err := m.read(run, t)
-	return r.value, r.supported, err
+	r, err := m.Read(run, t)
+	return r.Value, r.Supported, err
 }
 
-func (m Metric) read(run *results.Run, t results.Trial) (reading, error) {
+// Read reads the metric from a trial, and says what a percentile lacks.
+func (m Metric) Read(run *results.Run, t results.Trial) (Reading, error) {
 	if t.Measurement == nil {
-		return reading{}, nil
+		return Reading{}, nil
 	}
 	switch {
 	case m.number != nil:
 		value, supported := m.number(t)
-		return reading{value: value, supported: supported}, nil
+		return Reading{Value: value, Supported: supported}, nil
 	case m.IsCount():
 		return m.countThreads(t), nil
 	}
 	digests, err := run.TrialDigests(t, func(k hdr.Key) bool { return k == m.key })
-	return m.ofDigest(digests[m.key]), err
+	return m.OfDigest(digests[m.key]), err
 }
 
-func (m Metric) countThreads(t results.Trial) reading {
+func (m Metric) countThreads(t results.Trial) Reading {
 	after := t.Measurement.After
 	switch {
 	case after == nil:
-		return reading{}
+		return Reading{}
 	case after.ThreadUse != nil:
-		return reading{value: float64(after.ThreadUse[m.threads].Threads), supported: true}
+		return Reading{Value: float64(after.ThreadUse[m.threads].Threads), Supported: true}
 	}
-	return reading{value: float64(after.Census.Groups()[m.threads]), supported: true}
+	return Reading{Value: float64(after.Census.Groups()[m.threads]), Supported: true}
 }
 
-func (m Metric) ofDigest(d hdr.Digest) reading {
+// OfDigest reads the metric from the digest of its histogram in a trial.
+func (m Metric) OfDigest(d hdr.Digest) Reading {
 	if m.quantile == 1 {
-		return reading{value: float64(d.MaxNs), supported: d.Count > 0}
+		return Reading{Value: float64(d.MaxNs), Supported: d.Count > 0}
 	}
 	ns, supported := d.Quantile(m.quantile)
-	r := reading{value: float64(ns), supported: supported}
+	r := Reading{Value: float64(ns), Supported: supported}
 	if d.Count > 0 { // else the span was not measured at all
-		r.stillNeeded = d.StillNeeded(m.quantile)
+		r.StillNeeded = d.StillNeeded(m.quantile)
 	}
 	return r
 }

@@ -9,7 +9,7 @@ import (
 
 func TestFetchesOfLaggingConsumersAreAMetric(t *testing.T) {
 	m, err := ParseMetric("ServiceTime/" + measure.LaggingFetch + " p99")
-	if want := (hdr.Key{Stage: "ServiceTime", API: measure.LaggingFetch}); err != nil || m.key != want {
-		t.Errorf("%v is of %v, want %v; %v", m, m.key, want, err)
+	if want := (hdr.Key{Stage: "ServiceTime", API: measure.LaggingFetch}); err != nil || m.Key() != want {
+		t.Errorf("%v is of %v, want %v; %v", m, m.Key(), want, err)
 	}
 }

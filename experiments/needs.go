@@ -3,7 +3,7 @@ package experiments
 import (
 	"fmt"
 	"maps"
-	"os"
+
 	"slices"
 
 	"github.com/BurntSushi/toml"
@@ -34,25 +34,12 @@ func (s *Spec) checkNeeds() error {
 	return nil
 }
 
-// missing says which need of the spec this machine does not meet.
-func (s *Spec) missing() error {
+// Missing says which need of the spec this machine does not meet.
+func (s *Spec) Missing() error {
 	for _, need := range s.Needs {
 		if err := needs[need](); err != nil {
 			return fmt.Errorf("experiment %s needs %s: %w", s.ID, need, err)
 		}
 	}
 	return nil
-}
-
-// emulationMissing says why this machine cannot emulate disks; empty: it can.
-func emulationMissing() string {
-	if os.Geteuid() != 0 {
-		return "emulating one needs root"
-	}
-	for _, device := range []string{"/dev/fuse", "/dev/loop-control"} {
-		if _, err := os.Stat(device); err != nil {
-			return "emulating one needs " + device
-		}
-	}
-	return ""
 }

@@ -9,8 +9,8 @@ import (
 type Number struct {
 	Name    string
 	Meaning string
-	// of reads it from a trial with a measurement; false: the trial has none.
-	of func(results.Trial) (float64, bool)
+	// Of reads it from a trial with a measurement; false: the trial has none.
+	Of func(results.Trial) (float64, bool)
 }
 
 // Numbers lists them.

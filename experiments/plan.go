@@ -33,13 +33,21 @@ type Planned struct {
 	TrialTimes []time.Duration
 }
 
-// NewPlan checks every spec against the knob tables and expands it into cells. To
-// resume without specs, it is the stored run's plan.
-func NewPlan(cfg Config) (*Plan, error) {
-	tables := cfg.tables()
-	if cfg.Resume && len(cfg.Specs) == 0 {
-		return storedPlan(cfg.Out, tables)
-	}
+// PlanConfig says what of which experiments to run.
+type PlanConfig struct {
+	Specs   []*Spec
+	Full    bool              // the full variant, not the quick one
+	Repeats int               // blocks instead of the spec's; 0: the spec's
+	Seed    uint64            // 0: the first spec's
+	Set     map[string]string // knobs that override the spec's, an axis too
+	Only    []string          // KNOB=VALUE: run only matching cells; values of one knob are alternatives
+	Yes     bool              // however long it takes
+	Tables  KnobTables
+}
+
+// NewPlan checks every spec against the knob tables and expands it into cells.
+func NewPlan(cfg PlanConfig) (*Plan, error) {
+	tables := cfg.Tables
 	if _, err := tables.checkAll(cfg.Set); err != nil {
 		return nil, err
 	}
@@ -52,7 +60,7 @@ func NewPlan(cfg Config) (*Plan, error) {
 		if plan.Seed == 0 {
 			plan.Seed = spec.Seed
 		}
-		planned, err := expand(spec, cfg, tables, only)
+		planned, err := expand(spec, cfg, only)
 		if err != nil {
 			return nil, err
 		}
@@ -64,7 +72,8 @@ func NewPlan(cfg Config) (*Plan, error) {
 	return plan, tooLong(cfg, float64(plan.Trials()), plan.Estimate().Hours())
 }
 
-func expand(spec *Spec, cfg Config, tables knobTables, only map[string][]string) (Planned, error) {
+func expand(spec *Spec, cfg PlanConfig, only map[string][]string) (Planned, error) {
+	tables := cfg.Tables
 	if err := spec.checkKnobs(tables); err != nil {
 		return Planned{}, err
 	}
@@ -73,7 +82,7 @@ func expand(spec *Spec, cfg Config, tables knobTables, only map[string][]string)
 		planned.Repeats = cfg.Repeats
 	}
 	axes, fixed := spec.resolve(cfg)
-	if err := tooManyCells(cfg, axes, fixed, tables, planned.Repeats); err != nil {
+	if err := tooManyCells(cfg, axes, fixed, planned.Repeats); err != nil {
 		return Planned{}, fmt.Errorf("experiment %s: %w", spec.ID, err)
 	}
 	for _, levels := range product(axes) {
@@ -87,11 +96,11 @@ func expand(spec *Spec, cfg Config, tables knobTables, only map[string][]string)
 		if spec.excludes(knobs) || !selected(knobs, only) {
 			continue
 		}
-		if _, err := newLayout(tables, knobs); err != nil {
+		if _, err := tables.DataOf(knobs); err != nil {
 			return Planned{}, fmt.Errorf("experiment %s: %w", spec.ID, err)
 		}
 		planned.Cells = append(planned.Cells, results.PlannedCell{Experiment: spec.ID, ID: cellID(spec.ID, axes, knobs), Knobs: knobs})
-		planned.TrialTimes = append(planned.TrialTimes, trialTime(knobs, tables))
+		planned.TrialTimes = append(planned.TrialTimes, tables.TrialTime(knobs))
 	}
 	if cfg.Full {
 		planned.addTwin()
@@ -123,7 +132,7 @@ func (s *Spec) variant(full bool) Variant {
 
 // resolve applies the variant and then the overrides of the command line, which
 // turn an axis into its one level.
-func (s *Spec) resolve(cfg Config) ([]Axis, map[string]string) {
+func (s *Spec) resolve(cfg PlanConfig) ([]Axis, map[string]string) {
 	variant := s.variant(cfg.Full)
 	fixed := maps.Clone(s.Fixed)
 	maps.Copy(fixed, variant.Fixed)
@@ -144,7 +153,7 @@ func (s *Spec) resolve(cfg Config) ([]Axis, map[string]string) {
 }
 
 func (s *Spec) excludes(knobs map[string]string) bool {
-	return slices.ContainsFunc(s.Exclude, func(e map[string]string) bool { return matches(knobs, e) })
+	return slices.ContainsFunc(s.Exclude, func(e map[string]string) bool { return Matches(knobs, e) })
 }
 
 // selected reports whether the cell has one of the wanted values of each knob.
@@ -196,18 +205,11 @@ func fileNamePart(text string) string {
 	return b.String()
 }
 
-func trialTime(knobs map[string]string, tables knobTables) time.Duration {
-	total := trialOverhead
-	if knobs[disksKnob] != "" {
+// TrialTime estimates how long a trial takes.
+func (k KnobTables) TrialTime(knobs map[string]string) time.Duration {
+	total := trialOverhead + k.Duration(knobs, WarmUpKnob) + k.Duration(knobs, WindowKnob)
+	if knobs[DisksKnob] != "" {
 		total += disksOverhead
-	}
-	for _, name := range []string{warmUpKnob, windowKnob} {
-		text, set := knobs[name]
-		if !set {
-			text = tables.defaultOf(name)
-		}
-		d, _ := time.ParseDuration(text)
-		total += d
 	}
 	return total
 }

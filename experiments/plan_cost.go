@@ -10,10 +10,10 @@ import (
 	"c10klab/results"
 )
 
-// usesDisks reports whether a cell asks for emulated disks.
-func (p *Plan) usesDisks() bool {
+// UsesDisks reports whether a cell asks for emulated disks.
+func (p *Plan) UsesDisks() bool {
 	return slices.ContainsFunc(p.Experiments, func(e Planned) bool {
-		return slices.ContainsFunc(e.Cells, func(c results.PlannedCell) bool { return c.Knobs[disksKnob] != "" })
+		return slices.ContainsFunc(e.Cells, func(c results.PlannedCell) bool { return c.Knobs[DisksKnob] != "" })
 	})
 }
 
@@ -43,7 +43,7 @@ func (p *Plan) Print(w io.Writer) error {
 	for _, e := range p.Experiments {
 		fmt.Fprintf(&b, "%s: %s\n%d cells × %d blocks\n\n", e.Spec.ID, e.Spec.Title, len(e.Cells), e.Repeats)
 		for i, cell := range e.Cells {
-			fmt.Fprintf(&b, "%4d  %s  (%s)\n", i+1, cell.ID, settings(cell.Knobs))
+			fmt.Fprintf(&b, "%4d  %s  (%s)\n", i+1, cell.ID, Settings(cell.Knobs))
 		}
 		b.WriteString("\n")
 		for block := 1; block <= e.Repeats; block++ {

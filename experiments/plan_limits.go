@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// A plan beyond these asks for Config.Yes.
+// A plan beyond these asks for PlanConfig.Yes.
 const (
 	mostHours  = 12
 	mostTrials = 10_000
@@ -15,7 +15,7 @@ const (
 var ErrTooLong = errors.New("confirm with --yes, or choose with --only, --set and --repeats")
 
 // tooLong asks for confirmation of what may be a mistake.
-func tooLong(cfg Config, trials, hours float64) error {
+func tooLong(cfg PlanConfig, trials, hours float64) error {
 	if cfg.Yes || trials <= mostTrials && hours <= mostHours {
 		return nil
 	}
@@ -23,7 +23,7 @@ func tooLong(cfg Config, trials, hours float64) error {
 }
 
 // tooManyCells refuses a product too large before it is made.
-func tooManyCells(cfg Config, axes []Axis, fixed map[string]string, tables knobTables, repeats int) error {
+func tooManyCells(cfg PlanConfig, axes []Axis, fixed map[string]string, repeats int) error {
 	if len(cfg.Only) > 0 {
 		return nil // what is left is counted later
 	}
@@ -34,5 +34,5 @@ func tooManyCells(cfg Config, axes []Axis, fixed map[string]string, tables knobT
 	if trials <= mostTrials {
 		return nil
 	}
-	return tooLong(cfg, trials, trials*trialTime(fixed, tables).Hours())
+	return tooLong(cfg, trials, trials*cfg.Tables.TrialTime(fixed).Hours())
 }

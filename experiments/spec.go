@@ -83,10 +83,10 @@ func (p Prediction) String() string {
 	case p.Along != "":
 		text = fmt.Sprintf("rank correlation of %s with %s %s", p.Metric, p.Along, condition)
 	default:
-		return fmt.Sprintf("%s of (%s) ÷ (%s) %s", p.Metric, settings(p.A), settings(p.B), condition)
+		return fmt.Sprintf("%s of (%s) ÷ (%s) %s", p.Metric, Settings(p.A), Settings(p.B), condition)
 	}
 	if len(p.Where) > 0 {
-		text += " with " + settings(p.Where)
+		text += " with " + Settings(p.Where)
 	}
 	if p.Outcome != "" {
 		text += ", outcome " + p.Outcome
@@ -148,12 +148,16 @@ func Select(specs []*Spec, names []string) ([]*Spec, error) {
 				selected = append(selected, s)
 			}
 		}
-		if how, decided := decidedWithoutARun(name); !found && decided {
+		if found {
+			continue
+		}
+		switch how, err := decidedWithoutARun(name); {
+		case err != nil:
+			return nil, err
+		case how != "":
 			return nil, fmt.Errorf("%s has no experiment to run: %s", name, how)
 		}
-		if !found {
-			return nil, fmt.Errorf("no experiment or claim with an experiment is named %q%s", name, knob.DidYouMean(name, known))
-		}
+		return nil, fmt.Errorf("no experiment or claim with an experiment is named %q%s", name, knob.DidYouMean(name, known))
 	}
 	return selected, nil
 }

@@ -2,10 +2,13 @@ package experiments
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"c10klab/experiments/internal/fixture"
 )
 
 func TestSpecMistakesNameLineAndNearestName(t *testing.T) {
@@ -44,9 +47,9 @@ func TestSpecMistakesNameLineAndNearestName(t *testing.T) {
 		{"an exclusion of nothing", "[quick]", "[[exclude]]\nconsumers = \"lagging\"\n[quick]", "small.toml:12: exclusion 1: no cell has consumers=lagging"},
 	}
 	for _, c := range cases {
-		spec, err := Parse("small.toml", strings.Replace(smallSpec, c.old, c.new, 1))
+		spec, err := Parse("small.toml", strings.Replace(fixture.SmallSpec, c.old, c.new, 1))
 		if err == nil {
-			_, err = NewPlan(Config{Specs: []*Spec{spec}, ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs(), DiskKnobs: diskKnobs()})
+			_, err = NewPlan(configOf(spec))
 		}
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v\nwant one that says %s", c.name, err, c.want)
@@ -56,7 +59,7 @@ func TestSpecMistakesNameLineAndNearestName(t *testing.T) {
 
 func TestCellsAreTheProductWithoutExclusions(t *testing.T) {
 	cfg := smallConfig(t)
-	cfg.Specs = []*Spec{parsed(t, smallSpec+"[[exclude]]\nmodel = \"reactor\"\nconsumers = \"tail\"\n")}
+	cfg.Specs = []*Spec{parsed(t, fixture.SmallSpec+"[[exclude]]\nmodel = \"reactor\"\nconsumers = \"tail\"\n")}
 	cases := []struct {
 		name string
 		set  map[string]string
@@ -86,7 +89,7 @@ func TestCellsAreTheProductWithoutExclusions(t *testing.T) {
 			t.Errorf("%s: cells %v, want %v", c.name, ids, c.want)
 		}
 	}
-	for _, bad := range []Config{
+	for _, bad := range []PlanConfig{
 		{Set: map[string]string{"modle": "reactor"}}, {Set: map[string]string{"rate": "x"}},
 		{Only: []string{"model"}}, {Only: []string{"model=x"}}, {Only: []string{"consumers=lagging"}},
 	} {
@@ -98,7 +101,7 @@ func TestCellsAreTheProductWithoutExclusions(t *testing.T) {
 }
 
 func TestASpecSaysWhatRefutesIt(t *testing.T) {
-	spec := parsed(t, smallSpec+"refuted-by = \"a model that falls behind\"\n")
+	spec := parsed(t, fixture.SmallSpec+"refuted-by = \"a model that falls behind\"\n")
 	if got := spec.Predictions[0].Refutation(); got != "a model that falls behind" {
 		t.Errorf("refuted by %q", got)
 	}
@@ -174,8 +177,8 @@ func FuzzParse(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(smallSpec)
-	cfg := Config{ServerKnobs: serverKnobs(), LoadKnobs: loadKnobs(), DiskKnobs: diskKnobs()}
+	f.Add(fixture.SmallSpec)
+	cfg := configOf()
 	for _, s := range specs {
 		f.Add(s.Text)
 	}
@@ -184,8 +187,80 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if _, err := expand(spec, cfg, cfg.tables(), nil); err == nil && len(spec.Axes) == 0 {
+		if _, err := expand(spec, cfg, nil); err == nil && len(spec.Axes) == 0 {
 			t.Error("a spec without axes was expanded")
 		}
 	})
+}
+
+func TestAPlanOfDaysAsksForConfirmation(t *testing.T) {
+	cfg := smallConfig(t)
+	cfg.Repeats = 20_000
+	if _, err := NewPlan(cfg); !errors.Is(err, ErrTooLong) || !strings.Contains(err.Error(), "80000 trials would take about 256 hours") {
+		t.Errorf("error %v", err)
+	}
+	cfg.Yes = true
+	if plan, err := NewPlan(cfg); err != nil || plan.Trials() != 80_000 {
+		t.Errorf("confirmed: %v", err)
+	}
+	// A million cells are refused before they are made.
+	text := fixture.SmallSpec
+	var levels []string
+	for i := range 500 {
+		levels = append(levels, fmt.Sprint(i+1))
+	}
+	axis := "[" + strings.Join(levels, ",") + "]"
+	text = strings.Replace(text, "[quick]", "loops = "+axis+"\nhandlers = "+axis+"\n[quick]", 1)
+	if _, err := NewPlan(configOf(parsed(t, text))); !errors.Is(err, ErrTooLong) || !strings.Contains(err.Error(), "2000000 trials") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestAFullRunRepeatsOneCell(t *testing.T) {
+	cfg := smallConfig(t)
+	cfg.Full = true
+	plan, err := NewPlan(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cells := plan.Experiments[0].Cells
+	if twin := cells[len(cells)-1]; len(cells) != 5 || twin.TwinOf != cells[0].ID || twin.ID == cells[0].ID {
+		t.Errorf("cells %+v", cells)
+	}
+}
+
+func TestLayoutMistakesNameTheKnob(t *testing.T) {
+	cfg := smallConfig(t)
+	for name, value := range map[string]string{DisksKnob: "hdd,flopy", BacklogDisksKnob: "1"} {
+		cfg.Set = map[string]string{name: value}
+		if _, err := NewPlan(cfg); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s=%s: error %v does not name the knob", name, value, err)
+		}
+	}
+}
+
+func TestSelectSaysWhatDecidesAClaimWithoutAnExperiment(t *testing.T) {
+	for claim, want := range map[string]string{"K1": "TestCensusMatchesTheDocumentsTable", "K3": "BenchmarkAppend"} {
+		if _, err := Select(nil, []string{claim}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one that names %s", claim, err, want)
+		}
+	}
+}
+
+func parsed(t *testing.T, text string) *Spec {
+	t.Helper()
+	spec, err := Parse("small.toml", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spec
+}
+
+func smallConfig(t *testing.T) PlanConfig {
+	t.Helper()
+	return configOf(parsed(t, fixture.SmallSpec))
+}
+
+func configOf(specs ...*Spec) PlanConfig {
+	return PlanConfig{Specs: specs, Tables: KnobTables{Server: fixture.ServerKnobs(), Load: fixture.LoadKnobs(), Disk: fixture.DiskKnobs()}}
 }

@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 
 	"c10klab/experiments"
+	"c10klab/experiments/verdict"
 	"c10klab/results"
 
 	"github.com/spf13/cobra"
@@ -49,14 +50,14 @@ The exit status is 0 whether or not there is a difference.`,
 			return printComparison(cmd.OutOrStdout(), comparison)
 		},
 	}
-	cmd.Flags().StringVar(&o.axis, "axis", "", "what the two shall differ in: a knob, or one of "+strings.Join(experiments.SetupNames, ", "))
+	cmd.Flags().StringVar(&o.axis, "axis", "", "what the two shall differ in: a knob, or one of "+strings.Join(verdict.SetupNames, ", "))
 	cmd.Flags().StringArrayVar(&o.metrics, "metric", nil, "a metric as in list metrics, such as \"ResponseTime/Produce p99\"; repeatable (default: the client's)")
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-func (o compareOptions) compare(a, b string) (*experiments.RunComparison, error) {
-	cfg := experiments.CompareConfig{Axis: o.axis}
+func (o compareOptions) compare(a, b string) (*verdict.RunComparison, error) {
+	cfg := verdict.CompareConfig{Axis: o.axis}
 	var err error
 	if cfg.A, err = openSide(a, nil); err != nil {
 		return nil, err
@@ -67,14 +68,14 @@ func (o compareOptions) compare(a, b string) (*experiments.RunComparison, error)
 	if cfg.Metrics, err = parseMetrics(o.metrics, cfg.A.Run); err != nil {
 		return nil, err
 	}
-	return experiments.Compare(cfg)
+	return verdict.Compare(cfg)
 }
 
 // openSide reads "DIR" or "DIR@KNOB=VALUE,...". A run that is open already is not
 // read again.
-func openSide(text string, open *results.Run) (experiments.Side, error) {
+func openSide(text string, open *results.Run) (verdict.Side, error) {
 	dir, selection, _ := strings.Cut(text, "@")
-	side := experiments.Side{Run: open, Where: map[string]string{}}
+	side := verdict.Side{Run: open, Where: map[string]string{}}
 	for item := range strings.SplitSeq(selection, ",") {
 		if item == "" {
 			continue
@@ -95,7 +96,7 @@ func openSide(text string, open *results.Run) (experiments.Side, error) {
 
 func parseMetrics(names []string, run *results.Run) ([]experiments.Metric, error) {
 	if len(names) == 0 {
-		return experiments.EffectMetrics(run)
+		return verdict.EffectMetrics(run)
 	}
 	metrics := make([]experiments.Metric, len(names))
 	for i, name := range names {
@@ -107,7 +108,7 @@ func parseMetrics(names []string, run *results.Run) ([]experiments.Metric, error
 	return metrics, nil
 }
 
-func printComparison(w io.Writer, c *experiments.RunComparison) error {
+func printComparison(w io.Writer, c *verdict.RunComparison) error {
 	p := &printer{w: w}
 	for _, d := range c.Axis {
 		p.line("compared: %s", d)
@@ -148,7 +149,7 @@ func shown(metric experiments.Metric, e results.Estimate) string {
 }
 
 // findingOf says in words what a row says in numbers.
-func findingOf(row experiments.ComparedCells) string {
+func findingOf(row verdict.ComparedCells) string {
 	switch ratio := row.Difference.Ratio; {
 	case ratio.N == 0:
 		return "not measured on both sides"

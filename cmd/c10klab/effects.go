@@ -6,7 +6,7 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"c10klab/experiments"
+	"c10klab/experiments/verdict"
 	"c10klab/results"
 
 	"github.com/spf13/cobra"
@@ -36,7 +36,7 @@ some pairs: then the levels of another axis decide, and the ratio over all hides
 			}
 			effects := []results.Effect{}
 			for _, spec := range run.Info.Specs {
-				own, err := experiments.MainEffects(run, spec.ID, chosen)
+				own, err := verdict.MainEffects(run, spec.ID, chosen)
 				if err != nil {
 					return err
 				}

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"c10klab/experiments"
+	"c10klab/experiments/evidence"
 	"c10klab/internal/knob"
 	"c10klab/results"
 
@@ -16,9 +16,9 @@ import (
 
 // exports are the formats of `export`.
 var exports = map[string]func(io.Writer, *results.Run) error{
-	"csv":      experiments.ExportCSV,
-	"benchfmt": experiments.ExportBenchfmt,
-	"hlog":     experiments.ExportLog,
+	"csv":      evidence.ExportCSV,
+	"benchfmt": evidence.ExportBenchfmt,
+	"hlog":     evidence.ExportLog,
 }
 
 func newExportCommand() *cobra.Command {

@@ -5,14 +5,14 @@ import (
 	"io"
 	"text/tabwriter"
 
-	"c10klab/experiments"
+	"c10klab/experiments/verdict"
 	"c10klab/results"
 )
 
 // printFindings prints what became of the predictions of a run's experiments, and
 // the noise floor where the run has one.
 func printFindings(w io.Writer, run *results.Run) error {
-	judged, err := experiments.JudgeRun(run)
+	judged, err := verdict.JudgeRun(run)
 	if err != nil {
 		return err
 	}
@@ -24,7 +24,7 @@ func printFindings(w io.Writer, run *results.Run) error {
 	return nil
 }
 
-func printJudged(w io.Writer, run *results.Run, j experiments.Judged) error {
+func printJudged(w io.Writer, run *results.Run, j verdict.Judged) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	rows := 0
 	for _, f := range j.Findings {
@@ -44,7 +44,7 @@ func printJudged(w io.Writer, run *results.Run, j experiments.Judged) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	floors, err := experiments.NoiseFloors(run, j.Spec)
+	floors, err := verdict.NoiseFloors(run, j.Spec)
 	if err != nil {
 		return err
 	}

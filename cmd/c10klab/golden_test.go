@@ -15,7 +15,8 @@ import (
 	"strings"
 	"testing"
 
-	"c10klab/experiments"
+	"c10klab/experiments/evidence"
+	"c10klab/experiments/verdict"
 	"c10klab/results"
 )
 
@@ -43,7 +44,7 @@ func TestStoredVerdictsStay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		judged, err := experiments.JudgeRun(run)
+		judged, err := verdict.JudgeRun(run)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,13 +107,13 @@ func TestStoredComparisonsStay(t *testing.T) {
 
 // What `verify` says of each stored run.
 func TestStoredRunsAreVerified(t *testing.T) {
-	checks, err := experiments.Verify(experiments.VerifyConfig{Document: "../../EXPERIMENTS.md", Reference: "../../results/reference", Source: "../.."})
+	checks, err := evidence.Verify(evidence.VerifyConfig{Document: "../../EXPERIMENTS.md", Reference: "../../results/reference", Source: "../.."})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var b strings.Builder
 	for _, c := range checks {
-		if c.Status == experiments.CheckSkipped {
+		if c.Status == evidence.CheckSkipped {
 			t.Skipf("%s: %s", c.Check, c.Detail)
 		}
 		fmt.Fprintf(&b, "%s: %s: %s\n", filepath.Base(c.Of), c.Check, c.Status)

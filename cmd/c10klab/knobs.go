@@ -22,6 +22,7 @@ var (
 	loadKnobs   = knob.NewTable(loadgen.Knobs)
 	diskKnobs   = knob.NewTable(slowdisk.Knobs)
 	allKnobs    = knob.NewTable(serverKnobs.Knobs(), loadKnobs.Knobs(), diskKnobs.Knobs(), experiments.Knobs)
+	knobTables  = experiments.KnobTables{Server: serverKnobs, Load: loadKnobs, Disk: diskKnobs}
 )
 
 const (

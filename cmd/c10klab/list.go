@@ -130,8 +130,8 @@ func listExperiments() (listing, error) {
 
 // cost expands one variant of a spec.
 func cost(s *experiments.Spec, full bool) (cells int, minutes string, err error) {
-	plan, err := experiments.NewPlan(experiments.Config{
-		Specs: []*experiments.Spec{s}, Full: full, ServerKnobs: serverKnobs, LoadKnobs: loadKnobs, DiskKnobs: diskKnobs,
+	plan, err := experiments.NewPlan(experiments.PlanConfig{
+		Specs: []*experiments.Spec{s}, Full: full, Tables: knobTables,
 	})
 	if err != nil {
 		return 0, "", err

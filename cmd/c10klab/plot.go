@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io"
 
-	"c10klab/experiments"
-
 	"github.com/spf13/cobra"
+
+	"c10klab/experiments/evidence"
 )
 
 func newPlotCommand() *cobra.Command {
@@ -64,7 +64,7 @@ experiment with evidence and no section yet gets one at the end.`,
   c10klab document --file /tmp/draft.md --reference results/reference`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			changed, err := experiments.UpdateDoc(document, reference)
+			changed, err := evidence.UpdateDoc(document, reference)
 			if err == nil && changed {
 				fmt.Fprintln(cmd.OutOrStdout(), document, "changed")
 			}

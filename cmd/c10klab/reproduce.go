@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"c10klab/experiments"
+	"c10klab/experiments/evidence"
+	"c10klab/experiments/runner"
 	"c10klab/results"
 
 	"github.com/spf13/cobra"
@@ -65,7 +67,7 @@ func (o reproduceOptions) reproduce(ctx context.Context, w io.Writer, claim stri
 		return usageError(err)
 	}
 	parent := cmp.Or(o.out, filepath.Join("results", "runs", time.Now().Format("20060102-150405")))
-	reproductions := []experiments.Reproduction{}
+	reproductions := []evidence.Reproduction{}
 	var worst error
 	for _, spec := range specs {
 		own, err := o.reproduceSpec(ctx, spec, claim, filepath.Join(parent, spec.ID))
@@ -85,21 +87,21 @@ func (o reproduceOptions) reproduce(ctx context.Context, w io.Writer, claim stri
 
 // reproduceSpec runs one experiment as its evidence was made. An error together
 // with a reproduction tells of trials.
-func (o reproduceOptions) reproduceSpec(ctx context.Context, spec *experiments.Spec, claim, out string) ([]experiments.Reproduction, error) {
-	reference, err := experiments.OpenReference(o.reference, spec)
+func (o reproduceOptions) reproduceSpec(ctx context.Context, spec *experiments.Spec, claim, out string) ([]evidence.Reproduction, error) {
+	reference, err := evidence.OpenReference(o.reference, spec)
 	if err != nil {
 		return nil, err
 	}
 	o.full, o.out = true, out
 	if reference != nil {
-		full, repeats := experiments.MadeAs(reference, spec)
+		full, repeats := evidence.MadeAs(reference, spec)
 		o.full, o.repeats = full, cmp.Or(o.repeats, repeats)
 	}
 	config, err := o.config([]string{spec.ID})
 	if err != nil {
 		return nil, usageError(err)
 	}
-	plan, err := experiments.NewPlan(config)
+	plan, err := runner.NewPlan(config)
 	if err == nil {
 		err = firstError(refuse(plan), checkRoom(plan))
 	}
@@ -109,7 +111,7 @@ func (o reproduceOptions) reproduceSpec(ctx context.Context, spec *experiments.S
 	if o.dryRun {
 		return nil, o.printPlan(plan)
 	}
-	run, err := experiments.Run(ctx, config)
+	run, err := runner.Run(ctx, config)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +119,7 @@ func (o reproduceOptions) reproduceSpec(ctx context.Context, spec *experiments.S
 	if !slices.Contains(spec.Claims, claim) {
 		claims = spec.Claims
 	}
-	own, err := experiments.Reproduce(spec, claims, run, reference)
+	own, err := evidence.Reproduce(spec, claims, run, reference)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +129,7 @@ func (o reproduceOptions) reproduceSpec(ctx context.Context, spec *experiments.S
 	return own, nil
 }
 
-func printReproductions(w io.Writer, all []experiments.Reproduction) error {
+func printReproductions(w io.Writer, all []evidence.Reproduction) error {
 	p := &printer{w: w}
 	for _, r := range all {
 		p.line("%s by %s: here %s, reference %s", r.Claim, r.Experiment, r.Here, r.Reference)
@@ -147,7 +149,7 @@ func printReproductions(w io.Writer, all []experiments.Reproduction) error {
 	return nil
 }
 
-func withReason(m experiments.Measured) string {
+func withReason(m evidence.Measured) string {
 	if m.Reason == "" {
 		return string(m.Verdict)
 	}

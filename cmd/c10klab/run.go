@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"c10klab/experiments"
+	"c10klab/experiments/runner"
 	"c10klab/results"
 
 	"github.com/spf13/cobra"
@@ -88,7 +89,7 @@ func runExperiments(ctx context.Context, o runOptions, names []string) error {
 	if err != nil {
 		return usageError(err)
 	}
-	plan, err := experiments.NewPlan(config)
+	plan, err := runner.NewPlan(config)
 	if err != nil {
 		return usageError(err)
 	}
@@ -98,7 +99,7 @@ func runExperiments(ctx context.Context, o runOptions, names []string) error {
 	if o.dryRun {
 		return o.printPlan(plan)
 	}
-	run, runErr := experiments.Run(ctx, config)
+	run, runErr := runner.Run(ctx, config)
 	if run == nil {
 		return runErr
 	}
@@ -116,29 +117,31 @@ func (o runOptions) printPlan(plan *experiments.Plan) error {
 	return nil
 }
 
-func (o runOptions) config(names []string) (experiments.Config, error) {
+func (o runOptions) config(names []string) (runner.Config, error) {
 	if o.resume && o.out == "" {
-		return experiments.Config{}, errors.New("--resume needs --out, the directory of the run to continue")
+		return runner.Config{}, errors.New("--resume needs --out, the directory of the run to continue")
 	}
 	specs, err := o.specs(names)
 	if err != nil {
-		return experiments.Config{}, err
+		return runner.Config{}, err
 	}
 	settings := map[string]string{}
 	for _, s := range o.set {
 		name, value, found := strings.Cut(s, "=")
 		if !found {
-			return experiments.Config{}, fmt.Errorf("--set %q is not KNOB=VALUE", s)
+			return runner.Config{}, fmt.Errorf("--set %q is not KNOB=VALUE", s)
 		}
 		if earlier, twice := settings[name]; twice {
-			return experiments.Config{}, fmt.Errorf("--set %s is given twice, as %q and %q", name, earlier, value)
+			return runner.Config{}, fmt.Errorf("--set %s is given twice, as %q and %q", name, earlier, value)
 		}
 		settings[name] = value
 	}
-	return experiments.Config{
-		Specs: specs, Full: o.full, Repeats: o.repeats, Seed: o.seed, Set: settings, Only: o.only, Yes: o.yes,
+	return runner.Config{
+		PlanConfig: experiments.PlanConfig{
+			Specs: specs, Full: o.full, Repeats: o.repeats, Seed: o.seed, Set: settings, Only: o.only, Yes: o.yes, Tables: knobTables,
+		},
 		Out:    cmp.Or(o.out, filepath.Join("results", "runs", time.Now().Format("20060102-150405"))),
-		Resume: o.resume, DataDir: o.data, ServerKnobs: serverKnobs, LoadKnobs: loadKnobs, DiskKnobs: diskKnobs,
+		Resume: o.resume, DataDir: o.data,
 		CommandLine: append([]string{"c10klab"}, os.Args[1:]...), Progress: os.Stderr,
 	}, nil
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"c10klab/experiments"
+	"c10klab/experiments/runner"
 )
 
 func planOf(t *testing.T, full bool, names ...string) *experiments.Plan {
@@ -13,7 +14,7 @@ func planOf(t *testing.T, full bool, names ...string) *experiments.Plan {
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := experiments.NewPlan(config)
+	plan, err := runner.NewPlan(config)
 	if err == nil {
 		err = refuse(plan)
 	}

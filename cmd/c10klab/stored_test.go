@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"c10klab/experiments"
+	"c10klab/experiments/verdict"
 	"c10klab/internal/hdr"
 	"c10klab/internal/record"
 	"c10klab/results"
@@ -237,7 +238,7 @@ func TestStoredRunsAreComparedAndExported(t *testing.T) {
 	if exit != exitOK || !strings.Contains(stdout, "compared: model: reactor, loop-per-thread") || !strings.Contains(stdout, "too few trials to tell") {
 		t.Errorf("compare ended with %d: %s%s", exit, stdout, stderr)
 	}
-	var comparison experiments.RunComparison
+	var comparison verdict.RunComparison
 	stdout, _, exit = runCommand(t, "compare", dir, dir, "--json", "--metric", "rate_mb_s")
 	if decode(t, stdout, &comparison); exit != exitOK || len(comparison.Rows) != 2 || comparison.Rows[0].Different || !comparison.Paired {
 		t.Errorf("compare --json ended with %d: %s", exit, stdout)

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"text/tabwriter"
 
-	"c10klab/experiments"
+	"c10klab/experiments/evidence"
 	"c10klab/results"
 
 	"github.com/spf13/cobra"
@@ -18,7 +18,7 @@ const (
 )
 
 func newVerifyCommand() *cobra.Command {
-	cfg := experiments.VerifyConfig{Source: "."}
+	cfg := evidence.VerifyConfig{Source: "."}
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify",
@@ -30,13 +30,13 @@ A run that is what it says, but may not decide claims, is "not admissible"; its 
 		Example: "  c10klab verify",
 		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			checks, err := experiments.Verify(cfg)
+			checks, err := evidence.Verify(cfg)
 			if err != nil {
 				return err
 			}
 			failed := 0
 			for _, c := range checks {
-				if c.Status == experiments.CheckFails {
+				if c.Status == evidence.CheckFails {
 					failed++
 				}
 			}
@@ -77,7 +77,7 @@ tables and figures use, and series and disk samples of those trials only that fi
 			if err != nil {
 				return err
 			}
-			adopted, reasons, err := experiments.Adopt(run, reference, replace)
+			adopted, reasons, err := evidence.Adopt(run, reference, replace)
 			if errors.Is(err, results.ErrExists) {
 				return usageError(fmt.Errorf("%w (--replace replaces it)", err))
 			} else if err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"c10klab/experiments"
+	"c10klab/experiments/verdict"
 	"c10klab/plots"
 	"c10klab/results"
 )
@@ -15,7 +16,7 @@ import (
 // its predictions, and main effects. Predictions of a metric itself are no ratios and
 // left out.
 func Ratios(run *results.Run) (plots.Ratios, error) {
-	judged, err := experiments.JudgeRun(run)
+	judged, err := verdict.JudgeRun(run)
 	if err != nil {
 		return nil, err
 	}
@@ -26,7 +27,7 @@ func Ratios(run *results.Run) (plots.Ratios, error) {
 	return ratiosOf(judged, effects), nil
 }
 
-func ratiosOf(judged []experiments.Judged, effects []results.Effect) plots.Ratios {
+func ratiosOf(judged []verdict.Judged, effects []results.Effect) plots.Ratios {
 	ratios := plots.Ratios{}
 	for _, j := range judged {
 		constant := constantSettings(j)
@@ -52,13 +53,13 @@ func ratiosOf(judged []experiments.Judged, effects []results.Effect) plots.Ratio
 
 // effectsOf are the main effects of all experiments of a run.
 func effectsOf(run *results.Run) ([]results.Effect, error) {
-	metrics, err := experiments.EffectMetrics(run)
+	metrics, err := verdict.EffectMetrics(run)
 	if err != nil {
 		return nil, err
 	}
 	var all []results.Effect
 	for _, spec := range run.Info.Specs {
-		effects, err := experiments.MainEffects(run, spec.ID, metrics)
+		effects, err := verdict.MainEffects(run, spec.ID, metrics)
 		if err != nil {
 			return nil, err
 		}
@@ -68,7 +69,7 @@ func effectsOf(run *results.Run) ([]results.Effect, error) {
 }
 
 // constantSettings are those that all comparisons of an experiment have in common.
-func constantSettings(j experiments.Judged) []string {
+func constantSettings(j verdict.Judged) []string {
 	var common []string
 	first := true
 	for _, f := range j.Findings {
@@ -85,7 +86,7 @@ func constantSettings(j experiments.Judged) []string {
 }
 
 // ratioLabel is "CLAIM METRIC: A ÷ B; other knobs", without those that never differ.
-func ratioLabel(p experiments.Prediction, c experiments.Comparison, constant []string) string {
+func ratioLabel(p experiments.Prediction, c verdict.Comparison, constant []string) string {
 	label := fmt.Sprintf("%s %s: %s ÷ %s", p.Claim, p.Metric, values(p.A), values(p.B))
 	rest := slices.DeleteFunc(strings.Fields(c.Cells), func(s string) bool { return slices.Contains(constant, s) })
 	if len(rest) > 0 {

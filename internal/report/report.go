@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 
-	"c10klab/experiments"
+	"c10klab/experiments/verdict"
 	"c10klab/plots"
 	"c10klab/results"
 )
@@ -90,7 +90,7 @@ func newRunView(run *results.Run, anchor string) (*runView, error) {
 	if err != nil {
 		return nil, err
 	}
-	judged, err := experiments.JudgeRun(run)
+	judged, err := verdict.JudgeRun(run)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"c10klab/experiments"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -128,6 +127,6 @@ func reproduce(run *results.Run) []step {
 	}
 	return append(steps,
 		step{"go run ./cmd/c10klab doctor", "says what a machine lacks for it"},
-		step{"go run ./cmd/" + experiments.CommandLine(run.Info), "the run"},
-		step{"go run ./cmd/c10klab report " + experiments.ShellQuote(run.Dir) + " -o report.html", "this page"})
+		step{"go run ./cmd/" + results.CommandLine(run.Info), "the run"},
+		step{"go run ./cmd/c10klab report " + results.ShellQuote(run.Dir) + " -o report.html", "this page"})
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"c10klab/experiments"
+	"c10klab/experiments/verdict"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -21,7 +22,7 @@ type sentence struct {
 
 // summary says for a newcomer what came of a run: the claims, who won, by how much
 // and how sure that is, and what does not stand.
-func summary(judged []experiments.Judged, cells []results.CellDigest, b blocks) []sentence {
+func summary(judged []verdict.Judged, cells []results.CellDigest, b blocks) []sentence {
 	var all []sentence
 	for _, j := range judged {
 		all = append(all, claimSentences(j)...)
@@ -31,14 +32,14 @@ func summary(judged []experiments.Judged, cells []results.CellDigest, b blocks) 
 }
 
 // claimSentences says each claim's verdict with its question.
-func claimSentences(j experiments.Judged) []sentence {
+func claimSentences(j verdict.Judged) []sentence {
 	register, err := experiments.Claims()
 	if err != nil {
 		return nil // a run can be read without the register
 	}
 	var all []sentence
 	for _, id := range j.Spec.Claims {
-		verdict, deciding, found := experiments.ClaimVerdict(j.Findings, id)
+		verdict, deciding, found := verdict.ClaimVerdict(j.Findings, id)
 		question := ""
 		if i := slices.IndexFunc(register, func(c experiments.Claim) bool { return c.ID == id }); i >= 0 {
 			question = register[i].Question

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strconv"
 
-	"c10klab/experiments"
+	"c10klab/experiments/verdict"
 	"c10klab/internal/hdr"
 	"c10klab/internal/measure"
 	"c10klab/internal/record"
@@ -41,7 +41,7 @@ func numberCell(text string, value float64) cell {
 
 const missing = "–"
 
-func verdictTable(j experiments.Judged) table {
+func verdictTable(j verdict.Judged) table {
 	t := table{Columns: []column{{Name: "claim"}, {Name: "prediction"}, {Name: "cells"}, {Name: "median [interval]", Number: true,
 		Meaning: "over blocks; the exact interval by order statistics"}, {Name: "blocks", Number: true}, {Name: "verdict"}}}
 	for _, f := range j.Findings {

@@ -1,0 +1,75 @@
+package evidence
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+
+	"c10klab/experiments"
+	"c10klab/internal/hdr"
+	"c10klab/results"
+)
+
+// inadmissible says why a stored run may not decide claims as reference evidence;
+// nil if it may. It asks neither git nor the disk.
+func inadmissible(run *results.Run, current *experiments.Spec) []string {
+	var reasons []string
+	for _, stored := range run.Info.Specs {
+		if stored.ID != current.ID {
+			continue
+		}
+		if now := results.NewSpec(current.ID, current.Text, 0); stored.SHA256 != now.SHA256 {
+			reasons = append(reasons, "the spec has changed since")
+		}
+		if stored.Repeats < results.MinBlocks {
+			reasons = append(reasons, fmt.Sprintf("%d blocks, fewer than %d", stored.Repeats, results.MinBlocks))
+		}
+	}
+	switch source := run.Info.Source; {
+	case source.Revision == "" || source.Revision == results.UnknownRevision:
+		reasons = append(reasons, "the revision is unknown")
+	case !source.Clean:
+		reasons = append(reasons, "the tree had uncommitted changes")
+	}
+	return reasons
+}
+
+// EvidenceOf reports which histograms the evidence of a spec needs: those of its
+// predictions, and those that tables and figures show, as far as the spec keeps them.
+func EvidenceOf(spec *experiments.Spec) func(hdr.Key) bool {
+	predicted := map[hdr.Key]bool{}
+	for _, p := range spec.Predictions {
+		if p.Metric.IsDuration() {
+			predicted[p.Metric.Key()] = true
+		}
+	}
+	keeps := func(key hdr.Key) bool {
+		return len(spec.Evidence) == 0 || slices.Contains(spec.Evidence, key.Stage) || slices.Contains(spec.Evidence, key.String())
+	}
+	return func(key hdr.Key) bool { return predicted[key] || results.InTables(key) && keeps(key) }
+}
+
+// Adopt makes a run the reference evidence of its one experiment, under
+// referenceDir/SPEC. The reasons are those for which it will not decide claims.
+func Adopt(run *results.Run, referenceDir string, replace bool) (adopted *results.Run, reasons []string, err error) {
+	if len(run.Info.Specs) != 1 {
+		return nil, nil, fmt.Errorf("%s holds %d experiments: evidence is one run for each", run.Dir, len(run.Info.Specs))
+	}
+	if err := run.CheckManifest(); err != nil {
+		return nil, nil, fmt.Errorf("only a complete run that is as it was measured is evidence: %w", err)
+	}
+	spec, err := experiments.Parse("spec of the run", run.Info.Specs[0].Text)
+	if err != nil {
+		return nil, nil, err
+	}
+	specs, err := experiments.Specs()
+	if err != nil {
+		return nil, nil, err
+	}
+	current, err := experiments.Select(specs, []string{spec.ID})
+	if err != nil {
+		return nil, nil, err
+	}
+	adopted, err = run.Adopt(filepath.Join(referenceDir, spec.ID), EvidenceOf(spec), replace)
+	return adopted, inadmissible(run, current[0]), err
+}

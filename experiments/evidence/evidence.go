@@ -1,0 +1,102 @@
+// Package evidence keeps the reference runs by which claims are decided: which may
+// decide, whether they are what was measured, and the documents made from them.
+package evidence
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"c10klab/experiments"
+	"c10klab/experiments/verdict"
+	"c10klab/plots"
+	"c10klab/results"
+)
+
+// evidence is the stored reference run of an experiment, judged by the spec as
+// it was when the run started.
+type evidence struct {
+	spec     *experiments.Spec
+	dir      string // of the run, relative to the document
+	run      *results.Run
+	cells    []results.Cell
+	findings []verdict.Finding
+}
+
+// opener opens a run directory, as results.Open does.
+type opener func(dir string) (*results.Run, error)
+
+// readEvidence finds the reference runs: referenceDir/SPEC is the run of SPEC.
+// Experiments without one are left out.
+func readEvidence(specs []*experiments.Spec, referenceDir, docDir string, open opener) ([]evidence, error) {
+	var found []evidence
+	for _, current := range specs {
+		dir := filepath.Join(referenceDir, current.ID)
+		run, err := open(dir)
+		if errors.Is(err, results.ErrNoRun) {
+			continue
+		} else if err != nil {
+			return nil, err
+		}
+		e, err := judgeEvidence(run, current.ID)
+		if err != nil {
+			return nil, fmt.Errorf("reference run %s: %w", dir, err)
+		}
+		e.withhold(inadmissible(run, current))
+		if e.dir, err = filepath.Rel(docDir, dir); err != nil {
+			return nil, fmt.Errorf("link to %s: %w", dir, err)
+		}
+		found = append(found, e)
+	}
+	return found, nil
+}
+
+func judgeEvidence(run *results.Run, id string) (evidence, error) {
+	i := slices.IndexFunc(run.Info.Specs, func(s results.Spec) bool { return s.ID == id })
+	if i < 0 {
+		return evidence{}, fmt.Errorf("the run has no experiment %s", id)
+	}
+	spec, err := experiments.Parse("spec of the run", run.Info.Specs[i].Text)
+	if err != nil {
+		return evidence{}, err
+	}
+	findings, err := verdict.Judge(spec, run)
+	if err != nil {
+		return evidence{}, err
+	}
+	cells, err := run.TableCells()
+	if err != nil {
+		return evidence{}, err
+	}
+	cells = slices.DeleteFunc(cells, func(c results.Cell) bool { return c.Experiment != id })
+	return evidence{spec: spec, run: run, cells: cells, findings: findings}, nil
+}
+
+// withhold leaves open what an inadmissible run would decide, with the reasons.
+func (e evidence) withhold(reasons []string) {
+	if len(reasons) == 0 {
+		return
+	}
+	for _, f := range e.findings {
+		for i := range f.Comparisons {
+			f.Comparisons[i].Verdict, f.Comparisons[i].Inadmissible = results.Undecided, true
+			f.Comparisons[i].Reason = "not admissible as evidence: " + strings.Join(reasons, "; ")
+		}
+	}
+}
+
+// figure links the first of the experiment's figures, a sweep rather than single levels;
+// "–" if none was drawn.
+func (e evidence) figure() string {
+	stored := plots.InDir(e.run.Dir, e.spec.ID)
+	if len(stored) == 0 {
+		return none
+	}
+	first := stored[0]
+	if i := slices.IndexFunc(stored, func(f plots.Stored) bool { return f.Says == "sweep" }); i >= 0 {
+		first = stored[i]
+	}
+	return fmt.Sprintf("[%s](%s)", first.Says, filepath.ToSlash(filepath.Join(results.PlotsDir(e.dir), first.File)))
+}

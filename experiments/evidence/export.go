@@ -1,0 +1,162 @@
+package evidence
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/perf/benchfmt"
+
+	"c10klab/experiments"
+	"c10klab/internal/hdr"
+	"c10klab/internal/record"
+	"c10klab/results"
+)
+
+// exported is one number of a trial.
+type exported struct {
+	name      string
+	value     float64
+	supported bool
+}
+
+var exportedQuantiles = []string{"p50", "p99", "p999", "max"}
+
+// numbersOf lists everything that a trial measured: its numbers, and the
+// percentiles of its histograms in ns.
+func numbersOf(run *results.Run, t results.Trial) ([]exported, error) {
+	if t.Measurement == nil {
+		return nil, nil
+	}
+	var all []exported
+	for _, n := range experiments.Numbers {
+		if value, known := n.Of(t); known {
+			all = append(all, exported{n.Name, value, true})
+		}
+	}
+	digests, err := run.TrialDigests(t, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range hdr.SortedKeys(digests) {
+		for _, name := range exportedQuantiles {
+			m := experiments.Percentile(key, name)
+			r := m.OfDigest(digests[key])
+			all = append(all, exported{m.String(), r.Value, r.Supported})
+		}
+	}
+	return all, nil
+}
+
+// ExportCSV writes one line for each number of each trial: durations in ns, other
+// units as `list metrics` tells. A percentile that the samples do not support has
+// no value; a failed trial has one line, without a metric.
+func ExportCSV(w io.Writer, run *results.Run) error {
+	knobs := results.VaryingKnobs(run.CellOutcomes())
+	out := csv.NewWriter(w)
+	head := slices.Concat([]string{"experiment", "block", "cell", "attempt", "outcome"}, knobs, []string{"metric", "value"})
+	if err := out.Write(head); err != nil {
+		return fmt.Errorf("export: %w", err)
+	}
+	for _, t := range run.Trials {
+		numbers, err := numbersOf(run, t)
+		if err != nil {
+			return err
+		}
+		if len(numbers) == 0 {
+			numbers = []exported{{}}
+		}
+		start := []string{t.Experiment, strconv.Itoa(t.Block), t.Cell, strconv.Itoa(t.Attempt), string(t.Outcome)}
+		for _, name := range knobs {
+			start = append(start, t.Knobs[name])
+		}
+		for _, n := range numbers {
+			value := ""
+			if n.supported {
+				value = strconv.FormatFloat(n.value, 'g', -1, 64)
+			}
+			if err := out.Write(append(slices.Clone(start), n.name, value)); err != nil {
+				return fmt.Errorf("export: %w", err)
+			}
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// ExportBenchfmt writes each trial whose numbers stand as a benchmark result, which
+// benchstat reads; the knobs that tell cells apart are in its name. Percentiles of
+// saturated trials are lower bounds and left out.
+func ExportBenchfmt(w io.Writer, run *results.Run) error {
+	knobs := results.VaryingKnobs(run.CellOutcomes())
+	out := benchfmt.NewWriter(w)
+	for _, t := range run.Trials {
+		if t.Outcome != record.Valid && t.Outcome != record.Saturated {
+			continue
+		}
+		numbers, err := numbersOf(run, t)
+		if err != nil {
+			return err
+		}
+		result := &benchfmt.Result{Name: benchfmt.Name(benchmarkName(t, knobs)), Iters: 1}
+		result.SetConfig("experiment", t.Experiment)
+		result.SetConfig("revision", run.Info.Source.Revision)
+		for i := range result.Config {
+			result.Config[i].File = true
+		}
+		for _, n := range numbers {
+			stage, isSpan := strings.CutSuffix(n.name, " "+quantileOf(n.name))
+			switch {
+			case !n.supported || isSpan && t.Outcome == record.Saturated:
+			case isSpan:
+				unit := strings.ReplaceAll(stage, "/", "-") + "-" + quantileOf(n.name) + "-sec"
+				result.Values = append(result.Values, benchfmt.Value{Value: n.value / 1e9, Unit: unit})
+			default:
+				result.Values = append(result.Values, benchfmt.Value{Value: n.value, Unit: n.name})
+			}
+		}
+		if err := out.Write(result); err != nil {
+			return fmt.Errorf("export: %w", err)
+		}
+	}
+	return nil
+}
+
+// quantileOf is the last word of a histogram metric's name.
+func quantileOf(name string) string { return name[strings.LastIndex(name, " ")+1:] }
+
+// benchmarkName is EXPERIMENT/knob=value/…, with what the format gives a meaning
+// (/, white space) replaced.
+func benchmarkName(t results.Trial, knobs []string) string {
+	plain := strings.NewReplacer("/", "_", " ", "_", "\t", "_")
+	name := []string{plain.Replace(t.Experiment)}
+	for _, knob := range knobs {
+		if value := t.Knobs[knob]; value != "" {
+			name = append(name, knob+"="+plain.Replace(value))
+		}
+	}
+	return strings.Join(name, "/")
+}
+
+// ExportLog merges the histograms of each cell's trials that count into one tagged
+// HdrHistogram log; with more than one cell a tag begins with the cell's id.
+func ExportLog(w io.Writer, run *results.Run) error {
+	cells, err := run.Cells()
+	if err != nil {
+		return err
+	}
+	merged := hdr.Bundle{}
+	for _, cell := range cells {
+		for key, h := range cell.Histograms {
+			if len(cells) > 1 {
+				key.Stage = cell.ID + "/" + key.Stage
+			}
+			merged[key] = h
+		}
+	}
+	start, end := run.Window()
+	return merged.WriteLog(w, start, end)
+}

@@ -1,0 +1,147 @@
+package evidence
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"c10klab/experiments"
+	"c10klab/experiments/verdict"
+	"c10klab/results"
+)
+
+// A claim about one part alone, such as the store, needs no server and no load: a
+// benchmark of internal/speed decides it, by its stored record with one value a round.
+
+// benchmarksDir, beside the reference runs, holds the records of benchmarks.
+const benchmarksDir = "benchmarks"
+
+// benchmark is what decides a claim by the record that it stores in benchmarksDir.
+type benchmark struct {
+	record      string // its file
+	predictions []benchmarkPrediction
+}
+
+// benchmarkPrediction is one condition on the benchmark's rounds.
+type benchmarkPrediction struct {
+	what      string // with its unit
+	relation  results.Relation
+	threshold float64
+	// rounds reads the values, one a round, from the record.
+	rounds func(record []byte) ([]float64, error)
+}
+
+// benchmarks are those that the claims register names.
+var benchmarks = map[string]benchmark{
+	"BenchmarkAppend": {"append.json", []benchmarkPrediction{
+		{"records of 100 bytes appended a second, in batches of 16 KiB", ">=", 1e6, appendRounds(16<<10, (*appendCell).recordsPerSecond)},
+		{"speed of the same against bare write(2) calls of the same bytes", ">=", 0.5, appendRounds(16<<10, (*appendCell).ofWrite)},
+	}},
+	"BenchmarkLookup": {"lookup.json", []benchmarkPrediction{
+		{"nanoseconds of a look-up by offset in a hot log of 100 GiB", "<=", 1000, lookupRounds(100, 4096, func(c *lookupCell) []float64 { return c.OffsetNs })},
+		{"bytes of index for each GiB of log, at an interval of 4096 bytes and batches of 16 KiB", "<=", 1 << 20, lookupRounds(100, 4096, (*lookupCell).indexBytesPerGiB)},
+	}},
+}
+
+// appendCell is what BenchmarkAppend stores of a batch size under some knobs.
+type appendCell struct {
+	Knobs            map[string]string
+	BatchBytes       int
+	Records          int // in a batch
+	RoundBytes       int
+	StoreNs, WriteNs []float64
+}
+
+func (c *appendCell) recordsPerSecond(round int) float64 {
+	return float64(c.RoundBytes/c.BatchBytes*c.Records) / c.StoreNs[round] * 1e9
+}
+
+func (c *appendCell) ofWrite(round int) float64 { return c.WriteNs[round] / c.StoreNs[round] }
+
+// appendRounds reads the rounds of the first cell with default knobs whose batches
+// are at most that large and more than half as large.
+func appendRounds(batchBytes int, value func(c *appendCell, round int) float64) func([]byte) ([]float64, error) {
+	return func(record []byte) ([]float64, error) {
+		var cells []appendCell
+		if err := json.Unmarshal(record, &cells); err != nil {
+			return nil, err
+		}
+		for i := range cells {
+			c := &cells[i]
+			if len(c.Knobs) > 0 || c.BatchBytes > batchBytes || c.BatchBytes <= batchBytes/2 {
+				continue
+			}
+			if len(c.StoreNs) != len(c.WriteNs) {
+				return nil, fmt.Errorf("%d rounds of the store, %d of bare writes", len(c.StoreNs), len(c.WriteNs))
+			}
+			values := make([]float64, len(c.StoreNs))
+			for round := range values {
+				values[round] = value(c, round)
+			}
+			return values, nil
+		}
+		return nil, fmt.Errorf("no batches of %d bytes", batchBytes)
+	}
+}
+
+// lookupCell is what BenchmarkLookup stores of a log.
+type lookupCell struct {
+	LogBytes, IntervalBytes int64
+	IndexBytes              int64
+	OffsetNs                []float64
+}
+
+// indexBytesPerGiB is the same in all rounds.
+func (c *lookupCell) indexBytesPerGiB() []float64 {
+	values := make([]float64, len(c.OffsetNs))
+	for i := range values {
+		values[i] = float64(c.IndexBytes) / (float64(c.LogBytes) / (1 << 30))
+	}
+	return values
+}
+
+func lookupRounds(gib, intervalBytes int64, values func(*lookupCell) []float64) func([]byte) ([]float64, error) {
+	return func(record []byte) ([]float64, error) {
+		var cells []lookupCell
+		if err := json.Unmarshal(record, &cells); err != nil {
+			return nil, err
+		}
+		for i := range cells {
+			if cells[i].LogBytes == gib<<30 && cells[i].IntervalBytes == intervalBytes {
+				return values(&cells[i]), nil
+			}
+		}
+		return nil, fmt.Errorf("no log of %d GiB with an entry every %d bytes", gib, intervalBytes)
+	}
+}
+
+// benchmarkFindings are those of a claim's benchmark; none where no benchmark decides
+// the claim, or its record is not stored. dir holds the records.
+func benchmarkFindings(claim experiments.Claim, dir string) ([]verdict.Finding, error) {
+	if claim.Benchmark == "" {
+		return nil, nil
+	}
+	b, known := benchmarks[claim.Benchmark]
+	if !known {
+		return nil, fmt.Errorf("claim %s: no record of a benchmark %s is known", claim.ID, claim.Benchmark)
+	}
+	file := filepath.Join(dir, b.record)
+	record, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	} else if err != nil {
+		return nil, fmt.Errorf("record of %s: %w", claim.Benchmark, err)
+	}
+	var conditions []verdict.Condition
+	for _, p := range b.predictions {
+		values, err := p.rounds(record)
+		if err != nil {
+			return nil, fmt.Errorf("record of %s, %s: %w", claim.Benchmark, file, err)
+		}
+		conditions = append(conditions, verdict.Condition{What: p.what, Relation: p.relation, Threshold: p.threshold, Values: values})
+	}
+	return verdict.JudgeConditions(claim.ID, conditions), nil
+}

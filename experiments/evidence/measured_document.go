@@ -1,0 +1,77 @@
+package evidence
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"c10klab/experiments"
+	"c10klab/experiments/verdict"
+	"c10klab/results"
+)
+
+// measuredID marks the table of claims that benchmarks decide.
+const measuredID = "measured"
+
+// measuredEvidence are the findings of the stored benchmarks, by claim.
+type measuredEvidence struct {
+	dir      string // of the records, relative to the document
+	findings map[string][]verdict.Finding
+}
+
+// readMeasured judges the records in the directory beside the reference runs.
+func readMeasured(claims []experiments.Claim, referenceDir, docDir string) (measuredEvidence, error) {
+	dir := filepath.Join(filepath.Dir(referenceDir), benchmarksDir)
+	link, err := filepath.Rel(docDir, dir)
+	if err != nil {
+		return measuredEvidence{}, fmt.Errorf("link to %s: %w", dir, err)
+	}
+	m := measuredEvidence{link, map[string][]verdict.Finding{}}
+	for _, claim := range claims {
+		if m.findings[claim.ID], err = benchmarkFindings(claim, dir); err != nil {
+			return measuredEvidence{}, err
+		}
+	}
+	return m, nil
+}
+
+// result is a claim's row where its benchmark decides it; false: none does.
+func (m measuredEvidence) result(claim experiments.Claim) (text, ratio, record string, concerned bool) {
+	found, deciding, concerned := verdict.ClaimVerdict(m.findings[claim.ID], claim.ID)
+	if !concerned {
+		return "", "", "", false
+	}
+	c := deciding.Deciding()
+	text = string(found)
+	if found == results.Inconclusive && c.Reason != "" {
+		text += " (" + c.Reason + ")"
+	}
+	return text, formatMeasured(c.Estimate), m.link(benchmarks[claim.Benchmark]), true
+}
+
+func (m measuredEvidence) link(b benchmark) string {
+	return fmt.Sprintf("[%s](%s)", b.record, filepath.ToSlash(filepath.Join(m.dir, b.record)))
+}
+
+// table lists what the benchmarks say, prediction by prediction.
+func (m measuredEvidence) table(claims []experiments.Claim) string {
+	var b strings.Builder
+	b.WriteString("These claims are about one part alone, which a benchmark measures: every value is the median of its rounds, with the exact interval of the median.\n\n" +
+		"| claim | question | predicted | measured [interval] | rounds | verdict | command |\n| --- | --- | --- | --- | ---: | --- | --- |\n")
+	for _, claim := range claims {
+		for _, f := range m.findings[claim.ID] {
+			c := f.Comparisons[0]
+			fmt.Fprintf(&b, "| %s | %s | %s %s %.6g | %s | %d | %s | %s |\n", claim.ID, claim.Question,
+				c.Cells, f.Prediction.Relation, f.Prediction.Threshold, formatMeasured(c.Estimate), c.Estimate.N, c.Verdict, claim.Commands()[0])
+		}
+	}
+	return b.String()
+}
+
+// formatMeasured prints an estimate to three places.
+func formatMeasured(e results.Estimate) string {
+	if !e.Bounded() {
+		return fmt.Sprintf("%.3g", e.Median)
+	}
+	return fmt.Sprintf("%.3g [%.3g, %.3g]", e.Median, e.Lo, e.Hi)
+}

@@ -1,0 +1,157 @@
+package evidence
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"c10klab/experiments"
+	"c10klab/results"
+)
+
+// CheckStatus is what became of one check of the evidence.
+type CheckStatus string
+
+const (
+	// CheckHolds: it was checked and is so.
+	CheckHolds CheckStatus = "holds"
+	// CheckFails: it was checked and is not so.
+	CheckFails CheckStatus = "FAILS"
+	// CheckSkipped: what it needs is missing here.
+	CheckSkipped CheckStatus = "skipped"
+	// CheckInadmissible: the run is what it says, and by what it says may not decide
+	// claims; EXPERIMENTS.md leaves them open.
+	CheckInadmissible CheckStatus = "not admissible"
+)
+
+// EvidenceCheck is one check of one reference run, or of the document.
+type EvidenceCheck struct {
+	Of     string      `json:"of"`
+	Check  string      `json:"check"`
+	Status CheckStatus `json:"status"`
+	Detail string      `json:"detail,omitempty"`
+}
+
+// VerifyConfig says where the evidence is.
+type VerifyConfig struct {
+	Document  string // EXPERIMENTS.md
+	Reference string // run directories, by spec
+	Source    string // within the working tree, for git
+}
+
+// Verify checks every reference run and the document that is made from them. The
+// error is for what keeps it from checking at all.
+func Verify(cfg VerifyConfig) ([]EvidenceCheck, error) {
+	specs, err := experiments.Specs()
+	if err != nil {
+		return nil, err
+	}
+	history := openHistory(cfg.Source)
+	opened := map[string]*results.Run{}
+	var checks []EvidenceCheck
+	for _, spec := range specs {
+		dir := filepath.Join(cfg.Reference, spec.ID)
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		run, err := results.Open(dir)
+		if err != nil {
+			checks = append(checks, outcomeOf(spec.ID, "readable", err))
+			continue
+		}
+		opened[dir] = run
+		checks = append(checks, verifyRun(run, spec, history)...)
+	}
+	checks = append(checks, verifyStrays(cfg.Reference, specs)...)
+	checks = append(checks, verifySize(cfg.Reference), verifyDocument(cfg, opened))
+	return checks, nil
+}
+
+func outcomeOf(of, check string, err error) EvidenceCheck {
+	if err != nil {
+		return EvidenceCheck{of, check, CheckFails, results.Advised(err)}
+	}
+	return EvidenceCheck{of, check, CheckHolds, ""}
+}
+
+func verifyRun(run *results.Run, spec *experiments.Spec, history history) []EvidenceCheck {
+	checks := []EvidenceCheck{outcomeOf(spec.ID, "files are those of the manifest", run.CheckManifest())}
+	admissible := EvidenceCheck{spec.ID, "spec, blocks and source admit it as evidence", CheckHolds, ""}
+	if reasons := inadmissible(run, spec); len(reasons) > 0 {
+		admissible.Status, admissible.Detail = CheckInadmissible, strings.Join(reasons, "; ")
+	}
+	return append(checks, admissible, history.verifyPrediction(run, spec))
+}
+
+// verifyStrays finds runs of no spec, which the document would pass over.
+func verifyStrays(reference string, specs []*experiments.Spec) []EvidenceCheck {
+	entries, err := os.ReadDir(reference)
+	if err != nil {
+		return []EvidenceCheck{outcomeOf(reference, "readable", err)}
+	}
+	var checks []EvidenceCheck
+	for _, entry := range entries {
+		if _, err := experiments.Select(specs, []string{entry.Name()}); err != nil {
+			checks = append(checks, outcomeOf(entry.Name(), "belongs to a spec", err))
+		}
+	}
+	return checks
+}
+
+func verifySize(reference string) EvidenceCheck {
+	var total int64
+	err := filepath.WalkDir(reference, func(_ string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		info, err := entry.Info()
+		if err == nil {
+			total += info.Size()
+		}
+		return err
+	})
+	if err == nil && total > results.MaxReferenceBytes {
+		err = fmt.Errorf("%d MiB, more than %d", total>>20, results.MaxReferenceBytes>>20)
+	}
+	return outcomeOf(reference, "size of all runs", err)
+}
+
+// verifyDocument computes every verdict and table anew. Runs that are open already
+// are not read again.
+func verifyDocument(cfg VerifyConfig, opened map[string]*results.Run) EvidenceCheck {
+	const check = "verdicts and tables are those of the runs"
+	written, err := os.ReadFile(cfg.Document)
+	if err != nil {
+		return outcomeOf(cfg.Document, check, err)
+	}
+	computed, err := renderDoc(written, cfg.Reference, filepath.Dir(cfg.Document), func(dir string) (*results.Run, error) {
+		if run := opened[dir]; run != nil {
+			return run, nil
+		}
+		return results.Open(dir)
+	})
+	if err == nil && !bytes.Equal(written, computed) {
+		err = fmt.Errorf("%w; once all runs hold, c10klab document writes it anew", firstDifference(string(written), string(computed)))
+	}
+	return outcomeOf(cfg.Document, check, err)
+}
+
+// firstDifference names the first line that differs.
+func firstDifference(written, computed string) error {
+	has, wants := strings.Split(written, "\n"), strings.Split(computed, "\n")
+	for i := range max(len(has), len(wants)) {
+		switch {
+		case i >= len(has):
+			return fmt.Errorf("line %d is missing: %q", i+1, wants[i])
+		case i >= len(wants):
+			return fmt.Errorf("line %d is too much: %q", i+1, has[i])
+		case has[i] != wants[i]:
+			return fmt.Errorf("line %d is %q, the runs say %q", i+1, has[i], wants[i])
+		}
+	}
+	return nil
+}

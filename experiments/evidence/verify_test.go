@@ -1,0 +1,309 @@
+package evidence
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"c10klab/experiments"
+	"c10klab/experiments/internal/fixture"
+	"c10klab/experiments/verdict"
+	"c10klab/internal/hdr"
+	"c10klab/internal/need"
+	"c10klab/internal/record"
+	"c10klab/results"
+)
+
+// TestCommittedEvidenceHolds is `c10klab verify` on what is committed.
+func TestCommittedEvidenceHolds(t *testing.T) {
+	checks, err := Verify(VerifyConfig{Document: "../../EXPERIMENTS.md", Reference: "../../results/reference", Source: "../.."})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range checks {
+		if c.Status == CheckFails {
+			t.Errorf("%s: %s: %s", c.Of, c.Check, c.Detail)
+		} else if c.Status != CheckHolds {
+			t.Logf("%s: %s: %s: %s", c.Status, c.Of, c.Check, c.Detail)
+		}
+	}
+}
+
+// repository is a working tree with one committed spec, a run of it, and the
+// document made from that.
+type repository struct {
+	t   *testing.T
+	dir string
+}
+
+func (r repository) git(args ...string) string {
+	r.t.Helper()
+	cmd := exec.Command("git", append([]string{"-C", r.dir, "-c", "user.name=test", "-c", "user.email=test@example.org"}, args...)...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		r.t.Fatalf("git %v: %v: %s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func (r repository) path(name string) string { return filepath.Join(r.dir, filepath.FromSlash(name)) }
+
+func (r repository) write(name, text string) {
+	r.t.Helper()
+	if err := os.MkdirAll(filepath.Dir(r.path(name)), 0o755); err != nil {
+		r.t.Fatal(err)
+	}
+	if err := os.WriteFile(r.path(name), []byte(text), 0o644); err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+func (r repository) config() VerifyConfig {
+	return VerifyConfig{Document: r.path("EXPERIMENTS.md"), Reference: r.path("results/reference"), Source: r.dir}
+}
+
+const evidenceSpec = "write-100mbs"
+
+// newRepository commits the spec and stores a run from that revision, of some of its
+// cells.
+func newRepository(t *testing.T) repository {
+	t.Helper()
+	need.Program(t, "git", "git")
+	r := repository{t, t.TempDir()}
+	spec := committedSpec(t, evidenceSpec)
+	r.git("init", "-q")
+	r.git("commit", "-q", "--allow-empty", "-m", "before")
+	r.write(spec.File, spec.Text)
+	r.git("add", ".")
+	r.git("commit", "-q", "-m", "with")
+	source := results.Source{Revision: r.git("rev-parse", "HEAD"), Clean: true}
+	run := fixture.Run(t, source, r.path("results/reference/"+evidenceSpec), spec.ID, spec.Text, cellsOf(t, spec, false)[:3], results.MinBlocks,
+		func(results.PlannedCell, int) (record.Outcome, float64, float64) { return record.Valid, 0.99, 1e6 })
+	if err := run.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r.seal()
+	return r
+}
+
+// seal writes the manifest of the run, and the document.
+func (r repository) seal() {
+	r.t.Helper()
+	run, err := results.Open(r.path("results/reference/" + evidenceSpec))
+	if err == nil {
+		err = run.Seal()
+	}
+	if err == nil {
+		_, err = UpdateDoc(r.config().Document, r.config().Reference)
+	}
+	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// copied is a copy whose run says that it was made from another source.
+func (r repository) copied(t *testing.T, source func(before, with string) results.Source) repository {
+	t.Helper()
+	c := repository{t, t.TempDir()}
+	if err := os.CopyFS(c.dir, os.DirFS(r.dir)); err != nil {
+		t.Fatal(err)
+	}
+	if source == nil {
+		return c
+	}
+	run, err := results.Open(c.path("results/reference/" + evidenceSpec))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run.Info.Source = source(c.git("rev-parse", "HEAD~1"), c.git("rev-parse", "HEAD"))
+	text, err := json.Marshal(run.Info)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.write("results/reference/"+evidenceSpec+"/run.json", string(text))
+	c.seal()
+	return c
+}
+
+func TestVerifyNamesWhatDoesNotHold(t *testing.T) {
+	var proper func(before, with string) results.Source // the one that it was made from
+	trial := "results/reference/" + evidenceSpec + "/trials/01-write-100mbs.reactor.none.json"
+	cases := []struct {
+		name   string
+		source func(before, with string) results.Source
+		damage func(r repository)
+		check  string // that does not hold; empty: all do
+		status CheckStatus
+		detail string
+	}{
+		{"proper evidence", proper, func(repository) {}, "", "", ""},
+		{"an edited trial", proper, func(r repository) { r.write(trial, "{}") }, "readable", CheckFails, "01-write-100mbs.reactor.none.json"},
+		{"an empty run", proper, func(r repository) {
+			if err := os.RemoveAll(r.path("results/reference/" + evidenceSpec)); err != nil {
+				r.t.Fatal(err)
+			}
+			if err := os.Mkdir(r.path("results/reference/"+evidenceSpec), 0o755); err != nil {
+				r.t.Fatal(err)
+			}
+		}, "readable", CheckFails, "name a directory that has a run.json"},
+		{"an edited number", proper, func(r repository) {
+			text, err := os.ReadFile(r.path(trial))
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			r.write(trial, strings.Replace(string(text), `"rate_mb_s":99`, `"rate_mb_s":98`, 1))
+		}, "files are those of the manifest", CheckFails, "the file was changed after the run"},
+		{"an edited verdict", proper, func(r repository) {
+			text, err := os.ReadFile(r.config().Document)
+			if err != nil {
+				r.t.Fatal(err)
+			}
+			r.write("EXPERIMENTS.md", strings.Replace(string(text), "| reproduced |", "| refuted |", 1))
+		}, "verdicts and tables are those of the runs", CheckFails, "c10klab document writes it anew"},
+		{"a prediction after the run", func(before, _ string) results.Source { return results.Source{Revision: before, Clean: true} },
+			func(repository) {}, "prediction committed before the run", CheckFails, "is no ancestor"},
+		{"a revision of another history", func(string, string) results.Source {
+			return results.Source{Revision: strings.Repeat("ab", 20), Clean: true}
+		}, func(repository) {}, "prediction committed before the run", CheckFails, "is not in the history"},
+		{"an unclean tree", func(_, with string) results.Source { return results.Source{Revision: with} },
+			func(repository) {}, "spec, blocks and source admit it as evidence", CheckInadmissible, "uncommitted changes"},
+		{"an unknown revision", func(string, string) results.Source { return results.Source{Revision: results.UnknownRevision} },
+			func(repository) {}, "spec, blocks and source admit it as evidence", CheckInadmissible, "the revision is unknown"},
+		{"no history", proper, func(r repository) {
+			if err := os.RemoveAll(r.path(".git")); err != nil {
+				r.t.Fatal(err)
+			}
+		}, "prediction committed before the run", CheckSkipped, "no git history"},
+		{"a run of no spec", proper, func(r repository) { r.write("results/reference/unheard-of/run.json", "{}") },
+			"belongs to a spec", CheckFails, `"unheard-of"`},
+	}
+	original := newRepository(t)
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			r := original.copied(t, c.source)
+			c.damage(r)
+			checks, err := Verify(r.config())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, got := range checks {
+				if got.Status != CheckHolds && c.check == "" {
+					t.Errorf("%+v", got)
+				}
+			}
+			hit := slices.ContainsFunc(checks, func(got EvidenceCheck) bool {
+				return got.Check == c.check && got.Status == c.status && strings.Contains(got.Detail, c.detail)
+			})
+			if c.check != "" && !hit {
+				t.Errorf("%q is not %s with %q: %+v", c.check, c.status, c.detail, checks)
+			}
+		})
+	}
+}
+
+func TestInadmissibleEvidenceDecidesNothing(t *testing.T) {
+	r := newRepository(t).copied(t, func(_, with string) results.Source { return results.Source{Revision: with} })
+	text, err := os.ReadFile(r.config().Document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"| open (the run is not admissible) |", "open (not admissible as evidence: the tree had uncommitted changes) |"} {
+		if !strings.Contains(string(text), part) {
+			t.Errorf("the document lacks %q", part)
+		}
+	}
+	for _, verdict := range []string{"| reproduced | 0", "| reproduced | 1", "| 8 | reproduced |"} {
+		if strings.Contains(string(text), verdict) {
+			t.Errorf("the run decides a claim: %q", verdict)
+		}
+	}
+}
+
+func TestAdoptedRunsKeepWhatEvidenceNeeds(t *testing.T) {
+	spec := parsed(t, strings.Replace(fixture.SmallSpec, `id = "small"`, `id = "write-100mbs"`, 1))
+	run := simulated(t, filepath.Join(t.TempDir(), "run"), spec, 8, func(results.PlannedCell, int) (record.Outcome, float64, float64) {
+		return record.Valid, 0.99, 1e6
+	})
+	reference := t.TempDir()
+	if _, _, err := Adopt(run, reference, false); !errors.Is(err, results.ErrNoManifest) {
+		t.Errorf("an interrupted run is adopted: %v", err)
+	}
+	if err := run.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	adopted, reasons, err := Adopt(run, reference, false)
+	if err != nil || len(reasons) != 1 || reasons[0] != "the spec has changed since" {
+		t.Fatalf("%v, %v", reasons, err)
+	}
+	if err := adopted.CheckManifest(); err != nil {
+		t.Error(err)
+	}
+	findings, err := verdict.Judge(spec, adopted)
+	if err != nil || findings[0].Verdict() != results.Reproduced {
+		t.Errorf("%+v, %v", findings, err)
+	}
+	if _, _, err := Adopt(run, reference, false); err == nil {
+		t.Error("evidence was replaced unasked")
+	}
+	if _, _, err := Adopt(run, reference, true); err != nil {
+		t.Error(err)
+	}
+	if entries, err := os.ReadDir(reference); err != nil || len(entries) != 1 {
+		t.Errorf("%v are left, %v", entries, err)
+	}
+}
+
+func TestEvidenceKeepsWhatPredictionsUseAndTheSpecLists(t *testing.T) {
+	text := strings.Replace(fixture.SmallSpec, `seed = 7`, "seed = 7\nevidence = [\"Total\", \"LocalTime/Fetch\"]", 1)
+	spec := parsed(t, text+`
+[[predictions]]
+claim = "`+parsed(t, fixture.SmallSpec).Claims[0]+`"
+metric = "BackPressure/Fetch p99"
+each = true
+relation = "<="
+threshold = 1
+`)
+	wanted := EvidenceOf(spec)
+	for key, want := range map[hdr.Key]bool{
+		{Stage: "BackPressure", API: "Fetch"}: true, // of a prediction
+		{Stage: "Total", API: "Produce"}:      true, // listed
+		{Stage: "LocalTime", API: "Fetch"}:    true,
+		{Stage: "LocalTime", API: "Produce"}:  false,
+		{Stage: "Receive", API: "Produce"}:    false,
+		{Stage: "Total", API: "Echo"}:         false, // in no table
+	} {
+		if got := wanted(key); got != want {
+			t.Errorf("%v is kept: %v, want %v", key, got, want)
+		}
+	}
+}
+
+func parsed(t *testing.T, text string) *experiments.Spec {
+	t.Helper()
+	spec, err := experiments.Parse("small.toml", text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return spec
+}
+
+func cellsOf(t *testing.T, spec *experiments.Spec, full bool) []results.PlannedCell {
+	t.Helper()
+	plan, err := experiments.NewPlan(experiments.PlanConfig{Specs: []*experiments.Spec{spec}, Full: full,
+		Tables: experiments.KnobTables{Server: fixture.ServerKnobs(), Load: fixture.LoadKnobs(), Disk: fixture.DiskKnobs()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan.Experiments[0].Cells
+}
+
+// simulated stores a run of the spec with made-up measurements.
+func simulated(t *testing.T, dir string, spec *experiments.Spec, blocks int, measure fixture.OutcomeAt) *results.Run {
+	t.Helper()
+	return fixture.Run(t, fixture.Source, dir, spec.ID, spec.Text, cellsOf(t, spec, false), blocks, measure)
+}

@@ -1,0 +1,62 @@
+package runner
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"c10klab/experiments"
+	"c10klab/internal/hdr"
+	"c10klab/results"
+)
+
+// progress tells on one line per trial what came of it and how long the rest
+// will take, judged by the trials so far.
+type progress struct {
+	w       io.Writer
+	total   int
+	before  int // trials of a resumed run that were there already
+	done    int // by this process
+	started time.Time
+}
+
+func newProgress(w io.Writer, plan *experiments.Plan, before int) *progress {
+	if w == nil {
+		w = io.Discard
+	}
+	fmt.Fprintf(w, "%d trials, about %s, seed %d\n", plan.Trials(), round(plan.Estimate()), plan.Seed)
+	if before > 0 {
+		fmt.Fprintf(w, "%d trials are stored already\n", before)
+	}
+	return &progress{w: w, total: plan.Trials(), before: before, started: time.Now()}
+}
+
+// report tells of an attempt; last: none follows at the cell in this block.
+func (p *progress) report(t results.Trial, last bool) {
+	if !last {
+		fmt.Fprintf(p.w, "block %d  %s %s; trying once more\n", t.Block, t.Cell, finding(t))
+		return
+	}
+	p.done++
+	done := p.stored()
+	left := time.Since(p.started) / time.Duration(p.done) * time.Duration(p.total-done)
+	fmt.Fprintf(p.w, "[%*d/%d] block %d  %-52s %s  %s left\n", len(fmt.Sprint(p.total)), done, p.total, t.Block, t.Cell, finding(t), round(left))
+}
+
+// stored is how many cells are settled in their blocks.
+func (p *progress) stored() int { return p.before + p.done }
+
+func finding(t results.Trial) string {
+	if t.Measurement == nil {
+		return fmt.Sprintf("%s: %s", t.Outcome, t.Error)
+	}
+	text := fmt.Sprintf("%s  %s MB/s", t.Outcome, results.Significant(t.Measurement.AckedMBps))
+	if h := t.Measurement.Histograms[hdr.Key{Stage: "ResponseTime", API: "Produce"}]; h != nil {
+		if ns, ok := h.Quantile(0.99); ok {
+			text += "  p99 " + results.FormatDuration(float64(ns))
+		}
+	}
+	return text
+}
+
+func round(d time.Duration) time.Duration { return d.Round(time.Second) }

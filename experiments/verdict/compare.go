@@ -1,0 +1,186 @@
+package verdict
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"c10klab/experiments"
+	"c10klab/internal/knob"
+	"c10klab/results"
+)
+
+// Side is one of two things compared: those cells of a run that match.
+type Side struct {
+	Run   *results.Run
+	Where map[string]string
+}
+
+// CompareConfig says what to compare. The axis is what the sides shall differ in:
+// the knobs that select them, and Axis, a knob or one of SetupNames.
+type CompareConfig struct {
+	A, B    Side
+	Axis    string
+	Metrics []experiments.Metric
+}
+
+// RunComparison is what two sides differ in.
+type RunComparison struct {
+	// Axis is what the difference may be put down to; empty if unknown.
+	Axis []SetupDifference `json:"axis"`
+	// Confounders differ too, though they should not.
+	Confounders []SetupDifference `json:"confounders"`
+	Paired      bool              `json:"paired"` // within the blocks of one run
+	Rows        []ComparedCells   `json:"rows"`
+	// OnlyA and OnlyB are cells that the other side lacks.
+	OnlyA []string `json:"only_a"`
+	OnlyB []string `json:"only_b"`
+}
+
+// ComparedCells is one metric of one pair of cells.
+type ComparedCells struct {
+	Cells      string             `json:"cells"`
+	Metric     string             `json:"metric"`
+	A          results.Estimate   `json:"a"`
+	B          results.Estimate   `json:"b"`
+	Difference results.Difference `json:"difference"` // A to B
+	Different  bool               `json:"different"`
+	// NoiseFloor is the ratio of two equal cells (A/A), where a run has them; a
+	// difference that does not leave it is none.
+	NoiseFloor *results.Estimate `json:"noise_floor,omitempty"`
+}
+
+// ErrNothingToCompare says that the sides have no cell in common.
+var ErrNothingToCompare = errors.New("the two have no cell in common")
+
+type cellPair struct{ a, b results.Cell }
+
+// Compare compares two sides, cell by cell and metric by metric. Sides of one run
+// are compared within its blocks, others as independent trials.
+func Compare(cfg CompareConfig) (*RunComparison, error) {
+	for _, side := range []Side{cfg.A, cfg.B} {
+		if len(side.Run.Trials) == 0 {
+			return nil, fmt.Errorf("%w: %s holds no trial so far; c10klab run --resume --out %s measures its trials", ErrNothingToCompare, side.Run.Dir, results.ShellQuote(side.Run.Dir))
+		}
+	}
+	axis := map[string]string{}
+	maps.Copy(axis, cfg.A.Where)
+	maps.Copy(axis, cfg.B.Where)
+	if cfg.Axis != "" {
+		axis[cfg.Axis] = ""
+	}
+	c := &RunComparison{Paired: cfg.A.Run.Dir == cfg.B.Run.Dir, Axis: []SetupDifference{}, Confounders: []SetupDifference{}, Rows: []ComparedCells{}, OnlyA: []string{}, OnlyB: []string{}}
+	pairs := c.pair(cfg, axis)
+	if len(pairs) == 0 {
+		return nil, fmt.Errorf("%w: %s has %v, %s has %v", ErrNothingToCompare, cfg.A.Run.Dir, c.OnlyA, cfg.B.Run.Dir, c.OnlyB)
+	}
+	differences := setupDifferences(cfg.A.Run, cfg.B.Run, pairs)
+	if err := checkAxis(cfg.Axis, pairs); err != nil {
+		return nil, err
+	}
+	if len(axis) == 0 && len(differences) == 1 {
+		axis[differences[0].Name] = ""
+	}
+	for _, d := range differences {
+		if _, meant := axis[d.Name]; meant {
+			c.Axis = append(c.Axis, d)
+		} else {
+			c.Confounders = append(c.Confounders, d)
+		}
+	}
+	return c, c.compareAll(cfg, pairs, axis)
+}
+
+func checkAxis(axis string, pairs []cellPair) error {
+	names := slices.Concat(SetupNames, slices.Sorted(maps.Keys(pairs[0].a.Knobs)))
+	if axis != "" && !slices.Contains(names, axis) {
+		return fmt.Errorf("nothing that a setup consists of is named %q%s", axis, knob.DidYouMean(axis, names))
+	}
+	return nil
+}
+
+// pair finds for each cell of A the one of B that agrees in all knobs but the
+// axis, or else the one of the same id.
+func (c *RunComparison) pair(cfg CompareConfig, axis map[string]string) []cellPair {
+	left, right := cfg.A.cells(), cfg.B.cells()
+	same := func(a, b results.Cell) bool {
+		return a.Experiment == b.Experiment && maps.Equal(withoutAll(a.Knobs, axis), withoutAll(b.Knobs, axis))
+	}
+	var pairs []cellPair
+	for _, a := range left {
+		i := slices.IndexFunc(right, func(b results.Cell) bool { return same(a, b) })
+		if i < 0 {
+			i = slices.IndexFunc(right, func(b results.Cell) bool { return a.ID == b.ID })
+		}
+		if i < 0 {
+			c.OnlyA = append(c.OnlyA, a.ID)
+			continue
+		}
+		pairs = append(pairs, cellPair{a, right[i]})
+		right = slices.Delete(right, i, i+1)
+	}
+	for _, b := range right {
+		c.OnlyB = append(c.OnlyB, b.ID)
+	}
+	return pairs
+}
+
+func (s Side) cells() []results.Cell {
+	return slices.DeleteFunc(s.Run.CellOutcomes(), func(c results.Cell) bool { return !experiments.Matches(c.Knobs, s.Where) })
+}
+
+func withoutAll(knobs, names map[string]string) map[string]string {
+	rest := maps.Clone(knobs)
+	for name := range names {
+		delete(rest, name)
+	}
+	return rest
+}
+
+func (c *RunComparison) compareAll(cfg CompareConfig, pairs []cellPair, axis map[string]string) error {
+	left, right := newSeriesCache(cfg.A.Run, cfg.Metrics...), newSeriesCache(cfg.B.Run, cfg.Metrics...)
+	label := judge{cells: cfg.A.cells(), varying: results.VaryingKnobs(cfg.A.cells())}
+	for _, p := range pairs {
+		for _, metric := range cfg.Metrics {
+			a, err := left.of(metric, p.a.ID, false)
+			if err != nil {
+				return err
+			}
+			b, err := right.of(metric, p.b.ID, false)
+			if err != nil {
+				return err
+			}
+			if len(a.byBlock)+len(b.byBlock) == 0 {
+				continue
+			}
+			row := ComparedCells{Cells: label.label(p.a, axis), Metric: metric.String(),
+				A: results.MedianOf(a.values()), B: results.MedianOf(b.values())}
+			if row.Difference = results.Unpaired(a.values(), b.values()); c.Paired {
+				row.Difference = pairedSeries(a, b)
+			}
+			if row.NoiseFloor, err = widerFloor(p.a.Experiment, metric, left, right); err != nil {
+				return err
+			}
+			row.Different = row.Difference.Different() && (row.NoiseFloor == nil || Beyond(row.Difference.Ratio, *row.NoiseFloor))
+			c.Rows = append(c.Rows, row)
+		}
+	}
+	return nil
+}
+
+// widerFloor is the noise floor of the run that has the wider one; nil if neither
+// has one.
+func widerFloor(experiment string, metric experiments.Metric, runs ...*seriesCache) (*results.Estimate, error) {
+	var widest *results.Estimate
+	for _, run := range runs {
+		floor, known, err := run.noiseFloor(experiment, metric)
+		if err != nil {
+			return nil, err
+		}
+		if known && floor.Ratio.Bounded() && (widest == nil || floor.Ratio.Hi/floor.Ratio.Lo > widest.Hi/widest.Lo) {
+			widest = &floor.Ratio
+		}
+	}
+	return widest, nil
+}

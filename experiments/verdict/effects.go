@@ -1,0 +1,185 @@
+package verdict
+
+import (
+	"slices"
+
+	"c10klab/experiments"
+	"c10klab/results"
+)
+
+// MainEffects compares each level of every axis with the axis's first level, for
+// each metric, within the blocks of a run's experiment; ordered by axis, metric
+// and level. Pairs that were not measured are left out, and so is an effect
+// without any. Durations of saturated trials do not count.
+func MainEffects(run *results.Run, experiment string, metrics []experiments.Metric) ([]results.Effect, error) {
+	j := newJudge(experiment, run, metrics)
+	var effects []results.Effect
+	for _, axis := range axesOf(j.cells) {
+		for _, metric := range metrics {
+			for _, level := range axis.Levels[1:] {
+				e, err := j.effect(axis, level, metric)
+				if err != nil {
+					return nil, err
+				}
+				if e.Experiment = experiment; e.Ratio.N > 0 {
+					effects = append(effects, e)
+				}
+			}
+		}
+	}
+	return effects, nil
+}
+
+func (j judge) effect(axis experiments.Axis, level string, metric experiments.Metric) (results.Effect, error) {
+	e := results.Effect{Knob: axis.Knob, Level: level, Baseline: axis.Levels[0], Metric: metric.String()}
+	for _, row := range j.rows(axis.Knob, nil) {
+		cell, there := atLevel(row, axis.Knob, level)
+		base, baseThere := atLevel(row, axis.Knob, e.Baseline)
+		if !there || !baseThere {
+			continue
+		}
+		above, err := j.series.of(metric, cell.ID, false)
+		if err != nil {
+			return e, err
+		}
+		below, err := j.series.of(metric, base.ID, false)
+		if err != nil {
+			return e, err
+		}
+		pair := results.NewPairEffect(j.label(cell, map[string]string{axis.Knob: ""}), above.byBlock, below.byBlock)
+		if pair.Ratio.N > 0 {
+			e.Pairs = append(e.Pairs, pair)
+		}
+	}
+	e.Combine()
+	return e, nil
+}
+
+func atLevel(row []results.Cell, knob, level string) (results.Cell, bool) {
+	i := slices.IndexFunc(row, func(c results.Cell) bool { return c.Knobs[knob] == level })
+	if i < 0 {
+		return results.Cell{}, false
+	}
+	return row[i], true
+}
+
+// axesOf finds the knobs that differ between cells, with their levels in the order
+// of the plan.
+func axesOf(cells []results.Cell) []experiments.Axis {
+	var axes []experiments.Axis
+	for _, name := range results.VaryingKnobs(cells) {
+		axis := experiments.Axis{Knob: name}
+		for _, c := range cells {
+			if !slices.Contains(axis.Levels, c.Knobs[name]) {
+				axis.Levels = append(axis.Levels, c.Knobs[name])
+			}
+		}
+		if len(axis.Levels) > 1 {
+			axes = append(axes, axis)
+		}
+	}
+	return axes
+}
+
+// NoiseFloor is what a metric differs by between the two cells of a full run that
+// are the same (A/A); false if the run has none or did not measure it.
+func NoiseFloor(run *results.Run, experiment string, metric experiments.Metric) (results.Difference, bool, error) {
+	return newSeriesCache(run, metric).noiseFloor(experiment, metric)
+}
+
+// Floor is the noise floor of a metric.
+type Floor struct {
+	Metric string
+	Ratio  results.Estimate
+}
+
+// NoiseFloors are those of the metrics that a spec's predictions are on, in their
+// order; none if the run has no two equal cells.
+func NoiseFloors(run *results.Run, spec *experiments.Spec) ([]Floor, error) {
+	var floors []Floor
+	var metrics []experiments.Metric
+	for _, p := range spec.Predictions {
+		if !slices.ContainsFunc(metrics, func(m experiments.Metric) bool { return m.String() == p.Metric.String() }) {
+			metrics = append(metrics, p.Metric)
+		}
+	}
+	cache := newSeriesCache(run, metrics...)
+	for _, m := range metrics {
+		floor, known, err := cache.noiseFloor(spec.ID, m)
+		if err != nil {
+			return nil, err
+		}
+		if known {
+			floors = append(floors, Floor{m.String(), floor.Ratio})
+		}
+	}
+	return floors, nil
+}
+
+func (c *seriesCache) noiseFloor(experiment string, metric experiments.Metric) (results.Difference, bool, error) {
+	for _, planned := range c.run.Info.Cells {
+		if planned.Experiment != experiment || planned.TwinOf == "" {
+			continue
+		}
+		twin, err := c.of(metric, planned.ID, false)
+		if err != nil {
+			return results.Difference{}, false, err
+		}
+		original, err := c.of(metric, planned.TwinOf, false)
+		if err != nil {
+			return results.Difference{}, false, err
+		}
+		floor := pairedSeries(twin, original)
+		return floor, floor.Ratio.N > 0, nil
+	}
+	return results.Difference{}, false, nil
+}
+
+// pairedSeries compares two metrics within the blocks that both have.
+func pairedSeries(a, b series) results.Difference {
+	var above, below []float64
+	for _, block := range a.blocks() {
+		if other, both := b.byBlock[block]; both {
+			above, below = append(above, a.byBlock[block]), append(below, other)
+		}
+	}
+	return results.Paired(above, below)
+}
+
+// Beyond reports whether a ratio leaves the noise floor: its interval and the
+// floor's do not overlap.
+func Beyond(ratio, floor results.Estimate) bool {
+	return !floor.Bounded() || ratio.Bounded() && (ratio.Lo > floor.Hi || ratio.Hi < floor.Lo)
+}
+
+// EffectMetrics are the metrics that effects and comparisons are shown for unless
+// others are asked for: those of the list that the first trial of some cell has.
+func EffectMetrics(run *results.Run) ([]experiments.Metric, error) {
+	all := make([]experiments.Metric, len(shownMetrics))
+	for i, name := range shownMetrics {
+		var err error
+		if all[i], err = experiments.ParseMetric(name); err != nil {
+			return nil, err
+		}
+	}
+	cache := newSeriesCache(run, all...)
+	measured := map[string]bool{}
+	for _, trials := range cache.trials {
+		for _, m := range all {
+			r, err := cache.read(m, trials[0])
+			if err != nil {
+				return nil, err
+			}
+			if r.Value > 0 {
+				measured[m.String()] = true
+			}
+		}
+	}
+	return slices.DeleteFunc(all, func(m experiments.Metric) bool { return !measured[m.String()] }), nil
+}
+
+var shownMetrics = []string{
+	"ResponseTime/Produce p50", "ResponseTime/Produce p99", "ResponseTime/Produce p999",
+	"EndToEnd/Fetch p50", "EndToEnd/Fetch p99", "EndToEnd/Fetch p999",
+	"rate_mb_s", "fetched_mb_s", "server_cpu_us_per_request",
+}

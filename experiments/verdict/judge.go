@@ -1,0 +1,228 @@
+package verdict
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"c10klab/experiments"
+	"c10klab/internal/record"
+	"c10klab/results"
+)
+
+// Judged is one experiment of a run with what became of its predictions.
+type Judged struct {
+	Spec     *experiments.Spec
+	Findings []Finding
+}
+
+// JudgeRun judges every experiment of a run by its spec as it was when the run
+// started.
+func JudgeRun(run *results.Run) ([]Judged, error) {
+	all := make([]Judged, len(run.Info.Specs))
+	for i, stored := range run.Info.Specs {
+		spec, err := experiments.Parse("spec "+stored.ID+" of the run", stored.Text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", run.Dir, err)
+		}
+		findings, err := Judge(spec, run)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", run.Dir, err)
+		}
+		all[i] = Judged{spec, findings}
+	}
+	return all, nil
+}
+
+// Judge decides the predictions of a spec by the cells of its run. The trial is
+// the unit: one value per block and cell. A trial limited by the generator or
+// the environment has no value, but for counts of threads. A duration of a
+// saturated trial is a lower bound: it can support ">=" as the metric itself or as
+// the numerator of a ratio, and nothing else.
+//
+// A claim is reproduced only if all its comparisons are, which chance does not make
+// likelier the more they are (an intersection–union test). It is refuted as soon as
+// one is, which chance does: so a refutation must also withstand Holm's correction
+// over the comparisons of the claim, a family that the plan fixes before the run.
+func Judge(spec *experiments.Spec, run *results.Run) ([]Finding, error) {
+	var metrics []experiments.Metric
+	for _, p := range spec.Predictions {
+		metrics = append(metrics, p.Metric)
+	}
+	j := newJudge(spec.ID, run, metrics)
+	findings := make([]Finding, len(spec.Predictions))
+	for i, p := range spec.Predictions {
+		findings[i].Prediction = p
+		compare := j.pairs
+		switch {
+		case p.Each:
+			compare = j.each
+		case p.Along != "":
+			compare = j.along
+		}
+		var err error
+		if findings[i].Comparisons, err = compare(p); err != nil {
+			return nil, fmt.Errorf("judge %q: %w", p, err)
+		}
+	}
+	for _, claim := range spec.Claims {
+		correctRefutations(findings, claim)
+	}
+	return findings, nil
+}
+
+type judge struct {
+	cells   []results.Cell
+	varying []string // the knobs that tell them apart
+	series  *seriesCache
+}
+
+func newJudge(experiment string, run *results.Run, metrics []experiments.Metric) judge {
+	cells := slices.DeleteFunc(run.CellOutcomes(), func(c results.Cell) bool { return c.Experiment != experiment })
+	return judge{cells: cells, varying: results.VaryingKnobs(cells), series: newSeriesCache(run, metrics...)}
+}
+
+// each judges the metric itself in every cell that the prediction names.
+func (j judge) each(p experiments.Prediction) ([]Comparison, error) {
+	var comparisons []Comparison
+	for _, cell := range j.cells {
+		if !experiments.Matches(cell.Knobs, p.Where) {
+			continue
+		}
+		s, err := j.series.of(p.Metric, cell.ID, p.Relation == ">=")
+		if err != nil {
+			return nil, err
+		}
+		c := compared(p, j.label(cell, nil), s.values(), s.bounds, s.lack)
+		if p.Outcome != "" && cell.Outcome != record.Outcome(p.Outcome) && c.Verdict != results.Undecided {
+			c.Verdict, c.Reason = outcomeVerdict(cell.Outcome), fmt.Sprintf("outcome %s", cell.Outcome)
+			c.P = 0 // an outcome is no matter of chance
+		}
+		comparisons = append(comparisons, c)
+	}
+	return comparisons, nil
+}
+
+// outcomeVerdict says what an unwanted outcome means: a target that cannot keep
+// up refutes, a measurement that does not stand decides nothing.
+func outcomeVerdict(o record.Outcome) results.Verdict {
+	if o == record.Saturated || o == record.Valid {
+		return results.Refuted
+	}
+	return results.Inconclusive
+}
+
+// pairs judges the ratio of variant A to variant B for all cells that agree in
+// every other knob.
+func (j judge) pairs(p experiments.Prediction) ([]Comparison, error) {
+	var comparisons []Comparison
+	for _, a := range j.cells {
+		if !experiments.Matches(a.Knobs, p.A) {
+			continue
+		}
+		twin := maps.Clone(a.Knobs)
+		maps.Copy(twin, p.B)
+		for _, b := range j.cells {
+			if !maps.Equal(b.Knobs, twin) {
+				continue
+			}
+			numerator, err := j.series.of(p.Metric, a.ID, p.Relation == ">=")
+			if err != nil {
+				return nil, err
+			}
+			denominator, err := j.series.of(p.Metric, b.ID, false)
+			if err != nil {
+				return nil, err
+			}
+			comparisons = append(comparisons, compared(p, j.label(a, p.A), ratios(numerator, denominator), numerator.bounds,
+				numerator.lack.and(denominator.lack)))
+		}
+	}
+	return comparisons, nil
+}
+
+func ratios(numerator, denominator series) []float64 {
+	var values []float64
+	for _, block := range numerator.blocks() {
+		above, below := numerator.byBlock[block], denominator.byBlock[block]
+		if above > 0 && below > 0 {
+			values = append(values, above/below)
+		}
+	}
+	return values
+}
+
+// along judges the rank correlation of the metric with the levels of an axis, for
+// each row of cells that agree in every other knob.
+func (j judge) along(p experiments.Prediction) ([]Comparison, error) {
+	var comparisons []Comparison
+	for _, row := range j.rows(p.Along, p.Where) {
+		var blocks [][]float64
+		byBlock := map[int][]float64{}
+		var missing lack
+		for i, cell := range row {
+			s, err := j.series.of(p.Metric, cell.ID, false)
+			if err != nil {
+				return nil, err
+			}
+			missing = missing.and(s.lack)
+			for block, value := range s.byBlock {
+				if byBlock[block] == nil {
+					byBlock[block] = slices.Repeat([]float64{math.NaN()}, len(row))
+				}
+				byBlock[block][i] = value
+			}
+		}
+		for _, block := range slices.Sorted(maps.Keys(byBlock)) {
+			blocks = append(blocks, byBlock[block])
+		}
+		trend := results.TrendOf(blocks)
+		c := compared(p, j.label(row[0], map[string]string{p.Along: ""}), trend.Taus, false, missing)
+		c.Trend = &trend
+		comparisons = append(comparisons, c)
+	}
+	return comparisons, nil
+}
+
+// rows groups the cells that match by all knobs but one, in the order of the plan;
+// within a row the levels keep the spec's order. Rows of one cell are left out.
+func (j judge) rows(knob string, where map[string]string) [][]results.Cell {
+	var keys []string
+	rows := map[string][]results.Cell{}
+	for _, cell := range j.cells {
+		if !experiments.Matches(cell.Knobs, where) {
+			continue
+		}
+		key := experiments.Settings(without(cell.Knobs, knob))
+		if rows[key] == nil {
+			keys = append(keys, key)
+		}
+		rows[key] = append(rows[key], cell)
+	}
+	var ordered [][]results.Cell
+	for _, key := range keys {
+		if len(rows[key]) > 1 {
+			ordered = append(ordered, rows[key])
+		}
+	}
+	return ordered
+}
+
+func without(knobs map[string]string, name string) map[string]string {
+	rest := maps.Clone(knobs)
+	delete(rest, name)
+	return rest
+}
+
+// label names a cell by the knobs that differ between cells, without those that
+// the prediction itself names.
+func (j judge) label(cell results.Cell, named map[string]string) string {
+	shown := map[string]string{}
+	for _, name := range j.varying {
+		if _, given := named[name]; !given {
+			shown[name] = cell.Knobs[name]
+		}
+	}
+	return experiments.Settings(shown)
+}

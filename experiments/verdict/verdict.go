@@ -1,0 +1,107 @@
+// Package verdict says what stored runs say: of predictions, of the difference between
+// two runs, and of the effect of each axis.
+package verdict
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"c10klab/experiments"
+	"c10klab/results"
+)
+
+// Comparison is one prediction looked up in one cell, in one pair of cells, or
+// along one row of cells.
+type Comparison struct {
+	Cells    string // the knobs that tell it from its siblings
+	Estimate results.Estimate
+	Values   []float64 // that the estimate is of, one a block
+	Verdict  results.Verdict
+	Reason   string // why, where the interval alone does not say it
+	// P is the chance of blocks so far on the refuting side if the prediction
+	// holds, adjusted by Holm's method over the comparisons of its claim.
+	P float64
+	// Inadmissible: the run may not decide claims, for the reason given.
+	Inadmissible bool
+	// Trend is the test of the trend, for a prediction along an axis.
+	Trend *results.Trend
+}
+
+// Equal reports whether two comparisons are the same one.
+func (c Comparison) Equal(d Comparison) bool {
+	return c.Cells == d.Cells && c.Estimate == d.Estimate && c.Verdict == d.Verdict
+}
+
+// Finding is what a run says of one prediction.
+type Finding struct {
+	Prediction  experiments.Prediction
+	Comparisons []Comparison
+}
+
+// Format prints an estimate of the prediction's metric: its own values with their
+// unit, and ratios plainly.
+func (f Finding) Format(e results.Estimate) string {
+	if !f.Prediction.Each || e.N == 0 {
+		return e.String()
+	}
+	metric := f.Prediction.Metric
+	if !e.Bounded() {
+		return metric.Format(e.Median)
+	}
+	return fmt.Sprintf("%s [%s, %s]", metric.Format(e.Median), metric.Format(e.Lo), metric.Format(e.Hi))
+}
+
+// Verdict is that of all comparisons together.
+func (f Finding) Verdict() results.Verdict {
+	verdicts := make([]results.Verdict, len(f.Comparisons))
+	for i, c := range f.Comparisons {
+		verdicts[i] = c.Verdict
+	}
+	return together(verdicts)
+}
+
+// Deciding returns the comparison that is nearest to failing.
+func (f Finding) Deciding() Comparison {
+	return slices.MinFunc(f.Comparisons, func(a, b Comparison) int {
+		if order := cmp.Compare(severity(b.Verdict), severity(a.Verdict)); order != 0 {
+			return order
+		}
+		if f.Prediction.Relation == "<=" {
+			return cmp.Compare(b.Estimate.Median, a.Estimate.Median)
+		}
+		return cmp.Compare(a.Estimate.Median, b.Estimate.Median)
+	})
+}
+
+// gravest lists verdicts so that the first one present decides a conjunction.
+var gravest = []results.Verdict{results.Refuted, results.Undecided, results.Inconclusive, results.Reproduced}
+
+func severity(v results.Verdict) int { return len(gravest) - slices.Index(gravest, v) }
+
+// together is the verdict of a conjunction; of none, it is open.
+func together(verdicts []results.Verdict) results.Verdict {
+	for _, v := range gravest {
+		if slices.Contains(verdicts, v) {
+			return v
+		}
+	}
+	return results.Undecided
+}
+
+// ClaimVerdict is the verdict of the findings that concern a claim, and the one
+// among them that decides it; false when none does.
+func ClaimVerdict(findings []Finding, claim string) (results.Verdict, Finding, bool) {
+	var own []Finding
+	var verdicts []results.Verdict
+	for _, f := range findings {
+		if f.Prediction.Claim == claim && len(f.Comparisons) > 0 {
+			own, verdicts = append(own, f), append(verdicts, f.Verdict())
+		}
+	}
+	if len(own) == 0 {
+		return results.Undecided, Finding{}, false
+	}
+	verdict := together(verdicts)
+	return verdict, own[slices.Index(verdicts, verdict)], true
+}
