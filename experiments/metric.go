@@ -9,6 +9,7 @@ import (
 	"c10klab/internal/hdr"
 	"c10klab/internal/knob"
 	"c10klab/internal/measure"
+	"c10klab/internal/record"
 	"c10klab/results"
 )
 
@@ -17,7 +18,7 @@ import (
 // p50", "p99", "p999" or "max" in ns.
 type Metric struct {
 	text     string
-	number   func(results.Trial) (float64, bool)
+	number   func(record.Trial) (float64, bool)
 	key      hdr.Key
 	quantile float64
 	threads  string
@@ -96,13 +97,13 @@ type Reading struct {
 func (m Metric) Key() hdr.Key { return m.key }
 
 // Of reads the metric from a trial; false when the trial does not support it.
-func (m Metric) Of(run *results.Run, t results.Trial) (float64, bool, error) {
+func (m Metric) Of(run *results.Run, t record.Trial) (float64, bool, error) {
 	r, err := m.Read(run, t)
 	return r.Value, r.Supported, err
 }
 
 // Read reads the metric from a trial, and says what a percentile lacks.
-func (m Metric) Read(run *results.Run, t results.Trial) (Reading, error) {
+func (m Metric) Read(run *results.Run, t record.Trial) (Reading, error) {
 	if t.Measurement == nil {
 		return Reading{}, nil
 	}
@@ -117,8 +118,8 @@ func (m Metric) Read(run *results.Run, t results.Trial) (Reading, error) {
 	return m.OfDigest(digests[m.key]), err
 }
 
-func (m Metric) countThreads(t results.Trial) Reading {
-	after := t.Measurement.After
+func (m Metric) countThreads(t record.Trial) Reading {
+	after := t.Measurement.Broker().After
 	switch {
 	case after == nil:
 		return Reading{}

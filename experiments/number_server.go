@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"c10klab/internal/record"
-	"c10klab/results"
 )
 
 // serverNumbers are what server and generator know together, and what the server's
@@ -29,20 +28,20 @@ var serverNumbers = []Number{
 	{"send_blocked_us_per_request", "time that the server slept in send calls with file bytes, for each answered request", perRequest(func(io record.ThreadIO) float64 { return float64(io.BlockedNs) / 1e3 })},
 	{"receive_calls_per_request", "receive calls of the server for each answered request", perRequest(func(io record.ThreadIO) float64 { return float64(io.ReceiveCalls) })},
 	{"send_calls_per_request", "send calls of the server for each answered request", perRequest(func(io record.ThreadIO) float64 { return float64(io.SendCalls) })},
-	{"received_bytes_per_call", "bytes that a receive call of the server brings, mean", func(t results.Trial) (float64, bool) {
+	{"received_bytes_per_call", "bytes that a receive call of the server brings, mean", func(t record.Trial) (float64, bool) {
 		total := threadIO(t)
 		return over(float64(total.ReceivedBytes), float64(total.ReceiveCalls))
 	}},
-	{"sent_bytes_per_call", "bytes that a send call of the server takes, mean", func(t results.Trial) (float64, bool) {
+	{"sent_bytes_per_call", "bytes that a send call of the server takes, mean", func(t record.Trial) (float64, bool) {
 		total := threadIO(t)
 		return over(float64(total.SentBytes), float64(total.SendCalls))
 	}},
 	{"request_queue_longest_requests", "most requests that waited in a request queue within the window", longestQueue("requests")},
 	{"response_queue_longest_responses", "most complete responses that waited for a network thread within the window", longestQueue("responses")},
 	{"send_queue_longest_responses", "most responses that waited for a send thread within the window", longestQueue("send")},
-	{"handler_idle_ratio", "share of the window that handler threads waited for requests, mean (Kafka's RequestHandlerAvgIdlePercent)", func(t results.Trial) (float64, bool) {
+	{"handler_idle_ratio", "share of the window that handler threads waited for requests, mean (Kafka's RequestHandlerAvgIdlePercent)", func(t record.Trial) (float64, bool) {
 		var idleNs, wallNs float64
-		for _, p := range t.Measurement.HandlerIdle {
+		for _, p := range t.Measurement.Broker().HandlerIdle {
 			idleNs += float64(p.IdleNs)
 			wallNs += float64(p.Threads) * float64(p.WallNs)
 		}
@@ -67,8 +66,8 @@ func (n Number) Unit() string {
 }
 
 // ofJoin reads a number from a trial with joined requests.
-func ofJoin(of func(*record.Join) (float64, bool)) func(results.Trial) (float64, bool) {
-	return func(t results.Trial) (float64, bool) {
+func ofJoin(of func(*record.Join) (float64, bool)) func(record.Trial) (float64, bool) {
+	return func(t record.Trial) (float64, bool) {
 		if j := t.Measurement.Join; j != nil && j.Joined > 0 {
 			return of(j)
 		}
@@ -77,7 +76,7 @@ func ofJoin(of func(*record.Join) (float64, bool)) func(results.Trial) (float64,
 }
 
 // ofTerm reads the p99 of one of the spans of joined requests, in microseconds.
-func ofTerm(name string) func(results.Trial) (float64, bool) {
+func ofTerm(name string) func(record.Trial) (float64, bool) {
 	return ofJoin(func(j *record.Join) (float64, bool) {
 		for _, terms := range [][]record.JoinTerm{j.Terms, j.Beside} {
 			for _, t := range terms {
@@ -91,8 +90,8 @@ func ofTerm(name string) func(results.Trial) (float64, bool) {
 }
 
 // threadIO adds up what the server's threads did within the window.
-func threadIO(t results.Trial) (total record.ThreadIO) {
-	for _, io := range t.Measurement.ThreadIO {
+func threadIO(t record.Trial) (total record.ThreadIO) {
+	for _, io := range t.Measurement.Broker().ThreadIO {
 		total.ReceiveCalls += io.ReceiveCalls
 		total.ReceivedBytes += io.ReceivedBytes
 		total.SendCalls += io.SendCalls
@@ -102,27 +101,27 @@ func threadIO(t results.Trial) (total record.ThreadIO) {
 }
 
 // perRequest divides what the server's threads did by the number of answered requests.
-func perRequest(part func(record.ThreadIO) float64) func(results.Trial) (float64, bool) {
-	return func(t results.Trial) (float64, bool) {
+func perRequest(part func(record.ThreadIO) float64) func(record.Trial) (float64, bool) {
+	return func(t record.Trial) (float64, bool) {
 		m := t.Measurement
-		if len(m.ThreadIO) == 0 {
+		if len(m.Broker().ThreadIO) == 0 {
 			return 0, false
 		}
 		var sum float64
-		for _, io := range m.ThreadIO {
+		for _, io := range m.Broker().ThreadIO {
 			sum += part(io)
 		}
-		return over(sum, m.ServerRequests())
+		return over(sum, m.ServerRequests(m.Broker()))
 	}
 }
 
 // longestQueue is the most that waited in any queue of a kind.
-func longestQueue(kind string) func(results.Trial) (float64, bool) {
-	return func(t results.Trial) (longest float64, found bool) {
-		if t.Measurement.After == nil {
+func longestQueue(kind string) func(record.Trial) (float64, bool) {
+	return func(t record.Trial) (longest float64, found bool) {
+		if t.Measurement.Broker().After == nil {
 			return 0, false
 		}
-		for _, q := range t.Measurement.After.Queues {
+		for _, q := range t.Measurement.Broker().After.Queues {
 			if name, _, _ := strings.Cut(q.Name, "/"); name == kind {
 				longest, found = max(longest, float64(q.Longest)), true
 			}

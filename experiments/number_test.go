@@ -4,22 +4,21 @@ import (
 	"testing"
 
 	"c10klab/internal/record"
-	"c10klab/results"
 )
 
 func TestServerNumbersAreThoseOfTheWindow(t *testing.T) {
 	p99 := int64(7000)
-	trial := results.Trial{Measurement: &record.Measurement{
+	trial := record.Trial{Measurement: &record.Measurement{
 		RequestsPerSec: 100, WindowNs: 2e9,
 		Join: &record.Join{Joined: 50, TermsOverResponse: 0.99, OneSegment: true, BelowClockError: 1,
 			Terms: []record.JoinTerm{{Name: "RequestWire", P99Ns: &p99}, {Name: "ResponseWire"}}},
-		ThreadIO: []record.ThreadIO{
+		Servers: []record.ServerUse{{Name: record.Broker, ThreadIO: []record.ThreadIO{
 			{Name: "net-0", ReceiveCalls: 300, ReceivedBytes: 6000, ReceiveNs: 400_000, SendCalls: 200, SentBytes: 8000, SendNs: 1_000_000, BlockedNs: 600_000},
 			{Name: "net-1", ReceiveCalls: 100, SendCalls: 200},
 		},
-		HandlerIdle: []record.HandlerIdle{{Pool: "io", Threads: 2, IdleNs: 3e9, WallNs: 2e9}},
-		After: &record.ServerSnapshot{Queues: []record.QueueLength{
-			{Name: "requests", Longest: 3}, {Name: "requests/fetch-io", Longest: 5}, {Name: "responses/net-0", Longest: 8}, {Name: "responses/net-1", Longest: 2}}},
+			HandlerIdle: []record.HandlerIdle{{Pool: "io", Threads: 2, IdleNs: 3e9, WallNs: 2e9}},
+			After: &record.ServerSnapshot{Queues: []record.QueueLength{
+				{Name: "requests", Longest: 3}, {Name: "requests/fetch-io", Longest: 5}, {Name: "responses/net-0", Longest: 8}, {Name: "responses/net-1", Longest: 2}}}}},
 	}}
 	for name, want := range map[string]float64{
 		"terms_over_response": 0.99, "joined_requests": 50, "below_clock_error_requests": 1, "request_wire_p99_us": 7,
@@ -48,11 +47,11 @@ func TestServerNumbersAreThoseOfTheWindow(t *testing.T) {
 
 func TestServerNumbersAreDividedByTheServersOwnWindow(t *testing.T) {
 	// The snapshots were three seconds apart, the client's window was two.
-	trial := results.Trial{Measurement: &record.Measurement{
+	trial := record.Trial{Measurement: &record.Measurement{
 		RequestsPerSec: 100, WindowNs: 2e9, AckedMBps: 1, FetchedMBps: 1,
-		Server:       &record.Process{CPUNs: 600_000_000, VoluntarySwitches: 1200, InvoluntarySwitches: 600},
-		ServerWindow: &record.ServerWindow{Ns: 3e9, Requests: 600, Bytes: 6_000_000},
-		ThreadIO:     []record.ThreadIO{{Name: "conn", ReceiveCalls: 1200, SendCalls: 600, SendNs: 3_000_000}},
+		Servers: []record.ServerUse{{Name: record.Broker, Process: &record.Process{CPUNs: 600_000_000, VoluntarySwitches: 1200, InvoluntarySwitches: 600},
+			Window:   &record.ServerWindow{Ns: 3e9, Requests: 600, Bytes: 6_000_000},
+			ThreadIO: []record.ThreadIO{{Name: "conn", ReceiveCalls: 1200, SendCalls: 600, SendNs: 3_000_000}}}},
 	}}
 	for name, want := range map[string]float64{
 		"server_cpu_us_per_request": 1000, "server_cpu_ns_per_byte": 100, "server_switches_per_s": 400, "server_switches_per_request": 2,

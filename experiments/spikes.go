@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"c10klab/internal/record"
-	"c10klab/results"
 )
 
 const (
@@ -57,12 +56,12 @@ func dirtyBeyondHalfway(s record.WriteBackSample) bool {
 // lengths anywhere in the window would, 1 if all of them do (Cohen's kappa). Without
 // any event of the suspect it is 0; it is unsupported with too few spikes, with events
 // or samples lost, and where the suspect is there all the time.
-func spikesAt(when suspect) func(results.Trial) (float64, bool) {
-	return func(t results.Trial) (float64, bool) { return spikesBeyondChance(t, when) }
+func spikesAt(when suspect) func(record.Trial) (float64, bool) {
+	return func(t record.Trial) (float64, bool) { return spikesBeyondChance(t, when) }
 }
 
-func spikesBeyondChance(t results.Trial, when suspect) (float64, bool) {
-	after := t.Measurement.After
+func spikesBeyondChance(t record.Trial, when suspect) (float64, bool) {
+	after := t.Measurement.Broker().After
 	if after == nil || after.Store == nil {
 		return 0, false
 	}
@@ -71,7 +70,7 @@ func spikesBeyondChance(t results.Trial, when suspect) (float64, bool) {
 	if spikes < leastSpikes || spikes > len(a.SlowestAppends) || a.LostEvents+a.LostSamples > 0 {
 		return 0, false
 	}
-	window := span{after.MonotonicNs - t.Measurement.ServerNs(), after.MonotonicNs}
+	window := span{after.MonotonicNs - t.Measurement.ServerNs(t.Measurement.Broker()), after.MonotonicNs}
 	spans := when(a)
 	var hits, chance float64
 	for _, s := range a.SlowestAppends[:spikes] {

@@ -2,30 +2,30 @@ package experiments
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"c10klab/internal/record"
-	"c10klab/results"
 )
 
 const ms = int64(1e6)
 
 // spikyTrial is a window of 10 s from 100 s on with 10,000 appends, of which the ten
 // slowest end at the given times.
-func spikyTrial(tookMs int64, endMs ...int64) results.Trial {
+func spikyTrial(tookMs int64, endMs ...int64) record.Trial {
 	a := &record.StoreActivity{Appends: 10_000}
 	for _, end := range endMs {
 		a.SlowestAppends = append(a.SlowestAppends, record.SlowAppend{AtNs: (100_000 + end) * ms, TookNs: tookMs * ms})
 	}
-	return results.Trial{Measurement: &record.Measurement{
-		WindowNs: 10_000 * ms, After: &record.ServerSnapshot{MonotonicNs: 110_000 * ms, Store: a},
+	return record.Trial{Measurement: &record.Measurement{
+		WindowNs: 10_000 * ms, Servers: []record.ServerUse{{Name: record.Broker, After: &record.ServerSnapshot{MonotonicNs: 110_000 * ms, Store: a}}},
 	}}
 }
 
 func TestSpikesAreHeldAgainstChance(t *testing.T) {
 	every := []int64{500, 1500, 2500, 3500, 4500, 5500, 6500, 7500, 8500, 9500}
 	for name, c := range map[string]struct {
-		trial results.Trial
+		trial record.Trial
 		rolls [][2]int64 // end and duration, ms
 		want  float64
 	}{
@@ -38,7 +38,7 @@ func TestSpikesAreHeldAgainstChance(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, r := range c.rolls {
-				c.trial.Measurement.After.Store.Events = append(c.trial.Measurement.After.Store.Events,
+				c.trial.Measurement.Broker().After.Store.Events = append(c.trial.Measurement.Broker().After.Store.Events,
 					record.StoreEvent{Kind: record.EventRoll, AtNs: (100_000 + r[0]) * ms, TookNs: r[1] * ms},
 					record.StoreEvent{Kind: record.EventFsync, AtNs: 105_000 * ms, TookNs: 5_000 * ms})
 			}
@@ -53,20 +53,21 @@ func TestSpikesAreHeldAgainstChance(t *testing.T) {
 func TestSpikesAreUnsupportedWhereTheyCannotBeKnown(t *testing.T) {
 	whole := spikyTrial(2, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 	for name, spoil := range map[string]func(*record.Measurement){
-		"no store":         func(m *record.Measurement) { m.After.Store = nil },
-		"no server":        func(m *record.Measurement) { m.After = nil },
-		"few appends":      func(m *record.Measurement) { m.After.Store.Appends = 3999 },
-		"too many to keep": func(m *record.Measurement) { m.After.Store.Appends = 11_000 },
-		"events lost":      func(m *record.Measurement) { m.After.Store.LostEvents = 1 },
+		"no store":         func(m *record.Measurement) { m.Broker().After.Store = nil },
+		"no server":        func(m *record.Measurement) { m.Broker().After = nil },
+		"few appends":      func(m *record.Measurement) { m.Broker().After.Store.Appends = 3999 },
+		"too many to keep": func(m *record.Measurement) { m.Broker().After.Store.Appends = 11_000 },
+		"events lost":      func(m *record.Measurement) { m.Broker().After.Store.LostEvents = 1 },
 		"always there": func(m *record.Measurement) {
-			m.After.Store.Events = []record.StoreEvent{{Kind: record.EventRoll, AtNs: 111_000 * ms, TookNs: 12_000 * ms}}
+			m.Broker().After.Store.Events = []record.StoreEvent{{Kind: record.EventRoll, AtNs: 111_000 * ms, TookNs: 12_000 * ms}}
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m, after, store := *whole.Measurement, *whole.Measurement.After, *whole.Measurement.After.Store
-			m.After, after.Store = &after, &store
+			m, after, store := *whole.Measurement, *whole.Measurement.Broker().After, *whole.Measurement.Broker().After.Store
+			m.Servers = slices.Clone(m.Servers)
+			m.Broker().After, after.Store = &after, &store
 			spoil(&m)
-			if got, ok := spikesAt(eventsOf(record.EventRoll))(results.Trial{Measurement: &m}); ok {
+			if got, ok := spikesAt(eventsOf(record.EventRoll))(record.Trial{Measurement: &m}); ok {
 				t.Errorf("got %v", got)
 			}
 		})
@@ -75,7 +76,7 @@ func TestSpikesAreUnsupportedWhereTheyCannotBeKnown(t *testing.T) {
 
 func TestSpikesAtWriteBackFollowTheSamples(t *testing.T) {
 	trial := spikyTrial(2, 950, 955, 960, 965, 970, 975, 980, 985, 990, 995)
-	a := trial.Measurement.After.Store
+	a := trial.Measurement.Broker().After.Store
 	for i := int64(0); i <= 100; i++ {
 		s := record.WriteBackSample{AtNs: (100_000 + 100*i) * ms, DirtyLimitPages: 3000, BackgroundPages: 1000, DirtyPages: 500}
 		if i == 10 {

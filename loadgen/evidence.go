@@ -55,14 +55,14 @@ func (e *evidence) measurement() (*record.Measurement, error) {
 		Connections:       e.load.describeConnections(),
 		Histograms:        t.bundle(e.load.protocol.api()),
 		OverTime:          t.series(e.load.protocol.api(), startNs),
-		Generator:         e.after.process.Since(e.before.process),
+		Generator:         record.Since(e.after.process, e.before.process),
 		GeneratorThreads:  threadsSince(e.after.threads, e.before.threads),
 		MeanTimeNs:        t.trend.means(),
 	}
 	if cfg.offersByPlan() {
 		m.ScheduleHash = cfg.planHash()
 	}
-	m.StageSource = record.StagesNone
+	m.Servers = []record.ServerUse{{Name: record.Broker, StageSource: record.StagesNone}}
 	gap, err := e.addServer(m)
 	if err != nil {
 		return nil, err
@@ -94,18 +94,12 @@ func (e *evidence) addServer(m *record.Measurement) (countGap, error) {
 	if err != nil {
 		return nil, err
 	}
-	m.ThreadUse, m.ThreadUseNs = after.ThreadUseSince(ahead), after.CensusAtNs-ahead.CensusAtNs
-	m.ThreadUseRequests = after.CensusResponses - ahead.CensusResponses
 	stages, err := after.Histograms.Since(after.AtMark)
 	if err != nil {
 		return nil, fmt.Errorf("the server's window: %w", err)
 	}
 	m.Histograms.Merge(stages)
-	use := after.Process.Since(before.Process)
-	m.StageSource, m.Server, m.ServerWindow, m.After = record.StagesAdmin, &use, after.ServerWindowSince(before), after
-	m.LoopTimes = record.LoopTimesSince(after.LoopTimes, before.LoopTimes)
-	m.ThreadIO = record.ThreadIOSince(after.ThreadIO, before.ThreadIO)
-	m.HandlerIdle = record.HandlerIdleSince(after.HandlerIdle, before.HandlerIdle)
+	m.Servers[0] = record.UseOf(record.Broker, ahead, before, after)
 	if n := after.Counters.Scrapes - before.Counters.Scrapes; n > 0 {
 		m.Problems = append(m.Problems, fmt.Sprintf("the server's metrics page was read %d times within the window", n))
 	}

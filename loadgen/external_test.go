@@ -49,8 +49,8 @@ func TestAnotherKafkaBrokersTopicIsConsumed(t *testing.T) {
 // Without an admin port there are no stages, and what rests on them is named as not judged.
 func TestTargetWithoutStagesIsMeasuredWithoutThem(t *testing.T) {
 	m := run(t, kafkaConfig(t, startKfake(t)))
-	if m.StageSource != record.StagesNone || m.Server != nil || m.After != nil || m.LoopTimes != nil {
-		t.Errorf("stage source %q, server %v, after %v", m.StageSource, m.Server, m.After)
+	if m.Broker().StageSource != record.StagesNone || m.Broker().Process != nil || m.Broker().After != nil || m.Broker().LoopTimes != nil {
+		t.Errorf("stage source %q, server %v, after %v", m.Broker().StageSource, m.Broker().Process, m.Broker().After)
 	}
 	for key := range m.Histograms {
 		if !slices.Contains([]string{"ResponseTime", "ServiceTime", "Lateness", "BackPressure"}, key.Stage) {

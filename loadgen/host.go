@@ -65,8 +65,8 @@ func hostUse(before, after edge, m *record.Measurement) record.HostUse {
 		CPUs:      after.machine.cpus,
 	}
 	windowNs := float64(after.atNs - before.atNs)
-	if m.Server != nil && float64(m.ServerNs()) >= leastServerWindow*windowNs {
-		serverNs := int64(m.ServerCores() * windowNs)
+	if m.Broker().Process != nil && float64(m.ServerNs(m.Broker())) >= leastServerWindow*windowNs {
+		serverNs := int64(m.ServerCores(m.Broker()) * windowNs)
 		// Ticks are coarser than processes' times, so the difference of nothing
 		// may be slightly negative.
 		use.ForeignNs = max(0, use.BusyNs-m.Generator.CPUNs-serverNs)

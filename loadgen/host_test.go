@@ -19,7 +19,7 @@ func TestForeignCPUTimeIsKnownWhereTheServersWindowStandsForTheClients(t *testin
 		"server that used what there was":    {2 * second, 3 * second, 0},
 		"server counted for too few seconds": {second - 1, second, -1},
 	} {
-		m := &record.Measurement{WindowNs: 2 * second, Server: &record.Process{CPUNs: c.serverCPU}, ServerWindow: &record.ServerWindow{Ns: c.window}}
+		m := &record.Measurement{WindowNs: 2 * second, Servers: []record.ServerUse{{Name: record.Broker, Process: &record.Process{CPUNs: c.serverCPU}, Window: &record.ServerWindow{Ns: c.window}}}}
 		m.Generator.CPUNs = second
 		if got := hostUse(before, after, m).ForeignNs; got != c.want {
 			t.Errorf("%s: %d ns of foreign processes, want %d", name, got, c.want)

@@ -43,8 +43,8 @@ func (e *evidence) join(m *record.Measurement) (*record.Join, error) {
 		OneSegment: l.oneSegment(), ServerKernelStamps: server.KernelStamps, ClientKernelStamps: l.cfg.ClientStamps,
 		ClockErrorNs: server.ClockErrorNs + l.wall.ErrorNs(),
 	}
-	if m.After != nil {
-		r.RunQueue = runQueue(m.After)
+	if m.Broker().After != nil {
+		r.RunQueue = runQueue(m.Broker().After)
 	}
 	if len(requests) > 0 {
 		describe(r, requests)

@@ -82,10 +82,10 @@ var rules = []rule{
 		return float64(f.m.Generator.GCCycles), 0, true
 	}},
 	{"garbage collections of the server", "collections", "0", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
-		if f.m.Server == nil {
+		if f.m.Broker().Process == nil {
 			return 0, 0, false
 		}
-		return float64(f.m.Server.GCCycles), 0, true
+		return float64(f.m.Broker().Process.GCCycles), 0, true
 	}},
 	{"wall clock steps", "steps", "0", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
 		return float64(f.clockSteps), 0, true
@@ -105,7 +105,7 @@ var rules = []rule{
 	}},
 	{"ResponseTime rises within the window", "%", "1 % of the time that passes", record.Saturated, rising},
 	{"server's window below the client's", "%", "10 %", record.Valid, func(f *facts) (float64, float64, bool) {
-		return missing(f.m.ServerNs(), float64(f.cfg.Window)), 100 * lateMarkShare, f.m.ServerWindow != nil
+		return missing(f.m.ServerNs(f.m.Broker()), float64(f.cfg.Window)), 100 * lateMarkShare, f.m.Broker().Window != nil
 	}},
 	{"steady state: change of the mean time", "×", "2 ×, last quarter against first", record.Valid, unsteady},
 	{"sum of mean terms against the mean response time", "%", "5 %, and what the window's edges cut and the sample leaves open", record.Valid, addUp},

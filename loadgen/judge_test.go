@@ -13,7 +13,7 @@ import (
 func soundFacts() *facts {
 	m := &record.Measurement{
 		OfferedRequests: 10_000, Answered: 10_000, Histograms: hdr.Bundle{},
-		Server: &record.Process{}, Host: record.HostUse{CPUs: 2},
+		Servers: []record.ServerUse{{Name: record.Broker, Process: &record.Process{}}}, Host: record.HostUse{CPUs: 2},
 		GeneratorThreads: []osthread.Entry{{Name: "send-0", TimeSlices: 10_000}, {Name: "recv-0", TimeSlices: 10_000}, {Name: "fetch-lagging", TimeSlices: 1}},
 		MeanTimeNs:       parts(func(int) float64 { return 2e6 }),
 	}
@@ -80,7 +80,7 @@ func TestOutcomes(t *testing.T) {
 		{"foreign processes", func(f *facts) { f.m.Host.ForeignNs = int64(4 * time.Second) }, record.EnvironmentLimited, "CPU time of foreign processes"},
 		{"unknown foreign processes", func(f *facts) { f.m.Host.ForeignNs = -1 }, record.Valid, ""},
 		{"collection in the generator", func(f *facts) { f.m.Generator.GCCycles = 1 }, record.EnvironmentLimited, "garbage collections of the generator"},
-		{"collection in the server", func(f *facts) { f.m.Server.GCCycles = 1 }, record.EnvironmentLimited, "garbage collections of the server"},
+		{"collection in the server", func(f *facts) { f.m.Broker().Process.GCCycles = 1 }, record.EnvironmentLimited, "garbage collections of the server"},
 		{"clock step", func(f *facts) { f.clockSteps = 1 }, record.EnvironmentLimited, "wall clock steps"},
 		{"lagging consumer at the log's end", func(f *facts) {
 			f.cfg.Consumers, f.m.LaggingCaughtUp = ConsumersBoth, 1
@@ -117,7 +117,7 @@ func TestOutcomes(t *testing.T) {
 			f.m.MeanTimeNs = parts(func(p int) float64 { return 1e5 * float64(1+p) })
 		}, record.Valid, "steady state: change of the mean time"},
 		{"server that began its window late", func(f *facts) {
-			f.m.ServerWindow = &record.ServerWindow{Ns: int64(7 * time.Second)}
+			f.m.Broker().Window = &record.ServerWindow{Ns: int64(7 * time.Second)}
 		}, record.Valid, "server's window below the client's"},
 		{"warm-up too short", func(f *facts) {
 			f.m.MeanTimeNs = parts(func(p int) float64 { return 1e6 * float64(40-p*2) })

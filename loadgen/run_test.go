@@ -37,8 +37,8 @@ func TestOpenLoopRecordsEveryRequestDueInTheWindow(t *testing.T) {
 		if n := overTime(m, "ResponseTime"); n != m.OfferedRequests {
 			t.Errorf("%d requests over time, %d offered", n, m.OfferedRequests)
 		}
-		if m.ScheduleHash == "" || m.LogEndRecords != -1 || m.Host.ForeignNs != -1 || m.Server != nil {
-			t.Errorf("hash %q, log end %d, foreign %d, server %v", m.ScheduleHash, m.LogEndRecords, m.Host.ForeignNs, m.Server)
+		if m.ScheduleHash == "" || m.LogEndRecords != -1 || m.Host.ForeignNs != -1 || m.Broker().Process != nil {
+			t.Errorf("hash %q, log end %d, foreign %d, server %v", m.ScheduleHash, m.LogEndRecords, m.Host.ForeignNs, m.Broker().Process)
 		}
 	}
 }

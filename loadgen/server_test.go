@@ -70,8 +70,8 @@ func TestServersStagesOfTheWindowAreInTheMeasurement(t *testing.T) {
 	if h := m.Histograms[hdr.Key{Stage: "LocalTime", API: "Echo"}]; h == nil || h.Count() != 10 {
 		t.Errorf("LocalTime of the window is %v, want the 10 recorded between its edges", h)
 	}
-	if m.Server == nil || m.Server.PID != 42 || m.After == nil || m.After.Histograms != nil || m.Host.ForeignNs < 0 {
-		t.Errorf("server %+v, after %+v, host %+v", m.Server, m.After, m.Host)
+	if m.Broker().Process == nil || m.Broker().Process.PID != 42 || m.Broker().After == nil || m.Broker().After.Histograms != nil || m.Host.ForeignNs < 0 {
+		t.Errorf("server %+v, after %+v, host %+v", m.Broker().Process, m.Broker().After, m.Host)
 	}
 	if !hasProblem(m, "disk is late") {
 		t.Errorf("the server's problem is lost: %q", m.Problems)
@@ -112,16 +112,16 @@ func TestServerWhoseSnapshotsComeLateHasItsOwnWindow(t *testing.T) {
 	cfg := echoConfig(t, startFake(t, echoFrame).addr)
 	cfg.Admin = strings.TrimPrefix(server.URL, "http://")
 	m := run(t, cfg)
-	if w := m.ServerWindow; w == nil || *w != (record.ServerWindow{Ns: int64(interval), Requests: 1000, Bytes: 70}) {
+	if w := m.Broker().Window; w == nil || *w != (record.ServerWindow{Ns: int64(interval), Requests: 1000, Bytes: 70}) {
 		t.Fatalf("the server's window is %+v", w)
 	}
-	if voluntary, _, _ := m.SwitchesPerRequest(); voluntary != 3 || m.ServerCores() != 0.2 {
-		t.Errorf("%g switches a request and %g cores, want 3 and 0.2", voluntary, m.ServerCores())
+	if voluntary, _, _ := m.SwitchesPerRequest(m.Broker()); voluntary != 3 || m.ServerCores(m.Broker()) != 0.2 {
+		t.Errorf("%g switches a request and %g cores, want 3 and 0.2", voluntary, m.ServerCores(m.Broker()))
 	}
-	if m.ThreadUseNs != 2*int64(interval) || m.ThreadUseRequests != 3000 {
-		t.Errorf("threads were counted %v apart with %d requests between, want %v and 3000", time.Duration(m.ThreadUseNs), m.ThreadUseRequests, 2*interval)
+	if m.Broker().ThreadUseNs != 2*int64(interval) || m.Broker().ThreadUseRequests != 3000 {
+		t.Errorf("threads were counted %v apart with %d requests between, want %v and 3000", time.Duration(m.Broker().ThreadUseNs), m.Broker().ThreadUseRequests, 2*interval)
 	}
-	if start, end, known := m.WindowSpan(); !known || end-start != m.WindowNs || start == m.After.MonotonicNs-m.WindowNs {
+	if start, end, known := m.WindowSpan(); !known || end-start != m.WindowNs || start == m.Broker().After.MonotonicNs-m.WindowNs {
 		t.Errorf("the window goes from %d to %d (known: %v), by the late snapshot", start, end, known)
 	}
 }

@@ -30,8 +30,8 @@ var eventKinds = []struct {
 }
 
 // eventsOf lists the store's events within the window.
-func eventsOf(t results.Trial, startNs int64) []event {
-	after := t.Measurement.After
+func eventsOf(t record.Trial, startNs int64) []event {
+	after := t.Measurement.Broker().After
 	if after == nil || after.Store == nil {
 		return nil
 	}

@@ -96,8 +96,8 @@ func simulate(t *testing.T, dir string, blocks, requests int) {
 				}
 				m.Histograms[hdr.Key{Stage: stage.name, API: "Produce"}] = durations(rng, min(requests, 1000), median, 0.55)
 			}
-			m.After = &record.ServerSnapshot{MonotonicNs: simulatedStartNs + m.WindowNs, Store: simulatedStore}
-			if err := run.Commit(results.Trial{Experiment: cell.Experiment, Block: block, Cell: cell.ID, Knobs: cell.Knobs,
+			m.Servers = []record.ServerUse{{Name: record.Broker, After: &record.ServerSnapshot{MonotonicNs: simulatedStartNs + m.WindowNs, Store: simulatedStore}}}
+			if err := run.Commit(record.Trial{Experiment: cell.Experiment, Block: block, Cell: cell.ID, Knobs: cell.Knobs,
 				Outcome: m.Outcome, Measurement: m, Started: time.Unix(int64(block), 0), Disks: simulatedDisks}); err != nil {
 				t.Fatal(err)
 			}
@@ -294,7 +294,7 @@ func TestARunWithoutNumbersHasNoFigures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := run.Commit(results.Trial{Experiment: "x", Block: 1, Cell: cell.ID, Outcome: record.Failed, Error: "port in use"}); err != nil {
+	if err := run.Commit(record.Trial{Experiment: "x", Block: 1, Cell: cell.ID, Outcome: record.Failed, Error: "port in use"}); err != nil {
 		t.Fatal(err)
 	}
 	if files, err := Draw(run, nil, t.TempDir()); err != nil || len(files) != 0 {

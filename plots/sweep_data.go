@@ -4,6 +4,7 @@ import (
 	"gonum.org/v1/plot"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/record"
 	"c10klab/results"
 )
 
@@ -16,7 +17,7 @@ type sweepMeasure struct {
 	key      hdr.Key
 	quantile float64
 	// number reads what is no duration, from trials that have the knob.
-	number func(results.Trial) (float64, bool)
+	number func(record.Trial) (float64, bool)
 	knob   string
 }
 
@@ -52,29 +53,29 @@ func quantilesOf(stage, api, title string) []sweepMeasure {
 	return row
 }
 
-func requestsPerSecond(t results.Trial) (float64, bool) {
+func requestsPerSecond(t record.Trial) (float64, bool) {
 	if t.Measurement == nil {
 		return 0, false
 	}
 	return t.Measurement.RequestsPerSec, true
 }
 
-func serverKiB(t results.Trial) (float64, bool) {
+func serverKiB(t record.Trial) (float64, bool) {
 	if t.Measurement == nil || t.Measurement.Connections == nil {
 		return 0, false
 	}
 	return t.Measurement.Connections.ServerBytes / 1024, true
 }
 
-func switchesPerRequest(t results.Trial) (float64, bool) {
+func switchesPerRequest(t record.Trial) (float64, bool) {
 	if t.Measurement == nil {
 		return 0, false
 	}
-	voluntary, _, known := t.Measurement.SwitchesPerRequest()
+	voluntary, _, known := t.Measurement.SwitchesPerRequest(t.Measurement.Broker())
 	return voluntary, known
 }
 
-func availability(t results.Trial) (float64, bool) {
+func availability(t record.Trial) (float64, bool) {
 	if t.Measurement == nil {
 		return 0, false
 	}

@@ -49,7 +49,7 @@ func simulatedSweep(t *testing.T) *results.Run {
 			case "reactor-pool.1000":
 				m.Outcome = record.GeneratorLimited
 			}
-			if err := run.Commit(results.Trial{Experiment: cell.Experiment, Block: block, Cell: cell.ID, Knobs: cell.Knobs,
+			if err := run.Commit(record.Trial{Experiment: cell.Experiment, Block: block, Cell: cell.ID, Knobs: cell.Knobs,
 				Outcome: m.Outcome, Measurement: m, Started: time.Unix(int64(block), 0)}); err != nil {
 				t.Fatal(err)
 			}
@@ -77,7 +77,7 @@ func simulatedLevel(rng *rand.Rand, model, connections int) *record.Measurement 
 		Outcome: record.Valid, WindowNs: windowNs, RequestsPerSec: requests,
 		Histograms:  hdr.Bundle{{Stage: "ResponseTime", API: "Echo"}: h},
 		Connections: &record.Connections{Open: connections, ServerBytes: 1024 * float64(2+3*model) * (0.95 + 0.1*rng.Float64())},
-		Server:      &record.Process{VoluntarySwitches: int64(requests * windowNs / 1e9 * (0.2 + 0.3*float64(model)))},
+		Servers:     []record.ServerUse{{Name: record.Broker, Process: &record.Process{VoluntarySwitches: int64(requests * windowNs / 1e9 * (0.2 + 0.3*float64(model)))}}},
 	}
 }
 

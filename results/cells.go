@@ -71,15 +71,15 @@ func (r *Run) outcomes(wanted func(PlannedCell) bool) []Cell {
 	return cells
 }
 
-func (r *Run) trialsByCell() map[string][]Trial {
-	trials := map[string][]Trial{}
+func (r *Run) trialsByCell() map[string][]record.Trial {
+	trials := map[string][]record.Trial{}
 	for _, t := range r.Trials {
 		trials[t.Cell] = append(trials[t.Cell], t)
 	}
 	return trials
 }
 
-func newCell(planned PlannedCell, trials []Trial) Cell {
+func newCell(planned PlannedCell, trials []record.Trial) Cell {
 	c := Cell{Experiment: planned.Experiment, ID: planned.ID, Knobs: planned.Knobs, Trials: map[record.Outcome]int{}, Histograms: hdr.Bundle{}}
 	counted := map[record.Outcome]int{}
 	for _, t := range trials {
@@ -92,20 +92,20 @@ func newCell(planned PlannedCell, trials []Trial) Cell {
 	c.addFailedChecks(trials)
 	c.Outcome, c.Basis = mostFrequent(counted), basis(c.Trials)
 	c.addRates(trials)
-	c.cost = costOf(slices.DeleteFunc(slices.Clone(trials), func(t Trial) bool { return t.Outcome != c.Basis || !t.measured() }))
+	c.cost = costOf(slices.DeleteFunc(slices.Clone(trials), func(t record.Trial) bool { return t.Outcome != c.Basis || !t.Measured() }))
 	return c
 }
 
 // repeated reports whether another of a cell's trials is a later attempt in the same block.
-func repeated(t Trial, trials []Trial) bool {
-	return slices.ContainsFunc(trials, func(other Trial) bool { return other.Block == t.Block && other.Attempt > t.Attempt })
+func repeated(t record.Trial, trials []record.Trial) bool {
+	return slices.ContainsFunc(trials, func(other record.Trial) bool { return other.Block == t.Block && other.Attempt > t.Attempt })
 }
 
 // addRates takes rates over the windows of the trials that count.
-func (c *Cell) addRates(trials []Trial) {
+func (c *Cell) addRates(trials []record.Trial) {
 	var windowNs, ackedBytes, offeredBytes, fetchedBytes float64
 	for _, t := range trials {
-		if t.Outcome != c.Basis || !t.measured() {
+		if t.Outcome != c.Basis || !t.Measured() {
 			continue
 		}
 		ns := float64(t.Measurement.WindowNs)
@@ -119,7 +119,7 @@ func (c *Cell) addRates(trials []Trial) {
 	}
 }
 
-func (r *Run) mergeHistograms(c *Cell, trials []Trial, wanted func(hdr.Key) bool) error {
+func (r *Run) mergeHistograms(c *Cell, trials []record.Trial, wanted func(hdr.Key) bool) error {
 	var sum hdr.Sum
 	for _, t := range trials {
 		if t.Outcome != c.Basis {
@@ -135,9 +135,9 @@ func (r *Run) mergeHistograms(c *Cell, trials []Trial, wanted func(hdr.Key) bool
 }
 
 // addProblems unites the trials' problems, each said once.
-func (c *Cell) addProblems(t Trial) {
+func (c *Cell) addProblems(t record.Trial) {
 	problems := []string{t.Error}
-	if t.measured() {
+	if t.Measured() {
 		problems = append(problems, t.Measurement.Problems...)
 	}
 	for _, p := range problems {
@@ -149,12 +149,12 @@ func (c *Cell) addProblems(t Trial) {
 
 // addFailedChecks says for each rule of self-judgement that failed in how many
 // trials it did, and the value furthest from its limit.
-func (c *Cell) addFailedChecks(trials []Trial) {
+func (c *Cell) addFailedChecks(trials []record.Trial) {
 	failed := map[string]int{}
 	worst := map[string]record.Check{}
 	var names []string
 	for _, t := range trials {
-		if !t.measured() {
+		if !t.Measured() {
 			continue
 		}
 		once := map[string]bool{} // a rule may be checked for each of several disks

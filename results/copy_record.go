@@ -1,6 +1,7 @@
 package results
 
 import (
+	"c10klab/internal/record"
 	"encoding/json"
 	"errors"
 	"io"
@@ -20,7 +21,7 @@ func copyRecord(w io.Writer, from io.Reader, paths *strings.Replacer) error {
 		return err
 	}
 	text := []byte(paths.Replace(string(read)))
-	var t Trial
+	var t record.Trial
 	var record rawRecord
 	if err := errors.Join(json.Unmarshal(text, &t), json.Unmarshal(text, &record)); err != nil {
 		return err
@@ -32,8 +33,8 @@ func copyRecord(w io.Writer, from io.Reader, paths *strings.Replacer) error {
 }
 
 // dropDiskSamples leaves what they were in the window.
-func (r rawRecord) dropDiskSamples(t *Trial) (err error) {
-	if t.detachDiskSamples() == nil {
+func (r rawRecord) dropDiskSamples(t *record.Trial) (err error) {
+	if detachDiskSamples(t) == nil {
 		return nil
 	}
 	var disks []rawRecord
@@ -53,9 +54,9 @@ func (r rawRecord) dropDiskSamples(t *Trial) (err error) {
 // dropSingles drops the threads of a measurement, of which thread_use remains, which older
 // records have not, and the slowest of its joined requests.
 func (r rawRecord) dropSingles() error {
-	threads := func(server rawRecord) error {
-		if server["thread_use"] != nil {
-			delete(server, "census")
+	threads := func(atEnd rawRecord) error {
+		if atEnd["thread_use"] != nil {
+			delete(atEnd, "census")
 		}
 		return nil
 	}
@@ -63,7 +64,26 @@ func (r rawRecord) dropSingles() error {
 		delete(join, "slowest")
 		return nil
 	}
-	return errors.Join(r.edit("server_at_end", threads), r.edit("join", slowest))
+	return errors.Join(r.editServers(threads), r.edit("server_at_end", threads), r.edit("join", slowest))
+}
+
+// editServers changes what each of a measurement's servers was like at the end.
+func (r rawRecord) editServers(change func(rawRecord) error) error {
+	var servers []rawRecord
+	if r["servers"] == nil {
+		return nil
+	}
+	if err := json.Unmarshal(r["servers"], &servers); err != nil {
+		return err
+	}
+	for _, s := range servers {
+		if err := s.edit("at_end", change); err != nil {
+			return err
+		}
+	}
+	text, err := json.Marshal(servers)
+	r["servers"] = text
+	return err
 }
 
 // edit changes a member that is an object, if there is one.

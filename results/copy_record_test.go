@@ -20,7 +20,7 @@ func TestAdoptedRecordsKeepTheSumsOfThreadsAndNotEachOfThem(t *testing.T) {
 		`{"census": {"threads": [{"name": "net-0", "tid": 7}]}, "recorder_bytes": 3}`, // of a version without sums
 	} {
 		trial := sampledTrial(block + 1)
-		if err := json.Unmarshal([]byte(snapshot), &trial.Measurement.After); err != nil {
+		if err := json.Unmarshal([]byte(snapshot), &trial.Measurement.Broker().After); err != nil {
 			t.Fatal(err)
 		}
 		trial.Measurement.Join = &record.Join{Joined: 1, Slowest: []record.JoinedRequest{{ID: 5}}}
@@ -33,7 +33,7 @@ func TestAdoptedRecordsKeepTheSumsOfThreadsAndNotEachOfThem(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range []struct{ listed, summed int }{{0, 1}, {1, 0}} {
-		after := adopted.Trials[i].Measurement.After
+		after := adopted.Trials[i].Measurement.Broker().After
 		if len(after.Census.Threads) != want.listed || len(after.ThreadUse) != want.summed || after.RecorderBytes != 3 {
 			t.Errorf("trial %d: %d threads listed, %d groups summed, %d bytes of recorders; want %+v and 3", i, len(after.Census.Threads), len(after.ThreadUse), after.RecorderBytes, want)
 		}

@@ -20,7 +20,7 @@ type cost struct {
 }
 
 // costOf takes the trials that a cell's numbers are from.
-func costOf(trials []Trial) cost {
+func costOf(trials []record.Trial) cost {
 	var c cost
 	median := func(known *bool, read func(*record.Measurement) (float64, bool)) float64 {
 		var values []float64
@@ -53,14 +53,14 @@ func costOf(trials []Trial) cost {
 		})
 	}
 	c.voluntary = median(&c.hasSwitches, func(m *record.Measurement) (float64, bool) {
-		voluntary, _, known := m.SwitchesPerRequest()
+		voluntary, _, known := m.SwitchesPerRequest(m.Broker())
 		return voluntary, known
 	})
 	c.involuntary = median(&c.hasSwitches, func(m *record.Measurement) (float64, bool) {
-		_, involuntary, known := m.SwitchesPerRequest()
+		_, involuntary, known := m.SwitchesPerRequest(m.Broker())
 		return involuntary, known
 	})
-	c.runQueueWaitNs = median(&c.hasThreads, (*record.Measurement).RunQueueWaitNs)
+	c.runQueueWaitNs = median(&c.hasThreads, func(m *record.Measurement) (float64, bool) { return m.Broker().RunQueueWaitNs() })
 	for _, of := range []struct {
 		to   *float64
 		read func(record.ThreadStates) float64
@@ -70,7 +70,7 @@ func costOf(trials []Trial) cost {
 		{&c.asleep, func(s record.ThreadStates) float64 { return s.Asleep }},
 	} {
 		*of.to = median(&c.hasThreads, func(m *record.Measurement) (float64, bool) {
-			states, known := m.ThreadStates()
+			states, known := m.Broker().ThreadStates()
 			return of.read(states), known
 		})
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/record"
 )
 
 // CellDigest is a cell with what tables and figures show of its histograms, which it
@@ -23,7 +24,7 @@ type CellDigest struct {
 
 // TrialDigest is one trial.
 type TrialDigest struct {
-	Trial Trial
+	Trial record.Trial
 	Spans map[hdr.Key]hdr.Digest
 }
 
@@ -48,11 +49,11 @@ func (r *Run) Digests(wanted func(hdr.Key) bool, curve hdr.Key) ([]CellDigest, e
 	return digests, err
 }
 
-func (r *Run) digest(c Cell, trials []Trial, wanted func(hdr.Key) bool, curve hdr.Key, digester *hdr.Digester) (CellDigest, error) {
+func (r *Run) digest(c Cell, trials []record.Trial, wanted func(hdr.Key) bool, curve hdr.Key, digester *hdr.Digester) (CellDigest, error) {
 	d := CellDigest{Cell: c}
 	digester.Reset()
 	for _, t := range trials {
-		if t.Outcome != c.Basis || !t.measured() {
+		if t.Outcome != c.Basis || !t.Measured() {
 			continue
 		}
 		spans, err := r.digestTrial(t, withLateness(wanted), digester.AddLog)
@@ -85,8 +86,8 @@ func (r *Run) remember(cells []CellDigest) {
 // TrialDigests reads a trial's histograms of wanted keys, all if wanted is nil; a
 // failed trial has none. After Digests of all keys it may return more than wanted, and
 // reads nothing.
-func (r *Run) TrialDigests(t Trial, wanted func(hdr.Key) bool) (map[hdr.Key]hdr.Digest, error) {
-	if !t.measured() {
+func (r *Run) TrialDigests(t record.Trial, wanted func(hdr.Key) bool) (map[hdr.Key]hdr.Digest, error) {
+	if !t.Measured() {
 		return nil, nil
 	}
 	if known := r.digests[r.trialPath(t, "")]; known != nil {
@@ -100,7 +101,7 @@ func (r *Run) TrialDigests(t Trial, wanted func(hdr.Key) bool) (map[hdr.Key]hdr.
 // digesters are kept for what they know of decoding.
 var digesters = sync.Pool{New: func() any { return new(hdr.Digester) }}
 
-func (r *Run) digestTrial(t Trial, wanted func(hdr.Key) bool,
+func (r *Run) digestTrial(t record.Trial, wanted func(hdr.Key) bool,
 	read func(io.Reader, func(hdr.Key) bool, map[string][]float64) (map[hdr.Key]hdr.Digest, error)) (map[hdr.Key]hdr.Digest, error) {
 	f, err := r.openHistograms(t)
 	if err != nil {
@@ -116,11 +117,11 @@ func (r *Run) digestTrial(t Trial, wanted func(hdr.Key) bool,
 
 // ShownTrial is the trial of a cell that figures over time show: the first of those
 // that the cell's numbers are from, CellDigest.Measured[0].
-func (r *Run) ShownTrial(c Cell) (Trial, bool) {
+func (r *Run) ShownTrial(c Cell) (record.Trial, bool) {
 	for i := range r.Trials {
-		if t := &r.Trials[i]; t.Cell == c.ID && t.Outcome == c.Basis && t.measured() {
+		if t := &r.Trials[i]; t.Cell == c.ID && t.Outcome == c.Basis && t.Measured() {
 			return *t, true
 		}
 	}
-	return Trial{}, false
+	return record.Trial{}, false
 }

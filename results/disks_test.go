@@ -12,16 +12,16 @@ import (
 )
 
 // sampledTrial has a disk with samples before, in and after its window, and one without.
-func sampledTrial(block int) Trial {
+func sampledTrial(block int) record.Trial {
 	disk := record.DiskStatus{DiskReady: record.DiskReady{Name: "d"}, Samples: []record.DiskSample{
 		{AtNs: 50, Util: 1, Reads: 100}, {AtNs: 150, Util: 0.5, ReadAwaitMs: 8, Reads: 3, ReadMBps: 1},
 		{AtNs: 200, Util: 0.25, InFlight: 2, WriteAwaitMs: 4, WriteMBps: 1}, {AtNs: 201, Util: 1},
 	}}
-	return Trial{Block: block, Cell: "a", Outcome: record.Valid, Disks: []record.DiskStatus{disk, {}},
-		Measurement: &record.Measurement{WindowNs: 100, After: &record.ServerSnapshot{MonotonicNs: 200}}}
+	return record.Trial{Block: block, Cell: "a", Outcome: record.Valid, Disks: []record.DiskStatus{disk, {}},
+		Measurement: &record.Measurement{WindowNs: 100, Servers: []record.ServerUse{{Name: record.Broker, After: &record.ServerSnapshot{MonotonicNs: 200}}}}}
 }
 
-var sampledWindows = []DiskWindow{{Reads: 3, Util: Mean{0.75, 2}, InFlight: Mean{2, 2}, ReadAwaitMs: Mean{8, 1}, WriteAwaitMs: Mean{4, 1}}, {}}
+var sampledWindows = []record.DiskWindow{{Reads: 3, Util: record.Mean{Sum: 0.75, N: 2}, InFlight: record.Mean{Sum: 2, N: 2}, ReadAwaitMs: record.Mean{Sum: 8, N: 1}, WriteAwaitMs: record.Mean{Sum: 4, N: 1}}, {}}
 
 func TestDiskSamplesAreStoredApartFromTheTrial(t *testing.T) {
 	run, err := Create(filepath.Join(t.TempDir(), "run"), Info{})

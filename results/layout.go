@@ -21,6 +21,7 @@
 package results
 
 import (
+	"c10klab/internal/record"
 	"fmt"
 	"io"
 	"os"
@@ -55,9 +56,9 @@ func WriteFile(path string, content []byte) error {
 }
 
 // LogPath is the file that holds what the processes of a trial wrote to stderr.
-func (r *Run) LogPath(t Trial) string { return r.trialPath(t, ".log") }
+func (r *Run) LogPath(t record.Trial) string { return r.trialPath(t, ".log") }
 
-func (r *Run) trialPath(t Trial, suffix string) string {
+func (r *Run) trialPath(t record.Trial, suffix string) string {
 	name := fmt.Sprintf("%02d-%s", t.Block, t.Cell)
 	if t.Attempt > 1 {
 		name += fmt.Sprintf(".%d", t.Attempt)

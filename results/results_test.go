@@ -54,7 +54,7 @@ func newRun(t *testing.T, cells ...PlannedCell) *Run {
 
 func commit(t *testing.T, r *Run, cell PlannedCell, block int, m *record.Measurement) {
 	t.Helper()
-	trial := Trial{Experiment: cell.Experiment, Cell: cell.ID, Knobs: cell.Knobs, Block: block, Attempt: 1,
+	trial := record.Trial{Experiment: cell.Experiment, Cell: cell.ID, Knobs: cell.Knobs, Block: block, Attempt: 1,
 		Outcome: record.Failed, Started: time.Unix(int64(block), 0), Measurement: m}
 	if m != nil {
 		trial.Outcome = m.Outcome

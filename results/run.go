@@ -34,7 +34,7 @@ var (
 type Run struct {
 	Dir    string
 	Info   Info
-	Trials []Trial // in the order they started
+	Trials []record.Trial // in the order they started
 
 	lock    *os.File                          // of who writes it; nil: it is only read
 	digests map[string]map[hdr.Key]hdr.Digest // of trials, once Digests has read them
@@ -64,7 +64,7 @@ func Open(dir string) (*Run, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
-	r.Trials = make([]Trial, len(files))
+	r.Trials = make([]record.Trial, len(files))
 	common := newShared()
 	err = inParallel(len(files), func(i int) error {
 		err := r.readTrial(files[i], &r.Trials[i])
@@ -74,27 +74,27 @@ func Open(dir string) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(r.Trials, func(a, b Trial) int { return a.Started.Compare(b.Started) })
+	slices.SortStableFunc(r.Trials, func(a, b record.Trial) int { return a.Started.Compare(b.Started) })
 	return r, nil
 }
 
-func (r *Run) readTrial(file string, t *Trial) error {
+func (r *Run) readTrial(file string, t *record.Trial) error {
 	if err := readJSON(file, t); err != nil {
 		return err
 	}
-	if t.Cell == "" || t.Block < 1 || t.Outcome == "" || t.measured() && t.Measurement.WindowNs <= 0 {
+	if t.Cell == "" || t.Block < 1 || t.Outcome == "" || t.Measured() && t.Measurement.WindowNs <= 0 {
 		return fmt.Errorf("%s: cell %q, block %d, outcome %q: %w", file, t.Cell, t.Block, t.Outcome, ErrGarbled)
 	}
 	if named := r.trialPath(*t, ".json"); filepath.Base(file) != filepath.Base(named) {
 		return fmt.Errorf("%s: the trial in it belongs into %s: %w", file, filepath.Base(named), ErrGarbled)
 	}
-	t.detachDiskSamples() // of schema 2
+	detachDiskSamples(t) // of schema 2
 	return nil
 }
 
 // Commit stores a trial for good and adds it to the run.
-func (r *Run) Commit(t Trial) error {
-	if bundle := t.detachHistograms(); t.measured() {
+func (r *Run) Commit(t record.Trial) error {
+	if bundle := detachHistograms(&t); t.Measured() {
 		start := time.UnixMilli(t.Measurement.WindowStartUnixMs)
 		end := start.Add(time.Duration(t.Measurement.WindowNs))
 		err := writeAtomic(r.trialPath(t, ".hlog"), func(w io.Writer) error { return bundle.WriteLog(w, start, end) })
@@ -106,7 +106,7 @@ func (r *Run) Commit(t Trial) error {
 	if err := r.commitSeries(&t); err != nil {
 		return err
 	}
-	if samples := t.detachDiskSamples(); samples != nil {
+	if samples := detachDiskSamples(&t); samples != nil {
 		if err := writeCompact(r.trialPath(t, disksSuffix), samples); err != nil {
 			return err
 		}
@@ -119,8 +119,8 @@ func (r *Run) Commit(t Trial) error {
 }
 
 // Attempts returns the attempts at a cell in a block that are stored.
-func (r *Run) Attempts(cell string, block int) []Trial {
-	var attempts []Trial
+func (r *Run) Attempts(cell string, block int) []record.Trial {
+	var attempts []record.Trial
 	for _, t := range r.Trials {
 		if t.Cell == cell && t.Block == block {
 			attempts = append(attempts, t)
@@ -130,7 +130,7 @@ func (r *Run) Attempts(cell string, block int) []Trial {
 }
 
 // Histograms reads a trial's histograms; a failed trial has none.
-func (r *Run) Histograms(t Trial) (hdr.Bundle, error) {
+func (r *Run) Histograms(t record.Trial) (hdr.Bundle, error) {
 	var sum hdr.Sum
 	if err := r.addHistograms(&sum, t, nil); err != nil {
 		return nil, err
@@ -140,8 +140,8 @@ func (r *Run) Histograms(t Trial) (hdr.Bundle, error) {
 
 // addHistograms adds those of a trial's histograms to a sum whose keys are wanted, all
 // if wanted is nil; a failed trial has none.
-func (r *Run) addHistograms(sum *hdr.Sum, t Trial, wanted func(hdr.Key) bool) error {
-	if !t.measured() {
+func (r *Run) addHistograms(sum *hdr.Sum, t record.Trial, wanted func(hdr.Key) bool) error {
+	if !t.Measured() {
 		return nil
 	}
 	f, err := r.openHistograms(t)
@@ -155,7 +155,7 @@ func (r *Run) addHistograms(sum *hdr.Sum, t Trial, wanted func(hdr.Key) bool) er
 	return nil
 }
 
-func (r *Run) openHistograms(t Trial) (*os.File, error) {
+func (r *Run) openHistograms(t record.Trial) (*os.File, error) {
 	f, err := os.Open(r.trialPath(t, ".hlog"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %w", ErrMissing, err)
@@ -169,7 +169,7 @@ func (r *Run) openHistograms(t Trial) (*os.File, error) {
 // nothing was measured.
 func (r *Run) Window() (start, end time.Time) {
 	for _, t := range r.Trials {
-		if !t.measured() {
+		if !t.Measured() {
 			continue
 		}
 		from := time.UnixMilli(t.Measurement.WindowStartUnixMs)
@@ -216,4 +216,24 @@ func readJSON(path string, into any) error {
 		return fmt.Errorf("%s: %w: %w", path, ErrGarbled, err)
 	}
 	return nil
+}
+
+// detachHistograms moves the histograms out of the measurement.
+func detachHistograms(t *record.Trial) hdr.Bundle {
+	if !t.Measured() {
+		return nil
+	}
+	copied := *t.Measurement
+	bundle := copied.Histograms
+	copied.Histograms = nil
+	t.Measurement = &copied
+	for key, h := range bundle {
+		if n := h.OutOfRange(); n > 0 {
+			if t.OutOfRange == nil {
+				t.OutOfRange = map[string]int64{}
+			}
+			t.OutOfRange[key.String()] = n
+		}
+	}
+	return bundle
 }

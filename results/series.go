@@ -13,8 +13,8 @@ import (
 const seriesSuffix = ".series"
 
 // commitSeries stores the measurement's series and takes them out of it.
-func (r *Run) commitSeries(t *Trial) error {
-	if !t.measured() || len(t.Measurement.OverTime) == 0 {
+func (r *Run) commitSeries(t *record.Trial) error {
+	if !t.Measured() || len(t.Measurement.OverTime) == 0 {
 		return nil
 	}
 	copied := *t.Measurement
@@ -26,7 +26,7 @@ func (r *Run) commitSeries(t *Trial) error {
 
 // Series reads how a trial's durations went over its window; none in runs of
 // versions that did not keep it.
-func (r *Run) Series(t Trial) ([]record.TimeSeries, error) {
+func (r *Run) Series(t record.Trial) ([]record.TimeSeries, error) {
 	var series []record.TimeSeries
 	path := r.trialPath(t, seriesSuffix)
 	if err := readJSON(path, &series); err != nil && !errors.Is(err, fs.ErrNotExist) {

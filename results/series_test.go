@@ -16,9 +16,9 @@ func TestSeriesAreStoredApartFromTheTrial(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []record.TimeSeries{{Stage: "ResponseTime", API: "Produce", StartNs: 5, StepNs: 100, Steps: [][]int64{{3, 1}, nil, {4, 2, 9, 1}}}}
-	with := Trial{Block: 1, Cell: "with", Outcome: record.Valid, Measurement: &record.Measurement{WindowNs: 1, OverTime: want}}
-	without := Trial{Block: 1, Cell: "without", Outcome: record.Valid, Measurement: &record.Measurement{WindowNs: 1}}
-	for _, trial := range []Trial{with, without} {
+	with := record.Trial{Block: 1, Cell: "with", Outcome: record.Valid, Measurement: &record.Measurement{WindowNs: 1, OverTime: want}}
+	without := record.Trial{Block: 1, Cell: "without", Outcome: record.Valid, Measurement: &record.Measurement{WindowNs: 1}}
+	for _, trial := range []record.Trial{with, without} {
 		if err := run.Commit(trial); err != nil {
 			t.Fatal(err)
 		}
@@ -45,7 +45,7 @@ func TestDamagedSeriesAreRefusedByName(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	trial := Trial{Block: 1, Cell: "x"}
+	trial := record.Trial{Block: 1, Cell: "x"}
 	for name, text := range map[string]string{
 		"no JSON":                `[{`,
 		"no step":                `[{"step_ns": 0}]`,
@@ -72,7 +72,7 @@ func TestAdoptedRunsKeepTheSeriesThatFiguresShow(t *testing.T) {
 	defer run.Close()
 	series := []record.TimeSeries{{Stage: "ResponseTime", API: "Produce", StepNs: 100, Steps: [][]int64{{3, 1}}}}
 	for block := 1; block <= 3; block++ {
-		trial := Trial{Block: block, Cell: "a", Outcome: record.Valid, Measurement: &record.Measurement{WindowNs: 1, OverTime: series}}
+		trial := record.Trial{Block: block, Cell: "a", Outcome: record.Valid, Measurement: &record.Measurement{WindowNs: 1, OverTime: series}}
 		if block == 1 {
 			trial.Outcome = record.GeneratorLimited // the cell's numbers are from the others
 		}

@@ -1,6 +1,7 @@
 package results
 
 import (
+	"c10klab/internal/record"
 	"hash/maphash"
 	"maps"
 	"math/bits"
@@ -21,7 +22,7 @@ func newShared() *shared {
 	return &shared{seed: maphash.MakeSeed(), maps: map[uint64]map[string]string{}}
 }
 
-func (s *shared) trial(t *Trial) {
+func (s *shared) trial(t *record.Trial) {
 	s.settings(&t.Knobs)
 	text(&t.Experiment, &t.Cell)
 	for i := range t.Disks {
@@ -30,7 +31,7 @@ func (s *shared) trial(t *Trial) {
 		s.settings(&d.Settings)
 		text(&d.Model, &d.Mount, &d.Control, &d.Base)
 	}
-	if !t.measured() {
+	if !t.Measured() {
 		return
 	}
 	m := t.Measurement
@@ -42,7 +43,7 @@ func (s *shared) trial(t *Trial) {
 	for i := range m.GeneratorThreads {
 		text(&m.GeneratorThreads[i].Name, &m.GeneratorThreads[i].State)
 	}
-	after := m.After
+	after := m.Broker().After
 	if after == nil {
 		return
 	}

@@ -111,11 +111,11 @@ func loadManyConnections(t *testing.T, model string, connections int, idleShare 
 		t.Fatal(err)
 	}
 	for group, n := range want {
-		if got := m.After.ThreadUse[group].Threads; got != n {
+		if got := m.Broker().After.ThreadUse[group].Threads; got != n {
 			t.Errorf("%d threads %s, want %d", got, group, n)
 		}
 	}
-	if states, known := m.ThreadStates(); !known || states.Running+states.Waiting+states.Asleep < 1 {
+	if states, known := m.Broker().ThreadStates(); !known || states.Running+states.Waiting+states.Asleep < 1 {
 		t.Errorf("threads by state: %+v, %v", states, known)
 	}
 }

@@ -131,7 +131,7 @@ func summarize(w io.Writer, m *record.Measurement) error {
 			quantile(h, 0.5), quantile(h, 0.99), quantile(h, 0.999), results.FormatDuration(float64(h.MaxNs())))
 	}
 	printJoin(p, m)
-	if m.StageSource == record.StagesNone {
+	if m.Broker().StageSource == record.StagesNone {
 		p.line("stages: none; only a c10klab server's admin port (--admin) tells them")
 	}
 	for _, c := range m.Checks {

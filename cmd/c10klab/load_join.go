@@ -32,10 +32,10 @@ func printJoin(p *printer, m *record.Measurement) {
 	case !j.OneSegment:
 		p.line("requests or answers of several segments, or several in flight: SocketQueue is a lower bound")
 	}
-	if m.After == nil || m.After.Hides == "" {
+	if m.Broker().After == nil || m.Broker().After.Hides == "" {
 		return
 	}
-	p.line("model %s hides %s", m.After.Knobs["model"], m.After.Hides)
+	p.line("model %s hides %s", m.Broker().After.Knobs["model"], m.Broker().After.Hides)
 	for _, r := range j.RunQueue {
 		p.line("  %d threads %s waited for a CPU for %s a request, mean since the start", r.Threads, r.Group, results.FormatDuration(r.MeanNs))
 	}

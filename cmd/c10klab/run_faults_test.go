@@ -159,8 +159,8 @@ func TestRunOnEmulatedDisksRecordsThem(t *testing.T) {
 	if pages < 256<<20/4096 || cached > pages/100 {
 		t.Errorf("before the load %d of the backlog's %d pages were cached", cached, pages)
 	}
-	if len(trial.PagesAfter) == 0 || len(trial.Measurement.LoopTimes) == 0 {
-		t.Errorf("pages after %v, loop times %v", trial.PagesAfter, trial.Measurement.LoopTimes)
+	if len(trial.PagesAfter) == 0 || len(trial.Measurement.Broker().LoopTimes) == 0 {
+		t.Errorf("pages after %v, loop times %v", trial.PagesAfter, trial.Measurement.Broker().LoopTimes)
 	}
 	wantNoDisksOf(t, out)
 }

@@ -39,7 +39,7 @@ func storedRun(t *testing.T) string {
 		h.RecordN(int64(1e6*(i+1)), 5000)
 		m := &record.Measurement{Outcome: record.Valid, WindowNs: 1e9, OfferedMBps: 100, AckedMBps: 99,
 			Histograms: hdr.Bundle{{Stage: "ResponseTime", API: "Produce"}: h}}
-		if err := run.Commit(results.Trial{Experiment: spec.ID, Cell: cells[i%2].ID, Knobs: cells[i%2].Knobs, Block: 1 + i/2, Attempt: 1,
+		if err := run.Commit(record.Trial{Experiment: spec.ID, Cell: cells[i%2].ID, Knobs: cells[i%2].Knobs, Block: 1 + i/2, Attempt: 1,
 			Outcome: m.Outcome, Measurement: m, Started: time.Unix(int64(i), 0)}); err != nil {
 			t.Fatal(err)
 		}

@@ -27,7 +27,7 @@ var exportedQuantiles = []string{"p50", "p99", "p999", "max"}
 
 // numbersOf lists everything that a trial measured: its numbers, and the
 // percentiles of its histograms in ns.
-func numbersOf(run *results.Run, t results.Trial) ([]exported, error) {
+func numbersOf(run *results.Run, t record.Trial) ([]exported, error) {
 	if t.Measurement == nil {
 		return nil, nil
 	}
@@ -130,7 +130,7 @@ func quantileOf(name string) string { return name[strings.LastIndex(name, " ")+1
 
 // benchmarkName is EXPERIMENT/knob=value/…, with what the format gives a meaning
 // (/, white space) replaced.
-func benchmarkName(t results.Trial, knobs []string) string {
+func benchmarkName(t record.Trial, knobs []string) string {
 	plain := strings.NewReplacer("/", "_", " ", "_", "\t", "_")
 	name := []string{plain.Replace(t.Experiment)}
 	for _, knob := range knobs {

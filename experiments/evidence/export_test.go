@@ -59,7 +59,7 @@ func TestBenchstatReadsTheExport(t *testing.T) {
 
 func TestCSVHoldsEveryTrial(t *testing.T) {
 	run := exportableRun(t)
-	if err := run.Commit(results.Trial{Experiment: "small", Block: 9, Cell: run.Info.Cells[0].ID, Attempt: 1, Outcome: record.Failed, Error: "x"}); err != nil {
+	if err := run.Commit(record.Trial{Experiment: "small", Block: 9, Cell: run.Info.Cells[0].ID, Attempt: 1, Outcome: record.Failed, Error: "x"}); err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer

@@ -157,7 +157,7 @@ func multiply(tb testing.TB, from, to string, n int) {
 	}
 }
 
-func trialFile(dir string, t results.Trial, suffix string) string {
+func trialFile(dir string, t record.Trial, suffix string) string {
 	return filepath.Join(dir, "trials", fmt.Sprintf("%02d-%s%s", t.Block, t.Cell, suffix))
 }
 
@@ -166,7 +166,7 @@ func trialFile(dir string, t results.Trial, suffix string) string {
 func reportUse(b *testing.B, before record.Process) {
 	b.Helper()
 	now := record.ThisProcess()
-	used := now.Since(before)
+	used := record.Since(now, before)
 	b.ReportMetric(float64(used.CPUNs)/1e9/float64(b.N), "CPU-s/op")
 	b.ReportMetric(float64(used.AllocatedBytes)/1e6/float64(b.N), "MB-allocated/op")
 	b.ReportMetric(float64(now.PeakRSSBytes)/1e6, "peak-RSS-MB")

@@ -37,7 +37,7 @@ func (r *runner) runCell(ctx context.Context, cell results.PlannedCell, block in
 }
 
 // settled reports whether no further attempt is due at a cell in a block.
-func (r *runner) settled(attempts []results.Trial) bool {
+func (r *runner) settled(attempts []record.Trial) bool {
 	n := len(attempts)
 	if n == 0 || n >= maxAttempts {
 		return n >= maxAttempts

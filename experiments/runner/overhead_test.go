@@ -8,7 +8,7 @@ import (
 
 	"c10klab/experiments"
 	"c10klab/experiments/internal/fixture"
-	"c10klab/results"
+	"c10klab/internal/record"
 )
 
 // BenchmarkRunnerOverhead runs trials whose processes measure nothing: what is left
@@ -37,7 +37,7 @@ func BenchmarkRunnerOverhead(b *testing.B) {
 	b.ReportMetric(between.Seconds()/float64(trials), "s-between/trial")
 }
 
-func gaps(trials []results.Trial) (sum time.Duration) {
+func gaps(trials []record.Trial) (sum time.Duration) {
 	for i, t := range trials[1:] {
 		sum += t.Started.Sub(trials[i].Started.Add(time.Duration(trials[i].ElapsedNs)))
 	}

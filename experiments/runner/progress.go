@@ -7,6 +7,7 @@ import (
 
 	"c10klab/experiments"
 	"c10klab/internal/hdr"
+	"c10klab/internal/record"
 	"c10klab/results"
 )
 
@@ -32,7 +33,7 @@ func newProgress(w io.Writer, plan *experiments.Plan, before int) *progress {
 }
 
 // report tells of an attempt; last: none follows at the cell in this block.
-func (p *progress) report(t results.Trial, last bool) {
+func (p *progress) report(t record.Trial, last bool) {
 	if !last {
 		fmt.Fprintf(p.w, "block %d  %s %s; trying once more\n", t.Block, t.Cell, finding(t))
 		return
@@ -46,7 +47,7 @@ func (p *progress) report(t results.Trial, last bool) {
 // stored is how many cells are settled in their blocks.
 func (p *progress) stored() int { return p.before + p.done }
 
-func finding(t results.Trial) string {
+func finding(t record.Trial) string {
 	if t.Measurement == nil {
 		return fmt.Sprintf("%s: %s", t.Outcome, t.Error)
 	}

@@ -28,8 +28,8 @@ const (
 
 // runTrial measures a cell once. A trial that fails is returned as such; the
 // error is for what makes further trials pointless.
-func (r *runner) runTrial(ctx context.Context, cell results.PlannedCell, block, attempt int) (results.Trial, error) {
-	t := results.Trial{
+func (r *runner) runTrial(ctx context.Context, cell results.PlannedCell, block, attempt int) (record.Trial, error) {
+	t := record.Trial{
 		Experiment: cell.Experiment, Block: block, Cell: cell.ID, Knobs: r.trialKnobs(cell, block),
 		Attempt: attempt, Started: time.Now(), LoadBefore: results.ReadLoad(),
 	}
@@ -75,7 +75,7 @@ func configHash(knobs map[string]string, binary string) string {
 
 // measure runs a server and a load generator against it, on disks of their own
 // where the cell asks for it; all are gone on return.
-func (r *runner) measure(ctx context.Context, t *results.Trial, dir string, log *os.File) (*record.Measurement, error) {
+func (r *runner) measure(ctx context.Context, t *record.Trial, dir string, log *os.File) (*record.Measurement, error) {
 	limit := r.cfg.Tables.TrialTime(t.Knobs) + trialGrace
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the trial was still running after %v", limit))
 	defer cancel()
@@ -102,7 +102,7 @@ func (r *runner) measure(ctx context.Context, t *results.Trial, dir string, log 
 }
 
 // measureOn runs server and generator on a site.
-func (r *runner) measureOn(ctx context.Context, d experiments.Data, s *site, t *results.Trial, log *os.File) (*record.Measurement, error) {
+func (r *runner) measureOn(ctx context.Context, d experiments.Data, s *site, t *record.Trial, log *os.File) (*record.Measurement, error) {
 	const anyPort = "127.0.0.1:0"
 	serve := []string{"serve", "--discard-data", "--listen", anyPort, "--admin", anyPort, "--data", strings.Join(s.dirs, ",")}
 	var ready record.ServerReady
@@ -125,7 +125,7 @@ func (r *runner) measureOn(ctx context.Context, d experiments.Data, s *site, t *
 
 // loadOn runs the generator against a server on a site whose delays begin with the
 // load, and enters what the disks and the page cache did.
-func (r *runner) loadOn(ctx context.Context, d experiments.Data, s *site, ready record.ServerReady, t *results.Trial, log *os.File) (*record.Measurement, error) {
+func (r *runner) loadOn(ctx context.Context, d experiments.Data, s *site, ready record.ServerReady, t *record.Trial, log *os.File) (*record.Measurement, error) {
 	var err error
 	if t.PagesBefore, err = setPages(d, s, ready.Admin); err != nil {
 		return nil, err

@@ -38,7 +38,7 @@ func (l lack) String() string {
 // metrics need in one pass over the trial's log. One goroutine may use it.
 type seriesCache struct {
 	run      *results.Run
-	trials   map[string][]results.Trial       // by cell
+	trials   map[string][]record.Trial        // by cell
 	wanted   map[hdr.Key][]experiments.Metric // histogram metrics known beforehand
 	readings map[string]map[seriesTrial]experiments.Reading
 }
@@ -51,7 +51,7 @@ type seriesTrial struct {
 
 // newSeriesCache prepares reading the metrics; others may be asked for too.
 func newSeriesCache(run *results.Run, metrics ...experiments.Metric) *seriesCache {
-	c := &seriesCache{run: run, trials: map[string][]results.Trial{}, wanted: map[hdr.Key][]experiments.Metric{}, readings: map[string]map[seriesTrial]experiments.Reading{}}
+	c := &seriesCache{run: run, trials: map[string][]record.Trial{}, wanted: map[hdr.Key][]experiments.Metric{}, readings: map[string]map[seriesTrial]experiments.Reading{}}
 	for _, t := range run.Trials {
 		c.trials[t.Cell] = append(c.trials[t.Cell], t)
 	}
@@ -92,7 +92,7 @@ func (c *seriesCache) of(m experiments.Metric, cell string, boundsHelp bool) (se
 	return s, nil
 }
 
-func (c *seriesCache) read(m experiments.Metric, t results.Trial) (experiments.Reading, error) {
+func (c *seriesCache) read(m experiments.Metric, t record.Trial) (experiments.Reading, error) {
 	if !m.IsDuration() {
 		return m.Read(c.run, t)
 	}

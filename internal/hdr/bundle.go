@@ -1,6 +1,7 @@
 package hdr
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,13 +13,32 @@ import (
 )
 
 // Key names one histogram of a bundle: a stage or another time span, and the
-// API it was measured for.
+// API it was measured for, at the server that is named. Without a server's name it is
+// the broker's, or the client's.
 type Key struct {
-	Stage string
-	API   string
+	Stage  string
+	API    string
+	Server string
 }
 
-func (k Key) String() string { return k.Stage + "/" + k.API }
+// String is STAGE/API, or SERVER:STAGE/API.
+func (k Key) String() string {
+	if k.Server != "" {
+		return k.Server + ":" + k.Stage + "/" + k.API
+	}
+	return k.Stage + "/" + k.API
+}
+
+// ParseKey reads what String writes; false without a stage and an API.
+func ParseKey(text string) (k Key, ok bool) {
+	server, rest, found := strings.Cut(text, ":")
+	if !found {
+		server, rest = "", text
+	}
+	k.Server = server
+	k.Stage, k.API, ok = strings.Cut(rest, "/")
+	return k, ok
+}
 
 // Bundle is a set of named histograms: one snapshot, or one window.
 type Bundle map[Key]*Histogram
@@ -26,15 +46,15 @@ type Bundle map[Key]*Histogram
 // Keys returns the bundle's keys in a fixed order.
 func (b Bundle) Keys() []Key { return SortedKeys(b) }
 
-// SortedKeys returns the keys of a map in the order of Bundle.Keys: by API, then by
-// stage.
+// SortedKeys returns the keys of a map in the order of Bundle.Keys: by server, the
+// broker's first, then by API, then by stage.
 func SortedKeys[V any](byKey map[Key]V) []Key {
 	keys := make([]Key, 0, len(byKey))
 	for k := range byKey {
 		keys = append(keys, k)
 	}
 	slices.SortFunc(keys, func(x, y Key) int {
-		return strings.Compare(x.API+"\x00"+x.Stage, y.API+"\x00"+y.Stage)
+		return cmp.Or(strings.Compare(x.Server, y.Server), strings.Compare(x.API, y.API), strings.Compare(x.Stage, y.Stage))
 	})
 	return keys
 }
@@ -68,6 +88,7 @@ func (b Bundle) Since(earlier Bundle) (Bundle, error) {
 // encodedHistogram is the JSON form; Histogram is HdrHistogram's standard V2
 // compressed base64 encoding.
 type encodedHistogram struct {
+	Server     string `json:"server,omitempty"`
 	Stage      string `json:"stage"`
 	API        string `json:"api"`
 	OutOfRange int64  `json:"out_of_range,omitempty"`
@@ -82,7 +103,7 @@ func (b Bundle) MarshalJSON() ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("encode %s: %w", k, err)
 		}
-		list = append(list, encodedHistogram{k.Stage, k.API, b[k].outOfRange, string(text)})
+		list = append(list, encodedHistogram{k.Server, k.Stage, k.API, b[k].outOfRange, string(text)})
 	}
 	return json.Marshal(list)
 }
@@ -97,15 +118,15 @@ func (b *Bundle) UnmarshalJSON(data []byte) error {
 	for _, e := range list {
 		inner, err := hdrhistogram.Decode([]byte(e.Histogram))
 		if err != nil {
-			return fmt.Errorf("decode %s/%s: %w", e.Stage, e.API, err)
+			return fmt.Errorf("decode %s: %w", Key{e.Stage, e.API, e.Server}, err)
 		}
-		(*b)[Key{e.Stage, e.API}] = &Histogram{inner: inner, outOfRange: e.OutOfRange}
+		(*b)[Key{e.Stage, e.API, e.Server}] = &Histogram{inner: inner, outOfRange: e.OutOfRange}
 	}
 	return nil
 }
 
 // WriteLog writes the bundle as one interval of a tagged HdrHistogram log
-// (format 1.3), a line per histogram, tagged STAGE/API.
+// (format 1.3), a line per histogram, tagged with its key.
 func (b Bundle) WriteLog(w io.Writer, start, end time.Time) error {
 	log := hdrhistogram.NewHistogramLogWriter(w)
 	if err := log.OutputLogFormatVersion(); err != nil {

@@ -13,7 +13,7 @@ import (
 func TestDigestsAreWhatHistogramsSay(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	b := Bundle{}
-	for i, key := range []Key{{"LocalTime", "Produce"}, {"Send", "Fetch"}, {"Reap", "Fetch"}} {
+	for i, key := range []Key{{Stage: "LocalTime", API: "Produce"}, {Stage: "Send", API: "Fetch"}, {Stage: "Reap", API: "Fetch"}} {
 		b[key] = NewHistogram()
 		for range 500 * (i + 1) * (i + 1) {
 			b[key].Record(int64(1e5 * math.Exp(rng.NormFloat64())))
@@ -24,7 +24,7 @@ func TestDigestsAreWhatHistogramsSay(t *testing.T) {
 		t.Fatal(err)
 	}
 	clusters := map[string][]float64{"Send/Fetch": {1, 8, 1000}}
-	send := b[Key{"Send", "Fetch"}]
+	send := b[Key{Stage: "Send", API: "Fetch"}]
 	addDependent(&send.dependent, send.Count(), clusters["Send/Fetch"])
 	var digester Digester
 	for range 2 {
@@ -68,7 +68,7 @@ func TestDigestsAreWhatHistogramsSay(t *testing.T) {
 			t.Errorf("%s: the histogram of two logs differs", key)
 		}
 	}
-	if digester.Reset(); len(digester.Together()) != 0 || digester.Histogram(Key{"Send", "Fetch"}) != nil {
+	if digester.Reset(); len(digester.Together()) != 0 || digester.Histogram(Key{Stage: "Send", API: "Fetch"}) != nil {
 		t.Error("something is left after a reset")
 	}
 	if _, supported := (Digest{}).Quantile(0.9); supported {

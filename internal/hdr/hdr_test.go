@@ -137,10 +137,12 @@ func TestRecordingAllocatesNothing(t *testing.T) {
 }
 
 func TestBundleSurvivesJSONAndLog(t *testing.T) {
-	b := Bundle{{"LocalTime", "Produce"}: NewHistogram(), {"SocketQueue+Dispatch", "Fetch"}: NewHistogram()}
+	b := Bundle{{Stage: "LocalTime", API: "Produce"}: NewHistogram(), {Stage: "SocketQueue+Dispatch", API: "Fetch"}: NewHistogram(),
+		{Stage: "RequestQueue", API: "Produce", Server: "follower-1"}: NewHistogram()}
 	for i := range int64(5000) {
-		b[Key{"LocalTime", "Produce"}].Record(i * 1000)
-		b[Key{"SocketQueue+Dispatch", "Fetch"}].Record(i)
+		b[Key{Stage: "LocalTime", API: "Produce"}].Record(i * 1000)
+		b[Key{Stage: "SocketQueue+Dispatch", API: "Fetch"}].Record(i)
+		b[Key{Stage: "RequestQueue", API: "Produce", Server: "follower-1"}].Record(i + 7)
 	}
 	data, err := json.Marshal(b)
 	if err != nil {
@@ -176,7 +178,7 @@ func TestSinceRefusesALaterState(t *testing.T) {
 }
 
 func TestALogIsReadInPart(t *testing.T) {
-	b := Bundle{{"LocalTime", "Produce"}: NewHistogram(), {"Total", "Fetch"}: NewHistogram()}
+	b := Bundle{{Stage: "LocalTime", API: "Produce"}: NewHistogram(), {Stage: "Total", API: "Fetch"}: NewHistogram()}
 	for _, h := range b {
 		h.RecordN(1000, 7)
 	}
@@ -189,14 +191,14 @@ func TestALogIsReadInPart(t *testing.T) {
 	var sum Sum
 	err := sum.AddLog(&log, func(k Key) bool { return k.API == "Fetch" }, map[string][]float64{"Total/Fetch": {1, 2, 7}})
 	got := sum.Bundle()
-	if h := got[Key{"Total", "Fetch"}]; err != nil || len(got) != 1 || h.Count() != 14 || h.Independent(0.99) != 7 || h.Independent(0.999) != 2 {
+	if h := got[Key{Stage: "Total", API: "Fetch"}]; err != nil || len(got) != 1 || h.Count() != 14 || h.Independent(0.99) != 7 || h.Independent(0.999) != 2 {
 		t.Errorf("%v, %v", got, err)
 	}
 }
 
 func FuzzReadLog(f *testing.F) {
-	b := Bundle{{"LocalTime", "Produce"}: NewHistogram()}
-	b[Key{"LocalTime", "Produce"}].Record(5)
+	b := Bundle{{Stage: "LocalTime", API: "Produce"}: NewHistogram()}
+	b[Key{Stage: "LocalTime", API: "Produce"}].Record(5)
 	var log bytes.Buffer
 	if err := b.WriteLog(&log, time.Unix(100, 0), time.Unix(110, 0)); err != nil {
 		f.Fatal(err)
@@ -252,7 +254,7 @@ func TestLogsOfAnotherShapeAreAdded(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, err := ReadLog(strings.NewReader("Tag=A/B,0.1,1.0,2.0," + string(text) + "\n"))
-	if h := b[Key{"A", "B"}]; err != nil || h.Count() != 9 {
+	if h := b[Key{Stage: "A", API: "B"}]; err != nil || h.Count() != 9 {
 		t.Errorf("%v, %v", b, err)
 	}
 }

@@ -49,12 +49,11 @@ func eachHistogram(r io.Reader, wanted func(Key) bool, add func(key Key, encoded
 	return lines.Err()
 }
 
-// splitLogLine divides "Tag=STAGE/API,start,length,max,HISTOGRAM".
+// splitLogLine divides "Tag=KEY,start,length,max,HISTOGRAM".
 func splitLogLine(line []byte) (key Key, encoded []byte, err error) {
 	if tagged, found := bytes.CutPrefix(line, []byte("Tag=")); found {
 		tag, rest, _ := bytes.Cut(tagged, []byte(","))
-		stage, api, _ := bytes.Cut(tag, []byte("/"))
-		key = Key{unique.Make(string(stage)).Value(), unique.Make(string(api)).Value()} // one copy for all trials
+		key, _ = ParseKey(unique.Make(string(tag)).Value()) // one copy for all trials
 		line = rest
 	}
 	for range 3 {

@@ -2,9 +2,9 @@ package osthread
 
 // Use is what a group of threads has done since each of them started.
 type Use struct {
-	Threads int `json:"threads"`
+	Threads int `json:"threads" since:"level"`
 	// States counts them by their state at that instant (proc(5)): R, S, D, T, Z …
-	States              map[string]int `json:"states"`
+	States              map[string]int `json:"states" since:"level"`
 	CPUNs               int64          `json:"cpu_ns"`
 	RunQueueWaitNs      int64          `json:"run_queue_wait_ns"`
 	VoluntarySwitches   int64          `json:"voluntary_switches"`
@@ -36,16 +36,6 @@ func (u Use) with(e Entry) Use {
 	u.RunQueueWaitNs += e.RunQueueWaitNs
 	u.VoluntarySwitches += e.VoluntarySwitches
 	u.InvoluntarySwitches += e.InvoluntarySwitches
-	return u
-}
-
-// Since is the use since an earlier one of the same threads, with the number and the
-// states of now.
-func (u Use) Since(earlier Use) Use {
-	u.CPUNs -= earlier.CPUNs
-	u.RunQueueWaitNs -= earlier.RunQueueWaitNs
-	u.VoluntarySwitches -= earlier.VoluntarySwitches
-	u.InvoluntarySwitches -= earlier.InvoluntarySwitches
 	return u
 }
 

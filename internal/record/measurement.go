@@ -38,12 +38,6 @@ type Check struct {
 	Else Outcome `json:"else"`
 }
 
-// Where the target's stages come from.
-const (
-	StagesAdmin = "admin" // a c10klab server's admin port
-	StagesNone  = "none"  // nowhere: any other broker
-)
-
 // Measurement is what one load generator run measured, with the target's stages
 // where the target gives them. It is the document that `c10klab load` prints.
 type Measurement struct {
@@ -90,10 +84,8 @@ type Measurement struct {
 	Availability *Availability `json:"availability,omitempty"`
 	Connections  *Connections  `json:"connections,omitempty"`
 
-	// StageSource is StagesAdmin or StagesNone.
-	StageSource string `json:"stage_source"`
 	// Histograms: ResponseTime, ServiceTime, Lateness, BackPressure and EndToEnd
-	// from the generator; stages from the target.
+	// from the generator; stages from the servers, of all but the broker under their names.
 	Histograms hdr.Bundle `json:"histograms"`
 	// OverTime is how ResponseTime, and ServiceTime of fetches, went within the
 	// window; empty in records of versions that did not keep it.
@@ -113,25 +105,14 @@ type Measurement struct {
 	// GeneratorThreads are its senders and receivers, and what each did within the
 	// window.
 	GeneratorThreads []osthread.Entry `json:"generator_threads,omitempty"`
-	// Server is its use within ServerWindow, which is nil in records of versions
-	// without it.
-	Server       *Process      `json:"server,omitempty"`
-	ServerWindow *ServerWindow `json:"server_window,omitempty"`
-	// ThreadUse is what the server's groups of threads did within ThreadUseNs: from
-	// before the warm-up, when every connection had had an answer, to after the window.
-	ThreadUse   map[string]osthread.Use `json:"thread_use,omitempty"`
-	ThreadUseNs int64                   `json:"thread_use_ns,omitempty"`
-	// ThreadUseRequests were answered, by the server's count, in that time.
-	ThreadUseRequests int64 `json:"thread_use_requests,omitempty"`
-	// LoopTimes are the network threads' within the server's window.
-	LoopTimes []LoopTimes `json:"loop_times,omitempty"`
-	// ThreadIO and HandlerIdle are the server's within its window.
-	ThreadIO    []ThreadIO    `json:"thread_io,omitempty"`
-	HandlerIdle []HandlerIdle `json:"handler_idle,omitempty"`
+	// Servers are those that the generator was told of, the broker that it loads first.
+	Servers []ServerUse `json:"servers,omitempty"`
+	// Numbers are what the generator measured beside all this, by the names of package
+	// measure.
+	Numbers map[string]float64 `json:"numbers,omitempty"`
 	// Join puts the stamps of both sides together, of sampled requests.
-	Join  *Join           `json:"join,omitempty"`
-	After *ServerSnapshot `json:"server_at_end,omitempty"` // without histograms
-	Host  HostUse         `json:"host"`
+	Join *Join   `json:"join,omitempty"`
+	Host HostUse `json:"host"`
 }
 
 // HostUse is the machine's processor time within the window, in CPU-nanoseconds

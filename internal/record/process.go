@@ -26,15 +26,3 @@ func ThisProcess() Process {
 	p.AllocatedObjects, p.AllocatedBytes = int64(heap[0].Value.Uint64()), int64(heap[1].Value.Uint64())
 	return p
 }
-
-// Since returns the use between an earlier reading of the same process and this.
-func (p Process) Since(earlier Process) Process {
-	p.CPUNs -= earlier.CPUNs
-	p.VoluntarySwitches -= earlier.VoluntarySwitches
-	p.InvoluntarySwitches -= earlier.InvoluntarySwitches
-	p.GCCycles -= earlier.GCCycles
-	p.GCPauseNs -= earlier.GCPauseNs
-	p.AllocatedObjects -= earlier.AllocatedObjects
-	p.AllocatedBytes -= earlier.AllocatedBytes
-	return p
-}

@@ -83,21 +83,6 @@ type LoopTimes struct {
 	IONs int64 `json:"io_ns"`
 }
 
-// LoopTimesSince returns what each thread did since an earlier snapshot, of which it
-// needs the threads of the same names.
-func LoopTimesSince(later, earlier []LoopTimes) []LoopTimes {
-	since := make([]LoopTimes, len(later))
-	for i, t := range later {
-		for _, e := range earlier {
-			if e.Name == t.Name {
-				t.WallNs, t.IOWaitNs, t.IONs = t.WallNs-e.WallNs, t.IOWaitNs-e.IOWaitNs, t.IONs-e.IONs
-			}
-		}
-		since[i] = t
-	}
-	return since
-}
-
 // ThreadIO is what the threads of one name have moved through sockets since their
 // start: connections' threads are "conn" together. Times are 0 with stages off.
 type ThreadIO struct {
@@ -109,23 +94,6 @@ type ThreadIO struct {
 	SentBytes     int64  `json:"sent_bytes"`
 	SendNs        int64  `json:"send_ns"`    // in them
 	BlockedNs     int64  `json:"blocked_ns"` // of SendNs, asleep in calls with file bytes
-}
-
-// ThreadIOSince returns what each name's threads did since an earlier snapshot.
-func ThreadIOSince(later, earlier []ThreadIO) []ThreadIO {
-	since := make([]ThreadIO, len(later))
-	for i, t := range later {
-		for _, e := range earlier {
-			if e.Name != t.Name {
-				continue
-			}
-			t.ReceiveCalls, t.ReceivedBytes, t.ReceiveNs = t.ReceiveCalls-e.ReceiveCalls, t.ReceivedBytes-e.ReceivedBytes, t.ReceiveNs-e.ReceiveNs
-			t.SendCalls, t.SentBytes, t.SendNs = t.SendCalls-e.SendCalls, t.SentBytes-e.SentBytes, t.SendNs-e.SendNs
-			t.BlockedNs -= e.BlockedNs
-		}
-		since[i] = t
-	}
-	return since
 }
 
 // QueueLength is how many items wait in a queue: "requests" and "requests/POOL" (of
@@ -140,23 +108,9 @@ type QueueLength struct {
 // summed, since their start (Kafka: RequestHandlerAvgIdlePercent).
 type HandlerIdle struct {
 	Pool    string `json:"pool"`
-	Threads int    `json:"threads"`
+	Threads int    `json:"threads" since:"level"`
 	IdleNs  int64  `json:"idle_ns"`
 	WallNs  int64  `json:"wall_ns"` // of one thread
-}
-
-// HandlerIdleSince returns each pool's idle time since an earlier snapshot.
-func HandlerIdleSince(later, earlier []HandlerIdle) []HandlerIdle {
-	since := make([]HandlerIdle, len(later))
-	for i, p := range later {
-		for _, e := range earlier {
-			if e.Pool == p.Pool {
-				p.IdleNs, p.WallNs = p.IdleNs-e.IdleNs, p.WallNs-e.WallNs
-			}
-		}
-		since[i] = p
-	}
-	return since
 }
 
 // ResidencyProbes counts since the start.
@@ -197,25 +151,15 @@ func (c Counters) AllResponses() (n int64) {
 
 // Process is one process's use of the machine since its start.
 type Process struct {
-	PID                 int   `json:"pid"`
+	PID                 int   `json:"pid" since:"level"`
 	CPUNs               int64 `json:"cpu_ns"`
 	VoluntarySwitches   int64 `json:"voluntary_switches"`
 	InvoluntarySwitches int64 `json:"involuntary_switches"`
-	PeakRSSBytes        int64 `json:"peak_rss_bytes"`
-	GOMAXPROCS          int   `json:"gomaxprocs"`
+	PeakRSSBytes        int64 `json:"peak_rss_bytes" since:"level"`
+	GOMAXPROCS          int   `json:"gomaxprocs" since:"level"`
 	GCCycles            int64 `json:"gc_cycles"`
 	GCPauseNs           int64 `json:"gc_pause_ns"`
 	// AllocatedObjects and AllocatedBytes count heap allocations.
 	AllocatedObjects int64 `json:"allocated_objects"`
 	AllocatedBytes   int64 `json:"allocated_bytes"`
-}
-
-// ThreadUseSince is what the groups of threads of a snapshot did since an earlier one.
-// A group's threads are taken for the same in both, or started in between.
-func (s *ServerSnapshot) ThreadUseSince(earlier *ServerSnapshot) map[string]osthread.Use {
-	since := map[string]osthread.Use{}
-	for group, use := range s.ThreadUse {
-		since[group] = use.Since(earlier.ThreadUse[group])
-	}
-	return since
 }

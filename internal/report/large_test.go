@@ -26,7 +26,7 @@ func BenchmarkReportOfTenThousandTrials(b *testing.B) {
 		if err := Write(page, []string{dir}); err != nil {
 			b.Fatal(err)
 		}
-		used := record.ThisProcess().Since(before)
+		used := record.Since(record.ThisProcess(), before)
 		b.ReportMetric(time.Since(begun).Seconds(), "s/report")
 		b.ReportMetric(float64(used.CPUNs)/1e9, "CPU-s/report")
 		b.ReportMetric(float64(used.AllocatedBytes)/1e6, "MB-allocated/report")
@@ -95,7 +95,7 @@ func largeRun(b *testing.B, cells, blocks int) string {
 // steadySeries is a series as a trial of these requests has it: twenty buckets in each
 // step of 100 ms.
 func steadySeries(m *record.Measurement) []record.TimeSeries {
-	s := record.TimeSeries{Stage: "ResponseTime", API: "Produce", StartNs: m.After.MonotonicNs - m.WindowNs, StepNs: 1e8}
+	s := record.TimeSeries{Stage: "ResponseTime", API: "Produce", StartNs: m.Broker().After.MonotonicNs - m.WindowNs, StepNs: 1e8}
 	for range m.WindowNs / s.StepNs {
 		var step []int64
 		for bucket := range int64(20) {

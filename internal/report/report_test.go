@@ -57,7 +57,7 @@ func TestNamesFromARunAreEscaped(t *testing.T) {
 	}
 	defer run.Close()
 	m := &record.Measurement{WindowNs: 1e9, FetchedMBps: 1, Outcome: record.Valid, Problems: []string{evil}}
-	if err := run.Commit(results.Trial{Experiment: "x", Block: 1, Cell: evil, Outcome: record.Valid, Measurement: m}); err != nil {
+	if err := run.Commit(record.Trial{Experiment: "x", Block: 1, Cell: evil, Outcome: record.Valid, Measurement: m}); err != nil {
 		t.Fatal(err)
 	}
 	if text := pageOf(t, dir); strings.Contains(text, evil) || !strings.Contains(text, "&lt;img onerror") || !strings.Contains(text, "<svg") {
@@ -147,7 +147,7 @@ func TestServedPagesFollowAGrowingRun(t *testing.T) {
 	if text := get("/"); !strings.Contains(text, "0 of 3 planned") || !strings.Contains(text, "connect-src 'self'") {
 		t.Error("the served page does not show the run, or may not ask for news")
 	}
-	if err := run.Commit(results.Trial{Experiment: "x", Block: 1, Cell: "x.reactor", Outcome: "failed", Error: "no port"}); err != nil {
+	if err := run.Commit(record.Trial{Experiment: "x", Block: 1, Cell: "x.reactor", Outcome: "failed", Error: "no port"}); err != nil {
 		t.Fatal(err)
 	}
 	if get("/version") == before {

@@ -90,7 +90,7 @@ func newValidity(run *results.Run) validity {
 	return v
 }
 
-func (v *validity) addTrial(t results.Trial) {
+func (v *validity) addTrial(t record.Trial) {
 	block := numberCell(fmt.Sprint(t.Block), float64(t.Block))
 	rate, stolen, problems := textCell(missing), textCell(missing), t.Error
 	if m := t.Measurement; m != nil {

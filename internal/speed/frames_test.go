@@ -44,8 +44,8 @@ func largeEchoCPU(b *testing.B, binary string, way instrumented) float64 {
 	defer stop()
 	m := load(b, binary, ready, "--protocol", "echo", "--mode", "closed", "--echo-bytes", "64KiB", "--producers", "8",
 		"--warm-up", "200ms", "--window", "1s", "--join-samples", "0", "--client-stamps", "off")
-	if m.Answered == 0 || m.Server == nil {
+	if m.Answered == 0 || m.Broker().Process == nil {
 		b.Fatal("no request was answered, or the server does not tell its CPU time")
 	}
-	return float64(m.Server.CPUNs) / float64(m.Answered)
+	return float64(m.Broker().Process.CPUNs) / float64(m.Answered)
 }

@@ -119,7 +119,7 @@ func produceCPU(b *testing.B, binary string, way instrumented) float64 {
 	if m.Answered == 0 {
 		b.Fatal("no request was answered")
 	}
-	return float64(m.Server.CPUNs) / float64(m.Answered)
+	return float64(m.Broker().Process.CPUNs) / float64(m.Answered)
 }
 
 // scrape reads the metrics page until the returned function is called.

@@ -20,7 +20,7 @@ func BenchmarkMillionRecords(b *testing.B) {
 		"--batch-bytes", "16KiB", "--record-bytes", "100", "--warm-up", "1s", "--window", "10s")
 	seconds := float64(m.WindowNs) / 1e9
 	records := float64(m.Answered) * float64(template.Records()) / seconds
-	cores := m.ServerCores()
+	cores := m.ServerCores(m.Broker())
 	fmt.Printf("\n%.0f records/s, %.1f MB/s, server %.3f cores: %.0f records/s a server core; outcome %s\n",
 		records, m.AckedMBps, cores, records/cores, m.Outcome)
 	b.ReportMetric(records, "records/s")

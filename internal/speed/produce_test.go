@@ -32,9 +32,9 @@ func BenchmarkHold100MBps(b *testing.B) {
 		stop()
 		h := held{
 			Model: model, Outcome: m.Outcome, RateHeld: m.AckedMBps / m.OfferedMBps,
-			ServerCores:      m.ServerCores(),
-			ObjectsPerAnswer: float64(m.Server.AllocatedObjects) / m.ServerRequests(),
-			BytesPerAnswer:   float64(m.Server.AllocatedBytes) / m.ServerRequests(),
+			ServerCores:      m.ServerCores(m.Broker()),
+			ObjectsPerAnswer: float64(m.Broker().Process.AllocatedObjects) / m.ServerRequests(m.Broker()),
+			BytesPerAnswer:   float64(m.Broker().Process.AllocatedBytes) / m.ServerRequests(m.Broker()),
 			Measurement:      m,
 		}
 		fmt.Printf("%-26s %-18s held %.3f of %.1f MB/s, server %.3f cores, %.2f allocations and %.0f bytes a request\n",

@@ -67,11 +67,11 @@ func knownLoad(b *testing.B, binary string, perSecond float64, window time.Durat
 func knownAnswerOf(b *testing.B, m record.Measurement, floorNs float64) knownAnswer {
 	b.Helper()
 	response, service := find(b, m, "ResponseTime"), find(b, m, "LocalTime").MeanNs()
-	if len(m.LoopTimes) != 1 || m.ServerWindow == nil {
-		b.Fatalf("the server tells the times of %d loops, want 1", len(m.LoopTimes))
+	if len(m.Broker().LoopTimes) != 1 || m.Broker().Window == nil {
+		b.Fatalf("the server tells the times of %d loops, want 1", len(m.Broker().LoopTimes))
 	}
-	loop := m.LoopTimes[0]
-	theory := queueing.MD1{Utilisation: float64(loop.IONs) / float64(loop.WallNs), Service: float64(loop.IONs) / float64(m.ServerWindow.Requests)}
+	loop := m.Broker().LoopTimes[0]
+	theory := queueing.MD1{Utilisation: float64(loop.IONs) / float64(loop.WallNs), Service: float64(loop.IONs) / float64(m.Broker().Window.Requests)}
 	k := knownAnswer{
 		Utilisation: theory.Utilisation, ServiceNs: service, BusyNs: theory.Service, Requests: response.Count(), FloorNs: floorNs,
 		MeanNs: response.MeanNs() - floorNs, P99Ns: float64(response.ValueNs(0.99)) - floorNs,

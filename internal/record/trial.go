@@ -1,0 +1,63 @@
+package record
+
+import "time"
+
+// Trial is one measurement of one cell by fresh processes on a fresh directory,
+// or the reason why there is none.
+type Trial struct {
+	Experiment string            `json:"experiment"`
+	Block      int               `json:"block"` // from 1
+	Cell       string            `json:"cell"`
+	Knobs      map[string]string `json:"knobs"` // those given to the processes and the runner
+	// ConfigHash covers the knobs and the program, so that equal hashes mean
+	// interchangeable trials of a cell and block.
+	ConfigHash string    `json:"config_hash"`
+	Attempt    int       `json:"attempt"` // from 1
+	Outcome    Outcome   `json:"outcome"`
+	Started    time.Time `json:"started"`
+	ElapsedNs  int64     `json:"elapsed_ns"`
+	// LoadBefore and LoadAfter are /proc/loadavg.
+	LoadBefore string `json:"load_before,omitempty"`
+	LoadAfter  string `json:"load_after,omitempty"`
+	// Measurement is without its histograms, which are in the .hlog; nil if failed.
+	Measurement *Measurement `json:"measurement,omitempty"`
+	// OutOfRange counts durations that the histograms could not hold, by
+	// STAGE/API; the log format has no place for them.
+	OutOfRange map[string]int64 `json:"out_of_range,omitempty"`
+	// Clusters is the mean size of the clusters in which durations beyond each of
+	// hdr.Quantiles came, by STAGE/API; absent without series, and where all are 1.
+	Clusters map[string][]float64 `json:"clusters,omitempty"`
+	// Disks are the emulated disks in the order of the server's log dirs, without their
+	// samples (results.Run.DiskSamples); DiskWindows is what each did within the window.
+	Disks       []DiskStatus `json:"disks,omitempty"`
+	DiskWindows []DiskWindow `json:"disk_windows,omitempty"`
+	// PagesBefore and PagesAfter are what the page cache held of the backlog before
+	// the load and after it.
+	PagesBefore []Residency `json:"pages_before,omitempty"`
+	PagesAfter  []Residency `json:"pages_after,omitempty"`
+	Error       string      `json:"error,omitempty"`
+	LogTail     string      `json:"log_tail,omitempty"`
+}
+
+// Measured reports whether the trial has a measurement.
+func (t *Trial) Measured() bool { return t.Measurement != nil }
+
+// DiskWindow is what an emulated disk did within a trial's window, by those of its
+// 100 ms samples that end there.
+type DiskWindow struct {
+	Reads    int64 `json:"reads"`
+	Util     Mean  `json:"util"` // share of the time with a request under way, 0 to 1
+	InFlight Mean  `json:"in_flight"`
+	// ReadAwaitMs and WriteAwaitMs are over the samples in which reads, or writes, ended.
+	ReadAwaitMs  Mean `json:"read_await_ms"`
+	WriteAwaitMs Mean `json:"write_await_ms"`
+}
+
+// Mean is that of N samples.
+type Mean struct {
+	Sum float64 `json:"sum"`
+	N   int     `json:"n"`
+}
+
+// Add takes one sample more.
+func (m *Mean) Add(value float64) { m.Sum, m.N = m.Sum+value, m.N+1 }
