@@ -139,6 +139,14 @@ func (b *bench) fileAnswer(offset, length int) []byte {
 // everyCombination runs a test for each model and send strategy that fit, with
 // settings on top.
 func everyCombination(t *testing.T, test func(t *testing.T, b *bench), settings ...string) {
+	everyPair(t, func(t *testing.T, config Config) {
+		needResidency(t, config)
+		test(t, startBench(t, config))
+	}, settings...)
+}
+
+// everyPair is everyCombination without a server.
+func everyPair(t *testing.T, test func(t *testing.T, c Config), settings ...string) {
 	for _, m := range Models() {
 		for _, s := range Sends() {
 			config := defaultConfig(t, append([]string{"model=" + m.Name, "send=" + s.Name}, settings...)...)
@@ -148,12 +156,7 @@ func everyCombination(t *testing.T, test func(t *testing.T, b *bench), settings 
 			} else if err != nil {
 				t.Fatal(err)
 			}
-			t.Run(m.Name+"/"+s.Name, func(t *testing.T) {
-				if s.probes {
-					needResidency(t, config)
-				}
-				test(t, startBench(t, config))
-			})
+			t.Run(m.Name+"/"+s.Name, func(t *testing.T) { test(t, config) })
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package models
 
 import (
+	"slices"
 	"sync/atomic"
 
 	"c10klab/internal/clock"
@@ -30,7 +31,9 @@ type env struct {
 	aborting    atomic.Bool   // close all connections now
 	stopped     chan struct{} // closed when stopping is set
 
-	null        int // descriptor of /dev/null under prewarm, else −1
+	null        int      // descriptor of /dev/null under prewarm
+	ends        []func() // see atExit
+	releases    []func()
 	countersMu  poll.Mutex
 	counters    map[*threadCounters]struct{} // of live threads
 	pastIO      map[string]IOCounts          // what ended threads have counted, by name
@@ -38,6 +41,30 @@ type env struct {
 	pools       []*handlerPool
 	residencies []*residencyCounts
 	loopTimes   []*publicLoopTimes
+}
+
+// atExit leaves the end of something that a start has begun to the server: end tells
+// threads to end, and release gives back descriptors once all threads have ended; either
+// may be nil. The server calls them, the newest first, when no connection lives any more
+// or when the start fails later on. The thread that starts the server calls it.
+func (e *env) atExit(end, release func()) {
+	if end != nil {
+		e.ends = append(e.ends, end)
+	}
+	if release != nil {
+		e.releases = append(e.releases, release)
+	}
+}
+
+// exit ends what was started, and returns when all threads have ended.
+func (e *env) exit() {
+	for _, end := range slices.Backward(e.ends) {
+		end()
+	}
+	e.threads.Wait()
+	for _, release := range slices.Backward(e.releases) {
+		release()
+	}
 }
 
 // now reads the clock, unless no stage is recorded.

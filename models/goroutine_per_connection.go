@@ -19,10 +19,9 @@ import (
 // models show.
 var goroutinePerConnection = Model{
 	Name:    "goroutine-per-connection",
-	Accepts: "1 goroutine", NetworkIO: "N goroutines on the runtime's threads", Computes: "on the connection's goroutine",
-	Hides:   "a wait for a P or a CPU: before the request is read in SocketQueue, after that in whichever stage the goroutine was in; the run-queue wait is that of all the runtime's threads",
-	threads: func(Config, int) map[string]int { return map[string]int{} },
-	fits:    onePerConnection,
+	Accepts: "goroutine", Reads: "goroutine", Handles: "goroutine", Writes: "goroutine",
+	Hides: "a wait for a P or a CPU: before the request is read in SocketQueue, after that in whichever stage the goroutine was in; the run-queue wait is that of all the runtime's threads",
+	fits:  onePerConnection,
 	start: func(e *env, l *listener) (running, error) {
 		m := &connectionGoroutines{env: e, accepting: make(chan struct{})}
 		duplicate, err := unix.FcntlInt(uintptr(l.fd), unix.F_DUPFD_CLOEXEC, 0)

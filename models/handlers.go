@@ -24,6 +24,7 @@ type handlerPool struct {
 func startHandlers(e *env, prefix string, threads int) (*handlerPool, error) {
 	p := &handlerPool{env: e, name: prefix, threads: threads, startNs: clock.Now(), queue: newQueue[*Job](e.config.RequestQueue)}
 	e.tellOfPool(p)
+	e.atExit(p.queue.close, nil)
 	for i := range threads {
 		if err := e.threads.Start(fmt.Sprintf("%s-%d", prefix, i), p.run); err != nil {
 			return nil, err

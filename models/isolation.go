@@ -114,13 +114,6 @@ func (h *handlers) wakeDue() bool {
 	return woken
 }
 
-func (h *handlers) close() {
-	h.shared.queue.close()
-	if h.isolated != nil {
-		h.isolated.queue.close()
-	}
-}
-
 func (h *handlers) queueFull() QueueFull {
 	full := h.shared.queueFull()
 	if h.isolated != nil {

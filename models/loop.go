@@ -6,6 +6,8 @@ import (
 
 	"c10klab/internal/osthread"
 	"c10klab/internal/poll"
+
+	"golang.org/x/sys/unix"
 )
 
 // eventsPerWait is how many ready descriptors one epoll_wait reports.
@@ -97,9 +99,11 @@ func newLoop(e *env, name string, offload offloader) (*loop, error) {
 	if l.epoll, err = poll.NewEpoll(eventsPerWait); err != nil {
 		return nil, err
 	}
+	e.atExit(nil, l.release)
 	if l.wake, err = poll.NewEventfd(); err != nil {
 		return nil, err
 	}
+	e.atExit(l.exit, func() { l.wake.Close() })
 	return l, l.epoll.Add(l.wake.FD(), poll.Readable)
 }
 
@@ -112,8 +116,6 @@ func (l *loop) start() error {
 		for !l.ending.Load() {
 			l.turn()
 		}
-		l.wake.Close()
-		l.epoll.Close()
 	})
 }
 
@@ -236,6 +238,14 @@ func (l *loop) wakeUp() {
 func (l *loop) exit() {
 	l.ending.Store(true)
 	l.poke()
+}
+
+// release gives back what is left when all threads have ended.
+func (l *loop) release() {
+	l.epoll.Close()
+	for a, ok := l.newConnections.poll(); ok; a, ok = l.newConnections.poll() {
+		unix.Close(a.fd)
+	}
 }
 
 // poke makes the loop take a turn.

@@ -4,12 +4,10 @@ package models
 // handles its connections' requests itself.
 var loopPerThread = Model{
 	Name:    "loop-per-thread",
-	Accepts: "1 thread", NetworkIO: "C1 threads", Computes: "on the network thread",
-	Hides: "a wait behind the loop's other connections: in SocketQueue before the request is read, in ResponseQueue until the turn's responses are sent",
-	threads: func(c Config, _ int) map[string]int {
-		return map[string]int{"acceptor": 1, "net": c.Loops}
-	},
-	fits: withoutHandlerThreads,
+	Accepts: "acceptor", Reads: "net-N", Handles: "net-N", Writes: "net-N",
+	Hides:   "a wait behind the loop's other connections: in SocketQueue before the request is read, in ResponseQueue until the turn's responses are sent",
+	threads: []threadGroup{{"acceptor", oneThread}, {"net", perLoop}},
+	fits:    withoutHandlerThreads,
 	start: func(e *env, l *listener) (running, error) {
 		m, err := startLoops(e, e.config.Loops, false)
 		if err != nil {

@@ -5,12 +5,10 @@ package models
 // handler threads, and a response queue per processor.
 var loopPerThreadPool = Model{
 	Name:    "loop-per-thread-pool",
-	Accepts: "1 thread", NetworkIO: "C1 threads", Computes: "C2 threads",
-	Hides: "a wait behind the loop's other connections in SocketQueue and ResponseQueue; a wait of a woken handler for a CPU in RequestQueue",
-	threads: func(c Config, _ int) map[string]int {
-		return map[string]int{"acceptor": 1, "net": c.Loops, "io": c.Handlers}
-	},
-	fits: func(Config) error { return nil },
+	Accepts: "acceptor", Reads: "net-N", Handles: "io-N", Writes: "net-N",
+	Hides:   "a wait behind the loop's other connections in SocketQueue and ResponseQueue; a wait of a woken handler for a CPU in RequestQueue",
+	threads: []threadGroup{{"acceptor", oneThread}, {"net", perLoop}, {sharedHandlers, perHandler}},
+	fits:    func(Config) error { return nil },
 	start: func(e *env, l *listener) (running, error) {
 		m, err := startLoops(e, e.config.Loops, true)
 		if err != nil {

@@ -65,13 +65,13 @@ func (m *loops) serveOnListener(l *listener) (*loops, error) {
 
 func (m *loops) startThreads() error {
 	for _, l := range m.all {
-		if err := l.start(); err != nil {
-			return err
-		}
 		if l.writer != nil {
 			if err := l.writer.start(); err != nil {
 				return err
 			}
+		}
+		if err := l.start(); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -105,24 +105,6 @@ func (m *loops) drain() {
 	for _, l := range m.all {
 		l.poke()
 		<-l.draining
-	}
-}
-
-func (m *loops) exit() {
-	if m.handlers != nil {
-		m.handlers.close()
-	}
-	if m.offload != nil {
-		m.offload.close()
-	}
-	for _, l := range m.all {
-		l.exit()
-		if l.writer != nil {
-			l.writer.exit()
-		}
-		for a, ok := l.newConnections.poll(); ok; a, ok = l.newConnections.poll() {
-			unix.Close(a.fd)
-		}
 	}
 }
 

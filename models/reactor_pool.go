@@ -4,12 +4,10 @@ package models
 // handler threads.
 var reactorPool = Model{
 	Name:    "reactor-pool",
-	Accepts: "1 thread", NetworkIO: "on the accepting thread", Computes: "C2 threads",
-	Hides: "a wait behind the loop's other connections in SocketQueue and ResponseQueue; a wait of a woken handler for a CPU in RequestQueue",
-	threads: func(c Config, _ int) map[string]int {
-		return map[string]int{"net": 1, "io": c.Handlers}
-	},
-	fits: func(Config) error { return nil },
+	Accepts: "net-0", Reads: "net-0", Handles: "io-N", Writes: "net-0",
+	Hides:   "a wait behind the loop's other connections in SocketQueue and ResponseQueue; a wait of a woken handler for a CPU in RequestQueue",
+	threads: []threadGroup{{"net", oneThread}, {sharedHandlers, perHandler}},
+	fits:    func(Config) error { return nil },
 	start: func(e *env, l *listener) (running, error) {
 		m, err := startLoops(e, 1, true)
 		if err != nil {

@@ -1,29 +1,36 @@
 package models
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"c10klab/internal/knob"
 )
 
-// Model is one way to give connections and requests to threads.
+// Model is one way to give connections and requests to threads. A model is a page of
+// composition: its file and its line in the registry are all there is to it. What its
+// columns say, the census test and the proof by strace hold it to.
 type Model struct {
-	Name      string
-	Accepts   string // which threads accept connections,
-	NetworkIO string // receive requests and send responses,
-	Computes  string // and handle requests
+	Name string
+	// Threads that accept connections, receive requests, handle them, and write
+	// responses that hold no file bytes, by their names in a census: "net-N" is one of
+	// several, "net-0" the only one.
+	Accepts, Reads, Handles, Writes string
 	// Hides says in which stages the model's own waits show, where a reader of the
 	// stages' names would not look for them.
 	Hides string
-	// threads is the number of OS threads by group, as a census must find them.
-	threads func(c Config, connections int) map[string]int
+	// threads are those that a census must find.
+	threads []threadGroup
 	// fits returns why the model cannot work as configured, nil if it can.
 	fits func(c Config) error
 	// sharesPs: threads say when they block (osthread.Options).
 	sharesPs bool
-	start    func(e *env, l *listener) (running, error)
+	// start starts the model's threads; what accepts connections starts last. Whatever it
+	// has started or opened it leaves to env.atExit, also when it fails.
+	start func(e *env, l *listener) (running, error)
 }
 
 // registry shows every model on one screen, in the order of the documents' table.
@@ -36,18 +43,58 @@ var registry = []Model{
 	goroutinePerConnection,
 }
 
-// Send is one way to send a response's file bytes.
+// threadGroup are the threads of one kind: NAME, or NAME-0, NAME-1 and so on.
+type threadGroup struct {
+	name   string
+	number threadNumber
+}
+
+// threadNumber is how many threads a group has, with its letter in the documents.
+type threadNumber struct {
+	letter string
+	of     func(c Config, connections int) int
+}
+
+var (
+	oneThread     = threadNumber{"1", func(Config, int) int { return 1 }}
+	perLoop       = threadNumber{"C1", func(c Config, _ int) int { return c.Loops }}
+	perHandler    = threadNumber{"C2", func(c Config, _ int) int { return c.Handlers }}
+	perConnection = threadNumber{"N", func(_ Config, connections int) int { return connections }}
+	perSendThread = threadNumber{"S", func(c Config, _ int) int { return c.SendThreads }}
+)
+
+// censusFormula is the sum of the groups' letters; none: nothing but the runtime's own.
+func censusFormula(groups []threadGroup, none string) string {
+	var terms []string
+	for _, g := range groups {
+		terms = append(terms, g.number.letter)
+	}
+	return cmp.Or(strings.Join(terms, " + "), none)
+}
+
+// Send is one way to send a response's file bytes: its file and its line in the list
+// of sends are all there is to it. What its columns say, the census test and the proof
+// by strace hold it to.
 type Send struct {
-	Name    string
+	Name string
+	// Meaning says which system call moves file bytes, on which thread, and whose way
+	// that is.
 	Meaning string
+	// Stage is where that shows, and waits for a thread that does it.
+	Stage string
+	// Blocks is who waits while a page comes from the disk.
+	Blocks string
+	// Calls are the system calls that the strategy makes for file bytes, and the group
+	// of threads that makes each, or WritingThread or AnyThread.
+	Calls map[FileCall]string
 	// mover makes what moves file bytes on one thread.
 	mover func() mover
 	// offload starts the threads that send; nil: the thread that has the
 	// connection does. The handlers are nil where requests have no threads of
-	// their own.
+	// their own. It leaves what it has started to env.atExit, also when it fails.
 	offload func(e *env, handlers *handlers) (offloader, error)
-	// threads is the number of those threads by group; nil: none that stay.
-	threads func(c Config) map[string]int
+	// threads are those that stay.
+	threads []threadGroup
 	// capBytes bounds a send call of file bytes unless knob send-cap does; 0: the
 	// socket is the only bound.
 	capBytes int
@@ -61,6 +108,84 @@ type Send struct {
 	probes bool
 }
 
+var sends = []Send{
+	sendInline,
+	sendHandler,
+	sendPoolOfThreads,
+	sendThreadPerSend,
+	sendSharedSelector,
+	sendSelectorPool,
+	sendPrewarm,
+	sendResident,
+	sendCopy,
+	sendMmap,
+}
+
+// FileCall is a kind of system call that moves a response's file bytes or asks about
+// them.
+type FileCall string
+
+const (
+	SendfileToSocket FileCall = "sendfile to a socket"
+	SendfileToNull   FileCall = "sendfile to /dev/null"
+	ReadFile         FileCall = "pread of a file"
+	AskPageCache     FileCall = "preadv2 with RWF_NOWAIT"
+	SendMapped       FileCall = "send from a mapping"
+	StartThread      FileCall = "clone"
+)
+
+// Stand-ins for a group of threads in Send.Calls.
+const (
+	WritingThread = "the thread that writes" // Model.Writes, or under on-full=split write-N
+	AnyThread     = "any thread"
+)
+
+// FileCalls are the strategy's calls under a model, each with the group of threads
+// that makes it.
+func (s Send) FileCalls(m Model) map[FileCall]string {
+	calls := maps.Clone(s.Calls)
+	for call, by := range calls {
+		if by == WritingThread {
+			calls[call] = groupOf(m.Writes)
+		}
+	}
+	return calls
+}
+
+// groupOf is the group of threads with names like "net-N" or "net-0".
+func groupOf(name string) string { return strings.TrimRight(name, "-N0") }
+
+// Table is a list of the package as users and documents see it: one row an entry, the
+// name first.
+type Table struct {
+	Head []string
+	Rows [][]string
+}
+
+// ModelTable says which thread does what under each model, and how many threads a
+// census finds: N connections, C1 the knob loops, C2 the knob handlers.
+func ModelTable() Table {
+	t := Table{Head: []string{"name", "accepts", "reads", "handles", "writes", "threads"}}
+	for _, m := range registry {
+		writes := m.Writes
+		if m.Handles != m.Reads {
+			writes += ", or " + m.Handles + " with response-writer=handler"
+		}
+		t.Rows = append(t.Rows, []string{m.Name, m.Accepts, m.Reads, m.Handles, writes, censusFormula(m.threads, "the runtime's")})
+	}
+	return t
+}
+
+// SendTable says who moves file bytes under each strategy, in which stage, who waits
+// for the disk meanwhile, and how many threads it adds: S the knob send-threads.
+func SendTable() Table {
+	t := Table{Head: []string{"name", "file bytes are moved by", "in stage", "cold pages block", "threads"}}
+	for _, s := range sends {
+		t.Rows = append(t.Rows, []string{s.Name, s.Meaning, s.Stage, s.Blocks, censusFormula(s.threads, "none that stay")})
+	}
+	return t
+}
+
 // handlerDuty is what a strategy asks of handler threads.
 type handlerDuty string
 
@@ -71,36 +196,13 @@ const (
 
 // offloader sends responses with file bytes on other threads than the loops'.
 type offloader interface {
-	// submit gives a job away; it comes back through its connection's loop.
+	// submit gives a job away, which comes back by its connection's owner.returned. The
+	// thread that owns the job calls it; it may wait for room.
 	submit(j *Job)
-	// close ends the threads once the work is done.
-	close()
-}
-
-var sends = []Send{
-	{Name: "inline", Meaning: "sendfile on the thread that owns the connection (Kafka)", mover: newSendfileMover},
-	{Name: "handler", Meaning: "sendfile on the handler thread that handled the request, later parts on any handler thread",
-		mover: newSendfileMover, offload: sendOnHandlers, onHandlers: sendRegions},
-	{Name: "pool", Meaning: "sendfile on separate send threads, back to the loop when the socket is full (nginx)",
-		mover: newSendfileMover, offload: startSendPool, threads: sendThreads},
-	{Name: "thread-per-send", Meaning: "sendfile on a new thread for each send and each continuation of one",
-		mover: newSendfileMover, offload: startThreadPerSend},
-	{Name: "shared-selector", Meaning: "one selector thread watches all sockets, send threads send one chunk per readiness event (Hadoop ipc.Server)",
-		mover: newSendfileMover, offload: startSharedSelector, threads: selectorAndSendThreads, capBytes: chunkBytes, chunked: true},
-	{Name: "selector-pool", Meaning: "a send thread stays with its response and waits for the socket on a borrowed selector (Hadoop SocketIOWithTimeout)",
-		mover: newSendfileMover, offload: startSelectorPool, threads: sendThreads},
-	{Name: "prewarm", Meaning: "the handler thread first sendfiles the region to /dev/null, then as inline (KAFKA-7504)",
-		mover: newSendfileMover, onHandlers: warmRegions},
-	{Name: "resident", Meaning: "chunks in the page cache as inline, others as pool",
-		mover: newSendfileMover, offload: startSendPool, threads: sendThreads, capBytes: chunkBytes, chunked: true, probes: true},
-	{Name: "copy", Meaning: "pread and write on the thread that owns the connection", mover: newCopyMover},
-	{Name: "mmap", Meaning: "write from a mapping of the file on the thread that owns the connection", mover: newMappedMover, capBytes: chunkBytes},
 }
 
 // chunkBytes is the cap of a send call under strategies that divide regions.
 const chunkBytes = 256 << 10
-
-func sendThreads(c Config) map[string]int { return map[string]int{"send": c.SendThreads} }
 
 // Models lists the registry.
 func Models() []Model { return registry }
@@ -142,9 +244,9 @@ func Threads(c Config, connections int) (map[string]int, error) {
 	if err != nil {
 		return nil, err
 	}
-	threads := m.threads(c, connections)
-	if s.threads != nil {
-		maps.Copy(threads, s.threads(c))
+	threads := map[string]int{}
+	for _, g := range slices.Concat(m.threads, s.threads) {
+		threads[g.name] = g.number.of(c, connections)
 	}
 	if c.OnFull == OnFullSplit {
 		threads["write"] = threads["net"]

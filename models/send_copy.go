@@ -6,6 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var sendCopy = Send{
+	Name: "copy", Meaning: "pread and send on the thread that owns the connection",
+	Stage: "Send", Blocks: "that thread",
+	Calls: map[FileCall]string{ReadFile: WritingThread},
+	mover: newCopyMover,
+}
+
 // copyBytes is one turn of reading and sending.
 const copyBytes = 128 << 10
 

@@ -1,5 +1,12 @@
 package models
 
+var sendHandler = Send{
+	Name: "handler", Meaning: "sendfile on the io-N that handled the request; after a full socket, or when another thread completed the response, on any io-N, by way of the request queue",
+	Stage: "Send; the first SendWait is nil", Blocks: "a handler, and requests behind it in the queue",
+	Calls: map[FileCall]string{SendfileToSocket: sharedHandlers},
+	mover: newSendfileMover, offload: sendOnHandlers, onHandlers: sendRegions,
+}
+
 // handlerSends is send strategy `handler` where it leaves the handler that handled
 // the request: for a response that another thread completed, and when a full socket
 // has become writable, the job goes to the handlers through the request queue. There
@@ -24,9 +31,6 @@ func (s handlerSends) submit(j *Job) {
 	}
 	queue.offerOrWait(j, func() {})
 }
-
-// close has nothing to end: the handlers end with their queue.
-func (handlerSends) close() {}
 
 // writtenByHandler reports whether handler threads write the response.
 func (e *env) writtenByHandler(j *Job) bool {

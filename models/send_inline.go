@@ -2,6 +2,14 @@ package models
 
 import "golang.org/x/sys/unix"
 
+// sendInline is Kafka's way.
+var sendInline = Send{
+	Name: "inline", Meaning: "sendfile on the thread that owns the connection (Kafka)",
+	Stage: "Send", Blocks: "that thread: in loop models all its connections",
+	Calls: map[FileCall]string{SendfileToSocket: WritingThread},
+	mover: newSendfileMover,
+}
+
 // sendfileMover is sendfile(2): Kafka's way (FileRecords.writeTo). On a cold page
 // it blocks its thread, which under `inline` is the one that also serves the
 // other connections.

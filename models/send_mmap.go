@@ -6,6 +6,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var sendMmap = Send{
+	Name: "mmap", Meaning: "send from a mapping, one for each call, on the thread that owns the connection",
+	Stage: "Send", Blocks: "that thread, in the page faults of send",
+	Calls: map[FileCall]string{SendMapped: WritingThread},
+	mover: newMappedMover, capBytes: chunkBytes,
+}
+
 // mappedMover sends from a mapping of the file that lasts for one send call. The
 // kernel alone reads the mapped pages: a cold one blocks the thread inside send.
 type mappedMover struct{}

@@ -6,6 +6,16 @@ import (
 	"c10klab/internal/osthread"
 )
 
+var sendPoolOfThreads = Send{
+	Name: "pool", Meaning: "sendfile on send-N, whole regions, back to the loop when the socket is full (nginx)",
+	Stage: "SendWait is the wait for a send thread, Send the transfer", Blocks: "a send thread",
+	Calls: map[FileCall]string{SendfileToSocket: sendThreads},
+	mover: newSendfileMover, offload: startSendPool, threads: []threadGroup{{sendThreads, perSendThread}},
+}
+
+// sendThreads is the group of the strategies' own threads.
+const sendThreads = "send"
+
 // sendPool sends responses with file bytes on threads of their own, as nginx does
 // with aio threads: one whole sendfile in the pool, back to the loop when the
 // socket is full, no look at residency before. The work queue is bounded; a loop
@@ -24,14 +34,13 @@ func startSendPool(e *env, _ *handlers) (offloader, error) {
 
 func (p *sendPool) submit(j *Job) { p.work.put(j) }
 
-func (p *sendPool) close() { p.work.close() }
-
 // startSendThreads starts the threads send-0, send-1 …, each of which takes jobs
 // from a queue until that is closed and gives them to serve.
 func startSendThreads(e *env, work *queue[*Job], serve func(*transmitter, *Job)) error {
 	e.tellOf("send", work)
+	e.atExit(work.close, nil)
 	for i := range e.config.SendThreads {
-		err := e.threads.Start(fmt.Sprintf("send-%d", i), func(thread *osthread.Thread) {
+		err := e.threads.Start(fmt.Sprintf("%s-%d", sendThreads, i), func(thread *osthread.Thread) {
 			t := e.newTurnTransmitter(e.newThreadCounters(thread.Name))
 			t.blocked.hint = thread.Index
 			defer t.close()

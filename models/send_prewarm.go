@@ -8,6 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var sendPrewarm = Send{
+	Name: "prewarm", Meaning: "sendfile to /dev/null on io-N, then as inline (KAFKA-7504)",
+	Stage:  "LocalTime, then Send; a response that had to wait is warmed in RemoteTime by whoever completes it",
+	Blocks: "a handler; the loop only if pages were evicted meanwhile",
+	Calls:  map[FileCall]string{SendfileToNull: sharedHandlers, SendfileToSocket: WritingThread},
+	mover:  newSendfileMover, onHandlers: warmRegions,
+}
+
 // prewarm reads a response's regions into the page cache by sending them to
 // /dev/null (the patch that LINE attached to KAFKA-7504), on the thread that
 // completes the response: a handler within LocalTime, or, for a response that had
@@ -38,18 +46,12 @@ func (e *env) readThrough(r Region) error {
 
 // openNull opens /dev/null for prewarm; other strategies need none.
 func (e *env) openNull() (err error) {
-	e.null = -1
 	if e.send.onHandlers != warmRegions {
 		return nil
 	}
 	if e.null, err = unix.Open("/dev/null", unix.O_WRONLY|unix.O_CLOEXEC, 0); err != nil {
 		return fmt.Errorf("prewarm: open /dev/null: %w", err)
 	}
+	e.atExit(nil, func() { unix.Close(e.null) })
 	return nil
-}
-
-func (e *env) closeNull() {
-	if e.null >= 0 {
-		unix.Close(e.null)
-	}
 }

@@ -12,6 +12,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+var sendResident = Send{
+	Name: "resident", Meaning: "chunk by chunk: in the page cache as inline, else as pool",
+	Stage: "SendWait and Send", Blocks: "a send thread; the loop when the probe was wrong (false hot)",
+	// The proof's fetches are of what was just produced, which the page cache holds.
+	Calls: map[FileCall]string{AskPageCache: WritingThread, SendfileToSocket: WritingThread},
+	mover: newSendfileMover, offload: startSendPool, threads: []threadGroup{{sendThreads, perSendThread}},
+	capBytes: chunkBytes, chunked: true, probes: true,
+}
+
 // falseHotNs is what the sending of a chunk called resident may sleep: a hot
 // sendfile or a pure spin measures less.
 const falseHotNs = int64(20 * time.Microsecond)

@@ -8,6 +8,13 @@ import (
 	"c10klab/internal/poll"
 )
 
+var sendSelectorPool = Send{
+	Name: "selector-pool", Meaning: "sendfile on send-N, which stays with its response and waits for a full socket on a borrowed selector (Hadoop SocketIOWithTimeout)",
+	Stage: "SendWait is the wait for a send thread", Blocks: "a send thread; so does a slow reader, until selector-timeout closes it",
+	Calls: map[FileCall]string{SendfileToSocket: sendThreads},
+	mover: newSendfileMover, offload: startSelectorPool, threads: []threadGroup{{sendThreads, perSendThread}},
+}
+
 // selectorIdle is how long a selector lies unused before it is closed (Hadoop:
 // SocketIOWithTimeout.SelectorPool.IDLE_TIMEOUT).
 const selectorIdle = 10 * time.Second
@@ -28,6 +35,7 @@ func startSelectorPool(e *env, _ *handlers) (offloader, error) {
 		timeout:   e.config.SelectorTimeout,
 		selectors: selectors{idleFor: selectorIdle},
 	}
+	e.atExit(nil, p.selectors.close)
 	return p, startSendThreads(e, p.work, p.sendWhole)
 }
 
@@ -44,11 +52,6 @@ func (p *selectorPool) sendWhole(t *transmitter, j *Job) {
 	}
 	j.errand = status.errand()
 	j.conn.loop.giveBack(j)
-}
-
-func (p *selectorPool) close() {
-	p.sendPool.close()
-	p.selectors.close()
 }
 
 // selectors is a pool of epoll instances, last in first out. Any thread may use it.

@@ -8,6 +8,14 @@ import (
 	"c10klab/internal/poll"
 )
 
+var sendSharedSelector = Send{
+	Name: "shared-selector", Meaning: "sendfile on send-N, one chunk for each readiness event of the one selector select-0, which watches all sockets (Hadoop ipc.Server.Responder)",
+	Stage: "SendWait is the first event and the wait for a send thread", Blocks: "a send thread",
+	Calls: map[FileCall]string{SendfileToSocket: sendThreads},
+	mover: newSendfileMover, offload: startSharedSelector, threads: []threadGroup{{"select", oneThread}, {sendThreads, perSendThread}},
+	capBytes: chunkBytes, chunked: true,
+}
+
 // sharedSelector is the Responder of Hadoop's ipc.Server with a pool behind it: one
 // thread, select-0, watches the sockets of all responses with file bytes; for each
 // readiness event a send thread sends one chunk and arms the socket again. The first
@@ -26,19 +34,17 @@ type sharedSelector struct {
 // writableOnce reports one event and then nothing until armed again.
 const writableOnce = poll.Writable | poll.OneShot
 
-func selectorAndSendThreads(c Config) map[string]int {
-	return map[string]int{"select": 1, "send": c.SendThreads}
-}
-
 func startSharedSelector(e *env, _ *handlers) (offloader, error) {
 	s := &sharedSelector{env: e, work: newQueue[*Job](e.config.SendQueueBound), jobs: map[int]*Job{}}
 	var err error
 	if s.epoll, err = poll.NewEpoll(eventsPerWait); err != nil {
 		return nil, err
 	}
+	e.atExit(nil, func() { s.epoll.Close() })
 	if s.wake, err = poll.NewEventfd(); err != nil {
 		return nil, err
 	}
+	e.atExit(s.exit, func() { s.wake.Close() })
 	if err := s.epoll.Add(s.wake.FD(), poll.Readable); err != nil {
 		return nil, err
 	}
@@ -69,8 +75,6 @@ func (s *sharedSelector) run(thread *osthread.Thread) {
 			s.onEvent(s.epoll.Event(i).FD)
 		}
 	}
-	s.wake.Close()
-	s.epoll.Close()
 }
 
 func (s *sharedSelector) onEvent(fd int) {
@@ -123,8 +127,8 @@ func (s *sharedSelector) leave(j *Job) {
 	}
 }
 
-func (s *sharedSelector) close() {
-	s.work.close()
+// exit ends the selector thread.
+func (s *sharedSelector) exit() {
 	s.ending.Store(true)
 	s.wake.Wake()
 }

@@ -8,6 +8,13 @@ import (
 	"c10klab/internal/poll"
 )
 
+var sendThreadPerSend = Send{
+	Name: "thread-per-send", Meaning: "sendfile on a new thread send-N for each send and each continuation of one, which then ends",
+	Stage: "SendWait is the thread's creation, which the loop pays for", Blocks: "that thread",
+	Calls: map[FileCall]string{SendfileToSocket: sendThreads, StartThread: AnyThread},
+	mover: newSendfileMover, offload: startThreadPerSend,
+}
+
 // threadPerSend starts a thread for each send, send-1, send-2 …, which ends when
 // the response is sent or the socket is full; the continuation gets another thread.
 // The loop pays for the thread's creation.
@@ -24,7 +31,7 @@ func startThreadPerSend(e *env, _ *handlers) (offloader, error) {
 }
 
 func (s *threadPerSend) submit(j *Job) {
-	name := fmt.Sprintf("send-%d", s.started.Add(1))
+	name := fmt.Sprintf("%s-%d", sendThreads, s.started.Add(1))
 	err := s.env.threads.Start(name, func(thread *osthread.Thread) { s.run(thread, j) })
 	if err != nil {
 		j.hangUp, j.errand = err, abandon
@@ -60,6 +67,3 @@ func (s *threadPerSend) returnCounters(c *threadCounters) {
 	defer s.mu.Unlock()
 	s.idle = append(s.idle, c)
 }
-
-// close has nothing to end: each thread ends with its send.
-func (s *threadPerSend) close() {}

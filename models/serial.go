@@ -142,4 +142,3 @@ func (s *serials) newestFirst() []*serial {
 
 func (s *serials) connectionsByLoop() []int { return nil }
 func (s *serials) queueFull() QueueFull     { return QueueFull{} }
-func (s *serials) exit()                    {}

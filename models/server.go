@@ -16,8 +16,6 @@ type running interface {
 	// drain makes the threads that read connections look at env.stopping and
 	// env.aborting; when it returns they own all connections there will ever be.
 	drain()
-	// exit ends the model's threads; no connection lives any more.
-	exit()
 	// connectionsByLoop is how many connections each network thread owns.
 	connectionsByLoop() []int
 	// queueFull counts what happened to requests that found the request queue full.
@@ -48,28 +46,33 @@ func Start(c Config, address string, service Service, stages *stage.Recorder, lo
 	if err := CheckService(c, service); err != nil {
 		return nil, err
 	}
-	l, err := listen(address, c)
-	if err != nil {
-		return nil, err
-	}
 	e := &env{config: c, send: s, service: service, stages: stages, plant: c.Plant, stopped: make(chan struct{}),
 		threads: osthread.NewRegistry(osthread.Options{Pin: c.PinThreads, Batch: c.Batch, SharePs: m.sharesPs}), log: log}
 	e.wakesInTurns = wakesInTurns(c)
 	e.identifier, _ = service.(Identifier)
 	e.offset.Sample()
-	if err := e.openNull(); err != nil {
-		l.close()
+	server := &Server{env: e, model: m, sampling: make(chan struct{})}
+	if err := server.start(address); err != nil {
+		e.exit()
 		return nil, err
 	}
-	running, err := m.start(e, l)
-	if err != nil {
-		l.close()
-		e.closeNull()
-		return nil, fmt.Errorf("start %s: %w", m.Name, err)
-	}
-	server := &Server{env: e, model: m, listener: l, running: running, sampling: make(chan struct{})}
 	go server.sampleOffset()
 	return server, nil
+}
+
+// start leaves it to env.exit to undo what it did before it failed.
+func (s *Server) start(address string) (err error) {
+	if s.listener, err = listen(address, s.env.config); err != nil {
+		return err
+	}
+	s.env.atExit(nil, s.listener.close)
+	if err := s.env.openNull(); err != nil {
+		return err
+	}
+	if s.running, err = s.model.start(s.env, s.listener); err != nil {
+		return fmt.Errorf("start %s: %w", s.model.Name, err)
+	}
+	return nil
 }
 
 // wakesInTurns reports what knob handler-wake comes to.
@@ -118,11 +121,8 @@ func (s *Server) Stop(ctx context.Context) error {
 		s.running.drain()
 		<-e.live.atZero()
 	}
-	s.running.exit()
-	e.threads.Wait()
-	e.closeNull()
+	e.exit()
 	close(s.sampling)
-	s.listener.close()
 	return err
 }
 

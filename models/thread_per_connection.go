@@ -12,11 +12,9 @@ import (
 // handles and answers.
 var threadPerConnection = Model{
 	Name:    "thread-per-connection",
-	Accepts: "1 thread", NetworkIO: "N threads, one a connection", Computes: "on the network thread",
-	Hides: "a wait for a CPU: before the request is read in SocketQueue, after that in whichever stage the thread was in; no queue of the server's shows it, the threads' run-queue wait does",
-	threads: func(_ Config, connections int) map[string]int {
-		return map[string]int{"acceptor": 1, "conn": connections}
-	},
+	Accepts: "acceptor", Reads: "conn-N", Handles: "conn-N", Writes: "conn-N",
+	Hides:    "a wait for a CPU: before the request is read in SocketQueue, after that in whichever stage the thread was in; no queue of the server's shows it, the threads' run-queue wait does",
+	threads:  []threadGroup{{"acceptor", oneThread}, {"conn", perConnection}},
 	fits:     onePerConnection,
 	sharesPs: true,
 	start: func(e *env, l *listener) (running, error) {

@@ -93,11 +93,8 @@ func (l listing) objects() []map[string]string {
 }
 
 func listModels() (listing, error) {
-	l := listing{head: []string{"name", "accepts", "network", "computes"}}
-	for _, m := range models.Models() {
-		l.rows = append(l.rows, []string{m.Name, m.Accepts, m.NetworkIO, m.Computes})
-	}
-	return l, nil
+	t := models.ModelTable()
+	return listing{head: t.Head, rows: t.Rows}, nil
 }
 
 func listSends() (listing, error) {

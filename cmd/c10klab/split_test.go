@@ -3,6 +3,8 @@ package main
 import (
 	"slices"
 	"testing"
+
+	"c10klab/models"
 )
 
 // The kernel says that under on-full=split one thread of each loop receives and
@@ -10,18 +12,20 @@ import (
 func TestSplitLoopsReceiveAndSendOnDifferentThreads(t *testing.T) {
 	strace := tracer(t)
 	onEveryPair(t, func(t *testing.T, model, send string) {
-		if model != "loop-per-thread-pool" && (model != "reactor-pool" || send != "inline") {
+		config := pairConfig(t, model, send)
+		config.OnFull = models.OnFullSplit
+		if models.Check(config) != nil || send != "inline" && model != serverKnobs.Defaults().Text("model") {
 			t.Skip("no request queue, or the same loops")
 		}
 		calls := traceFetches(t, strace, model, send, "--on-full", "split")
 		wantCalls(t, calls, enoughCalls, received, "net")
 		wantCalls(t, calls, enoughCalls/2, fromMemory, "write") // where others send what holds file bytes
-		for _, call := range []string{fromMemory, toSocket, toNull, fromMapping, readLog, askCache} {
+		for _, call := range []models.FileCall{fromMemory, models.SendfileToSocket, models.SendfileToNull, models.SendMapped, models.ReadFile, models.AskPageCache} {
 			if n := calls[call]["net"]; n > 0 {
 				t.Errorf("%d times %s by reading threads", n, call)
 			}
 		}
-		for call, group := range fileSenders(model, send) {
+		for call, group := range fileCalls(t, model, send) {
 			if group == "net" {
 				wantCalls(t, calls, enoughCalls, call, "write")
 			}
@@ -48,7 +52,7 @@ func TestUnknownClassIsAUsageError(t *testing.T) {
 	wantRefused(t, exitUsage, []string{`"fetsh"`, "did you mean Fetch?"}, "serve", "--data", t.TempDir(), "--isolate", "fetsh")
 }
 
-func wantCalls(t *testing.T, calls map[string]map[string]int, least int, call, group string) {
+func wantCalls(t *testing.T, calls map[models.FileCall]map[string]int, least int, call models.FileCall, group string) {
 	t.Helper()
 	if n := calls[call][group]; n < least {
 		t.Errorf("%d times %s by threads %s-*, want at least %d; all calls: %v", n, call, group, least, calls)

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"c10klab/internal/need"
+	"c10klab/models"
 )
 
 // enoughCalls is how many calls a proof by strace must rest on.
@@ -23,12 +25,12 @@ const enoughCalls = 100
 func TestFileBytesAreSentByTheThreadsThatTheStrategyNames(t *testing.T) {
 	strace := tracer(t)
 	onEveryPair(t, func(t *testing.T, model, send string) {
-		if model == "goroutine-per-connection" {
+		if threads, err := models.Threads(pairConfig(t, model, send), 1); err != nil || len(threads) == 0 {
 			t.Skip("goroutines have no threads of their own")
 		}
-		want := fileSenders(model, send)
+		want := fileCalls(t, model, send)
 		calls := traceFetches(t, strace, model, send)
-		for _, call := range []string{toSocket, toNull, fromMapping} {
+		for _, call := range []models.FileCall{models.SendfileToSocket, models.SendfileToNull, models.SendMapped} {
 			for group := range calls[call] {
 				if group != want[call] {
 					t.Errorf("%s by threads %s-*, which must not; all calls: %v", call, group, calls)
@@ -36,50 +38,28 @@ func TestFileBytesAreSentByTheThreadsThatTheStrategyNames(t *testing.T) {
 			}
 		}
 		for call, group := range want {
-			if n := calls[call][group]; n < enoughCalls {
-				t.Errorf("%d times %s by threads %s-*, want at least %d; all calls: %v", n, call, group, enoughCalls, calls)
-			}
-		}
-		if clones := calls[newThread][""]; send == "thread-per-send" && clones < enoughCalls {
-			t.Errorf("%d new threads, want at least %d", clones, enoughCalls)
+			wantCalls(t, calls, enoughCalls, call, group)
 		}
 	})
 }
 
-// Kinds of calls that the proof tells apart.
+// Kinds of calls that the proof tells apart beside those that strategies name.
 const (
-	toSocket    = "sendfile to a socket"
-	toNull      = "sendfile to /dev/null"
-	readLog     = "pread of a log file"
-	askCache    = "preadv2 with RWF_NOWAIT"
-	fromMapping = "send from a mapped log file"
-	fromMemory  = "send from memory"
-	received    = "receive"
-	newThread   = "clone"
+	fromMemory models.FileCall = "send from memory"
+	received   models.FileCall = "receive"
 )
 
-// fileSenders is what must be done with file bytes, and the group of the threads
-// that may do it.
-func fileSenders(model, send string) map[string]string {
-	owner := "net"
-	if model == "thread-per-connection" {
-		owner = "conn"
+// fileCalls is what the registry says of a pair: the calls that must be made for file
+// bytes, and the group of the threads that may make each.
+func fileCalls(t *testing.T, model, send string) map[models.FileCall]string {
+	t.Helper()
+	m := slices.IndexFunc(models.Models(), func(m models.Model) bool { return m.Name == model })
+	s := slices.IndexFunc(models.Sends(), func(s models.Send) bool { return s.Name == send })
+	calls := models.Sends()[s].FileCalls(models.Models()[m])
+	if len(calls) == 0 {
+		t.Fatalf("send strategy %s names no system call for file bytes", send)
 	}
-	switch send {
-	case "handler":
-		return map[string]string{toSocket: "io"}
-	case "pool", "thread-per-send", "shared-selector", "selector-pool":
-		return map[string]string{toSocket: "send"}
-	case "prewarm":
-		return map[string]string{toNull: "io", toSocket: owner}
-	case "resident": // what was just produced is in the page cache
-		return map[string]string{askCache: owner, toSocket: owner}
-	case "copy":
-		return map[string]string{readLog: owner}
-	case "mmap":
-		return map[string]string{fromMapping: owner}
-	}
-	return map[string]string{toSocket: owner}
+	return calls
 }
 
 // tracer returns the path of an strace that may trace and knows thread names.
@@ -94,7 +74,7 @@ func tracer(t *testing.T) string {
 
 // traceFetches has several clients fetch single batches from a traced server and
 // counts its calls by system call and thread group.
-func traceFetches(t *testing.T, strace, model, send string, more ...string) map[string]map[string]int {
+func traceFetches(t *testing.T, strace, model, send string, more ...string) map[models.FileCall]map[string]int {
 	t.Helper()
 	trace := filepath.Join(t.TempDir(), "trace")
 	arguments := []string{"-f", "-Y", "--seccomp-bpf", "-y", "-e", "trace=sendfile,pread64,preadv2,mmap,sendto,recvmsg,clone,clone3",
@@ -151,14 +131,14 @@ func (s *sharedMappings) see(line string) {
 }
 
 // callsByGroup counts the kinds of calls in a trace by group of threads; clones
-// without one.
-func callsByGroup(t *testing.T, trace string) map[string]map[string]int {
+// under models.AnyThread.
+func callsByGroup(t *testing.T, trace string) map[models.FileCall]map[string]int {
 	t.Helper()
 	text, err := os.ReadFile(trace)
 	if err != nil {
 		t.Fatal(err)
 	}
-	calls, mappings := map[string]map[string]int{}, &sharedMappings{map[uint64]bool{}, map[string]bool{}}
+	calls, mappings := map[models.FileCall]map[string]int{}, &sharedMappings{map[uint64]bool{}, map[string]bool{}}
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSpace(line)
 		mappings.see(line)
@@ -167,8 +147,8 @@ func callsByGroup(t *testing.T, trace string) map[string]map[string]int {
 			continue
 		}
 		group, kind := call[1], kindOfCall(call[2], call[3], mappings.addresses)
-		if kind == newThread {
-			group = ""
+		if kind == models.StartThread { // which any thread may do for another
+			group = models.AnyThread
 		}
 		if calls[kind] == nil {
 			calls[kind] = map[string]int{}
@@ -179,21 +159,21 @@ func callsByGroup(t *testing.T, trace string) map[string]map[string]int {
 	return calls
 }
 
-func kindOfCall(call, arguments string, mappings map[uint64]bool) string {
+func kindOfCall(call, arguments string, mappings map[uint64]bool) models.FileCall {
 	switch {
 	case call == "clone", call == "clone3":
-		return newThread
+		return models.StartThread
 	case call == "sendfile" && strings.Contains(arguments, "</dev/null>, "):
-		return toNull
+		return models.SendfileToNull
 	case call == "sendfile":
-		return toSocket
+		return models.SendfileToSocket
 	case call == "pread64" && strings.Contains(arguments, ".log>"):
-		return readLog
+		return models.ReadFile
 	case call == "preadv2" && strings.Contains(arguments, ".log>"):
-		return askCache
+		return models.AskPageCache
 	case call == "sendto":
 		if m := secondHex.FindStringSubmatch(arguments); m != nil && mappings[hex(m[1])&^uint64(os.Getpagesize()-1)] {
-			return fromMapping
+			return models.SendMapped
 		}
 		return fromMemory
 	case call == "recvmsg":
