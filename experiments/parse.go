@@ -11,6 +11,7 @@ import (
 	"github.com/BurntSushi/toml"
 
 	"c10klab/internal/knob"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -149,7 +150,7 @@ func (v variantFile) variant() Variant {
 }
 
 func (p predictionFile) prediction(claims []string) (Prediction, error) {
-	metric, err := ParseMetric(p.Metric)
+	metric, err := measure.ParseMetric(p.Metric)
 	if err == nil {
 		err = p.check(claims)
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"c10klab/internal/knob"
+	"c10klab/internal/measure"
 	"c10klab/results"
 )
 
@@ -61,7 +62,7 @@ type Variant struct {
 // other knobs.
 type Prediction struct {
 	Claim     string
-	Metric    Metric
+	Metric    measure.Metric
 	A, B      map[string]string
 	Each      bool
 	Along     string

@@ -3,6 +3,8 @@ package results
 import (
 	"math"
 	"strconv"
+
+	"c10klab/internal/measure"
 )
 
 // Significant prints three significant digits, never in exponent form, and at
@@ -40,4 +42,15 @@ func unitFor(ns float64) timeUnit {
 func FormatDuration(ns float64) string {
 	u := unitFor(ns)
 	return Significant(ns/u.ns) + " " + u.name
+}
+
+// Format prints a value of a metric: a duration with its unit, other numbers without.
+func Format(m measure.Metric, value float64) string {
+	switch {
+	case m.IsDuration():
+		return FormatDuration(value)
+	case m.IsCount():
+		return strconv.FormatFloat(value, 'g', -1, 64)
+	}
+	return Significant(value)
 }

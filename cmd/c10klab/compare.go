@@ -7,8 +7,8 @@ import (
 	"strings"
 	"text/tabwriter"
 
-	"c10klab/experiments"
 	"c10klab/experiments/verdict"
+	"c10klab/internal/measure"
 	"c10klab/results"
 
 	"github.com/spf13/cobra"
@@ -94,14 +94,14 @@ func openSide(text string, open *results.Run) (verdict.Side, error) {
 	return side, err
 }
 
-func parseMetrics(names []string, run *results.Run) ([]experiments.Metric, error) {
+func parseMetrics(names []string, run *results.Run) ([]measure.Metric, error) {
 	if len(names) == 0 {
-		return verdict.EffectMetrics(run)
+		return results.DefaultMetrics(run)
 	}
-	metrics := make([]experiments.Metric, len(names))
+	metrics := make([]measure.Metric, len(names))
 	for i, name := range names {
 		var err error
-		if metrics[i], err = experiments.ParseMetric(name); err != nil {
+		if metrics[i], err = measure.ParseMetric(name); err != nil {
 			return nil, usageError(err)
 		}
 	}
@@ -131,7 +131,7 @@ func printComparison(w io.Writer, c *verdict.RunComparison) error {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(table, "CELLS\tMETRIC\tA\tB\tA ÷ B\tN\tP\tFINDING")
 	for _, row := range c.Rows {
-		metric, err := experiments.ParseMetric(row.Metric)
+		metric, err := measure.ParseMetric(row.Metric)
 		if err != nil {
 			return err
 		}
@@ -141,11 +141,11 @@ func printComparison(w io.Writer, c *verdict.RunComparison) error {
 	return table.Flush()
 }
 
-func shown(metric experiments.Metric, e results.Estimate) string {
+func shown(metric measure.Metric, e results.Estimate) string {
 	if e.N == 0 {
 		return "n/a"
 	}
-	return metric.Format(e.Median)
+	return results.Format(metric, e.Median)
 }
 
 // findingOf says in words what a row says in numbers.

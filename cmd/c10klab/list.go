@@ -155,8 +155,8 @@ func listMetrics() (listing, error) {
 	for _, s := range measure.Spans((*measure.Span).Recorded) {
 		l.rows = append(l.rows, []string{s.Name, "histogram", "ns", s.Meaning})
 	}
-	for _, n := range experiments.Numbers {
-		l.rows = append(l.rows, []string{n.Name, "trial", n.Unit(), n.Meaning})
+	for _, n := range measure.Numbers(0) {
+		l.rows = append(l.rows, []string{n.Name, "trial", n.Unit, n.Meaning})
 	}
 	for _, m := range admin.Families {
 		l.rows = append(l.rows, []string{m.Name, record.MetricsPath, m.Unit, m.Meaning})

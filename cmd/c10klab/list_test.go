@@ -52,7 +52,7 @@ func TestListsAreComplete(t *testing.T) {
 	for _, s := range measure.Spans((*measure.Span).Recorded) {
 		want["metrics"] = append(want["metrics"], s.Name)
 	}
-	for _, n := range experiments.Numbers {
+	for _, n := range measure.Numbers(0) {
 		want["metrics"] = append(want["metrics"], n.Name)
 	}
 	for _, m := range admin.Families {

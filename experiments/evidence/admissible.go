@@ -39,8 +39,8 @@ func inadmissible(run *results.Run, current *experiments.Spec) []string {
 func EvidenceOf(spec *experiments.Spec) func(hdr.Key) bool {
 	predicted := map[hdr.Key]bool{}
 	for _, p := range spec.Predictions {
-		if p.Metric.IsDuration() {
-			predicted[p.Metric.Key()] = true
+		if key, isDuration := p.Metric.Key(); isDuration {
+			predicted[key] = true
 		}
 	}
 	keeps := func(key hdr.Key) bool {

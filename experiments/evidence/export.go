@@ -10,20 +10,17 @@ import (
 
 	"golang.org/x/perf/benchfmt"
 
-	"c10klab/experiments"
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
 
-// exported is one number of a trial.
+// exported is one metric of a trial.
 type exported struct {
-	name      string
-	value     float64
-	supported bool
+	measure.Metric
+	measure.Value
 }
-
-var exportedQuantiles = []string{"p50", "p99", "p999", "max"}
 
 // numbersOf lists everything that a trial measured: its numbers, and the
 // percentiles of its histograms in ns.
@@ -32,9 +29,9 @@ func numbersOf(run *results.Run, t record.Trial) ([]exported, error) {
 		return nil, nil
 	}
 	var all []exported
-	for _, n := range experiments.Numbers {
-		if value, known := n.Of(t); known {
-			all = append(all, exported{n.Name, value, true})
+	for _, n := range measure.Numbers(0) {
+		if v := n.Metric().Of(&t); v.Supported {
+			all = append(all, exported{n.Metric(), v})
 		}
 	}
 	digests, err := run.TrialDigests(t, nil)
@@ -42,10 +39,9 @@ func numbersOf(run *results.Run, t record.Trial) ([]exported, error) {
 		return nil, err
 	}
 	for _, key := range hdr.SortedKeys(digests) {
-		for _, name := range exportedQuantiles {
-			m := experiments.Percentile(key, name)
-			r := m.OfDigest(digests[key])
-			all = append(all, exported{m.String(), r.Value, r.Supported})
+		for _, q := range measure.Quantiles {
+			m := measure.At(key, q)
+			all = append(all, exported{m, m.OfDigest(digests[key])})
 		}
 	}
 	return all, nil
@@ -75,10 +71,10 @@ func ExportCSV(w io.Writer, run *results.Run) error {
 		}
 		for _, n := range numbers {
 			value := ""
-			if n.supported {
-				value = strconv.FormatFloat(n.value, 'g', -1, 64)
+			if n.Supported {
+				value = strconv.FormatFloat(n.Value.Value, 'g', -1, 64)
 			}
-			if err := out.Write(append(slices.Clone(start), n.name, value)); err != nil {
+			if err := out.Write(append(slices.Clone(start), n.String(), value)); err != nil {
 				return fmt.Errorf("export: %w", err)
 			}
 		}
@@ -108,14 +104,12 @@ func ExportBenchfmt(w io.Writer, run *results.Run) error {
 			result.Config[i].File = true
 		}
 		for _, n := range numbers {
-			stage, isSpan := strings.CutSuffix(n.name, " "+quantileOf(n.name))
-			switch {
-			case !n.supported || isSpan && t.Outcome == record.Saturated:
-			case isSpan:
-				unit := strings.ReplaceAll(stage, "/", "-") + "-" + quantileOf(n.name) + "-sec"
-				result.Values = append(result.Values, benchfmt.Value{Value: n.value / 1e9, Unit: unit})
-			default:
-				result.Values = append(result.Values, benchfmt.Value{Value: n.value, Unit: n.name})
+			unit, value := n.String(), n.Value.Value
+			if n.IsDuration() {
+				unit, value = strings.NewReplacer("/", "-", " ", "-").Replace(unit)+"-sec", value/1e9
+			}
+			if n.Supported && !(n.IsDuration() && t.Outcome == record.Saturated) {
+				result.Values = append(result.Values, benchfmt.Value{Value: value, Unit: unit})
 			}
 		}
 		if err := out.Write(result); err != nil {
@@ -124,9 +118,6 @@ func ExportBenchfmt(w io.Writer, run *results.Run) error {
 	}
 	return nil
 }
-
-// quantileOf is the last word of a histogram metric's name.
-func quantileOf(name string) string { return name[strings.LastIndex(name, " ")+1:] }
 
 // benchmarkName is EXPERIMENT/knob=value/…, with what the format gives a meaning
 // (/, white space) replaced.

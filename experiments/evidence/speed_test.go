@@ -39,7 +39,7 @@ func BenchmarkManyTrials(b *testing.B) {
 		before := record.ThisProcess()
 		for b.Loop() {
 			run := openStored(b, dir)
-			metrics, err := verdict.EffectMetrics(run)
+			metrics, err := results.DefaultMetrics(run)
 			if err == nil {
 				_, err = verdict.Compare(verdict.CompareConfig{A: verdict.Side{Run: run, Where: map[string]string{"model": "reactor"}},
 					B: verdict.Side{Run: run, Where: map[string]string{"model": "loop-per-thread"}}, Metrics: metrics})
@@ -58,7 +58,7 @@ func BenchmarkManyTrials(b *testing.B) {
 		before := record.ThisProcess()
 		for b.Loop() {
 			left, right := openStored(b, halves[0]), openStored(b, halves[1])
-			metrics, err := verdict.EffectMetrics(left)
+			metrics, err := results.DefaultMetrics(left)
 			if err == nil {
 				_, err = verdict.Compare(verdict.CompareConfig{A: verdict.Side{Run: left}, B: verdict.Side{Run: right}, Metrics: metrics})
 			}
@@ -72,7 +72,7 @@ func BenchmarkManyTrials(b *testing.B) {
 		before := record.ThisProcess()
 		for b.Loop() {
 			run := openStored(b, dir)
-			metrics, err := verdict.EffectMetrics(run)
+			metrics, err := results.DefaultMetrics(run)
 			if err == nil {
 				_, err = verdict.MainEffects(run, spec.ID, metrics)
 			}

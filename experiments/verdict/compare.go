@@ -8,6 +8,7 @@ import (
 
 	"c10klab/experiments"
 	"c10klab/internal/knob"
+	"c10klab/internal/measure"
 	"c10klab/results"
 )
 
@@ -22,7 +23,7 @@ type Side struct {
 type CompareConfig struct {
 	A, B    Side
 	Axis    string
-	Metrics []experiments.Metric
+	Metrics []measure.Metric
 }
 
 // RunComparison is what two sides differ in.
@@ -139,25 +140,25 @@ func withoutAll(knobs, names map[string]string) map[string]string {
 }
 
 func (c *RunComparison) compareAll(cfg CompareConfig, pairs []cellPair, axis map[string]string) error {
-	left, right := newSeriesCache(cfg.A.Run, cfg.Metrics...), newSeriesCache(cfg.B.Run, cfg.Metrics...)
+	left, right := results.NewReadings(cfg.A.Run, cfg.Metrics...), results.NewReadings(cfg.B.Run, cfg.Metrics...)
 	label := judge{cells: cfg.A.cells(), varying: results.VaryingKnobs(cfg.A.cells())}
 	for _, p := range pairs {
 		for _, metric := range cfg.Metrics {
-			a, err := left.of(metric, p.a.ID, false)
+			a, err := left.Of(metric, p.a.ID, false)
 			if err != nil {
 				return err
 			}
-			b, err := right.of(metric, p.b.ID, false)
+			b, err := right.Of(metric, p.b.ID, false)
 			if err != nil {
 				return err
 			}
-			if len(a.byBlock)+len(b.byBlock) == 0 {
+			if len(a.ByBlock)+len(b.ByBlock) == 0 {
 				continue
 			}
 			row := ComparedCells{Cells: label.label(p.a, axis), Metric: metric.String(),
-				A: results.MedianOf(a.values()), B: results.MedianOf(b.values())}
-			if row.Difference = results.Unpaired(a.values(), b.values()); c.Paired {
-				row.Difference = pairedSeries(a, b)
+				A: results.MedianOf(a.Values()), B: results.MedianOf(b.Values())}
+			if row.Difference = results.Unpaired(a.Values(), b.Values()); c.Paired {
+				row.Difference = a.PairedWith(b)
 			}
 			if row.NoiseFloor, err = widerFloor(p.a.Experiment, metric, left, right); err != nil {
 				return err
@@ -171,10 +172,10 @@ func (c *RunComparison) compareAll(cfg CompareConfig, pairs []cellPair, axis map
 
 // widerFloor is the noise floor of the run that has the wider one; nil if neither
 // has one.
-func widerFloor(experiment string, metric experiments.Metric, runs ...*seriesCache) (*results.Estimate, error) {
+func widerFloor(experiment string, metric measure.Metric, runs ...*results.Readings) (*results.Estimate, error) {
 	var widest *results.Estimate
 	for _, run := range runs {
-		floor, known, err := run.noiseFloor(experiment, metric)
+		floor, known, err := noiseFloor(run, experiment, metric)
 		if err != nil {
 			return nil, err
 		}

@@ -6,8 +6,8 @@ import (
 	"slices"
 	"testing"
 
-	"c10klab/experiments"
 	"c10klab/experiments/internal/fixture"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -25,11 +25,11 @@ func modelRun(t *testing.T, factor float64) *results.Run {
 	})
 }
 
-func metricsOf(t *testing.T, names ...string) []experiments.Metric {
+func metricsOf(t *testing.T, names ...string) []measure.Metric {
 	t.Helper()
-	var metrics []experiments.Metric
+	var metrics []measure.Metric
 	for _, name := range names {
-		m, err := experiments.ParseMetric(name)
+		m, err := measure.ParseMetric(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -169,7 +169,7 @@ func TestMainEffectsPairCellsAndFlagReversals(t *testing.T) {
 		model.Ratio.Median < 1.99 || model.Ratio.Median > 2.01 || model.Ratio.N != 8 {
 		t.Errorf("model: %+v; want the geometric mean of 1 and 4", model)
 	}
-	measured, err := EffectMetrics(run)
+	measured, err := results.DefaultMetrics(run)
 	if err != nil {
 		t.Fatal(err)
 	}

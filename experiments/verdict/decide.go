@@ -9,7 +9,7 @@ import (
 
 // compared decides a prediction by one value a block, of which some may be missing.
 // A lower bound below the threshold refutes nothing.
-func compared(p experiments.Prediction, cells string, values []float64, lowerBounds bool, missing lack) Comparison {
+func compared(p experiments.Prediction, cells string, values []float64, lowerBounds bool, missing results.Missing) Comparison {
 	c := Comparison{Cells: cells, Estimate: results.MedianOf(values), Values: values}
 	c.Verdict = results.Decide(c.Estimate, p.Relation, p.Threshold)
 	holding, n := 0, len(values)
@@ -62,7 +62,7 @@ func JudgeConditions(claim string, conditions []Condition) []Finding {
 	var findings []Finding
 	for _, c := range conditions {
 		p := experiments.Prediction{Claim: claim, Relation: c.Relation, Threshold: c.Threshold}
-		findings = append(findings, Finding{p, []Comparison{compared(p, c.What, c.Values, false, lack{})}})
+		findings = append(findings, Finding{p, []Comparison{compared(p, c.What, c.Values, false, results.Missing{})}})
 	}
 	correctRefutations(findings, claim)
 	return findings

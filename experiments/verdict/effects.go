@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"c10klab/experiments"
+	"c10klab/internal/measure"
 	"c10klab/results"
 )
 
@@ -11,7 +12,7 @@ import (
 // each metric, within the blocks of a run's experiment; ordered by axis, metric
 // and level. Pairs that were not measured are left out, and so is an effect
 // without any. Durations of saturated trials do not count.
-func MainEffects(run *results.Run, experiment string, metrics []experiments.Metric) ([]results.Effect, error) {
+func MainEffects(run *results.Run, experiment string, metrics []measure.Metric) ([]results.Effect, error) {
 	j := newJudge(experiment, run, metrics)
 	var effects []results.Effect
 	for _, axis := range axesOf(j.cells) {
@@ -30,7 +31,7 @@ func MainEffects(run *results.Run, experiment string, metrics []experiments.Metr
 	return effects, nil
 }
 
-func (j judge) effect(axis experiments.Axis, level string, metric experiments.Metric) (results.Effect, error) {
+func (j judge) effect(axis experiments.Axis, level string, metric measure.Metric) (results.Effect, error) {
 	e := results.Effect{Knob: axis.Knob, Level: level, Baseline: axis.Levels[0], Metric: metric.String()}
 	for _, row := range j.rows(axis.Knob, nil) {
 		cell, there := atLevel(row, axis.Knob, level)
@@ -38,15 +39,15 @@ func (j judge) effect(axis experiments.Axis, level string, metric experiments.Me
 		if !there || !baseThere {
 			continue
 		}
-		above, err := j.series.of(metric, cell.ID, false)
+		above, err := j.readings.Of(metric, cell.ID, false)
 		if err != nil {
 			return e, err
 		}
-		below, err := j.series.of(metric, base.ID, false)
+		below, err := j.readings.Of(metric, base.ID, false)
 		if err != nil {
 			return e, err
 		}
-		pair := results.NewPairEffect(j.label(cell, map[string]string{axis.Knob: ""}), above.byBlock, below.byBlock)
+		pair := results.NewPairEffect(j.label(cell, map[string]string{axis.Knob: ""}), above.ByBlock, below.ByBlock)
 		if pair.Ratio.N > 0 {
 			e.Pairs = append(e.Pairs, pair)
 		}
@@ -81,12 +82,6 @@ func axesOf(cells []results.Cell) []experiments.Axis {
 	return axes
 }
 
-// NoiseFloor is what a metric differs by between the two cells of a full run that
-// are the same (A/A); false if the run has none or did not measure it.
-func NoiseFloor(run *results.Run, experiment string, metric experiments.Metric) (results.Difference, bool, error) {
-	return newSeriesCache(run, metric).noiseFloor(experiment, metric)
-}
-
 // Floor is the noise floor of a metric.
 type Floor struct {
 	Metric string
@@ -97,15 +92,15 @@ type Floor struct {
 // order; none if the run has no two equal cells.
 func NoiseFloors(run *results.Run, spec *experiments.Spec) ([]Floor, error) {
 	var floors []Floor
-	var metrics []experiments.Metric
+	var metrics []measure.Metric
 	for _, p := range spec.Predictions {
-		if !slices.ContainsFunc(metrics, func(m experiments.Metric) bool { return m.String() == p.Metric.String() }) {
+		if !slices.ContainsFunc(metrics, func(m measure.Metric) bool { return m.String() == p.Metric.String() }) {
 			metrics = append(metrics, p.Metric)
 		}
 	}
-	cache := newSeriesCache(run, metrics...)
+	readings := results.NewReadings(run, metrics...)
 	for _, m := range metrics {
-		floor, known, err := cache.noiseFloor(spec.ID, m)
+		floor, known, err := noiseFloor(readings, spec.ID, m)
 		if err != nil {
 			return nil, err
 		}
@@ -116,70 +111,29 @@ func NoiseFloors(run *results.Run, spec *experiments.Spec) ([]Floor, error) {
 	return floors, nil
 }
 
-func (c *seriesCache) noiseFloor(experiment string, metric experiments.Metric) (results.Difference, bool, error) {
-	for _, planned := range c.run.Info.Cells {
+// noiseFloor is what a metric differs by between the two cells of a full run that are
+// the same (A/A); false if the run has none or did not measure it.
+func noiseFloor(readings *results.Readings, experiment string, metric measure.Metric) (results.Difference, bool, error) {
+	for _, planned := range readings.Run.Info.Cells {
 		if planned.Experiment != experiment || planned.TwinOf == "" {
 			continue
 		}
-		twin, err := c.of(metric, planned.ID, false)
+		twin, err := readings.Of(metric, planned.ID, false)
 		if err != nil {
 			return results.Difference{}, false, err
 		}
-		original, err := c.of(metric, planned.TwinOf, false)
+		original, err := readings.Of(metric, planned.TwinOf, false)
 		if err != nil {
 			return results.Difference{}, false, err
 		}
-		floor := pairedSeries(twin, original)
+		floor := twin.PairedWith(original)
 		return floor, floor.Ratio.N > 0, nil
 	}
 	return results.Difference{}, false, nil
-}
-
-// pairedSeries compares two metrics within the blocks that both have.
-func pairedSeries(a, b series) results.Difference {
-	var above, below []float64
-	for _, block := range a.blocks() {
-		if other, both := b.byBlock[block]; both {
-			above, below = append(above, a.byBlock[block]), append(below, other)
-		}
-	}
-	return results.Paired(above, below)
 }
 
 // Beyond reports whether a ratio leaves the noise floor: its interval and the
 // floor's do not overlap.
 func Beyond(ratio, floor results.Estimate) bool {
 	return !floor.Bounded() || ratio.Bounded() && (ratio.Lo > floor.Hi || ratio.Hi < floor.Lo)
-}
-
-// EffectMetrics are the metrics that effects and comparisons are shown for unless
-// others are asked for: those of the list that the first trial of some cell has.
-func EffectMetrics(run *results.Run) ([]experiments.Metric, error) {
-	all := make([]experiments.Metric, len(shownMetrics))
-	for i, name := range shownMetrics {
-		var err error
-		if all[i], err = experiments.ParseMetric(name); err != nil {
-			return nil, err
-		}
-	}
-	cache := newSeriesCache(run, all...)
-	measured := map[string]bool{}
-	for _, trials := range cache.trials {
-		for _, m := range all {
-			r, err := cache.read(m, trials[0])
-			if err != nil {
-				return nil, err
-			}
-			if r.Value > 0 {
-				measured[m.String()] = true
-			}
-		}
-	}
-	return slices.DeleteFunc(all, func(m experiments.Metric) bool { return !measured[m.String()] }), nil
-}
-
-var shownMetrics = []string{
-	"ResponseTime/Produce p50", "ResponseTime/Produce p99", "ResponseTime/Produce p999",
-	"EndToEnd/Fetch p50", "EndToEnd/Fetch p99", "EndToEnd/Fetch p999",
-	"rate_mb_s", "fetched_mb_s", "server_cpu_us_per_request",
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"c10klab/experiments"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -46,7 +47,7 @@ func JudgeRun(run *results.Run) ([]Judged, error) {
 // one is, which chance does: so a refutation must also withstand Holm's correction
 // over the comparisons of the claim, a family that the plan fixes before the run.
 func Judge(spec *experiments.Spec, run *results.Run) ([]Finding, error) {
-	var metrics []experiments.Metric
+	var metrics []measure.Metric
 	for _, p := range spec.Predictions {
 		metrics = append(metrics, p.Metric)
 	}
@@ -73,14 +74,14 @@ func Judge(spec *experiments.Spec, run *results.Run) ([]Finding, error) {
 }
 
 type judge struct {
-	cells   []results.Cell
-	varying []string // the knobs that tell them apart
-	series  *seriesCache
+	cells    []results.Cell
+	varying  []string // the knobs that tell them apart
+	readings *results.Readings
 }
 
-func newJudge(experiment string, run *results.Run, metrics []experiments.Metric) judge {
+func newJudge(experiment string, run *results.Run, metrics []measure.Metric) judge {
 	cells := slices.DeleteFunc(run.CellOutcomes(), func(c results.Cell) bool { return c.Experiment != experiment })
-	return judge{cells: cells, varying: results.VaryingKnobs(cells), series: newSeriesCache(run, metrics...)}
+	return judge{cells: cells, varying: results.VaryingKnobs(cells), readings: results.NewReadings(run, metrics...)}
 }
 
 // each judges the metric itself in every cell that the prediction names.
@@ -90,11 +91,11 @@ func (j judge) each(p experiments.Prediction) ([]Comparison, error) {
 		if !experiments.Matches(cell.Knobs, p.Where) {
 			continue
 		}
-		s, err := j.series.of(p.Metric, cell.ID, p.Relation == ">=")
+		s, err := j.readings.Of(p.Metric, cell.ID, p.Relation == ">=")
 		if err != nil {
 			return nil, err
 		}
-		c := compared(p, j.label(cell, nil), s.values(), s.bounds, s.lack)
+		c := compared(p, j.label(cell, nil), s.Values(), s.Bounds, s.Missing)
 		if p.Outcome != "" && cell.Outcome != record.Outcome(p.Outcome) && c.Verdict != results.Undecided {
 			c.Verdict, c.Reason = outcomeVerdict(cell.Outcome), fmt.Sprintf("outcome %s", cell.Outcome)
 			c.P = 0 // an outcome is no matter of chance
@@ -127,25 +128,25 @@ func (j judge) pairs(p experiments.Prediction) ([]Comparison, error) {
 			if !maps.Equal(b.Knobs, twin) {
 				continue
 			}
-			numerator, err := j.series.of(p.Metric, a.ID, p.Relation == ">=")
+			numerator, err := j.readings.Of(p.Metric, a.ID, p.Relation == ">=")
 			if err != nil {
 				return nil, err
 			}
-			denominator, err := j.series.of(p.Metric, b.ID, false)
+			denominator, err := j.readings.Of(p.Metric, b.ID, false)
 			if err != nil {
 				return nil, err
 			}
-			comparisons = append(comparisons, compared(p, j.label(a, p.A), ratios(numerator, denominator), numerator.bounds,
-				numerator.lack.and(denominator.lack)))
+			comparisons = append(comparisons, compared(p, j.label(a, p.A), ratios(numerator, denominator), numerator.Bounds,
+				numerator.Missing.And(denominator.Missing)))
 		}
 	}
 	return comparisons, nil
 }
 
-func ratios(numerator, denominator series) []float64 {
+func ratios(numerator, denominator results.BlockValues) []float64 {
 	var values []float64
-	for _, block := range numerator.blocks() {
-		above, below := numerator.byBlock[block], denominator.byBlock[block]
+	for _, block := range numerator.Blocks() {
+		above, below := numerator.ByBlock[block], denominator.ByBlock[block]
 		if above > 0 && below > 0 {
 			values = append(values, above/below)
 		}
@@ -160,14 +161,14 @@ func (j judge) along(p experiments.Prediction) ([]Comparison, error) {
 	for _, row := range j.rows(p.Along, p.Where) {
 		var blocks [][]float64
 		byBlock := map[int][]float64{}
-		var missing lack
+		var missing results.Missing
 		for i, cell := range row {
-			s, err := j.series.of(p.Metric, cell.ID, false)
+			s, err := j.readings.Of(p.Metric, cell.ID, false)
 			if err != nil {
 				return nil, err
 			}
-			missing = missing.and(s.lack)
-			for block, value := range s.byBlock {
+			missing = missing.And(s.Missing)
+			for block, value := range s.ByBlock {
 				if byBlock[block] == nil {
 					byBlock[block] = slices.Repeat([]float64{math.NaN()}, len(row))
 				}

@@ -47,9 +47,9 @@ func (f Finding) Format(e results.Estimate) string {
 	}
 	metric := f.Prediction.Metric
 	if !e.Bounded() {
-		return metric.Format(e.Median)
+		return results.Format(metric, e.Median)
 	}
-	return fmt.Sprintf("%s [%s, %s]", metric.Format(e.Median), metric.Format(e.Lo), metric.Format(e.Hi))
+	return fmt.Sprintf("%s [%s, %s]", results.Format(metric, e.Median), results.Format(metric, e.Lo), results.Format(metric, e.Hi))
 }
 
 // Verdict is that of all comparisons together.

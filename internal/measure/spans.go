@@ -44,6 +44,7 @@ const (
 	ConnectionsTable                  // what connections take
 	StageFigure                       // tails of an API's stages, side by side
 	Sweep                             // a panel over the levels of a knob
+	Comparisons                       // effects of knobs, and differences between runs
 	Judged                            // no table: what spoils the numbers of others
 )
 
@@ -193,4 +194,38 @@ func SpanNamed(name string) *Span {
 		return spans[i]
 	}
 	return nil
+}
+
+// Clients picks from the keys of histograms those that say how long clients waited, in
+// the order of the spans. ServiceTime is left out where there is ResponseTime of the same
+// API, which says more.
+func Clients(keys []hdr.Key) []hdr.Key {
+	var all []hdr.Key
+	for _, s := range SpansIn(ClientTable) {
+		for _, api := range APIs(keys) {
+			key := s.Key(api)
+			if slices.Contains(keys, key) && !(s == ServiceTime && slices.Contains(all, ResponseTime.Key(api))) {
+				all = append(all, key)
+			}
+		}
+	}
+	return all
+}
+
+// APIs are those that keys are of: first those that fall due, then by name.
+func APIs(keys []hdr.Key) []string {
+	var due, others []string
+	for _, key := range keys {
+		switch {
+		case key.API == AllLoops:
+		case ResponseTime.Is(key):
+			due = append(due, key.API)
+		default:
+			others = append(others, key.API)
+		}
+	}
+	slices.Sort(due)
+	slices.Sort(others)
+	others = slices.DeleteFunc(slices.Compact(others), func(api string) bool { return slices.Contains(due, api) })
+	return append(due, others...)
 }

@@ -53,7 +53,7 @@ func ratiosOf(judged []verdict.Judged, effects []results.Effect) plots.Ratios {
 
 // effectsOf are the main effects of all experiments of a run.
 func effectsOf(run *results.Run) ([]results.Effect, error) {
-	metrics, err := verdict.EffectMetrics(run)
+	metrics, err := results.DefaultMetrics(run)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package experiments
+package measure
 
 import (
 	"math"
@@ -42,7 +42,7 @@ func TestSpikesAreHeldAgainstChance(t *testing.T) {
 					record.StoreEvent{Kind: record.EventRoll, AtNs: (100_000 + r[0]) * ms, TookNs: r[1] * ms},
 					record.StoreEvent{Kind: record.EventFsync, AtNs: 105_000 * ms, TookNs: 5_000 * ms})
 			}
-			got, ok := spikesAt(eventsOf(record.EventRoll))(c.trial)
+			got, ok := spikesAt(eventsOf(record.EventRoll))(c.trial.Measurement)
 			if !ok || math.Abs(got-c.want) > 0.001 {
 				t.Errorf("got %v, %v; want %v", got, ok, c.want)
 			}
@@ -67,7 +67,7 @@ func TestSpikesAreUnsupportedWhereTheyCannotBeKnown(t *testing.T) {
 			m.Servers = slices.Clone(m.Servers)
 			m.Broker().After, after.Store = &after, &store
 			spoil(&m)
-			if got, ok := spikesAt(eventsOf(record.EventRoll))(record.Trial{Measurement: &m}); ok {
+			if got, ok := spikesAt(eventsOf(record.EventRoll))(&m); ok {
 				t.Errorf("got %v", got)
 			}
 		})
@@ -87,10 +87,10 @@ func TestSpikesAtWriteBackFollowTheSamples(t *testing.T) {
 		}
 		a.WriteBack = append(a.WriteBack, s)
 	}
-	if got, ok := spikesAt(samplesWith(writingBack))(trial); !ok || got != 1 {
+	if got, ok := spikesAt(samplesWith(writingBack))(trial.Measurement); !ok || got != 1 {
 		t.Errorf("write-back: %v, %v", got, ok)
 	}
-	if got, ok := spikesAt(samplesWith(dirtyBeyondHalfway))(trial); !ok || got >= 0 {
+	if got, ok := spikesAt(samplesWith(dirtyBeyondHalfway))(trial.Measurement); !ok || got >= 0 {
 		t.Errorf("throttle: %v, %v", got, ok)
 	}
 }

@@ -1,4 +1,4 @@
-package experiments
+package measure
 
 import (
 	"testing"
@@ -30,8 +30,8 @@ func TestServerNumbersAreThoseOfTheWindow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, known, err := metric.Of(nil, trial); got != want || !known || err != nil {
-			t.Errorf("%s is %g (known: %v, %v), want %g", name, got, known, err, want)
+		if got := metric.Of(&trial); got.Value != want || !got.Supported {
+			t.Errorf("%s is %g (known: %v), want %g", name, got.Value, got.Supported, want)
 		}
 	}
 	for _, name := range []string{"response_wire_p99_us", "request_network_p99_us", "send_queue_longest_responses"} {
@@ -39,8 +39,8 @@ func TestServerNumbersAreThoseOfTheWindow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, known, _ := metric.Of(nil, trial); known {
-			t.Errorf("%s is %g, and nothing was measured of it", name, got)
+		if got := metric.Of(&trial); got.Supported {
+			t.Errorf("%s is %g, and nothing was measured of it", name, got.Value)
 		}
 	}
 }
@@ -61,17 +61,8 @@ func TestServerNumbersAreDividedByTheServersOwnWindow(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, known, err := metric.Of(nil, trial); got != want || !known || err != nil {
-			t.Errorf("%s is %g (known: %v, %v), want %g", name, got, known, err, want)
-		}
-	}
-}
-
-func TestUnitsFollowNames(t *testing.T) {
-	for name, want := range map[string]string{"rate_mb_s": "MB/s", "rate_held": "1", "requests_per_s": "1/s",
-		"server_cpu_us_per_request": "µs", "server_cpu_ns_per_byte": "ns", "disk_read_await_ms": "ms", "sent_bytes_per_call": "bytes"} {
-		if got := (Number{Name: name}).Unit(); got != want {
-			t.Errorf("%s is in %s, want %s", name, got, want)
+		if got := metric.Of(&trial); got.Value != want || !got.Supported {
+			t.Errorf("%s is %g (known: %v), want %g", name, got.Value, got.Supported, want)
 		}
 	}
 }

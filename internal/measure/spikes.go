@@ -1,4 +1,4 @@
-package experiments
+package measure
 
 import (
 	"cmp"
@@ -15,31 +15,31 @@ const (
 )
 
 // A suspect is what slow appends may fall together with: when it was.
-type suspect func(*record.StoreActivity) []span
+type suspect func(*record.StoreActivity) []stretch
 
-// span is a stretch of time, CLOCK_MONOTONIC.
-type span struct{ fromNs, toNs int64 }
+// stretch is one of time, CLOCK_MONOTONIC.
+type stretch struct{ fromNs, toNs int64 }
 
 func eventsOf(kind string) suspect {
-	return func(a *record.StoreActivity) (spans []span) {
+	return func(a *record.StoreActivity) (stretches []stretch) {
 		for _, e := range a.Events {
 			if e.Kind == kind {
-				spans = append(spans, span{e.AtNs - e.TookNs, e.AtNs})
+				stretches = append(stretches, stretch{e.AtNs - e.TookNs, e.AtNs})
 			}
 		}
-		return spans
+		return stretches
 	}
 }
 
 // samplesWith is the time of the samples that match, each from the one before it.
 func samplesWith(matches func(record.WriteBackSample) bool) suspect {
-	return func(a *record.StoreActivity) (spans []span) {
+	return func(a *record.StoreActivity) (stretches []stretch) {
 		for i, s := range a.WriteBack {
 			if i > 0 && matches(s) {
-				spans = append(spans, span{a.WriteBack[i-1].AtNs, s.AtNs})
+				stretches = append(stretches, stretch{a.WriteBack[i-1].AtNs, s.AtNs})
 			}
 		}
-		return spans
+		return stretches
 	}
 }
 
@@ -56,12 +56,12 @@ func dirtyBeyondHalfway(s record.WriteBackSample) bool {
 // lengths anywhere in the window would, 1 if all of them do (Cohen's kappa). Without
 // any event of the suspect it is 0; it is unsupported with too few spikes, with events
 // or samples lost, and where the suspect is there all the time.
-func spikesAt(when suspect) func(record.Trial) (float64, bool) {
-	return func(t record.Trial) (float64, bool) { return spikesBeyondChance(t, when) }
+func spikesAt(when suspect) func(*record.Measurement) (float64, bool) {
+	return func(m *record.Measurement) (float64, bool) { return spikesBeyondChance(m, when) }
 }
 
-func spikesBeyondChance(t record.Trial, when suspect) (float64, bool) {
-	after := t.Measurement.Broker().After
+func spikesBeyondChance(m *record.Measurement, when suspect) (float64, bool) {
+	after := m.Broker().After
 	if after == nil || after.Store == nil {
 		return 0, false
 	}
@@ -70,15 +70,15 @@ func spikesBeyondChance(t record.Trial, when suspect) (float64, bool) {
 	if spikes < leastSpikes || spikes > len(a.SlowestAppends) || a.LostEvents+a.LostSamples > 0 {
 		return 0, false
 	}
-	window := span{after.MonotonicNs - t.Measurement.ServerNs(t.Measurement.Broker()), after.MonotonicNs}
-	spans := when(a)
+	window := stretch{after.MonotonicNs - m.ServerNs(m.Broker()), after.MonotonicNs}
+	stretches := when(a)
 	var hits, chance float64
 	for _, s := range a.SlowestAppends[:spikes] {
 		// An append that ends at an instant touches a suspect if that instant lies in
-		// the suspect's span, longer by the append's own length.
-		near := widen(spans, spikeMarginNs, spikeMarginNs+s.TookNs)
+		// the suspect's stretch, longer by the append's own length.
+		near := widen(stretches, spikeMarginNs, spikeMarginNs+s.TookNs)
 		chance += covered(near, window)
-		if slices.ContainsFunc(near, func(n span) bool { return n.fromNs <= s.AtNs && s.AtNs <= n.toNs }) {
+		if slices.ContainsFunc(near, func(n stretch) bool { return n.fromNs <= s.AtNs && s.AtNs <= n.toNs }) {
 			hits++
 		}
 	}
@@ -89,18 +89,18 @@ func spikesBeyondChance(t record.Trial, when suspect) (float64, bool) {
 	return (share - expected) / (1 - expected), true
 }
 
-// widen returns the spans, longer at both ends.
-func widen(spans []span, before, after int64) []span {
-	wide := make([]span, len(spans))
-	for i, s := range spans {
-		wide[i] = span{s.fromNs - before, s.toNs + after}
+// widen returns the stretches, longer at both ends.
+func widen(stretches []stretch, before, after int64) []stretch {
+	wide := make([]stretch, len(stretches))
+	for i, s := range stretches {
+		wide[i] = stretch{s.fromNs - before, s.toNs + after}
 	}
 	return wide
 }
 
-// covered is the share of the window that lies in any of the spans.
-func covered(spans []span, window span) float64 {
-	sorted := slices.SortedFunc(slices.Values(spans), func(a, b span) int { return cmp.Compare(a.fromNs, b.fromNs) })
+// covered is the share of the window that lies in any of the stretches.
+func covered(stretches []stretch, window stretch) float64 {
+	sorted := slices.SortedFunc(slices.Values(stretches), func(a, b stretch) int { return cmp.Compare(a.fromNs, b.fromNs) })
 	sum, reached := int64(0), window.fromNs
 	for _, s := range sorted {
 		from, to := max(s.fromNs, reached), min(s.toNs, window.toNs)

@@ -1,0 +1,150 @@
+package measure
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"c10klab/internal/hdr"
+	"c10klab/internal/knob"
+	"c10klab/internal/record"
+)
+
+// Metric names one value of a trial: a Number; "threads/GROUP", the threads of the
+// server whose names begin with GROUP; or a span's "SPAN/API p50", "p99", "p999" or
+// "max" in ns.
+type Metric struct {
+	text     string
+	number   *Number
+	threads  string
+	key      hdr.Key
+	quantile float64
+}
+
+const threadsPrefix = "threads/"
+
+// Quantile is a percentile by its name in metrics and tables.
+type Quantile struct {
+	Name string
+	Q    float64
+}
+
+// Quantiles are those that metrics name, in ascending order; Max is the largest value,
+// which no number of samples has to support.
+var (
+	P50, P99, P999 = Quantile{"p50", 0.5}, Quantile{"p99", 0.99}, Quantile{"p999", 0.999}
+	Max            = Quantile{"max", 1}
+	Quantiles      = []Quantile{P50, P99, P999, Max}
+)
+
+// At is the metric of one of a histogram's quantiles.
+func At(key hdr.Key, q Quantile) Metric {
+	return Metric{text: key.String() + " " + q.Name, key: key, quantile: q.Q}
+}
+
+// Metric is the number as a metric.
+func (n *Number) Metric() Metric { return Metric{text: n.Name, number: n} }
+
+// ParseMetric reads a metric's name.
+func ParseMetric(text string) (Metric, error) {
+	if n := NumberNamed(text); n != nil {
+		return n.Metric(), nil
+	}
+	if group, found := strings.CutPrefix(text, threadsPrefix); found && group != "" {
+		return Metric{text: text, threads: group}, nil
+	}
+	name, percentile, _ := strings.Cut(text, " ")
+	stage, api, _ := strings.Cut(name, "/")
+	s := SpanNamed(stage)
+	i := slices.IndexFunc(Quantiles, func(q Quantile) bool { return q.Name == percentile })
+	switch {
+	case s == nil || !s.Recorded():
+		return Metric{}, fmt.Errorf("metric %q: nothing measured is named %q%s", text, stage, knob.DidYouMean(stage, Names()))
+	case api == "":
+		return Metric{}, fmt.Errorf("metric %q: an API is missing, as in %s", text, s.Key(Produce))
+	case i < 0:
+		return Metric{}, fmt.Errorf("metric %q: %q is none of p50, p99, p999, max", text, percentile)
+	}
+	return At(s.Key(api), Quantiles[i]), nil
+}
+
+// Names are those of all spans with histograms, then of all numbers.
+func Names() []string {
+	var names []string
+	for _, s := range Spans((*Span).Recorded) {
+		names = append(names, s.Name)
+	}
+	for _, n := range numbers {
+		names = append(names, n.Name)
+	}
+	return names
+}
+
+func (m Metric) String() string { return m.text }
+
+// Key is the histogram that the metric comes from; false: from none.
+func (m Metric) Key() (hdr.Key, bool) { return m.key, m.key.Stage != "" }
+
+// IsDuration reports whether the metric comes from a histogram, so that its value in a
+// saturated trial is a lower bound.
+func (m Metric) IsDuration() bool { return m.key.Stage != "" }
+
+// IsCount reports whether the metric counts threads, which timing does not change.
+func (m Metric) IsCount() bool { return m.threads != "" }
+
+// Unit is what the metric's values count.
+func (m Metric) Unit() string {
+	switch {
+	case m.IsDuration():
+		return "ns"
+	case m.IsCount():
+		return "threads"
+	}
+	return m.number.Unit
+}
+
+// Value is a metric's in one trial.
+type Value struct {
+	Value     float64
+	Supported bool // else Value is none
+	// StillNeeded is how many more samples would support a percentile; 0 if that is
+	// not what is missing.
+	StillNeeded int64
+}
+
+// Of reads the metric from a trial, if it is not a duration.
+func (m Metric) Of(t *record.Trial) (v Value) {
+	if t.Measurement == nil || m.IsDuration() {
+		return v
+	}
+	if m.IsCount() {
+		v.Value, v.Supported = countThreads(t.Measurement, m.threads)
+	} else {
+		v.Value, v.Supported = m.number.Of(t)
+	}
+	return v
+}
+
+func countThreads(m *record.Measurement, group string) (float64, bool) {
+	switch after := m.Broker().After; {
+	case after == nil:
+		return 0, false
+	case after.ThreadUse != nil:
+		return float64(after.ThreadUse[group].Threads), true
+	default:
+		return float64(after.Census.Groups()[group]), true
+	}
+}
+
+// OfDigest reads a duration from the digest of the histogram of its Key.
+func (m Metric) OfDigest(d hdr.Digest) Value {
+	if m.quantile == Max.Q {
+		return Value{Value: float64(d.MaxNs), Supported: d.Count > 0}
+	}
+	ns, supported := d.Quantile(m.quantile)
+	v := Value{Value: float64(ns), Supported: supported}
+	if d.Count > 0 { // else the span was not measured at all
+		v.StillNeeded = d.StillNeeded(m.quantile)
+	}
+	return v
+}

@@ -1,0 +1,180 @@
+package results
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
+	"c10klab/internal/record"
+)
+
+// BlockValues are a metric's values in a cell, one for each block that has one.
+type BlockValues struct {
+	ByBlock map[int]float64
+	Bounds  bool // some values are lower bounds
+	Missing Missing
+}
+
+// Missing is what trials lack to support a percentile.
+type Missing struct {
+	Trials  int
+	Samples int64 // that the worst of them still needs
+}
+
+// And is what both lack.
+func (m Missing) And(other Missing) Missing {
+	return Missing{m.Trials + other.Trials, max(m.Samples, other.Samples)}
+}
+
+func (m Missing) String() string {
+	if m.Trials == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d trials have too few independent samples, up to %d more needed in each", m.Trials, m.Samples)
+}
+
+// Readings reads each metric of a trial once, and all histograms that its metrics need
+// in one pass over the trial's log. One goroutine may use it.
+type Readings struct {
+	Run    *Run
+	trials map[string][]record.Trial    // by cell
+	wanted map[hdr.Key][]measure.Metric // durations known beforehand
+	read   map[reading]measure.Value
+}
+
+// reading is a metric of a trial.
+type reading struct {
+	metric, cell   string
+	block, attempt int
+}
+
+func readingOf(m measure.Metric, t *record.Trial) reading {
+	return reading{m.String(), t.Cell, t.Block, t.Attempt}
+}
+
+// NewReadings prepares reading the metrics; others may be asked for too.
+func NewReadings(run *Run, metrics ...measure.Metric) *Readings {
+	r := &Readings{Run: run, trials: run.trialsByCell(), wanted: map[hdr.Key][]measure.Metric{}, read: map[reading]measure.Value{}}
+	for _, m := range metrics {
+		r.want(m)
+	}
+	return r
+}
+
+func (r *Readings) want(m measure.Metric) {
+	key, isDuration := m.Key()
+	known := slices.ContainsFunc(r.wanted[key], func(w measure.Metric) bool { return w.String() == m.String() })
+	if isDuration && !known {
+		r.wanted[key] = append(r.wanted[key], m)
+	}
+}
+
+// Of returns a metric's values in a cell. A trial that the generator or the environment
+// limited has none, but for counts of threads. boundsHelp: durations of saturated
+// trials, which are lower bounds, count too.
+func (r *Readings) Of(m measure.Metric, cell string, boundsHelp bool) (BlockValues, error) {
+	values := BlockValues{ByBlock: map[int]float64{}}
+	for _, t := range r.trials[cell] {
+		bound := t.Outcome == record.Saturated && m.IsDuration()
+		usable := t.Outcome == record.Valid || m.IsCount() || t.Outcome == record.Saturated && (!bound || boundsHelp)
+		if !usable {
+			continue
+		}
+		v, err := r.InTrial(m, t)
+		switch {
+		case err != nil:
+			return BlockValues{}, err
+		case v.Supported && !math.IsNaN(v.Value) && !math.IsInf(v.Value, 0):
+			values.ByBlock[t.Block] = v.Value
+			values.Bounds = values.Bounds || bound
+		case v.StillNeeded > 0:
+			values.Missing = values.Missing.And(Missing{1, v.StillNeeded})
+		}
+	}
+	return values, nil
+}
+
+// InTrial reads a metric from one trial.
+func (r *Readings) InTrial(m measure.Metric, t record.Trial) (measure.Value, error) {
+	if !m.IsDuration() {
+		return m.Of(&t), nil
+	}
+	if v, known := r.read[readingOf(m, &t)]; known {
+		return v, nil
+	}
+	r.want(m)
+	digests, err := r.Run.TrialDigests(t, func(k hdr.Key) bool { return len(r.wanted[k]) > 0 })
+	if err != nil {
+		return measure.Value{}, err
+	}
+	for key, metrics := range r.wanted {
+		for _, wanted := range metrics {
+			r.read[readingOf(wanted, &t)] = wanted.OfDigest(digests[key])
+		}
+	}
+	return r.read[readingOf(m, &t)], nil
+}
+
+// Values lists the values in the order of blocks.
+func (v BlockValues) Values() []float64 {
+	var values []float64
+	for _, block := range v.Blocks() {
+		values = append(values, v.ByBlock[block])
+	}
+	return values
+}
+
+// Blocks lists the blocks in order.
+func (v BlockValues) Blocks() []int { return slices.Sorted(maps.Keys(v.ByBlock)) }
+
+// PairedWith compares with another cell's, or metric's, values within the blocks that
+// both have.
+func (v BlockValues) PairedWith(other BlockValues) Difference {
+	var above, below []float64
+	for _, block := range v.Blocks() {
+		if value, both := other.ByBlock[block]; both {
+			above, below = append(above, v.ByBlock[block]), append(below, value)
+		}
+	}
+	return Paired(above, below)
+}
+
+// DefaultMetrics are those that effects and comparisons are shown for unless others are
+// asked for: what clients waited, and the rates and costs, as far as the first trial of
+// some cell has them.
+func DefaultMetrics(run *Run) ([]measure.Metric, error) {
+	r := NewReadings(run)
+	measured := map[hdr.Key]hdr.Digest{}
+	numbers := map[*measure.Number]bool{}
+	for _, trials := range r.trials {
+		digests, err := run.TrialDigests(trials[0], func(key hdr.Key) bool {
+			return slices.ContainsFunc(measure.ByClock(measure.Client), func(s *measure.Span) bool { return s.Is(key) })
+		})
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(measured, digests)
+		for _, n := range measure.Numbers(measure.Comparisons) {
+			value, known := n.Of(&trials[0])
+			numbers[n] = numbers[n] || known && value > 0
+		}
+	}
+	var metrics []measure.Metric
+	for _, key := range measure.Clients(hdr.SortedKeys(measured)) {
+		for _, q := range tableQuantiles {
+			metrics = append(metrics, measure.At(key, q))
+		}
+	}
+	for _, n := range measure.Numbers(measure.Comparisons) {
+		if numbers[n] {
+			metrics = append(metrics, n.Metric())
+		}
+	}
+	return metrics, nil
+}
+
+// tableQuantiles are shown of each span in tables.
+var tableQuantiles = []measure.Quantile{measure.P50, measure.P99, measure.P999}
