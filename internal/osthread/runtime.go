@@ -1,10 +1,15 @@
 package osthread
 
 import (
+	"bytes"
 	"fmt"
+	"os"
+	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -12,10 +17,6 @@ import (
 // raiseFrom is how many threads that share Ps a registry has before the Go runtime's own
 // threads are raised; fewer are behind each other soon enough.
 const raiseFrom = 256
-
-// monitorPlace is where /proc/self/task lists the runtime's monitor (sysmon): it is the
-// first thread that a Go program starts (main in proc.go of Go 1.26).
-const monitorPlace = 1
 
 var (
 	raiseOnce sync.Once
@@ -34,7 +35,8 @@ var (
 // thousand runnable threads on one CPU it waited for 10 ms and hundreds were started; each
 // then searches the Ps for work, and the threads that they interrupted are preempted
 // next. A thread of the runtime that runs at once ends that before it begins. Its monitor
-// stays as it is: run at once, it would preempt every 20 µs.
+// stays as it is: run at once, it would preempt every 20 µs. Where it cannot be told from
+// the others (findMonitor), all stay as they are.
 //
 // Without CAP_SYS_NICE they only get a short time slice, and where that is refused too they
 // stay as they are.
@@ -46,11 +48,19 @@ func (r *Registry) raiseRuntime() error {
 			err = fmt.Errorf("sched_getattr: %w", err)
 			return
 		}
+		var threads []int
+		if threads, err = r.runtimeThreads(); err != nil {
+			return
+		}
+		monitor := findMonitor(threads, monitorPatience)
+		if monitor == nil {
+			return
+		}
 		ordinary.Store(before)
-		if err = r.setRuntimeThreads(promptAttr()); err == unix.EPERM {
+		if err = r.setRuntimeThreads(promptAttr(), monitor); err == unix.EPERM {
 			slice := *before
 			slice.Runtime = uint64(wakeSlice)
-			err = r.setRuntimeThreads(slice)
+			err = r.setRuntimeThreads(slice, monitor)
 		}
 		if err == unix.EPERM {
 			ordinary.Store(nil)
@@ -60,16 +70,15 @@ func (r *Registry) raiseRuntime() error {
 	return err
 }
 
-// setRuntimeThreads changes how the process's threads are scheduled that are neither the
-// registry's nor the monitor; threads inherit it from those that start them.
-func (r *Registry) setRuntimeThreads(attr unix.SchedAttr) error {
-	tids, err := taskIDs()
+// setRuntimeThreads changes how the threads of the Go runtime are scheduled, the monitor
+// excepted; threads inherit it from those that start them.
+func (r *Registry) setRuntimeThreads(attr unix.SchedAttr, monitor []int) error {
+	tids, err := r.runtimeThreads()
 	if err != nil {
 		return err
 	}
-	own := r.tids()
-	for _, tid := range slices.Delete(tids, monitorPlace, monitorPlace+1) {
-		if own[tid] {
+	for _, tid := range tids {
+		if slices.Contains(monitor, tid) {
 			continue
 		}
 		if err := setAttr(tid, attr); err != nil && err != unix.ESRCH {
@@ -77,6 +86,66 @@ func (r *Registry) setRuntimeThreads(attr unix.SchedAttr) error {
 		}
 	}
 	return nil
+}
+
+// runtimeThreads are the process's threads that are not the registry's.
+func (r *Registry) runtimeThreads() ([]int, error) {
+	tids, err := taskIDs()
+	own := r.tids()
+	return slices.DeleteFunc(tids, func(tid int) bool { return own[tid] }), err
+}
+
+const (
+	// Threads are watched for so long at least, and until each that was ever found in a
+	// sleep was found off its CPU so often. A short sleep of another thread, for a lock of
+	// the runtime's, is over after some 50 µs.
+	monitorSpan = 10 * time.Millisecond
+	monitorSeen = 10
+	// The search is given up after monitorPatience.
+	monitorPatience = 2 * time.Second
+)
+
+// findMonitor tells the runtime's monitor (sysmon in proc.go of Go 1.26) among threads by
+// what it does: while goroutines run it sleeps for 20 µs to 10 ms at a time, in
+// nanosleep(2), and nowhere else for long; the others wait for work on a futex or in a
+// poll. The race detector has a thread of that kind too, so there may be two. There is
+// none where /proc does not show the system call that a thread is in.
+//
+// It keeps the calling thread busy, for monitorSpan as a rule.
+func findMonitor(threads []int, patience time.Duration) (monitor []int) {
+	runtime.ReadMemStats(new(runtime.MemStats)) // its end wakes a monitor that had no goroutine to watch
+	sleeps := []byte(strconv.Itoa(unix.SYS_NANOSLEEP) + " ")
+	sleeping, elsewhere := make([]int, len(threads)), make([]int, len(threads))
+	for began := time.Now(); time.Since(began) < patience; {
+		for i, tid := range threads {
+			text, err := os.ReadFile("/proc/self/task/" + strconv.Itoa(tid) + "/syscall")
+			switch {
+			case err != nil || bytes.HasPrefix(text, []byte("running")):
+			case bytes.HasPrefix(text, sleeps):
+				sleeping[i]++
+			default:
+				elsewhere[i]++
+			}
+		}
+		found, undecided := 0, 0
+		for i := range threads {
+			switch {
+			case sleeping[i] > 0 && sleeping[i]+elsewhere[i] < monitorSeen:
+				undecided++
+			case sleeping[i] > elsewhere[i]:
+				found++
+			}
+		}
+		if time.Since(began) >= monitorSpan && found > 0 && undecided == 0 {
+			break
+		}
+	}
+	for i, tid := range threads {
+		if sleeping[i]+elsewhere[i] >= monitorSeen && sleeping[i] > elsewhere[i] {
+			monitor = append(monitor, tid)
+		}
+	}
+	return monitor
 }
 
 // tids are those of the registry's threads.
