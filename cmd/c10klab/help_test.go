@@ -97,15 +97,22 @@ func shellWords(line string) []string {
 	return words
 }
 
-// Commands in EXPERIMENTS.md plan what they say they ran.
+// Commands in EXPERIMENTS.md and the experiments' pages plan what they say they ran.
 func TestCommandsOfTheExperimentsDocumentRunDry(t *testing.T) {
-	text, err := os.ReadFile("../../EXPERIMENTS.md")
+	pages, err := filepath.Glob("../../results/reference/*/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	commands := regexp.MustCompile("`(?:go run ./cmd/)?(c10klab [^`]+)`").FindAllStringSubmatch(string(text), -1)
+	var commands [][]string
+	for _, page := range append(pages, "../../EXPERIMENTS.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		commands = append(commands, regexp.MustCompile("`(?:go run ./cmd/)?(c10klab [^`]+)`").FindAllStringSubmatch(string(text), -1)...)
+	}
 	if len(commands) == 0 {
-		t.Fatal("the document has no command")
+		t.Fatal("the documents have no command")
 	}
 	var seen []string
 	for _, match := range commands {

@@ -56,17 +56,17 @@ func newDocumentCommand() *cobra.Command {
 	var document, reference string
 	cmd := &cobra.Command{
 		Use:   "document",
-		Short: "Write the tables of EXPERIMENTS.md anew from the stored evidence",
-		Long: `Write the generated parts of EXPERIMENTS.md anew: the table of all claims, and a section for each experiment whose
-reference run is stored. What stands between the markers is replaced; what is written by hand around them stays. An
-experiment with evidence and no section yet gets one at the end.`,
+		Short: "Write the tables of EXPERIMENTS.md and of the pages beside the evidence anew",
+		Long: `Write the generated parts of the documents anew: the table of all claims in EXPERIMENTS.md, the page beside each
+reference run, and the page of the benchmarks' known answers. What stands between the markers is replaced; what is written
+by hand around them stays. An experiment with evidence and no page yet gets one.`,
 		Example: `  c10klab document
   c10klab document --file /tmp/draft.md --reference results/reference`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			changed, err := evidence.UpdateDoc(document, reference)
-			if err == nil && changed {
-				fmt.Fprintln(cmd.OutOrStdout(), document, "changed")
+			changed, err := evidence.UpdateDocuments(document, reference)
+			for _, path := range changed {
+				fmt.Fprintln(cmd.OutOrStdout(), path, "changed")
 			}
 			return err
 		},

@@ -22,10 +22,10 @@ func newVerifyCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Check the stored evidence, and compute every verdict and table of EXPERIMENTS.md anew",
+		Short: "Check the stored evidence, and compute every verdict and table of the documents anew",
 		Long: `Check every run under the reference directory: its files against their hashes, its spec against the committed one,
 that the prediction was committed before the run, that the tree was clean; then compute all verdicts and tables anew and
-compare them with EXPERIMENTS.md. Without git history the checks that need it are skipped by name.
+compare them with EXPERIMENTS.md, the pages beside the evidence and the known answers. Without git history the checks that need it are skipped by name.
 A run that is what it says, but may not decide claims, is "not admissible"; its claims stay open.`,
 		Example: "  c10klab verify",
 		Args:    noArguments,
@@ -68,7 +68,7 @@ func newAdoptCommand() *cobra.Command {
 		Use:   "adopt RUN",
 		Short: "Make a run the stored evidence of its experiment",
 		Long: `Copy a complete run of one experiment to the reference directory, with those histograms only that predictions,
-tables and figures use, and series and disk samples of those trials only that figures show; write its hashes and draw its figures. Then ` + "`c10klab document`" + ` brings it into EXPERIMENTS.md.`,
+tables and figures use, and series and disk samples of those trials only that figures show; write its hashes and draw its figures. Then ` + "`c10klab document`" + ` brings it into EXPERIMENTS.md and writes its page, of which what is written by hand stays.`,
 		Example:           "  c10klab adopt results/runs/n15 --replace",
 		Args:              oneArgument("a run directory"),
 		ValidArgsFunction: completeRuns,

@@ -1,7 +1,10 @@
 package evidence
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -70,6 +73,14 @@ func Adopt(run *results.Run, referenceDir string, replace bool) (adopted *result
 	if err != nil {
 		return nil, nil, err
 	}
-	adopted, err = run.Adopt(filepath.Join(referenceDir, spec.ID), EvidenceOf(spec), replace)
+	dir := filepath.Join(referenceDir, spec.ID)
+	written, err := os.ReadFile(filepath.Join(dir, pageFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("read the experiment's page: %w", err)
+	}
+	adopted, err = run.Adopt(dir, EvidenceOf(spec), replace)
+	if err == nil && written != nil { // what was written by hand outlives the run
+		err = results.WriteFile(filepath.Join(dir, pageFile), written)
+	}
 	return adopted, inadmissible(run, current[0]), err
 }

@@ -1,7 +1,7 @@
 package evidence
 
 import (
-	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,32 +24,40 @@ const contentsID = "contents"
 func beginMarker(id string) string { return "<!-- begin generated: " + id + " -->" }
 func endMarker(id string) string   { return "<!-- end generated: " + id + " -->" }
 
-// UpdateDoc rewrites the generated parts of a Markdown document from the runs in
-// referenceDir and keeps what is written by hand around them. An experiment with
-// evidence and no part yet gets a section at the end; a document that does not
-// exist is made. It reports whether the document changed.
-func UpdateDoc(docPath, referenceDir string) (changed bool, err error) {
-	current, err := os.ReadFile(docPath)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, fmt.Errorf("read document: %w", err)
-	}
-	updated, err := RenderDoc(current, referenceDir, filepath.Dir(docPath))
+// page is a Markdown file of which parts are generated. What stands around the markers is
+// written by hand and stays.
+type page struct {
+	of       string // what it tells of, for a check
+	path     string
+	current  string
+	rendered string
+}
+
+func (p page) changed() bool { return p.current != p.rendered }
+
+// UpdateDocuments rewrites the generated parts of the document, of the page beside each
+// run in referenceDir and of the page of the benchmarks. An experiment without a page gets
+// one. It returns the paths of what changed.
+func UpdateDocuments(document, referenceDir string) (changed []string, err error) {
+	pages, err := renderPages(document, referenceDir, results.Open)
 	if err != nil {
-		return false, fmt.Errorf("%s: %w", docPath, err)
+		return nil, err
 	}
-	if bytes.Equal(current, updated) {
-		return false, nil
+	for _, p := range pages {
+		if !p.changed() {
+			continue
+		}
+		if err := results.WriteFile(p.path, []byte(p.rendered)); err != nil {
+			return changed, err
+		}
+		changed = append(changed, p.path)
 	}
-	return true, results.WriteFile(docPath, updated)
+	return changed, nil
 }
 
-// RenderDoc returns the document that UpdateDoc would write. Links are relative
-// to docDir.
-func RenderDoc(current []byte, referenceDir, docDir string) ([]byte, error) {
-	return renderDoc(current, referenceDir, docDir, results.Open)
-}
-
-func renderDoc(current []byte, referenceDir, docDir string, open opener) ([]byte, error) {
+// renderPages computes all pages. Links in the document are relative to its directory,
+// those of a page to its own.
+func renderPages(document, referenceDir string, open opener) ([]page, error) {
 	specs, err := experiments.Specs()
 	if err != nil {
 		return nil, err
@@ -58,38 +66,56 @@ func renderDoc(current []byte, referenceDir, docDir string, open opener) ([]byte
 	if err != nil {
 		return nil, err
 	}
-	evidence, err := readEvidence(specs, referenceDir, docDir, open)
+	evidence, err := readEvidence(specs, referenceDir, filepath.Dir(document), open)
 	if err != nil {
 		return nil, err
 	}
-	benchmarks, err := readMeasured(claims, referenceDir, docDir)
+	benchmarks, err := readMeasured(claims, referenceDir, filepath.Dir(document))
 	if err != nil {
 		return nil, err
 	}
-	text := string(current)
-	if text == "" {
-		text = "# Experiments\n"
-	}
-	if text, err = replacePart(text, contentsID, "Contents", contents(claims, specs, evidence, benchmarks)); err != nil {
-		return nil, err
-	}
-	if text, err = replacePart(text, structuralID, "Claims that tests decide", structuralTable(claims)); err != nil {
-		return nil, err
-	}
-	if text, err = replacePart(text, measuredID, "Claims that benchmarks decide", benchmarks.table(claims)); err != nil {
-		return nil, err
-	}
+	main, err := renderPage(document, document, "# Experiments\n",
+		part{contentsID, "Contents", func() (string, error) { return contents(claims, specs, evidence, benchmarks), nil }},
+		part{structuralID, "Claims that tests decide", func() (string, error) { return structuralTable(claims), nil }},
+		part{measuredID, "Claims that benchmarks decide", func() (string, error) { return benchmarks.table(claims), nil }})
+	pages := []page{main}
 	for _, e := range evidence {
-		part, err := e.section()
-		if err != nil {
-			return nil, err
-		}
-		heading := fmt.Sprintf("%s: %s", strings.Join(e.spec.Claims, ", "), e.spec.Title)
-		if text, err = replacePart(text, e.spec.ID, heading, part); err != nil {
-			return nil, err
+		if err == nil {
+			main, err = e.page(filepath.Join(referenceDir, e.spec.ID))
+			pages = append(pages, main)
 		}
 	}
-	return []byte(text), nil
+	if err == nil {
+		main, err = knownAnswersPage(filepath.Join(filepath.Dir(referenceDir), benchmarksDir))
+		pages = append(pages, main)
+	}
+	return pages, err
+}
+
+// part is a generated part of a page.
+type part struct {
+	id, heading string // the heading only where the page has no such part yet
+	content     func() (string, error)
+}
+
+// renderPage puts parts into the page at path, which begins with the title where there is
+// none yet.
+func renderPage(of, path, title string, parts ...part) (page, error) {
+	current, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return page{}, fmt.Errorf("read document: %w", err)
+	}
+	p := page{of: of, path: path, current: string(current), rendered: cmp.Or(string(current), title)}
+	for _, part := range parts {
+		content, err := part.content()
+		if err == nil {
+			p.rendered, err = replacePart(p.rendered, part.id, part.heading, content)
+		}
+		if err != nil {
+			return page{}, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return p, nil
 }
 
 // replacePart puts content between the markers of id, or appends a section with

@@ -3,6 +3,7 @@ package evidence
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -93,13 +94,18 @@ func TestDocumentIsGeneratedBetweenItsMarkers(t *testing.T) {
 	if err := os.WriteFile(doc, []byte("# Experiments\n\nBy hand.\n\n"+beginMarker("contents")+"\nOUTDATED\n"+endMarker("contents")+"\n\nMore by hand.\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	changed, err := UpdateDoc(doc, reference)
-	if err != nil || !changed {
+	changed, err := UpdateDocuments(doc, reference)
+	page := filepath.Join(reference, "write-100mbs", "README.md")
+	if err != nil || !slices.Equal(changed, []string{doc, page}) {
 		t.Fatalf("changed %v, error %v", changed, err)
 	}
-	text, err := os.ReadFile(doc)
-	if err != nil {
-		t.Fatal(err)
+	var text []byte
+	for _, path := range changed {
+		written, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, written...)
 	}
 	for _, part := range []string{
 		"By hand.", "More by hand.",
@@ -107,7 +113,7 @@ func TestDocumentIsGeneratedBetweenItsMarkers(t *testing.T) {
 		"| reproduced | 0.990 [0.990, 0.990] | [p99, p999](results/reference/write-100mbs/plots/write-100mbs-tail.png) | [write-100mbs](experiments/specs/write-100mbs.toml) |",
 		"| K2 | Do callbacks of in-flight responses run only after the response was sent? | reproduced | – | [TestCallbacksComeInRequestOrderAfterSending](models/conformance_test.go) | – |",
 		"`go test ./models -run '^TestCallbacksComeInRequestOrderAfterSending$'`",
-		"![write-100mbs-tail.png](results/reference/write-100mbs/plots/write-100mbs-tail.png)",
+		"![write-100mbs-tail.png](plots/write-100mbs-tail.png)",
 		"| N15 | rate_held >= 0.95 in each cell, outcome valid | consumers=tail model=reactor | 0.990 [0.990, 0.990] | 8 | reproduced |",
 		"| M1 | threads/net = 1 in each cell with model=reactor |",
 		"(8 blocks: smallest to largest, 99.2 %)", "`c10klab run write-100mbs --full`",
@@ -122,13 +128,13 @@ func TestDocumentIsGeneratedBetweenItsMarkers(t *testing.T) {
 	if strings.Contains(string(text), "OUTDATED") {
 		t.Error("the old part is still there")
 	}
-	if changed, err := UpdateDoc(doc, reference); err != nil || changed {
+	if changed, err := UpdateDocuments(doc, reference); err != nil || changed != nil {
 		t.Errorf("a second update: changed %v, error %v; want neither", changed, err)
 	}
 	if err := os.WriteFile(doc, []byte(beginMarker("contents")), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := UpdateDoc(doc, reference); err == nil {
+	if _, err := UpdateDocuments(doc, reference); err == nil {
 		t.Error("a document with half a pair of markers was rewritten")
 	}
 	if t.Failed() {

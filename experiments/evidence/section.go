@@ -11,9 +11,24 @@ import (
 	"c10klab/results"
 )
 
-// section is the generated part of an experiment: question, predictions with
-// what became of them, figure, tables, and how and where it was measured.
-func (e evidence) section() (string, error) {
+// pageFile is the name of an experiment's page, beside its run.
+const pageFile = "README.md"
+
+// The generated parts of an experiment's page; what it says stands between them.
+const (
+	findingsID = "findings"
+	tablesID   = "tables"
+)
+
+// page is the experiment's page in the directory of its run: what was asked and what
+// became of it; what it says, by hand; and the tables, how and where it was measured.
+func (e evidence) page(dir string) (page, error) {
+	title := fmt.Sprintf("# %s: %s\n", strings.Join(e.spec.Claims, ", "), e.spec.Title)
+	return renderPage(e.spec.ID, filepath.Join(dir, pageFile), title,
+		part{findingsID, "What was found", e.whatWasFound}, part{tablesID, "What was measured", e.whatWasMeasured})
+}
+
+func (e evidence) whatWasFound() (string, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "**Question.** %s\n\n", e.spec.Question)
 	if e.spec.Method != "" {
@@ -24,8 +39,13 @@ func (e evidence) section() (string, error) {
 		return "", err
 	}
 	for _, figure := range plots.InDir(e.run.Dir, e.spec.ID) {
-		fmt.Fprintf(&b, "![%s](%s)\n\n", figure.File, filepath.ToSlash(filepath.Join(results.PlotsDir(e.dir), figure.File)))
+		fmt.Fprintf(&b, "![%s](%s)\n\n", figure.File, filepath.ToSlash(filepath.Join(results.PlotsDir("."), figure.File)))
 	}
+	return b.String(), nil
+}
+
+func (e evidence) whatWasMeasured() (string, error) {
+	var b bytes.Buffer
 	if err := results.MarkdownTable(&b, e.cells); err != nil {
 		return "", err
 	}
@@ -89,6 +109,5 @@ func (e evidence) writeSetup(b *bytes.Buffer) {
 	info, host := e.run.Info, e.run.Info.Host
 	fmt.Fprintf(b, "\n**Measured** %s by `%s`, seed %d, revision `%s` (tree %s).\n\n",
 		info.Started.UTC().Format("2006-01-02 15:04 MST"), results.CommandLine(info), info.Seed, info.Source.Revision, info.Source.Tree())
-	fmt.Fprintf(b, "**Machine.** %s, %s; load average before: %s.\n\n", host.Hardware(), host.System(), host.LoadBefore)
-	fmt.Fprintf(b, "**Record.** [%s](%s)\n", e.dir, e.dir)
+	fmt.Fprintf(b, "**Machine.** %s, %s; load average before: %s.\n", host.Hardware(), host.System(), host.LoadBefore)
 }

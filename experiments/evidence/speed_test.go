@@ -84,7 +84,7 @@ func BenchmarkManyTrials(b *testing.B) {
 	})
 	b.Run("verify", func(b *testing.B) {
 		document := filepath.Join(reference, "EXPERIMENTS.md")
-		if _, err := UpdateDoc(document, reference); err != nil {
+		if _, err := UpdateDocuments(document, reference); err != nil {
 			b.Fatal(err)
 		}
 		before := record.ThisProcess()

@@ -1,7 +1,6 @@
 package evidence
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -67,8 +66,8 @@ func Verify(cfg VerifyConfig) ([]EvidenceCheck, error) {
 		checks = append(checks, verifyRun(run, spec, history)...)
 	}
 	checks = append(checks, verifyStrays(cfg.Reference, specs)...)
-	checks = append(checks, verifySize(cfg.Reference), verifyDocument(cfg, opened))
-	return checks, nil
+	checks = append(checks, verifySize(cfg.Reference))
+	return append(checks, verifyDocuments(cfg, opened)...), nil
 }
 
 func outcomeOf(of, check string, err error) EvidenceCheck {
@@ -120,24 +119,28 @@ func verifySize(reference string) EvidenceCheck {
 	return outcomeOf(reference, "size of all runs", err)
 }
 
-// verifyDocument computes every verdict and table anew. Runs that are open already
-// are not read again.
-func verifyDocument(cfg VerifyConfig, opened map[string]*results.Run) EvidenceCheck {
+// verifyDocuments computes every verdict and table of the document and the pages anew.
+// Runs that are open already are not read again.
+func verifyDocuments(cfg VerifyConfig, opened map[string]*results.Run) []EvidenceCheck {
 	const check = "verdicts and tables are those of the runs"
-	written, err := os.ReadFile(cfg.Document)
-	if err != nil {
-		return outcomeOf(cfg.Document, check, err)
-	}
-	computed, err := renderDoc(written, cfg.Reference, filepath.Dir(cfg.Document), func(dir string) (*results.Run, error) {
+	pages, err := renderPages(cfg.Document, cfg.Reference, func(dir string) (*results.Run, error) {
 		if run := opened[dir]; run != nil {
 			return run, nil
 		}
 		return results.Open(dir)
 	})
-	if err == nil && !bytes.Equal(written, computed) {
-		err = fmt.Errorf("%w; once all runs hold, c10klab document writes it anew", firstDifference(string(written), string(computed)))
+	if err != nil {
+		return []EvidenceCheck{outcomeOf(cfg.Document, check, err)}
 	}
-	return outcomeOf(cfg.Document, check, err)
+	var checks []EvidenceCheck
+	for _, p := range pages {
+		var err error
+		if p.changed() {
+			err = fmt.Errorf("%s: %w; once all runs hold, c10klab document writes it anew", p.path, firstDifference(p.current, p.rendered))
+		}
+		checks = append(checks, outcomeOf(p.of, check, err))
+	}
+	return checks
 }
 
 // firstDifference names the first line that differs.
