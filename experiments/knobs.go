@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"c10klab/internal/knob"
+	"c10klab/internal/record"
 )
 
 const (
@@ -21,6 +22,7 @@ const (
 	WarmUpKnob     = "warm-up"
 	WindowKnob     = "window"
 
+	ServersKnob           = "servers"
 	DisksKnob             = "disks"
 	backlogBytesKnob      = "backlog-bytes"
 	backlogPartitionsKnob = "backlog-partitions"
@@ -35,6 +37,8 @@ const (
 
 // Knobs are those that the runner itself obeys.
 var Knobs = []knob.Knob{
+	{Name: ServersKnob, Kind: knob.Text, Default: record.Broker,
+		Meaning: "a trial's servers, as a list of names that begins with " + record.Broker + ", which the generator loads; NAME" + serverMark + "KNOB is a knob of one of them alone"},
 	{Name: PlacementKnob, Kind: knob.Choice, Choices: []string{PlacementApart, PlacementShared}, Default: PlacementApart,
 		Meaning: "CPUs of server and load generator: the first and the second half, or all for both"},
 	{Name: DisksKnob, Kind: knob.Text, Default: "",
@@ -68,8 +72,15 @@ func (k KnobTables) all() []*knob.Table { return []*knob.Table{k.Server, k.Load,
 func (k KnobTables) check(name, value string) error {
 	known := false
 	var names []string
+	_, own, ofServer := strings.Cut(name, serverMark)
+	if ofServer {
+		name = own
+	}
 	for _, table := range k.all() {
 		for _, candidate := range table.Knobs() {
+			if ofServer && table != k.Server && !slices.Contains(dataKnobs, candidate.Name) {
+				continue
+			}
 			names = append(names, candidate.Name)
 			if candidate.Name != name {
 				continue
@@ -81,6 +92,9 @@ func (k KnobTables) check(name, value string) error {
 		}
 	}
 	if !known {
+		if ofServer {
+			return fmt.Errorf("no knob of a server is named %q%s", name, knob.DidYouMean(name, names))
+		}
 		return fmt.Errorf("no knob is named %q%s", name, knob.DidYouMean(name, names))
 	}
 	return nil

@@ -51,6 +51,7 @@ type specFile struct {
 	Evidence    []string            `toml:"evidence"`
 	Fixed       scalars             `toml:"fixed"`
 	Axes        map[string][]scalar `toml:"axes"`
+	Servers     []scalars           `toml:"servers"`
 	Exclude     []scalars           `toml:"exclude"`
 	Quick       variantFile         `toml:"quick"`
 	Full        variantFile         `toml:"full"`
@@ -78,7 +79,7 @@ type predictionFile struct {
 }
 
 var (
-	topKeys        = []string{"id", "title", "claims", "question", "method", "seed", "needs", "evidence", "fixed", "axes", "exclude", "quick", "full", "predictions"}
+	topKeys        = []string{"id", "title", "claims", "question", "method", "seed", "needs", "evidence", "fixed", "axes", "servers", "exclude", "quick", "full", "predictions"}
 	variantKeys    = []string{"repeats", "fixed", "axes"}
 	predictionKeys = []string{"claim", "metric", "a", "b", "each", "along", "where", "relation", "threshold", "outcome", "refuted-by"}
 )
@@ -100,6 +101,9 @@ func Parse(file, text string) (*Spec, error) {
 	}
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return nil, s.errorAt(unknown[0], "unknown key %q%s", unknown[0], knob.DidYouMean(unknown[0][len(unknown[0])-1], keysBeside(unknown[0])))
+	}
+	if err := s.addServers(raw.Servers); err != nil {
+		return nil, err
 	}
 	for _, key := range meta.Keys() {
 		if len(key) == 2 && key[0] == "axes" {

@@ -82,6 +82,9 @@ func expand(spec *Spec, cfg PlanConfig, only map[string][]string) (Planned, erro
 		planned.Repeats = cfg.Repeats
 	}
 	axes, fixed := spec.resolve(cfg)
+	if err := checkServers(axes, fixed); err != nil {
+		return Planned{}, fmt.Errorf("experiment %s: %w", spec.ID, err)
+	}
 	if err := tooManyCells(cfg, axes, fixed, planned.Repeats); err != nil {
 		return Planned{}, fmt.Errorf("experiment %s: %w", spec.ID, err)
 	}
@@ -96,8 +99,10 @@ func expand(spec *Spec, cfg PlanConfig, only map[string][]string) (Planned, erro
 		if spec.excludes(knobs) || !selected(knobs, only) {
 			continue
 		}
-		if _, err := tables.DataOf(knobs); err != nil {
-			return Planned{}, fmt.Errorf("experiment %s: %w", spec.ID, err)
+		for _, server := range ServersOf(knobs) {
+			if _, err := tables.DataOf(KnobsOfServer(knobs, server)); err != nil {
+				return Planned{}, fmt.Errorf("experiment %s: %w", spec.ID, err)
+			}
 		}
 		planned.Cells = append(planned.Cells, results.PlannedCell{Experiment: spec.ID, ID: cellID(spec.ID, axes, knobs), Knobs: knobs})
 		planned.TrialTimes = append(planned.TrialTimes, tables.TrialTime(knobs))
@@ -208,7 +213,7 @@ func fileNamePart(text string) string {
 // TrialTime estimates how long a trial takes.
 func (k KnobTables) TrialTime(knobs map[string]string) time.Duration {
 	total := trialOverhead + k.Duration(knobs, WarmUpKnob) + k.Duration(knobs, WindowKnob)
-	if knobs[DisksKnob] != "" {
+	if usesDisks(knobs) {
 		total += disksOverhead
 	}
 	return total

@@ -13,7 +13,7 @@ import (
 // UsesDisks reports whether a cell asks for emulated disks.
 func (p *Plan) UsesDisks() bool {
 	return slices.ContainsFunc(p.Experiments, func(e Planned) bool {
-		return slices.ContainsFunc(e.Cells, func(c results.PlannedCell) bool { return c.Knobs[DisksKnob] != "" })
+		return slices.ContainsFunc(e.Cells, func(c results.PlannedCell) bool { return usesDisks(c.Knobs) })
 	})
 }
 

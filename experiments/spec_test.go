@@ -44,6 +44,12 @@ func TestSpecMistakesNameLineAndNearestName(t *testing.T) {
 		{"a prediction along no axis", "each = true\nrelation = \">=\"\nthreshold = 0.95\noutcome = \"valid\"",
 			"along = \"modle\"\nrelation = \">=\"\nthreshold = 1", "the experiment has no axis modle (did you mean model?)"},
 		{"a threshold that is none", "threshold = 0.95", "threshold = nan", "small.toml:18: prediction 1: threshold NaN is no number"},
+		{"a knob of an unknown server", "rate = 100", "rate = 100\n\"folower:model\" = \"reactor\"\nservers = \"broker,follower\"", "knob folower:model: no server is named \"folower\" (did you mean follower?)"},
+		{"an unknown knob of a server", "[quick]", "[[servers]]\nname = \"broker\"\n[[servers]]\nname = \"follower\"\nmodle = \"reactor\"\n[quick]", "no knob of a server is named \"modle\" (did you mean model?)"},
+		{"the generator's knob for a server", "[quick]", "[[servers]]\nname = \"broker\"\nrate = 1\n[quick]", "no knob of a server is named \"rate\""},
+		{"a server without a name", "[quick]", "[[servers]]\nmodel = \"reactor\"\n[quick]", "small.toml:12: server 1 has no name"},
+		{"no broker", "rate = 100", "servers = \"follower-1,broker\"", "is not broker, which the generator loads"},
+		{"a server twice", "rate = 100", "servers = \"broker,broker\"", "is no list of different names"},
 		{"an exclusion of nothing", "[quick]", "[[exclude]]\nconsumers = \"lagging\"\n[quick]", "small.toml:12: exclusion 1: no cell has consumers=lagging"},
 	}
 	for _, c := range cases {

@@ -58,6 +58,11 @@ func WriteFile(path string, content []byte) error {
 // LogPath is the file that holds what the processes of a trial wrote to stderr.
 func (r *Run) LogPath(t record.Trial) string { return r.trialPath(t, ".log") }
 
+// ServerLogPath is the same of one server of several, not the first.
+func (r *Run) ServerLogPath(t record.Trial, server string) string {
+	return r.trialPath(t, "."+server+".log")
+}
+
 func (r *Run) trialPath(t record.Trial, suffix string) string {
 	name := fmt.Sprintf("%02d-%s", t.Block, t.Cell)
 	if t.Attempt > 1 {

@@ -8,22 +8,62 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"c10klab/experiments"
+	"c10klab/internal/record"
 )
 
-// bases holds what trials start from: an image for each emulated disk, or the log
-// dirs themselves on a real disk. Cells of the same layout share theirs.
-type bases struct {
-	dir   string            // of all of them; empty: none made yet
-	ready map[string]string // by layout, the directory
+// openSite makes a server's site in dir, from a base where it needs one.
+func (r *runner) openSite(ctx context.Context, d experiments.Data, dir string, knobs map[string]string, log *os.File) (*site, error) {
+	emulated := r.emulates(d)
+	if !emulated && d.Backlog.Bytes == 0 {
+		return r.realSite(d, dir), nil
+	}
+	base, err := r.base(ctx, d, knobs, log)
+	if err != nil {
+		return nil, err
+	}
+	if emulated {
+		return r.mount(ctx, d, dir, knobs, func(i int) []string { return []string{"--base", baseImage(base, i)} }, log)
+	}
+	s := r.realSite(d, dir)
+	for i, from := range r.realSite(d, base).dirs {
+		if err := cloneLogDir(from, s.dirs[i]); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
-// base returns the directory with what trials of the layout start from; it is made
+// emulates reports whether the data's disks are emulated here.
+func (r *runner) emulates(d experiments.Data) bool { return len(d.DiskModels) > 0 && r.realDisk == "" }
+
+// realSite has the data's log dirs as directories on the run's own disk.
+func (r *runner) realSite(d experiments.Data, dir string) *site {
+	if len(d.DiskModels) == 0 {
+		return &site{dirs: []string{dir}}
+	}
+	s := new(site)
+	for i := range d.DiskModels {
+		s.dirs = append(s.dirs, filepath.Join(dir, fmt.Sprintf("log-%d", i)))
+	}
+	return s
+}
+
+// bases holds what trials start from: an image for each emulated disk, or the log
+// dirs themselves on a real disk. Servers whose data is the same share theirs.
+type bases struct {
+	dir   string            // of all of them; empty: none made yet
+	ready map[string]string // by what they depend on, the directory
+}
+
+// base returns the directory with what trials with the data start from; it is made
 // on first use.
 func (r *runner) base(ctx context.Context, d experiments.Data, knobs map[string]string, log *os.File) (string, error) {
 	key := r.baseKey(d, knobs)
@@ -92,44 +132,7 @@ func (r *runner) prepare(ctx context.Context, d experiments.Data, s *site, log *
 	if d.Backlog.StoreLayout != "" {
 		args = append(args, "--"+experiments.StoreLayoutKnob, d.Backlog.StoreLayout)
 	}
-	return runToEnd(ctx, r.cfg.Binary, args, log)
-}
-
-// emulates reports whether the layout's disks are emulated here.
-func (r *runner) emulates(d experiments.Data) bool { return len(d.DiskModels) > 0 && r.realDisk == "" }
-
-// realSite has the layout's log dirs as directories on the run's own disk.
-func (r *runner) realSite(d experiments.Data, dir string) *site {
-	if len(d.DiskModels) == 0 {
-		return &site{dirs: []string{dir}}
-	}
-	s := new(site)
-	for i := range d.DiskModels {
-		s.dirs = append(s.dirs, filepath.Join(dir, fmt.Sprintf("log-%d", i)))
-	}
-	return s
-}
-
-// openSite makes a trial's site in dir, from the layout's base where it needs one.
-func (r *runner) openSite(ctx context.Context, d experiments.Data, dir string, knobs map[string]string, log *os.File) (*site, error) {
-	emulated := r.emulates(d)
-	if !emulated && d.Backlog.Bytes == 0 {
-		return r.realSite(d, dir), nil
-	}
-	base, err := r.base(ctx, d, knobs, log)
-	if err != nil {
-		return nil, err
-	}
-	if emulated {
-		return r.mount(ctx, d, dir, knobs, func(i int) []string { return []string{"--base", baseImage(base, i)} }, log)
-	}
-	s := r.realSite(d, dir)
-	for i, from := range r.realSite(d, base).dirs {
-		if err := cloneLogDir(from, s.dirs[i]); err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
+	return r.cfg.Machine.Run(ctx, Process{Name: "prepare", Args: args, Log: log}, log)
 }
 
 // cloneLogDir copies a log dir that no server uses. Segments are linked instead:
@@ -174,4 +177,93 @@ func (r *runner) discardBases() error {
 		return nil
 	}
 	return discard(r.bases.dir)
+}
+
+// hotPasses bounds how often a backlog is read that shall be wholly in the page cache:
+// the kernel may take pages back that nobody has asked for again.
+const hotPasses = 3
+
+// setPages brings the pages of a server's backlog into the state that its knobs ask
+// for, and returns what the page cache then holds of it.
+func (s *server) setPages() (pages []record.Residency, err error) {
+	if s.data.Backlog.Bytes == 0 {
+		return nil, nil
+	}
+	if !s.data.Backlog.Hot {
+		if err := exchange(adminClient, http.MethodPost, "http://"+s.Admin+record.EvictPath+"?topic="+experiments.BacklogTopic, nil); err != nil {
+			return nil, fmt.Errorf("make the backlog cold: %w", err)
+		}
+		return s.residency()
+	}
+	for range hotPasses {
+		if err := readAll(s.site); err != nil {
+			return nil, fmt.Errorf("make the backlog hot: %w", err)
+		}
+		if pages, err = s.residency(); err != nil || s.pagesCheck(pages).OK {
+			return pages, err
+		}
+	}
+	return pages, nil
+}
+
+// adminTimeout bounds one request to the server's admin port; an eviction writes what is
+// dirty first.
+const adminTimeout = 20 * time.Second
+
+var adminClient = &http.Client{Timeout: adminTimeout}
+
+// residency asks the server what the page cache holds of the backlog.
+func (s *server) residency() (pages []record.Residency, err error) {
+	if s.data.Backlog.Bytes > 0 {
+		err = exchange(adminClient, http.MethodGet, "http://"+s.Admin+record.ResidencyPath+"?topic="+experiments.BacklogTopic, &pages)
+	}
+	for i := range pages {
+		pages[i].Server = s.otherThanBroker()
+	}
+	return pages, err
+}
+
+// readAll reads the backlog's segments once.
+func readAll(s *site) error {
+	for _, dir := range s.dirs {
+		segments, err := filepath.Glob(filepath.Join(dir, experiments.BacklogTopic+"-*", "*.log"))
+		if err != nil {
+			return err
+		}
+		for _, segment := range segments {
+			if err := readFile(segment); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func readFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	_, err = io.Copy(discarding{}, f)
+	return err
+}
+
+// discarding reads in large pieces, where io.Discard asks for small ones.
+type discarding struct{}
+
+func (discarding) Write(p []byte) (int, error) { return len(p), nil }
+
+func (discarding) ReadFrom(r io.Reader) (n int64, err error) {
+	buffer := make([]byte, 1<<20)
+	for {
+		got, err := r.Read(buffer)
+		n += int64(got)
+		if err == io.EOF {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+	}
 }

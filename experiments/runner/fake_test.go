@@ -104,6 +104,12 @@ func fakeLoad(ctx context.Context, mode string, args []string) int {
 	h := hdr.NewHistogram()
 	h.RecordN(1_000_000, 5000)
 	m.Histograms[hdr.Key{Stage: "ResponseTime", API: "Produce"}] = h
+	for i, arg := range args {
+		if arg == "--admin" {
+			name, _, _ := strings.Cut(args[i+1], "=")
+			m.Servers = append(m.Servers, record.ServerUse{Name: name, StageSource: record.StagesAdmin, Process: &record.Process{CPUNs: 1e9}})
+		}
+	}
 	code := 0
 	if mode == "generator" || mode == "limited-often" || mode == "limited-once" && isFirst() {
 		m.Outcome, code = record.GeneratorLimited, exitLimited

@@ -31,7 +31,9 @@ type Config struct {
 	DataDir string // parent of the trials' data directories, and no disk is emulated; empty: Out
 
 	// Binary has the commands serve, load, prepare and disk; empty: this program.
-	Binary      string
+	Binary string
+	// Machine starts the processes; nil: this machine does.
+	Machine     Machine
 	CommandLine []string
 	Progress    io.Writer // one line per trial
 }
@@ -105,6 +107,9 @@ func newRunner(cfg Config, plan *experiments.Plan) (*runner, error) {
 		}
 		cfg.Binary = self
 	}
+	if cfg.Machine == nil {
+		cfg.Machine = thisMachine{cfg.Binary}
+	}
 	realDisk := "--data names one"
 	if cfg.DataDir == "" {
 		cfg.DataDir, realDisk = cfg.Out, emulationMissing()
@@ -122,7 +127,7 @@ func newRunner(cfg Config, plan *experiments.Plan) (*runner, error) {
 	}
 	if realDisk == "" && plan.UsesDisks() {
 		// What is still mounted in the data of a killed run must go before the data does.
-		if err := runToEnd(context.Background(), cfg.Binary, []string{"disk", "down", "--dead"}, os.Stderr); err != nil {
+		if err := cfg.Machine.Run(context.Background(), Process{Name: "disk down", Args: []string{"disk", "down", "--dead"}, Log: os.Stderr}, os.Stderr); err != nil {
 			return nil, err
 		}
 	}

@@ -132,6 +132,24 @@ func TestServerAndLoadArePlacedApart(t *testing.T) {
 	}
 }
 
+func TestServersShareOutTheirHalfOfTheCPUs(t *testing.T) {
+	for _, c := range []struct {
+		cpus []int
+		want map[string]string
+	}{
+		{[]int{0, 1, 2, 3}, map[string]string{"broker:cpus": "0", "follower-1:cpus": "1", "load-cpus": "2,3"}},
+		{[]int{0, 1}, map[string]string{"cpus": "0", "load-cpus": "1"}},
+	} {
+		knobs := map[string]string{experiments.PlacementKnob: experiments.PlacementApart, experiments.ServersKnob: "broker,follower-1"}
+		place(knobs, c.cpus)
+		for name, want := range c.want {
+			if knobs[name] != want || len(knobs) != 2+len(c.want) {
+				t.Errorf("%d CPUs: %v, want %v", len(c.cpus), knobs, c.want)
+			}
+		}
+	}
+}
+
 func TestFailingTrialsAreStoredWithTheirReason(t *testing.T) {
 	for mode, want := range map[string]string{
 		"server-refuses": "exit status 2: model reactor does not go with send pool",

@@ -8,9 +8,10 @@ import (
 	"io"
 	"maps"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"c10klab/experiments"
@@ -49,7 +50,7 @@ func (r *runner) runTrial(ctx context.Context, cell results.PlannedCell, block, 
 		t.Outcome = t.Measurement.Outcome
 	} else {
 		t.LogTail = tail(log)
-		t.Error = withLastLine(err.Error(), t.LogTail)
+		t.Error = withLastLine(err, t.LogTail).Error()
 	}
 	t.LoadAfter = results.ReadLoad()
 	err = discard(dir)
@@ -73,49 +74,60 @@ func configHash(knobs map[string]string, binary string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// measure runs a server and a load generator against it, on disks of their own
-// where the cell asks for it; all are gone on return.
+// measure opens the servers' sites, measures on them, and closes them; whatever was
+// started is gone on return.
 func (r *runner) measure(ctx context.Context, t *record.Trial, dir string, log *os.File) (*record.Measurement, error) {
 	limit := r.cfg.Tables.TrialTime(t.Knobs) + trialGrace
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the trial was still running after %v", limit))
 	defer cancel()
-	d, err := r.cfg.Tables.DataOf(t.Knobs)
-	if err != nil {
-		return nil, err
+	servers, err := r.servers(t, log)
+	for i := 0; err == nil && i < len(servers); i++ {
+		s := servers[i]
+		s.site, err = r.openSite(ctx, s.data, filepath.Join(dir, s.Name), s.knobs, log)
 	}
-	s, err := r.openSite(ctx, d, dir, t.Knobs, log)
-	if err != nil {
-		return nil, err
+	var m *record.Measurement
+	if err == nil {
+		m, err = r.serve(ctx, servers, t, log)
 	}
-	m, err := r.measureOn(ctx, d, s, t, log)
-	closeErr := oneLine(s.discard(), s.close())
+	sites := allSites(servers)
+	closeErr := oneLine(sites.discard(), sites.close(), closeLogs(servers, log))
+	for _, s := range servers {
+		t.Servers = append(t.Servers, s.TrialServer)
+	}
 	switch {
 	case err != nil:
 		return nil, oneLine(err, closeErr)
 	case closeErr != nil:
 		m.Problems = append(m.Problems, closeErr.Error())
 	}
-	if len(d.DiskModels) > 0 && r.realDisk != "" {
-		m.Problems = append(m.Problems, "real disk instead of "+t.Knobs[experiments.DisksKnob]+": "+r.realDisk)
+	for _, s := range servers {
+		if len(s.data.DiskModels) > 0 && r.realDisk != "" {
+			m.Problems = append(m.Problems, "real disk instead of "+s.knobs[experiments.DisksKnob]+": "+r.realDisk)
+		}
 	}
 	return m, nil
 }
 
-// measureOn runs server and generator on a site.
-func (r *runner) measureOn(ctx context.Context, d experiments.Data, s *site, t *record.Trial, log *os.File) (*record.Measurement, error) {
-	const anyPort = "127.0.0.1:0"
-	serve := []string{"serve", "--discard-data", "--listen", anyPort, "--admin", anyPort, "--data", strings.Join(s.dirs, ",")}
-	var ready record.ServerReady
-	server, err := startChild(ctx, "server", r.cfg.Binary, append(serve, experiments.Flags(r.cfg.Tables.Server, t.Knobs)...), &ready, syscall.SIGKILL, log)
-	if err != nil {
-		return nil, err
+// serve starts the servers on their sites, loads the first, and stops them.
+func (r *runner) serve(ctx context.Context, servers []*server, t *record.Trial, log *os.File) (*record.Measurement, error) {
+	var err error
+	for i := 0; err == nil && i < len(servers); i++ {
+		err = servers[i].start(ctx, r)
 	}
-	m, loadErr := r.loadOn(ctx, d, s, ready, t, log)
+	var m *record.Measurement
+	if err == nil {
+		m, err = r.loadOn(ctx, servers, t, log)
+	}
 	hung := context.Cause(ctx)
-	rescueErr := s.rescue()
-	stopErr := server.stop()
-	if loadErr != nil || rescueErr != nil {
-		return nil, oneLine(hung, loadErr, rescueErr, stopErr)
+	rescueErr := allSites(servers).rescue()
+	var stopErr error
+	for _, s := range slices.Backward(servers) {
+		if s.process != nil {
+			stopErr = oneLine(stopErr, s.process.Stop())
+		}
+	}
+	if err != nil || rescueErr != nil {
+		return nil, oneLine(hung, err, rescueErr, stopErr)
 	}
 	if stopErr != nil {
 		m.Problems = append(m.Problems, "on stop: "+stopErr.Error())
@@ -123,45 +135,55 @@ func (r *runner) measureOn(ctx context.Context, d experiments.Data, s *site, t *
 	return m, nil
 }
 
-// loadOn runs the generator against a server on a site whose delays begin with the
-// load, and enters what the disks and the page cache did.
-func (r *runner) loadOn(ctx context.Context, d experiments.Data, s *site, ready record.ServerReady, t *record.Trial, log *os.File) (*record.Measurement, error) {
-	var err error
-	if t.PagesBefore, err = setPages(d, s, ready.Admin); err != nil {
+// loadOn brings the backlogs' pages into the state that is asked for, turns the disks'
+// delays on, runs the generator against the first server, and enters and judges what
+// the disks and the page cache did.
+func (r *runner) loadOn(ctx context.Context, servers []*server, t *record.Trial, log *os.File) (*record.Measurement, error) {
+	for _, s := range servers {
+		pages, err := s.setPages()
+		if err != nil {
+			return nil, err
+		}
+		t.PagesBefore = append(t.PagesBefore, pages...)
+	}
+	disks := allSites(servers)
+	if err := disks.begin(); err != nil {
 		return nil, err
 	}
-	if err := s.begin(); err != nil {
-		return nil, err
-	}
-	stalled := s.stallLater(stallOf(r.cfg.Tables, t.Knobs))
-	generate := []string{"load", "--json", "--target", ready.Listen, "--admin", ready.Admin}
-	m, err := load(ctx, r.cfg.Binary, append(generate, experiments.Flags(r.cfg.Tables.Load, t.Knobs)...), log)
+	stalled := disks.stallLater(stallOf(r.cfg.Tables, t.Knobs))
+	m, err := load(ctx, r.cfg.Machine, append(targets(servers), experiments.Flags(r.cfg.Tables.Load, t.Knobs)...), log)
 	if stallErr := stalled(); err == nil {
 		err = stallErr
 	}
 	if err != nil {
 		return nil, err
 	}
-	if t.PagesAfter, err = residency(d, ready.Admin); err != nil {
-		return nil, err
+	for _, s := range servers {
+		pages, err := s.residency()
+		if err != nil {
+			return nil, err
+		}
+		t.PagesAfter = append(t.PagesAfter, pages...)
+		status, err := s.site.status()
+		if err != nil {
+			return nil, err
+		}
+		for i := range status {
+			status[i].Server = s.otherThanBroker()
+		}
+		t.Disks = append(t.Disks, status...)
+		s.judge(m, t.PagesBefore, status)
 	}
-	if d.Backlog.Bytes > 0 {
-		addCheck(m, pagesCheck(d, t.PagesBefore))
-	}
-	if t.Disks, err = s.status(); err != nil {
-		return nil, err
-	}
-	judgeDisks(m, t.Disks)
 	return m, nil
 }
 
 // withLastLine adds what a process said last, which is mostly why it ended.
-func withLastLine(reason, log string) string {
+func withLastLine(err error, log string) error {
 	lines := strings.Split(strings.TrimSpace(log), "\n")
 	if last := strings.TrimSpace(lines[len(lines)-1]); last != "" {
-		return reason + ": " + last
+		return fmt.Errorf("%w: %s", err, last)
 	}
-	return reason
+	return err
 }
 
 // tail reads the end of a log, or says why it cannot.

@@ -138,7 +138,7 @@ func answerResidency(ask func(topic string) ([]storage.Residency, error)) http.H
 		}
 		answer := make([]record.Residency, len(found))
 		for i, f := range found {
-			answer[i] = record.Residency(f)
+			answer[i] = record.Residency{Topic: f.Topic, LogDir: f.LogDir, Pages: f.Pages, CachedPages: f.CachedPages, PageBytes: f.PageBytes}
 		}
 		writeJSON(w, answer)
 	}

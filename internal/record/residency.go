@@ -13,6 +13,7 @@ const (
 // Residency is how much of a topic's segment files in one log dir the server's
 // page cache holds.
 type Residency struct {
+	Server      string `json:"server,omitempty"` // whose it is in a trial; empty: the broker's
 	Topic       string `json:"topic"`
 	LogDir      string `json:"log_dir"`
 	Pages       int64  `json:"pages"` // that the files have

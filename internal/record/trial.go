@@ -27,7 +27,10 @@ type Trial struct {
 	// Clusters is the mean size of the clusters in which durations beyond each of
 	// hdr.Quantiles came, by STAGE/API; absent without series, and where all are 1.
 	Clusters map[string][]float64 `json:"clusters,omitempty"`
-	// Disks are the emulated disks in the order of the server's log dirs, without their
+	// Servers are the trial's, the one that the generator loads first; empty in records of
+	// versions that knew one only.
+	Servers []TrialServer `json:"servers,omitempty"`
+	// Disks are the emulated disks in the order of the servers' log dirs, without their
 	// samples (results.Run.DiskSamples); DiskWindows is what each did within the window.
 	Disks       []DiskStatus `json:"disks,omitempty"`
 	DiskWindows []DiskWindow `json:"disk_windows,omitempty"`
@@ -37,6 +40,16 @@ type Trial struct {
 	PagesAfter  []Residency `json:"pages_after,omitempty"`
 	Error       string      `json:"error,omitempty"`
 	LogTail     string      `json:"log_tail,omitempty"`
+}
+
+// TrialServer is a server of a trial, as it was started; Measurement.Servers has what it
+// did. Addresses are empty of one that did not come up.
+type TrialServer struct {
+	Name   string `json:"name"`
+	Listen string `json:"listen,omitempty"`
+	Admin  string `json:"admin,omitempty"` // the admin port's address
+	CPUs   string `json:"cpus,omitempty"`  // that it was bound to; empty: all
+	Log    string `json:"log"`             // the file beside the trial's record with what it wrote to stderr
 }
 
 // Measured reports whether the trial has a measurement.
