@@ -45,25 +45,25 @@ var Knobs = []knob.Knob{
 	{Name: "acks", Kind: knob.Choice, Choices: []string{"0", "1", "-1"}, Default: "1", Meaning: "Kafka's acks; with 0 a request is done when its last byte is accepted and has no ResponseTime"},
 	{Name: "topic", Kind: knob.Text, Default: "c10klab", Meaning: "topic to write and read, created if missing"},
 	{Name: "partitions", Kind: knob.Int, Unit: "partitions", Default: "30", Min: 1, Max: 1e5, Meaning: "partitions of the topic that are used"},
-	{Name: "consumers", Kind: knob.Choice, Choices: []string{ConsumersNone, ConsumersTail, ConsumersLagging, ConsumersBoth}, Default: ConsumersNone, Meaning: "readers beside the producers: at the end of the producers' topic, from the beginning of lagging-topic, or both kinds"},
-	{Name: "consumer-connections", Kind: knob.Int, Unit: "connections", Default: "10", Min: 1, Max: 1e5, Meaning: "connections of the consumers, each with partitions of its own and one fetch in flight; with consumers=both, of the tail ones"},
-	{Name: "lagging-connections", Kind: knob.Int, Unit: "connections", Default: "10", Min: 1, Max: 1e5, Meaning: "with consumers=both, connections of the lagging consumers"},
-	{Name: "lagging-topic", Kind: knob.Text, Default: "", Meaning: "topic that lagging and bad consumers read from its beginning, as made by c10klab prepare; empty: the producers'"},
-	{Name: "lagging-partitions", Kind: knob.Int, Unit: "partitions", Default: "0", Max: 1e5, Meaning: "partitions of the lagging topic that are read; 0: all"},
-	{Name: "fetch-max-bytes", Kind: knob.Bytes, Default: "1MiB", Min: 1, Max: mostFetchBytes, Meaning: "most record bytes asked for per partition and per fetch response"},
-	{Name: "fetch-min-bytes", Kind: knob.Bytes, Default: "1", Max: 1 << 30, Meaning: "record bytes that a fetch waits for"},
-	{Name: "fetch-max-wait", Kind: knob.Duration, Default: "500ms", Max: 3600, Meaning: "how long a fetch waits for fetch-min-bytes"},
-	{Name: "fetch-rate", Kind: knob.Float, Unit: "MB/s", Default: "0", Meaning: "cap on what lagging consumers read together, in 10⁶ bytes a second; 0: none"},
-	{Name: "lagging-wrap", Kind: knob.Bool, Default: "false", Meaning: "a lagging consumer that reaches the end of a partition begins it again and need not lag; what it reads again may be in the page cache"},
-	{Name: "bad-consumers", Kind: knob.Choice, Choices: []string{BadNone, BadDies, BadTrickle, BadStuck}, Default: BadNone, Meaning: "consumers that fetch from the lagging topic while load runs and then hang up within the answer, read a byte a second, or read nothing; in no statistics of the generator"},
-	{Name: "bad-connections", Kind: knob.Int, Unit: "connections", Default: "10", Min: 1, Max: 1e4, Meaning: "connections of the bad consumers"},
+	{Name: "consumers", Group: knob.Consumer, Kind: knob.Choice, Choices: []string{ConsumersNone, ConsumersTail, ConsumersLagging, ConsumersBoth}, Default: ConsumersNone, Meaning: "readers beside the producers: at the end of the producers' topic, from the beginning of lagging-topic, or both kinds"},
+	{Name: "consumer-connections", Group: knob.Consumer, Kind: knob.Int, Unit: "connections", Default: "10", Min: 1, Max: 1e5, Meaning: "connections of the consumers, each with partitions of its own and one fetch in flight; with consumers=both, of the tail ones"},
+	{Name: "lagging-connections", Group: knob.Consumer, Kind: knob.Int, Unit: "connections", Default: "10", Min: 1, Max: 1e5, Meaning: "with consumers=both, connections of the lagging consumers"},
+	{Name: "lagging-topic", Group: knob.Consumer, Kind: knob.Text, Default: "", Meaning: "topic that lagging and bad consumers read from its beginning, as made by c10klab prepare; empty: the producers'"},
+	{Name: "lagging-partitions", Group: knob.Consumer, Kind: knob.Int, Unit: "partitions", Default: "0", Max: 1e5, Meaning: "partitions of the lagging topic that are read; 0: all"},
+	{Name: "fetch-max-bytes", Group: knob.Consumer, Kind: knob.Bytes, Default: "1MiB", Min: 1, Max: mostFetchBytes, Meaning: "most record bytes asked for per partition and per fetch response"},
+	{Name: "fetch-min-bytes", Group: knob.Consumer, Kind: knob.Bytes, Default: "1", Max: 1 << 30, Meaning: "record bytes that a fetch waits for"},
+	{Name: "fetch-max-wait", Group: knob.Consumer, Kind: knob.Duration, Default: "500ms", Max: 3600, Meaning: "how long a fetch waits for fetch-min-bytes"},
+	{Name: "fetch-rate", Group: knob.Consumer, Kind: knob.Float, Unit: "MB/s", Default: "0", Meaning: "cap on what lagging consumers read together, in 10⁶ bytes a second; 0: none"},
+	{Name: "lagging-wrap", Group: knob.Consumer, Kind: knob.Bool, Default: "false", Meaning: "a lagging consumer that reaches the end of a partition begins it again and need not lag; what it reads again may be in the page cache"},
+	{Name: "bad-consumers", Group: knob.Consumer, Kind: knob.Choice, Choices: []string{BadNone, BadDies, BadTrickle, BadStuck}, Default: BadNone, Meaning: "consumers that fetch from the lagging topic while load runs and then hang up within the answer, read a byte a second, or read nothing; in no statistics of the generator"},
+	{Name: "bad-connections", Group: knob.Consumer, Kind: knob.Int, Unit: "connections", Default: "10", Min: 1, Max: 1e4, Meaning: "connections of the bad consumers"},
 	{Name: "echo-bytes", Kind: knob.Bytes, Default: "64", Min: correlationBytes, Max: mostEchoBytes, Meaning: "payload of an echo frame, without its 4-byte length"},
 	{Name: "warm-up", Kind: knob.Duration, Default: "2s", Max: longestPhase, Meaning: "load before the measured window"},
 	{Name: "window", Kind: knob.Duration, Default: "8s", Max: longestPhase, Meaning: "measured window"},
 	{Name: "drain", Kind: knob.Duration, Default: "10s", Max: longestPhase, Meaning: "longest wait for answers after the window"},
 	{Name: "load-threads", Kind: knob.Int, Unit: "thread pairs", Default: "1", Min: 1, Max: 1024, Meaning: "pairs of a sender and a receiver thread that the producers are spread over"},
-	{Name: "join-samples", Kind: knob.Int, Unit: "requests", Default: "4096", Max: sample.MostKept / 2, Meaning: "requests of the window, about, whose stamps on both sides are joined by correlation id, with a server that keeps them; in a closed loop one of 64, and the newest of these; 0: none"},
-	{Name: "client-stamps", Kind: knob.Choice, Choices: []string{"auto", "on", "off"}, Default: "auto", Meaning: "arrival stamps of answers by the kernel, for joined requests; auto: on with protocol kafka"},
+	{Name: "join-samples", Group: knob.Instrument, Kind: knob.Int, Unit: "requests", Default: "4096", Max: sample.MostKept / 2, Meaning: "requests of the window, about, whose stamps on both sides are joined by correlation id, with a server that keeps them; in a closed loop one of 64, and the newest of these; 0: none"},
+	{Name: "client-stamps", Group: knob.Instrument, Kind: knob.Choice, Choices: []string{"auto", "on", "off"}, Default: "auto", Meaning: "arrival stamps of answers by the kernel, for joined requests; auto: on with protocol kafka"},
 	{Name: "busy-poll", Kind: knob.Choice, Choices: []string{"auto", "off"}, Default: "auto", Meaning: "whether threads with a CPU of load-cpus each look again and again instead of sleeping; auto: in a closed loop receivers, for answers, so that the target need not wake them; in an open one senders, for the time, at rates that leave no time to sleep"},
 	{Name: "load-cpus", Kind: knob.Text, Default: "", Meaning: "CPUs to confine the generator to, such as 1 or 2-3; empty: any"},
 }
@@ -76,48 +76,50 @@ type Config struct {
 	// Admin is the host:port that gives stage snapshots; empty: no stages.
 	Admin string
 
-	Protocol  string
-	Closed    bool
-	Producers int
+	Protocol  string   `knob:"protocol"`
+	Closed    bool     `knob:"mode=closed"`
+	Producers int      `knob:"producers"`
 	Schedule  Schedule // with a Trace: its mean rate
 	Trace     *Trace   // requests to replay; nil: Schedule's, and consumers' closed loops
 	// TraceTo is the file that requests are written to as a Trace; empty: none.
 	TraceTo  string
-	InFlight int // requests per producer connection
+	InFlight int `knob:"in-flight"` // requests per producer connection
 
 	Idle            int           // connections that only stay open
-	IdleInterval    time.Duration // between two requests of one of them; 0: none
-	SourceAddresses int
+	IdleInterval    time.Duration `knob:"idle-interval"` // between two requests of one of them; 0: none
+	SourceAddresses int           `knob:"source-addresses"`
 
-	BatchBytes  int
-	RecordBytes int
+	BatchBytes  int `knob:"batch-bytes"`
+	RecordBytes int `knob:"record-bytes"`
 	Acks        int16
-	Topic       string
-	Partitions  int
+	Topic       string `knob:"topic"`
+	Partitions  int    `knob:"partitions"`
 
-	Consumers           string
-	ConsumerConnections int
-	LaggingConnections  int    // with ConsumersBoth
-	LaggingTopic        string // empty: Topic
-	LaggingPartitions   int    // 0: all of the topic's
-	LaggingWrap         bool   // begin a partition again at its end
-	BadConsumers        string
-	BadConnections      int
-	FetchMaxBytes       int
-	FetchMinBytes       int
-	FetchMaxWait        time.Duration
-	FetchBytesPerSecond float64 // over all lagging consumers; 0: no cap
+	Consumers           string        `knob:"consumers"`
+	ConsumerConnections int           `knob:"consumer-connections"`
+	LaggingConnections  int           `knob:"lagging-connections"` // with ConsumersBoth
+	LaggingTopic        string        `knob:"lagging-topic"`       // empty: Topic
+	LaggingPartitions   int           `knob:"lagging-partitions"`  // 0: all of the topic's
+	LaggingWrap         bool          `knob:"lagging-wrap"`        // begin a partition again at its end
+	BadConsumers        string        `knob:"bad-consumers"`
+	BadConnections      int           `knob:"bad-connections"`
+	FetchMaxBytes       int           `knob:"fetch-max-bytes"`
+	FetchMinBytes       int           `knob:"fetch-min-bytes"`
+	FetchMaxWait        time.Duration `knob:"fetch-max-wait"`
+	FetchBytesPerSecond float64       // over all lagging consumers; 0: no cap
 
-	EchoBytes int
+	EchoBytes int `knob:"echo-bytes"`
 
-	WarmUp, Window, Drain time.Duration
+	WarmUp time.Duration `knob:"warm-up"`
+	Window time.Duration `knob:"window"`
+	Drain  time.Duration `knob:"drain"`
 
-	JoinSamples  int  // requests to sample; 0: none
+	JoinSamples  int  `knob:"join-samples"` // requests to sample; 0: none
 	ClientStamps bool // the kernel stamps arrivals
 
-	Threads  int   // sender and receiver pairs
+	Threads  int   `knob:"load-threads"` // sender and receiver pairs
 	CPUs     []int // empty: any
-	BusyPoll bool  // of threads that have CPUs of their own
+	BusyPoll bool  `knob:"busy-poll=auto"` // of threads that have CPUs of their own
 
 	// Text holds the knobs as given, for the record.
 	Text map[string]string
@@ -125,38 +127,8 @@ type Config struct {
 
 // ConfigFrom reads and checks the generator's knobs.
 func ConfigFrom(v *knob.Values) (Config, error) {
-	c := Config{
-		Protocol:            v.Text("protocol"),
-		Closed:              v.Text("mode") == ModeClosed,
-		BusyPoll:            v.Text("busy-poll") == "auto",
-		Producers:           v.Int("producers"),
-		InFlight:            v.Int("in-flight"),
-		IdleInterval:        v.Duration("idle-interval"),
-		SourceAddresses:     v.Int("source-addresses"),
-		BatchBytes:          int(v.Bytes("batch-bytes")),
-		RecordBytes:         int(v.Bytes("record-bytes")),
-		Topic:               v.Text("topic"),
-		Partitions:          v.Int("partitions"),
-		Consumers:           v.Text("consumers"),
-		ConsumerConnections: v.Int("consumer-connections"),
-		LaggingConnections:  v.Int("lagging-connections"),
-		LaggingTopic:        v.Text("lagging-topic"),
-		LaggingPartitions:   v.Int("lagging-partitions"),
-		LaggingWrap:         v.Bool("lagging-wrap"),
-		BadConsumers:        v.Text("bad-consumers"),
-		BadConnections:      v.Int("bad-connections"),
-		FetchMaxBytes:       int(v.Bytes("fetch-max-bytes")),
-		FetchMinBytes:       int(v.Bytes("fetch-min-bytes")),
-		FetchMaxWait:        v.Duration("fetch-max-wait"),
-		FetchBytesPerSecond: v.Float("fetch-rate") * bytesPerMB,
-		EchoBytes:           int(v.Bytes("echo-bytes")),
-		WarmUp:              v.Duration("warm-up"),
-		Window:              v.Duration("window"),
-		Drain:               v.Duration("drain"),
-		JoinSamples:         v.Int("join-samples"),
-		Threads:             v.Int("load-threads"),
-		Text:                map[string]string{},
-	}
+	c := Config{FetchBytesPerSecond: v.Float("fetch-rate") * bytesPerMB, Text: map[string]string{}}
+	v.Fill(&c)
 	if err := c.divide(v.Int("connections"), v.Float("idle-share")); err != nil {
 		return Config{}, err
 	}

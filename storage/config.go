@@ -55,23 +55,23 @@ const (
 
 // Config is the checked form of Knobs.
 type Config struct {
-	Layout               string // empty is LayoutPartitionLog
-	IndexFlush           string // empty is IndexFlushRoll
-	PreallocateBytes     int64
-	SegmentBytes         int64
-	IndexIntervalBytes   int64
-	MaxBatchBytes        int64 // 0: no limit
-	CheckRecords         bool
-	MaxDecompressedBytes int64 // 0: no compressed batch is accepted where records are checked
+	Layout               string `knob:"layout"`      // empty is LayoutPartitionLog
+	IndexFlush           string `knob:"index-flush"` // empty is IndexFlushRoll
+	PreallocateBytes     int64  `knob:"preallocate"`
+	SegmentBytes         int64  `knob:"segment-bytes"`
+	IndexIntervalBytes   int64  `knob:"index-interval-bytes"`
+	MaxBatchBytes        int64  `knob:"max-batch-bytes"` // 0: no limit
+	CheckRecords         bool   `knob:"check-records"`
+	MaxDecompressedBytes int64  `knob:"max-decompressed-bytes"` // 0: no compressed batch is accepted where records are checked
 	// LogDirsForNew is the knob log-dirs-for-new as given; empty is all.
-	LogDirsForNew  string
-	SegmentMs      int64 // 0: no roll by time
-	RetentionMs    int64 // 0: for ever
-	RetentionBytes int64 // 0: no limit
+	LogDirsForNew  string `knob:"log-dirs-for-new"`
+	SegmentMs      int64  `knob:"segment-ms"`      // 0: no roll by time
+	RetentionMs    int64  `knob:"retention-ms"`    // 0: for ever
+	RetentionBytes int64  `knob:"retention-bytes"` // 0: no limit
 	// HousekeepingInterval is the time between two rounds; 0 is a minute.
-	HousekeepingInterval time.Duration
+	HousekeepingInterval time.Duration `knob:"housekeeping-interval"`
 	// LogFlush is the knob log-flush as given; empty is none.
-	LogFlush string
+	LogFlush string `knob:"log-flush"`
 	// FS is where the log dirs are; nil is the machine's own file system. Regions of
 	// files without a descriptor cannot be sent.
 	FS vfs.FS
@@ -81,22 +81,9 @@ type Config struct {
 
 // ConfigFrom reads the knobs' values.
 func ConfigFrom(v *knob.Values) Config {
-	return Config{
-		Layout:               v.Text("layout"),
-		SegmentBytes:         v.Bytes("segment-bytes"),
-		IndexIntervalBytes:   v.Bytes("index-interval-bytes"),
-		IndexFlush:           v.Text("index-flush"),
-		PreallocateBytes:     v.Bytes("preallocate"),
-		MaxBatchBytes:        v.Bytes("max-batch-bytes"),
-		CheckRecords:         v.Bool("check-records"),
-		MaxDecompressedBytes: v.Bytes("max-decompressed-bytes"),
-		LogDirsForNew:        v.Text("log-dirs-for-new"),
-		LogFlush:             v.Text("log-flush"),
-		SegmentMs:            int64(v.Int("segment-ms")),
-		RetentionMs:          int64(v.Int("retention-ms")),
-		RetentionBytes:       v.Bytes("retention-bytes"),
-		HousekeepingInterval: v.Duration("housekeeping-interval"),
-	}
+	var c Config
+	v.Fill(&c)
+	return c
 }
 
 func (c Config) housekeepingInterval() time.Duration {

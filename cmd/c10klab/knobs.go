@@ -18,11 +18,12 @@ import (
 // The one table of knobs, by the process that obeys them; a name that two of
 // them claim panics.
 var (
-	serverKnobs = knob.NewTable(processKnobs, models.Knobs, broker.Knobs, storage.Knobs, admin.Knobs)
-	loadKnobs   = knob.NewTable(loadgen.Knobs)
-	diskKnobs   = knob.NewTable(slowdisk.Knobs)
-	allKnobs    = knob.NewTable(serverKnobs.Knobs(), loadKnobs.Knobs(), diskKnobs.Knobs(), experiments.Knobs)
-	knobTables  = experiments.KnobTables{Server: serverKnobs, Load: loadKnobs, Disk: diskKnobs}
+	serverKnobs = knob.NewTable(knob.In("process", processKnobs), knob.In("model", models.Knobs), knob.In("service", broker.Knobs),
+		knob.In("storage", storage.Knobs), admin.Knobs)
+	loadKnobs  = knob.NewTable(knob.In("load", loadgen.Knobs))
+	diskKnobs  = knob.NewTable(knob.In("disk", slowdisk.Knobs))
+	allKnobs   = knob.NewTable(serverKnobs.Knobs(), loadKnobs.Knobs(), diskKnobs.Knobs(), knob.In("run", experiments.Knobs))
+	knobTables = experiments.KnobTables{Server: serverKnobs, Load: loadKnobs, Disk: diskKnobs}
 )
 
 const (

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"c10klab/experiments"
 	"c10klab/internal/admin"
@@ -35,28 +37,38 @@ var listings = map[string]func() (listing, error){
 }
 
 func newListCommand() *cobra.Command {
-	var asJSON bool
+	var asJSON, all bool
 	var names []string
 	for name := range listings {
 		names = append(names, name)
 	}
 	slices.Sort(names)
 	cmd := &cobra.Command{
-		Use:   "list " + strings.Join(names, "|"),
+		Use:   "list " + strings.Join(names, "|") + " [GROUP]",
 		Short: "List models, send strategies, experiments, knobs or metrics",
 		Long: `List what names there are: threading models, send strategies (how file data is sent), experiments with their claims,
 cells and minutes, knobs with their defaults, and metrics. A knob is a flag of the command that it belongs to, and a
-key in experiments and in --set.`,
+key in experiments and in --set. Knobs come in groups: "list knobs send" shows one, "list knobs" all but the instruments,
+which change what is measured and not what is done.`,
 		Example: `  c10klab list models
   c10klab list experiments
+  c10klab list knobs model
   c10klab list knobs --json`,
 		ValidArgs: names,
-		Args:      oneArgument("one of " + strings.Join(names, ", ")),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 2 && args[0] == "knobs" {
+				return nil
+			}
+			return oneArgument("one of "+strings.Join(names, ", "))(cmd, args)
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
 			list, known := listings[args[0]]
 			if !known {
 				return usageError(fmt.Errorf("there is no list of %q%s; there are %s", args[0],
 					knob.DidYouMean(args[0], names), strings.Join(names, ", ")))
+			}
+			if args[0] == "knobs" && !asJSON {
+				return printKnobs(os.Stdout, args[1:], all)
 			}
 			l, err := list()
 			if err != nil {
@@ -65,7 +77,8 @@ key in experiments and in --set.`,
 			return l.print(os.Stdout, asJSON)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, of all knobs")
+	cmd.Flags().BoolVar(&all, "all", false, "of knobs, the instruments too")
 	return cmd
 }
 
@@ -137,15 +150,94 @@ func cost(s *experiments.Spec, full bool) (cells int, minutes string, err error)
 }
 
 func listKnobs() (listing, error) {
-	l := listing{head: []string{"name", "of", "kind", "default", "unit", "meaning"}}
+	l := listing{head: []string{"name", "group", "of", "kind", "default", "unit", "meaning"}}
 	for _, k := range allKnobs.Knobs() {
 		kind := k.Kind.String()
 		if k.Kind == knob.Choice {
 			kind = strings.Join(k.Choices, "|")
 		}
-		l.rows = append(l.rows, []string{k.Name, owner(k.Name), kind, k.Default, k.Unit, k.Meaning})
+		l.rows = append(l.rows, []string{k.Name, k.Group, owner(k.Name), kind, k.Default, k.Unit, k.Meaning})
 	}
 	return l, nil
+}
+
+// Widths of the list of knobs in runes.
+const (
+	knobsWidth   = 100
+	nameWidth    = 22
+	defaultWidth = 20
+)
+
+// printKnobs prints knobs by group: those of one group, or all but the instruments unless
+// those are asked for too.
+func printKnobs(w io.Writer, group []string, all bool) error {
+	var names []string
+	for _, g := range knob.Groups {
+		names = append(names, g.Name)
+	}
+	if len(group) == 1 && !slices.Contains(names, group[0]) {
+		return usageError(fmt.Errorf("there is no group %q of knobs%s; there are %s", group[0],
+			knob.DidYouMean(group[0], names), strings.Join(names, ", ")))
+	}
+	var text strings.Builder
+	for _, g := range knob.Groups {
+		if len(group) == 1 && g.Name != group[0] || len(group) == 0 && !all && g.Name == knob.Instrument {
+			continue
+		}
+		of := ""
+		for _, k := range allKnobs.Knobs() {
+			if k.Group != g.Name {
+				continue
+			}
+			if owner(k.Name) != of {
+				of = owner(k.Name)
+				fmt.Fprintf(&text, "%s (%s): %s\n", strings.ToUpper(g.Name), of, g.Meaning)
+			}
+			writeKnob(&text, k)
+		}
+		text.WriteByte('\n')
+	}
+	if len(group) == 0 && !all {
+		text.WriteString("There are instruments besides: c10klab list knobs instrument\n")
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+// writeKnob writes a knob's name, default and meaning in columns.
+func writeKnob(text *strings.Builder, k knob.Knob) {
+	value := cmp.Or(strings.TrimSpace(k.Default+" "+k.Unit), "–")
+	meaning := k.Meaning
+	if k.Kind == knob.Choice {
+		meaning += " [" + strings.Join(k.Choices, ", ") + "]"
+	}
+	lines := wrap(meaning, knobsWidth-2-nameWidth-1-defaultWidth-1)
+	if len(k.Name) > nameWidth || len(value) > defaultWidth {
+		fmt.Fprintf(text, "  %-*s %s\n", nameWidth, k.Name, value)
+	} else {
+		fmt.Fprintf(text, "  %-*s %-*s %s\n", nameWidth, k.Name, defaultWidth, value, lines[0])
+		lines = lines[1:]
+	}
+	for _, line := range lines {
+		fmt.Fprintf(text, "%*s %s\n", 2+nameWidth+1+defaultWidth, "", line)
+	}
+}
+
+// wrap breaks words into lines of at most so many runes, where words are no longer.
+func wrap(words string, width int) (lines []string) {
+	line, room := "", 0
+	for word := range strings.FieldsSeq(words) {
+		length := utf8.RuneCountInString(word) + 1
+		if line == "" || length > room {
+			if line != "" {
+				lines = append(lines, line)
+			}
+			line, room = word, width-length+1
+			continue
+		}
+		line, room = line+" "+word, room-length
+	}
+	return append(lines, line)
 }
 
 // listMetrics lists what experiments can be judged by, histograms and a trial's

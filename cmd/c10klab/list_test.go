@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"c10klab/experiments"
 	"c10klab/internal/admin"
+	"c10klab/internal/knob"
 	"c10klab/internal/measure"
 	"c10klab/models"
 )
@@ -71,10 +73,48 @@ func TestListsAreComplete(t *testing.T) {
 		if !slices.Equal(names, want[list]) {
 			t.Errorf("list %s shows %v, want %v", list, names, want[list])
 		}
+		if list == "knobs" {
+			continue // for people they are in groups
+		}
 		stdout, _, exit := runCommand(t, "list", list)
 		if exit != exitOK || strings.Count(stdout, "\n") != len(names)+1 {
 			t.Errorf("list %s for people ended with %d: %s", list, exit, stdout)
 		}
+	}
+}
+
+// Every knob is in one group; people are shown one group, all but the instruments, or all.
+func TestKnobsAreListedInGroupsWithin100Columns(t *testing.T) {
+	shown := func(args ...string) map[string]bool {
+		t.Helper()
+		stdout, stderr, exit := runCommand(t, append([]string{"list", "knobs"}, args...)...)
+		if exit != exitOK || stderr != "" {
+			t.Fatalf("list knobs %v ended with %d: %s", args, exit, stderr)
+		}
+		names := map[string]bool{}
+		for line := range strings.Lines(stdout) {
+			line = strings.TrimRight(line, "\n")
+			if columns := utf8.RuneCountInString(line); columns > 100 {
+				t.Errorf("%d columns: %s", columns, line)
+			}
+			if rest, isKnob := strings.CutPrefix(line, "  "); isKnob && rest[0] != ' ' {
+				names[strings.Fields(rest)[0]] = true
+			}
+		}
+		return names
+	}
+	usual, all := shown(), shown("--all")
+	byGroup := map[string]map[string]bool{}
+	for _, g := range knob.Groups {
+		byGroup[g.Name] = shown(g.Name)
+	}
+	for _, k := range allKnobs.Knobs() {
+		if !all[k.Name] || usual[k.Name] != (k.Group != knob.Instrument) || !byGroup[k.Group][k.Name] {
+			t.Errorf("knob %s of group %q: among all %v, among the usual %v, in its group %v", k.Name, k.Group, all[k.Name], usual[k.Name], byGroup[k.Group][k.Name])
+		}
+	}
+	if _, stderr, exit := runCommand(t, "list", "knobs", "sned"); exit != exitUsage || !strings.Contains(stderr, "did you mean send?") {
+		t.Errorf("an unknown group: %d %s", exit, stderr)
 	}
 }
 

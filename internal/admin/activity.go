@@ -42,7 +42,7 @@ const writeBackSamplesKnob = "write-back-samples"
 
 // Knobs are what a server records beyond the requests.
 var Knobs = []knob.Knob{
-	{Name: writeBackSamplesKnob, Kind: knob.Bool, Default: "false",
+	{Name: writeBackSamplesKnob, Group: knob.Instrument, Kind: knob.Bool, Default: "false",
 		Meaning: "sample the kernel's write-back (/proc/vmstat) every 100 ms into the server's snapshot"},
 }
 

@@ -24,30 +24,23 @@ var Knobs = []knob.Knob{
 
 	{Name: "cost", Kind: knob.Duration, Default: "0s",
 		Meaning: "synthetic service: mean time that handling one request takes"},
-	{Name: "cost-distribution", Kind: knob.Choice, Choices: []string{constantCost, exponentialCost}, Default: constantCost,
+	{Name: "cost-distribution", Kind: knob.Choice, Choices: []string{"constant", "exponential"}, Default: "constant",
 		Meaning: "synthetic service: how the cost is drawn"},
-	{Name: "cost-kind", Kind: knob.Choice, Choices: []string{spinCost, sleepCost}, Default: spinCost,
+	{Name: "cost-kind", Kind: knob.Choice, Choices: []string{"spin", "sleep"}, Default: "spin",
 		Meaning: "synthetic service: spend the cost as processor time of the thread, or as time asleep"},
 	{Name: "cost-seed", Kind: knob.Int, Default: "1",
 		Meaning: "synthetic service: seed of the drawn costs; equal seeds draw equal costs in order of handling"},
 }
 
-const (
-	constantCost    = "constant"
-	exponentialCost = "exponential"
-	spinCost        = "spin"
-	sleepCost       = "sleep"
-)
-
 const bytesPerMB = 1e6
 
 // LogConfig configures the log service.
 type LogConfig struct {
-	AutoCreateTopics  bool
-	DefaultPartitions int
-	FetchMaxBytes     int // of records in one fetch response
+	AutoCreateTopics  bool `knob:"auto-create-topics"`
+	DefaultPartitions int  `knob:"default-partitions"`
+	FetchMaxBytes     int  `knob:"fetch-cap"` // of records in one fetch response
 	// PartitionMaxBytes is the most of one partition's; 0: no bound of its own.
-	PartitionMaxBytes int
+	PartitionMaxBytes int `knob:"fetch-partition-cap"`
 	// Record bytes a second that fetches may take, per connection and in total; 0:
 	// no quota.
 	ReadQuotaBytes, TotalReadQuotaBytes float64
@@ -58,31 +51,22 @@ type LogConfig struct {
 
 // LogConfigFrom reads the log service's knobs.
 func LogConfigFrom(v *knob.Values) LogConfig {
-	return LogConfig{
-		AutoCreateTopics:  v.Bool("auto-create-topics"),
-		DefaultPartitions: v.Int("default-partitions"),
-		FetchMaxBytes:     int(v.Bytes("fetch-cap")),
-		PartitionMaxBytes: int(v.Bytes("fetch-partition-cap")),
-
-		ReadQuotaBytes:      v.Float("read-quota") * bytesPerMB,
-		TotalReadQuotaBytes: v.Float("read-quota-total") * bytesPerMB,
-	}
+	c := LogConfig{ReadQuotaBytes: v.Float("read-quota") * bytesPerMB, TotalReadQuotaBytes: v.Float("read-quota-total") * bytesPerMB}
+	v.Fill(&c)
+	return c
 }
 
 // SyntheticConfig configures the synthetic service.
 type SyntheticConfig struct {
-	Cost        time.Duration // mean; 0 costs nothing
-	Exponential bool          // drawn from an exponential distribution, otherwise constant
-	Sleep       bool          // spent asleep, otherwise spinning
+	Cost        time.Duration `knob:"cost"`                          // mean; 0 costs nothing
+	Exponential bool          `knob:"cost-distribution=exponential"` // drawn from an exponential distribution, otherwise constant
+	Sleep       bool          `knob:"cost-kind=sleep"`               // spent asleep, otherwise spinning
 	Seed        uint64
 }
 
 // SyntheticConfigFrom reads the synthetic service's knobs.
 func SyntheticConfigFrom(v *knob.Values) SyntheticConfig {
-	return SyntheticConfig{
-		Cost:        v.Duration("cost"),
-		Exponential: v.Text("cost-distribution") == exponentialCost,
-		Sleep:       v.Text("cost-kind") == sleepCost,
-		Seed:        uint64(v.Int("cost-seed")),
-	}
+	c := SyntheticConfig{Seed: uint64(v.Int("cost-seed"))}
+	v.Fill(&c)
+	return c
 }

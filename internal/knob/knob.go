@@ -39,6 +39,44 @@ type Knob struct {
 	Min     float64
 	Max     float64
 	Meaning string
+	Group   string // name of one of Groups
+}
+
+// Names of Groups that knobs of several packages belong to.
+const (
+	Instrument = "instrument"
+	Send       = "send"
+	Connection = "connection"
+	Consumer   = "consumer"
+)
+
+// Group is what some knobs are about.
+type Group struct{ Name, Meaning string }
+
+// Groups are in the order in which they are listed.
+var Groups = []Group{
+	{"process", "a server's process"},
+	{"model", "its threads, and the queues between them"},
+	{Send, "how file bytes of its responses are sent"},
+	{Connection, "its connections"},
+	{"service", "what requests ask it for"},
+	{"storage", "the log on disk"},
+	{"load", "the load generator's requests and time"},
+	{Consumer, "the load generator's consumers"},
+	{"disk", "emulated disks"},
+	{"run", "what a run arranges around each trial"},
+	{Instrument, "what is measured beside the work, and what tests plant"},
+}
+
+// In puts knobs that name no group into one.
+func In(group string, knobs []Knob) []Knob {
+	knobs = slices.Clone(knobs)
+	for i := range knobs {
+		if knobs[i].Group == "" {
+			knobs[i].Group = group
+		}
+	}
+	return knobs
 }
 
 // Check reports whether text is a value of the knob; the error names both.

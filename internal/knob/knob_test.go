@@ -53,6 +53,31 @@ func TestTypedGettersReadWhatWasSet(t *testing.T) {
 	}
 }
 
+func TestFillSetsTheTaggedFields(t *testing.T) {
+	v := table().Defaults()
+	for name, text := range map[string]string{"loops": "5", "send-cap": "64KiB", "on-full": "pause"} {
+		if err := v.Set(name, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	type config struct {
+		Loops    int           `knob:"loops"`
+		Timeout  time.Duration `knob:"poll-timeout"`
+		CapBytes int64         `knob:"send-cap"`
+		OnFull   string        `knob:"on-full"`
+		Pauses   bool          `knob:"on-full=pause"`
+		Blocks   bool          `knob:"on-full=block"`
+		Rate     float64       `knob:"rate"`
+		Stages   bool          `knob:"stages"`
+		other    int
+	}
+	got := config{other: 7}
+	v.Fill(&got)
+	if want := (config{5, 300 * time.Millisecond, 65536, "pause", true, false, 1.5, true, 7}); got != want {
+		t.Errorf("filled %+v, want %+v", got, want)
+	}
+}
+
 func TestDuplicateNamePanics(t *testing.T) {
 	defer func() {
 		if recover() == nil {

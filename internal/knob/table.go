@@ -2,7 +2,9 @@ package knob
 
 import (
 	"fmt"
+	"reflect"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -133,6 +135,37 @@ func (v *Values) Duration(name string) time.Duration {
 
 func (v *Values) Bytes(name string) int64 {
 	return must(ParseBytes(v.Text(name)))
+}
+
+// Fill sets the fields of a struct that have a tag `knob:"NAME"` to that knob's value: a
+// string, bool, int, int64, float64 or time.Duration by the knob's kind. A bool may be
+// tagged `knob:"NAME=TEXT"`: whether the value is that text. Like all getters it panics on
+// what does not fit.
+func (v *Values) Fill(config any) {
+	fields := reflect.ValueOf(config).Elem()
+	for i := range fields.NumField() {
+		tag, tagged := fields.Type().Field(i).Tag.Lookup("knob")
+		if !tagged {
+			continue
+		}
+		name, text, isText := strings.Cut(tag, "=")
+		switch field, kind := fields.Field(i), must(v.table.Lookup(name)).Kind; {
+		case isText:
+			field.SetBool(v.Text(name) == text)
+		case kind == Int:
+			field.SetInt(int64(v.Int(name)))
+		case kind == Float:
+			field.SetFloat(v.Float(name))
+		case kind == Bool:
+			field.SetBool(v.Bool(name))
+		case kind == Duration:
+			field.SetInt(int64(v.Duration(name)))
+		case kind == Bytes:
+			field.SetInt(v.Bytes(name))
+		default:
+			field.SetString(v.Text(name))
+		}
+	}
 }
 
 // must unwraps a value that Check has already accepted.
