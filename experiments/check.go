@@ -48,6 +48,9 @@ func (s *Spec) checkPrediction(tables KnobTables, p Prediction) error {
 			return err
 		}
 	}
+	if servers := serversOfCells(s.Axes, s.Fixed); !slices.Contains(servers, p.Metric.Server()) {
+		return fmt.Errorf("metric %q: no server is named %q%s", p.Metric, p.Metric.Server(), knob.DidYouMean(p.Metric.Server(), servers))
+	}
 	if p.Along == "" {
 		return nil
 	}

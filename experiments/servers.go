@@ -84,18 +84,26 @@ func (s *Spec) addServers(tables []scalars) error {
 	return nil
 }
 
+// serversOfCells lists the servers that some cell has.
+func serversOfCells(axes []Axis, fixed map[string]string) (all []string) {
+	for _, list := range serverLists(axes, fixed) {
+		all = append(all, ServersOf(map[string]string{ServersKnob: list})...)
+	}
+	return all
+}
+
+// serverLists are the values of knob servers.
+func serverLists(axes []Axis, fixed map[string]string) []string {
+	if i := slices.IndexFunc(axes, func(a Axis) bool { return a.Knob == ServersKnob }); i >= 0 {
+		return axes[i].Levels
+	}
+	return []string{fixed[ServersKnob]}
+}
+
 // checkServers checks the names of the servers that cells may have, and of those whose
 // knobs are set.
 func checkServers(axes []Axis, fixed map[string]string) error {
-	lists := []string{fixed[ServersKnob]}
-	set := slices.Sorted(maps.Keys(fixed))
-	for _, axis := range axes {
-		if set = append(set, axis.Knob); axis.Knob == ServersKnob {
-			lists = axis.Levels
-		}
-	}
-	var all []string
-	for _, list := range lists {
+	for _, list := range serverLists(axes, fixed) {
 		names := ServersOf(map[string]string{ServersKnob: list})
 		if names[0] != record.Broker {
 			return fmt.Errorf("knob %s: the first of %q is not %s, which the generator loads", ServersKnob, list, record.Broker)
@@ -105,8 +113,12 @@ func checkServers(axes []Axis, fixed map[string]string) error {
 				return fmt.Errorf("knob %s: %q is no list of different names of letters, digits, - and _", ServersKnob, list)
 			}
 		}
-		all = append(all, names...)
 	}
+	set := slices.Sorted(maps.Keys(fixed))
+	for _, axis := range axes {
+		set = append(set, axis.Knob)
+	}
+	all := serversOfCells(axes, fixed)
 	for _, name := range set {
 		if server, _, found := strings.Cut(name, serverMark); found && !slices.Contains(all, server) {
 			return fmt.Errorf("knob %s: no server is named %q%s", name, server, knob.DidYouMean(server, all))

@@ -49,6 +49,8 @@ func TestSpecMistakesNameLineAndNearestName(t *testing.T) {
 		{"the generator's knob for a server", "[quick]", "[[servers]]\nname = \"broker\"\nrate = 1\n[quick]", "no knob of a server is named \"rate\""},
 		{"a server without a name", "[quick]", "[[servers]]\nmodel = \"reactor\"\n[quick]", "small.toml:12: server 1 has no name"},
 		{"no broker", "rate = 100", "servers = \"follower-1,broker\"", "is not broker, which the generator loads"},
+		{"a metric of an unknown server", `"rate_held"`, `"follower:server_cpu_us_per_request"`, `no server is named "follower"`},
+		{"a client's metric of a server", `"rate_held"`, `"broker:rate_held"`, "rate_held is no server's own"},
 		{"a server twice", "rate = 100", "servers = \"broker,broker\"", "is no list of different names"},
 		{"an exclusion of nothing", "[quick]", "[[exclude]]\nconsumers = \"lagging\"\n[quick]", "small.toml:12: exclusion 1: no cell has consumers=lagging"},
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"c10klab/experiments"
+	"c10klab/internal/record"
 	"c10klab/loadgen"
 	"c10klab/models"
 )
@@ -27,12 +28,17 @@ func checkRoom(plan *experiments.Plan) error {
 func eachCell(plan *experiments.Plan, ask func(models.Config, loadgen.Config) error) error {
 	for _, e := range plan.Experiments {
 		for _, cell := range e.Cells {
-			server, load, err := configs(cell.Knobs)
-			if err == nil {
-				err = ask(server, load)
-			}
-			if err != nil {
-				return fmt.Errorf("cell %s: %w (leave it out with --only)", cell.ID, err)
+			for _, name := range experiments.ServersOf(cell.Knobs) {
+				server, load, err := configs(experiments.KnobsOfServer(cell.Knobs, name))
+				if name != record.Broker {
+					load = loadgen.Config{} // no connection of the generator's leads there
+				}
+				if err == nil {
+					err = ask(server, load)
+				}
+				if err != nil {
+					return fmt.Errorf("cell %s, server %s: %w (leave it out with --only)", cell.ID, name, err)
+				}
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package measure
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,9 +13,10 @@ import (
 
 // Metric names one value of a trial: a Number; "threads/GROUP", the threads of the
 // server whose names begin with GROUP; or a span's "SPAN/API p50", "p99", "p999" or
-// "max" in ns.
+// "max" in ns. After "NAME:" it is the server's of that name, else the broker's.
 type Metric struct {
 	text     string
+	server   string // empty: the broker
 	number   *Number
 	threads  string
 	key      hdr.Key
@@ -47,6 +49,43 @@ func (n *Number) Metric() Metric { return Metric{text: n.Name, number: n} }
 
 // ParseMetric reads a metric's name.
 func ParseMetric(text string) (Metric, error) {
+	server, rest, found := strings.Cut(text, ":")
+	if !found {
+		return parseOfBroker(text)
+	}
+	m, err := parseOfBroker(rest)
+	switch {
+	case err != nil:
+		return m, err
+	case server == "":
+		return m, fmt.Errorf("metric %q: no server is named before the colon", text)
+	case m.clock() != Server && m.clock() != Disk:
+		return m, fmt.Errorf("metric %q: %s is no server's own, but by the clock of: %s", text, rest, m.clock())
+	case server == record.Broker:
+		return m, nil
+	}
+	m.text, m.server = text, server
+	if m.IsDuration() {
+		m.key.Server = server
+	}
+	return m, nil
+}
+
+// clock is whose clock the metric is by.
+func (m Metric) clock() Clock {
+	switch {
+	case m.number != nil:
+		return m.number.Clock
+	case m.IsCount():
+		return Server
+	}
+	return SpanNamed(m.key.Stage).Clock
+}
+
+// Server names the server whose metric it is; the broker's are the client's too.
+func (m Metric) Server() string { return cmp.Or(m.server, record.Broker) }
+
+func parseOfBroker(text string) (Metric, error) {
 	if n := NumberNamed(text); n != nil {
 		return n.Metric(), nil
 	}
@@ -116,6 +155,9 @@ type Value struct {
 func (m Metric) Of(t *record.Trial) (v Value) {
 	if t.Measurement == nil || m.IsDuration() {
 		return v
+	}
+	if len(t.Servers) > 1 || m.server != "" {
+		t = t.OfServer(m.Server())
 	}
 	if m.IsCount() {
 		v.Value, v.Supported = countThreads(t.Measurement, m.threads)

@@ -52,6 +52,32 @@ type TrialServer struct {
 	Log    string `json:"log"`             // the file beside the trial's record with what it wrote to stderr
 }
 
+// OfServer is the trial as one of its servers saw it: what is the broker's in the result
+// is that server's, and what is the client's is missing. It shares memory with t.
+func (t *Trial) OfServer(name string) *Trial {
+	own := *t
+	own.Disks, own.DiskWindows = nil, nil
+	for i, d := range t.Disks {
+		if d.Server == name || d.Server == "" && name == Broker {
+			d.Server = ""
+			own.Disks = append(own.Disks, d)
+			if i < len(t.DiskWindows) {
+				own.DiskWindows = append(own.DiskWindows, t.DiskWindows[i])
+			}
+		}
+	}
+	if t.Measurement == nil || name == Broker {
+		return &own
+	}
+	m := t.Measurement
+	own.Measurement = &Measurement{Outcome: m.Outcome, WindowStartUnixMs: m.WindowStartUnixMs, WindowStartNs: m.WindowStartNs, WindowNs: m.WindowNs}
+	if s := *m.Server(name); s.StageSource != StagesNone {
+		s.Name = Broker
+		own.Measurement.Servers = []ServerUse{s}
+	}
+	return &own
+}
+
 // Measured reports whether the trial has a measurement.
 func (t *Trial) Measured() bool { return t.Measurement != nil }
 
