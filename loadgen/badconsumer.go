@@ -16,14 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Ways to misbehave, the choices of the knob bad-consumers.
-const (
-	BadNone    = "none"
-	BadDies    = "dies"
-	BadTrickle = "trickle"
-	BadStuck   = "stuck"
-)
-
 const (
 	// badPause is what a bad consumer waits before it connects again, so that it
 	// is no flood of connections.
@@ -74,7 +66,7 @@ func (l *load) startBadConsumers() error {
 	if !l.cfg.misbehaves() {
 		return nil
 	}
-	starts, err := l.backlog.offsets(l.ctx, logStart)
+	starts, err := l.laggingTopic.offsets(l.ctx, logStart)
 	if err != nil {
 		return err
 	}
@@ -86,7 +78,7 @@ func (l *load) startBadConsumers() error {
 			return fmt.Errorf("bad consumer %d: %w", i, err)
 		}
 		p := i % len(starts)
-		request := newFetchRequest(l.cfg, l.backlog.name, []int32{int32(p)}, starts[p:p+1])
+		request := newFetchRequest(l.cfg, l.laggingTopic.name, []int32{int32(p)}, starts[p:p+1])
 		frame := kafka.AppendRequest(nil, 1, clientID, &request)
 		l.bad.running.Go(func() { l.misbehave(ctx, conn, frame) })
 	}

@@ -5,18 +5,15 @@ import (
 	"fmt"
 
 	"c10klab/internal/poll"
+	"c10klab/loadgen/judge"
+	"c10klab/loadgen/plan"
 )
 
-// request is one request's stamps, CLOCK_MONOTONIC; 0: not yet.
+// request is one request on its way, with its stamps.
 type request struct {
-	id          int32
-	size        int32 // index into load.sizes
-	sampled     bool
-	dueNs       int64
-	attemptedNs int64
-	firstByteNs int64 // the target's socket accepted the first byte
-	lastByteNs  int64 // … and the last
-	begunNs     int64 // its first send call began; of sampled requests only
+	judge.Request
+	size    int32 // index into load.sizes
+	sampled bool
 }
 
 // connection is one producer. Its pair's sender offers requests as they fall due
@@ -53,14 +50,15 @@ func newConnection(l *load, frames []*framePool, own *tally, fd, index int) *con
 func (c *connection) offer(dueNs int64, size int, t *tally) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.load.cfg.Closed && c.load.window.contains(dueNs) {
-		t.offer(c.load.sizes[size])
+	if !c.load.cfg.Closed && c.load.window.Contains(dueNs) {
+		batchBytes, _ := c.load.sizes[size].batch()
+		t.Offer(batchBytes)
 	}
-	r := request{dueNs: dueNs, size: int32(size)}
+	r := request{Request: judge.Request{DueNs: dueNs}, size: int32(size)}
 	if blocked := c.blockedSinceNs; blocked != 0 {
-		r.attemptedNs = dueNs
+		r.AttemptedNs = dueNs
 		if blocked > dueNs {
-			r.attemptedNs = c.load.ground.now()
+			r.AttemptedNs = c.load.system.now()
 		}
 	}
 	c.enter(r, t)
@@ -73,8 +71,8 @@ func (c *connection) offer(dueNs int64, size int, t *tally) error {
 // enter takes in a request that is due. Its caller holds mu.
 func (c *connection) enter(r request, t *tally) {
 	c.load.outstanding.Add(1)
-	t.inFlight(1, r.dueNs, c.load.window)
-	t.trace(ofProducers, r.dueNs, r.size, c.load)
+	t.InFlight(1, r.DueNs)
+	c.load.record(t, plan.OfProducers, r.DueNs, r.size)
 	c.waiting.push(r)
 }
 
@@ -91,9 +89,9 @@ func (c *connection) answered(payload []byte, nowNs int64) error {
 		return err
 	}
 	c.complete(&r, nowNs, a.errorCode, c.own)
-	c.keep(&r, a, nowNs)
-	if c.load.cfg.Closed && c.load.window.begun() && !c.load.window.over(nowNs) {
-		c.enter(request{dueNs: nowNs, attemptedNs: nowNs}, c.own)
+	c.sample(&r, a, nowNs)
+	if c.load.cfg.Closed && c.load.window.Begun() && !c.load.window.Over(nowNs) {
+		c.enter(request{Request: judge.Request{DueNs: nowNs, AttemptedNs: nowNs}}, c.own)
 	}
 	return nil
 }
@@ -106,9 +104,9 @@ func (c *connection) take(id int32) (request, error) {
 	if c.inFlight.len() == 0 {
 		return request{}, fmt.Errorf("%w: correlation id %d", errUnasked, id)
 	}
-	if oldest := c.inFlight.at(0); oldest.id != id {
-		return request{}, fmt.Errorf("answer with correlation id %d, next is %d", id, oldest.id)
-	} else if oldest.lastByteNs == 0 {
+	if oldest := c.inFlight.at(0); oldest.ID != id {
+		return request{}, fmt.Errorf("answer with correlation id %d, next is %d", id, oldest.ID)
+	} else if oldest.LastByteNs == 0 {
 		return request{}, fmt.Errorf("%w: correlation id %d was answered before its last byte was sent", errUnasked, id)
 	}
 	return c.inFlight.pop(), nil
@@ -135,7 +133,7 @@ func (c *connection) pump(t *tally) error {
 		if err := c.flush(t); err != nil {
 			return err
 		}
-		if c.out.buffer != nil || !c.mayFly() {
+		if c.out.buffer != nil || !c.mayBegin() {
 			c.block()
 			return nil
 		}
@@ -151,7 +149,7 @@ func (c *connection) pump(t *tally) error {
 // that it is busy with.
 func (c *connection) block() {
 	if c.blockedSinceNs == 0 {
-		c.blockedSinceNs = c.inFlight.at(c.inFlight.len() - 1).attemptedNs
+		c.blockedSinceNs = c.inFlight.at(c.inFlight.len() - 1).AttemptedNs
 	}
 }
 
@@ -159,13 +157,25 @@ func (c *connection) block() {
 func (c *connection) idStride() int32 { return int32(max(1, c.load.cfg.Producers)) }
 
 func (c *connection) complete(r *request, nowNs int64, errorCode int16, t *tally) {
-	t.complete(r, nowNs, errorCode, c.load)
-	if c.load.window.contains(nowNs) {
+	l := c.load
+	batchBytes, records := l.sizes[r.size].batch()
+	t.Complete(&r.Request, nowNs, errorCode, batchBytes, records)
+	if errorCode == 0 && l.window.Contains(r.DueNs) {
+		l.ackedDue.Add(1)
+	}
+	if l.window.Contains(nowNs) {
 		c.answers++
 	}
-	c.load.answers.Add(1)
-	c.load.outstanding.Add(-1)
-	t.inFlight(-1, nowNs, c.load.window)
+	l.answers.Add(1)
+	l.outstanding.Add(-1)
+	t.InFlight(-1, nowNs)
+}
+
+// sample keeps a request that is due in the window, if it is sampled.
+func (c *connection) sample(r *request, a answer, nowNs int64) {
+	if r.sampled && a.errorCode == 0 && c.load.window.Contains(r.DueNs) {
+		c.own.Samples.Put(judge.Sample{Request: r.Request, ArrivedNs: c.arrivedNs, AnsweredNs: nowNs})
+	}
 }
 
 // unanswered calls fn for every request without an answer, oldest first. All
@@ -176,4 +186,40 @@ func (c *connection) unanswered(fn func(*request)) {
 			fn(queue.at(i))
 		}
 	}
+}
+
+// ring is a queue that grows by doubling and never shrinks, so it allocates nothing once it
+// has been as long as it gets. The zero ring is empty.
+type ring[T any] struct {
+	slots []T
+	head  int
+	n     int
+}
+
+func (r *ring[T]) len() int { return r.n }
+
+// at returns the i-th oldest element; the pointer is good until the next push.
+func (r *ring[T]) at(i int) *T { return &r.slots[(r.head+i)&(len(r.slots)-1)] }
+
+func (r *ring[T]) push(v T) {
+	if r.n == len(r.slots) {
+		r.grow()
+	}
+	r.n++
+	*r.at(r.n - 1) = v
+}
+
+func (r *ring[T]) pop() T {
+	v := *r.at(0)
+	r.head = (r.head + 1) & (len(r.slots) - 1)
+	r.n--
+	return v
+}
+
+func (r *ring[T]) grow() {
+	slots := make([]T, max(1, 2*len(r.slots)))
+	for i := range r.n {
+		slots[i] = *r.at(i)
+	}
+	r.slots, r.head = slots, 0
 }

@@ -11,6 +11,7 @@ import (
 
 	"c10klab/internal/clock"
 	"c10klab/internal/kafka"
+	"c10klab/loadgen/judge"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,13 +36,13 @@ func newRig(t *testing.T, cfg Config) *rig {
 		t.Fatal(err)
 	}
 	file.Close()
-	l := &load{cfg: cfg, ground: kernel{}, window: newWindow()}
-	if err := l.chooseProtocol(); err != nil {
+	l := newLoad(cfg)
+	if err := l.makeProtocols(); err != nil {
 		t.Fatal(err)
 	}
-	l.window.set(0, 1<<62)
+	l.window.Set(0, 1<<62)
 	r := &rig{t: t, target: target}
-	r.connection = newConnection(l, []*framePool{newFramePool(l.protocol, cfg.InFlight)}, newTally(), fds[0], 0)
+	r.connection = newConnection(l, []*framePool{newFramePool(l.protocol, cfg.InFlight)}, l.newTally(), fds[0], 0)
 	t.Cleanup(func() { target.Close(); unix.Close(fds[0]) })
 	return r
 }
@@ -84,9 +85,9 @@ func (r *rig) mustAnswer(payload []byte) {
 }
 
 // firstOf returns the only value that a span's histogram holds.
-func (r *rig) firstOf(s span) int64 {
+func (r *rig) firstOf(s judge.Span) int64 {
 	r.t.Helper()
-	h := r.own.histograms[s]
+	h := r.own.Histograms[s]
 	if h.Count() != 1 {
 		r.t.Fatalf("%d values, want 1", h.Count())
 	}
@@ -99,10 +100,10 @@ func TestFreeConnectionIsAttemptedWhenTheSenderComes(t *testing.T) {
 	dueNs := clock.Now() - lateNs
 	r.offerAt(dueNs)
 	r.mustAnswer(r.read())
-	if late := r.firstOf(lateness); late < lateNs {
+	if late := r.firstOf(judge.Lateness); late < lateNs {
 		t.Errorf("Lateness %d ns, the sender came %d ns late", late, lateNs)
 	}
-	if response, service := r.firstOf(responseTime), r.firstOf(serviceTime); response < lateNs || service >= response {
+	if response, service := r.firstOf(judge.ResponseTime), r.firstOf(judge.ServiceTime); response < lateNs || service >= response {
 		t.Errorf("ResponseTime %d ns, ServiceTime %d ns", response, service)
 	}
 }
@@ -115,12 +116,12 @@ func TestRequestThatFindsTheConnectionBlockedIsNotLate(t *testing.T) {
 	}
 	r.offerAt(dueNs)
 	waiting := *r.waiting.at(0)
-	if waiting.attemptedNs != dueNs {
-		t.Errorf("attempted %d ns after it fell due, want at due", waiting.attemptedNs-dueNs)
+	if waiting.AttemptedNs != dueNs {
+		t.Errorf("attempted %d ns after it fell due, want at due", waiting.AttemptedNs-dueNs)
 	}
 	r.mustAnswer(r.read())
 	r.mustAnswer(r.read())
-	if back, response := r.own.histograms[backPressure].MaxNs(), r.own.histograms[responseTime].MinNs(); back == 0 || response == 0 {
+	if back, response := r.own.Histograms[judge.BackPressure].MaxNs(), r.own.Histograms[judge.ResponseTime].MinNs(); back == 0 || response == 0 {
 		t.Errorf("BackPressure %d ns, ResponseTime %d ns", back, response)
 	}
 }
@@ -131,8 +132,8 @@ func TestRequestDueBeforeTheConnectionWasBlockedIsLate(t *testing.T) {
 	dueNs := clock.Now() - lateNs
 	r.offerAt(dueNs)
 	r.offerAt(dueNs + 1) // the connection was free at that time: only the sender slept
-	if got := *r.waiting.at(0); got.attemptedNs-got.dueNs < lateNs-1 {
-		t.Errorf("Lateness %d ns, want at least %d", got.attemptedNs-got.dueNs, lateNs-1)
+	if got := *r.waiting.at(0); got.AttemptedNs-got.DueNs < lateNs-1 {
+		t.Errorf("Lateness %d ns, want at least %d", got.AttemptedNs-got.DueNs, lateNs-1)
 	}
 }
 
@@ -161,8 +162,8 @@ func TestPartialSendGoesOnWhenTheTargetTakesMore(t *testing.T) {
 	r := newRig(t, echoConfig(t, "", "echo-bytes", "8MiB"))
 	r.offerAt(clock.Now())
 	sending := *r.inFlight.at(0)
-	if sending.firstByteNs == 0 || sending.lastByteNs != 0 {
-		t.Fatalf("first byte stamp %d, last byte stamp %d: want a send half done", sending.firstByteNs, sending.lastByteNs)
+	if sending.FirstByteNs == 0 || sending.LastByteNs != 0 {
+		t.Fatalf("first byte stamp %d, last byte stamp %d: want a send half done", sending.FirstByteNs, sending.LastByteNs)
 	}
 	got := make(chan []byte)
 	go func() {
@@ -170,7 +171,7 @@ func TestPartialSendGoesOnWhenTheTargetTakesMore(t *testing.T) {
 		io.ReadFull(r.target, frame)
 		got <- frame[kafka.PrefixBytes:]
 	}()
-	for r.inFlight.at(0).lastByteNs == 0 {
+	for r.inFlight.at(0).LastByteNs == 0 {
 		if err := r.writable(); err != nil {
 			t.Fatal(err)
 		}
@@ -182,7 +183,7 @@ func TestPartialSendGoesOnWhenTheTargetTakesMore(t *testing.T) {
 	if err := r.deliver(payload, clock.Now()); err != nil {
 		t.Fatal(err)
 	}
-	if back, service := r.firstOf(backPressure), r.firstOf(serviceTime); back == 0 || back > service {
+	if back, service := r.firstOf(judge.BackPressure), r.firstOf(judge.ServiceTime); back == 0 || back > service {
 		t.Errorf("BackPressure %d ns, ServiceTime %d ns", back, service)
 	}
 }
@@ -236,7 +237,7 @@ func TestAnswersInAnyPieces(t *testing.T) {
 				t.Fatalf("pieces of %d: %v", pieceBytes, err)
 			}
 		}
-		if n := r.own.answered; n != requests {
+		if n := r.own.Answered; n != requests {
 			t.Errorf("pieces of %d: %d answers, want %d", pieceBytes, n, requests)
 		}
 	}
@@ -260,5 +261,21 @@ func TestRequestAllocatesNothing(t *testing.T) {
 	})
 	if allocs != 0 {
 		t.Errorf("%v allocations per request", allocs)
+	}
+}
+
+func TestEveryConnectionHasCorrelationIDsOfItsOwn(t *testing.T) {
+	payload := echo{payloadBytes: 8}
+	l := &load{cfg: Config{Producers: 3}, protocol: payload, sizes: []protocol{payload}, system: kernel{}}
+	seen := map[int32]int{}
+	for index := range 3 {
+		c := newConnection(l, []*framePool{newFramePool(payload, 100)}, nil, -1, index)
+		for range 100 {
+			c.begin(request{})
+			if other, twice := seen[c.lastID]; twice {
+				t.Fatalf("connections %d and %d both use id %d", other, index, c.lastID)
+			}
+			seen[c.lastID] = index
+		}
 	}
 }

@@ -1,10 +1,7 @@
 package loadgen
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -12,12 +9,15 @@ import (
 	"c10klab/internal/kafka"
 	"c10klab/internal/poll"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// fetchVersion is the newest Fetch whose answers carry no tags.
-const fetchVersion = 11
+// dueFetch is one fetch of a trace.
+type dueFetch struct {
+	dueNs       int64 // 0: none, the fetch under way is of the consumer's own accord
+	attemptedNs int64 // 0: not yet
+	size        int32 // index into the sizes of its kind
+}
 
 // consumer reads its partitions with one fetch in flight, in a closed loop or, while it
 // replays a trace, when fetches fall due. Its receiver's thread uses it, and the sender of
@@ -27,7 +27,7 @@ type consumer struct {
 	load     *load
 	receiver *receiver
 	tally    *tally // the receiver's
-	of       *readers
+	kind     *consumerKind
 
 	mu       poll.Mutex
 	replayed bool           // fetches fall due by the trace
@@ -56,32 +56,13 @@ type consumer struct {
 }
 
 // newConsumer makes the consumer with that index among its kind.
-func newConsumer(l *load, of *readers, r *receiver, fd, index int) *consumer {
-	c := &consumer{load: l, of: of, receiver: r, tally: r.tally, replayed: l.cfg.replays(of.traced)}
-	c.stream = stream{fd: fd, name: fmt.Sprintf("%s consumer %d", of.kind, index), maxAnswerBytes: kafka.MaxFrameBytes, deliver: c.answered}
+func newConsumer(l *load, kind *consumerKind, r *receiver, fd, index int) *consumer {
+	c := &consumer{load: l, kind: kind, receiver: r, tally: r.tally, replayed: l.plan.Replays(kind.planned)}
+	c.stream = stream{fd: fd, name: fmt.Sprintf("%s consumer %d", kind.name, index), maxAnswerBytes: kafka.MaxFrameBytes, deliver: c.answered}
 	c.takeBatch = c.batch
-	partitions, offsets := of.share(index)
-	c.request = newFetchRequest(l.cfg, of.topic.name, partitions, offsets)
+	partitions, offsets := kind.share(index)
+	c.request = newFetchRequest(l.cfg, kind.topic.name, partitions, offsets)
 	return c
-}
-
-func newFetchRequest(cfg Config, topicName string, partitions []int32, offsets []int64) kmsg.FetchRequest {
-	topic := kmsg.NewFetchRequestTopic()
-	topic.Topic = topicName
-	for i, number := range partitions {
-		p := kmsg.NewFetchRequestTopicPartition()
-		p.Partition = number
-		p.FetchOffset = offsets[i]
-		topic.Partitions = append(topic.Partitions, p)
-	}
-	request := kmsg.NewFetchRequest()
-	request.SetVersion(fetchVersion)
-	request.ReplicaID = -1
-	request.MaxWaitMillis = int32(cfg.FetchMaxWait.Milliseconds())
-	request.MinBytes = int32(cfg.FetchMinBytes)
-	request.SessionEpoch = -1 // no fetch session
-	request.Topics = []kmsg.FetchRequestTopic{topic}
-	return request
 }
 
 // begin sends the first fetch.
@@ -89,6 +70,39 @@ func (c *consumer) begin() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.fetch(dueFetch{})
+}
+
+// offer takes a fetch that has fallen due; the sender calls it. As with producers, one
+// that finds its connection blocked since before it fell due was attempted when it fell due.
+func (c *consumer) offer(dueNs int64, size int, t *tally) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.load.outstanding.Add(1)
+	c.load.record(t, c.kind.planned, dueNs, int32(size))
+	r := dueFetch{dueNs: dueNs, size: int32(size)}
+	blocked := c.blockedSinceNs
+	if blocked != 0 {
+		r.attemptedNs = dueNs
+		if blocked > dueNs {
+			r.attemptedNs = c.load.system.now()
+		}
+	}
+	c.waiting.push(r)
+	if blocked != 0 {
+		return nil
+	}
+	return c.next()
+}
+
+// leaveTrace lets the consumer go on in a closed loop; the sender calls it.
+func (c *consumer) leaveTrace() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.replayed = false
+	if c.blockedSinceNs != 0 {
+		return nil
+	}
+	return c.next()
 }
 
 // next sends the oldest fetch that is due, or without a trace one of the consumer's own
@@ -106,18 +120,18 @@ func (c *consumer) next() error {
 
 // fetch asks for what comes next, with as many bytes as r says. Its caller holds mu.
 func (c *consumer) fetch(r dueFetch) error {
-	nowNs := c.load.ground.now()
+	nowNs := c.load.system.now()
 	if r.attemptedNs == 0 {
 		r.attemptedNs = nowNs
 	}
 	if r.dueNs == 0 {
-		c.tally.trace(c.of.traced, nowNs, r.size, c.load)
+		c.load.record(c.tally, c.kind.planned, nowNs, r.size)
 	}
 	if c.blockedSinceNs == 0 {
 		c.blockedSinceNs = r.attemptedNs
 	}
 	c.now = r
-	c.limit(c.of.sizes[r.size])
+	c.limit(c.kind.sizes[r.size])
 	return c.send()
 }
 
@@ -169,21 +183,21 @@ func (c *consumer) answered(payload []byte, nowNs int64) error {
 	defer c.mu.Unlock()
 	c.asking = false
 	if c.refusal != 0 {
-		c.tally.fetchRefused(c.refusal)
+		c.tally.FetchRefused(c.refusal)
 		c.pauseUntil(nowNs + int64(refusedFor))
 		return nil
 	}
 	attemptedNs := c.now.attemptedNs
 	c.finish(nowNs)
-	if c.load.window.contains(nowNs) {
-		c.tally.fetched(c.of, recordBytes)
+	if c.load.window.Contains(nowNs) {
+		c.tally.Fetched(c.kind.tail, recordBytes)
 	}
 	c.fetches.Add(1)
-	if c.of.bytesPerSecond == 0 {
+	if c.kind.bytesPerSecond == 0 {
 		return c.next()
 	}
-	c.pauseUntil(attemptedNs + int64(float64(recordBytes)/c.of.bytesPerSecond*float64(time.Second)))
-	_, err = c.goOn(nowNs)
+	c.pauseUntil(attemptedNs + int64(float64(recordBytes)/c.kind.bytesPerSecond*float64(time.Second)))
+	_, err = c.fetchIfTime(nowNs)
 	return err
 }
 
@@ -199,9 +213,10 @@ func (c *consumer) finish(nowNs int64) {
 	r := c.now
 	c.now = dueFetch{}
 	if r.dueNs != 0 {
-		c.complete(r, nowNs)
-	} else if c.load.window.contains(r.attemptedNs) {
-		c.tally.enter(c.of.spans.service, r.attemptedNs, nowNs-r.attemptedNs, c.load.window)
+		c.load.outstanding.Add(-1)
+		c.tally.RecordFetch(c.kind.spans, r.dueNs, r.attemptedNs, nowNs)
+	} else {
+		c.tally.RecordClosedFetch(c.kind.spans, r.attemptedNs, nowNs)
 	}
 }
 
@@ -222,12 +237,12 @@ func (c *consumer) pauseUntil(ns int64) {
 func (c *consumer) resume(nowNs int64) (time.Duration, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.goOn(nowNs)
+	return c.fetchIfTime(nowNs)
 }
 
-// goOn asks again after a refusal, or for what comes next, when the time has come, or
+// fetchIfTime asks again after a refusal, or for what comes next, when the time has come, or
 // says how long it has to wait; 0: not at all. Its caller holds mu.
-func (c *consumer) goOn(nowNs int64) (time.Duration, error) {
+func (c *consumer) fetchIfTime(nowNs int64) (time.Duration, error) {
 	if c.asking || c.resumeNs == 0 {
 		return 0, nil
 	}
@@ -244,117 +259,13 @@ func (c *consumer) goOn(nowNs int64) (time.Duration, error) {
 	return 0, c.next()
 }
 
-// rotate asks for another partition first, for an answer's byte limit may leave
-// nothing to the later ones.
-func (c *consumer) rotate() {
-	partitions := c.request.Topics[0].Partitions
-	first := partitions[0]
-	copy(partitions, partitions[1:])
-	partitions[len(partitions)-1] = first
-}
-
-// walk reads a fetch response in place and moves the offsets on.
-func (c *consumer) walk(payload []byte) (recordBytes int, err error) {
-	f := fields{rest: payload}
-	if id := f.int32(); f.err == nil && id != c.lastID {
-		return 0, fmt.Errorf("correlation id %d, asked with %d", id, c.lastID)
+// unanswered calls fn for every fetch of a trace without an answer, oldest first, and
+// says whether it was sent. All threads must have ended.
+func (c *consumer) unanswered(fn func(r dueFetch, sent bool)) {
+	if c.now.dueNs != 0 {
+		fn(c.now, true)
 	}
-	f.int32() // throttle time
-	if err := c.judge(f.int16()); err != nil {
-		return 0, err
+	for i := range c.waiting.len() {
+		fn(*c.waiting.at(i), false)
 	}
-	f.int32() // session id
-	for range f.count() {
-		f.text() // topic
-		for range f.count() {
-			n, err := c.walkPartition(&f)
-			if err != nil {
-				return 0, err
-			}
-			recordBytes += n
-		}
-		if f.err != nil {
-			break
-		}
-	}
-	return recordBytes, f.err
-}
-
-// judge notes a retriable error of an answer, so that the consumer tries again;
-// others are errors.
-func (c *consumer) judge(code int16) error {
-	err := kerr.ErrorForCode(code)
-	if err == nil || kerr.IsRetriable(err) {
-		c.refusal = cmp.Or(c.refusal, code)
-		return nil
-	}
-	return err
-}
-
-func (c *consumer) walkPartition(f *fields) (recordBytes int, err error) {
-	number := f.int32()
-	code := f.int16()
-	highWatermark := f.int64()
-	f.int64() // last stable offset
-	f.int64() // log start offset
-	const abortedTransactionBytes = 16
-	f.take(abortedTransactionBytes * f.count())
-	f.int32() // preferred read replica
-	records := f.bytes()
-	if f.err != nil {
-		return 0, f.err
-	}
-	partitions := c.request.Topics[0].Partitions
-	i := slices.IndexFunc(partitions, func(p kmsg.FetchRequestTopicPartition) bool { return p.Partition == number })
-	if i < 0 {
-		return 0, fmt.Errorf("partition %d, not asked for", number)
-	}
-	c.partition = &partitions[i]
-	if err := c.judge(code); err != nil {
-		return 0, fmt.Errorf("partition %d at offset %d: %w", number, c.partition.FetchOffset, err)
-	}
-	if code != 0 {
-		return 0, nil
-	}
-	if _, err := batch.Walk(records, c.takeBatch); err != nil {
-		return 0, fmt.Errorf("partition %d at offset %d: %w", number, c.partition.FetchOffset, err)
-	}
-	if c.partition.FetchOffset >= highWatermark {
-		c.reachedEnd()
-	}
-	return len(records), nil
-}
-
-// reachedEnd notes that the partition at hand is read to its end.
-func (c *consumer) reachedEnd() {
-	if !c.load.window.over(c.nowNs) {
-		c.caughtUp.Add(1)
-	}
-	if c.of.wraps {
-		c.partition.FetchOffset = c.of.starts[c.partition.Partition]
-	}
-}
-
-var errBackwards = errors.New("the batch lies before the offset asked for")
-
-// batch takes one batch of the partition at hand. All its records fell due
-// together, so it is one sample of EndToEnd.
-func (c *consumer) batch(h batch.Header, b []byte) error {
-	if h.LastOffset() < c.partition.FetchOffset {
-		return fmt.Errorf("%w: it ends with %d", errBackwards, h.LastOffset())
-	}
-	c.partition.FetchOffset = h.LastOffset() + 1
-	if !c.of.tail || h.Compression() != batch.Uncompressed {
-		return nil
-	}
-	records := batch.Records(b)
-	first, ok := records.Next()
-	if !ok {
-		return records.Err()
-	}
-	if dueNs := batch.DueNs(first.Value); c.load.window.contains(dueNs) {
-		c.load.consumed.Add(1)
-		c.tally.histograms[endToEnd].Record(c.nowNs - dueNs)
-	}
-	return nil
 }

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"c10klab/internal/record"
+	"c10klab/loadgen/judge"
 )
 
 // catchUp is how long a sender that is behind at the window's end may take, at least,
@@ -16,9 +19,9 @@ const catchUp = time.Second
 // bound. Running into it is not an error, for what is missing is evidence; except that a
 // request which was never offered leaves none.
 func (l *load) drain() error {
-	if err := l.waitFor(max(catchUp, l.cfg.Drain), func() bool { return l.offering.Load() == 0 }); err != nil {
+	if err := l.waitFor(max(catchUp, l.cfg.Drain), func() bool { return l.threads.offering.Load() == 0 }); err != nil {
 		if errors.Is(err, errTimeout) {
-			return fmt.Errorf("%w: %g requests/s; not all of the window's were offered by %v after it", errRate, l.cfg.Schedule.PerSecond, max(catchUp, l.cfg.Drain))
+			return fmt.Errorf("%w: %g requests/s; not all of the window's were offered by %v after it", judge.ErrRate, l.cfg.Schedule.PerSecond, max(catchUp, l.cfg.Drain))
 		}
 		return err
 	}
@@ -34,49 +37,50 @@ func (l *load) drain() error {
 
 // finish ends the threads and enters the requests that were never answered with
 // their age.
-func (l *load) finish(e *evidence) {
-	endNs := l.ground.now()
+func (l *load) finish(e *judge.Evidence, counted *tally) {
+	endNs := l.system.now()
 	l.stop()
 	for _, c := range l.connections {
+		e.ConnectionAnswers = append(e.ConnectionAnswers, c.answers)
 		c.unanswered(func(r *request) {
-			e.counted.carry(r.dueNs, endNs, l.window)
-			if !l.window.contains(r.dueNs) {
+			if !counted.NeverAnswered(&r.Request, endNs) {
 				return
 			}
-			e.unanswered++
-			if r.firstByteNs == 0 {
-				e.unsent++
+			e.Unanswered++
+			if r.FirstByteNs == 0 {
+				e.Unsent++
 			}
-			e.counted.neverAnswered(r, endNs)
-			e.counted.record(r, endNs, l)
 		})
 	}
 	for _, c := range l.consumers {
 		c.unanswered(func(r dueFetch, sent bool) {
-			if !l.window.contains(r.dueNs) {
+			if !l.window.Contains(r.dueNs) {
 				return
 			}
-			e.unanswered++
+			e.Unanswered++
 			if !sent {
-				e.unsent++
+				e.Unsent++
 			}
-			r.attemptedNs = cmp.Or(r.attemptedNs, endNs)
-			e.counted.recordFetch(c.of, r, endNs, l.window)
+			counted.RecordFetch(c.kind.spans, r.dueNs, cmp.Or(r.attemptedNs, endNs), endNs)
 		})
 	}
 	for _, t := range l.tallies {
-		if t != e.counted {
-			e.counted.merge(t)
-		}
+		counted.merge(t)
+	}
+	if l.cfg.tails() {
+		e.Unconsumed = max(0, l.ackedDue.Load()-l.consumed.Load())
+	}
+	e.ClockSteps = l.wall.Steps()
+	if e.Samples != nil {
+		e.Samples.Client, e.Samples.Lost = l.clientSamples()
 	}
 }
 
-// readLogEnds asks how far the log has grown. Without acks the last requests may
-// still be on their way into it.
-func (l *load) readLogEnds(e *evidence) error {
+// readLogEnds returns by how many records the log has grown; −1: nobody uses it. Without
+// acks the last requests may still be on their way into it.
+func (l *load) readLogEnds(acked int64) (records int64, err error) {
 	if l.topic == nil {
-		e.logEndRecords = -1
-		return nil
+		return -1, nil
 	}
 	var failure error
 	grown := func() bool {
@@ -85,14 +89,35 @@ func (l *load) readLogEnds(e *evidence) error {
 			failure = err
 			return true
 		}
-		e.logEndRecords = 0
+		records = 0
 		for i, end := range ends {
-			e.logEndRecords += end - l.endsBefore[i]
+			records += end - l.endsBefore[i]
 		}
-		return l.protocol.answers() || e.logEndRecords >= e.counted.ackedRecords
+		return l.protocol.answers() || records >= acked
 	}
 	if err := l.waitFor(l.cfg.Drain, grown); err != nil && !errors.Is(err, errTimeout) {
-		return err
+		return 0, err
 	}
-	return failure
+	return records, failure
+}
+
+// describe begins the measurement of a finished run with what it was.
+func (l *load) describe() *record.Measurement {
+	m := &record.Measurement{
+		Knobs:             l.cfg.Text,
+		Seed:              l.cfg.Schedule.Seed,
+		WindowStartUnixMs: l.wall.Real(l.window.StartNs()) / nsPerMs,
+		LaggingCaughtUp:   l.caughtUp(),
+		BadAnswers:        l.bad.answers.Load(),
+		Priority:          l.threads.priority,
+		Connections:       l.describeConnections(),
+	}
+	if l.offered.OffersAny {
+		m.ScheduleHash = l.plan.Hash()
+	}
+	m.Problems = l.problems
+	if l.cfg.misbehaves() && m.BadAnswers == 0 {
+		m.Problems = append(m.Problems, "no bad consumer got an answer that it could treat badly")
+	}
+	return m
 }

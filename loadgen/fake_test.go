@@ -116,6 +116,9 @@ func echoConfig(t testing.TB, target string, pairs ...string) Config {
 	return config(t, target, append([]string{"protocol", "echo", "rate-requests", "1000"}, pairs...)...)
 }
 
+// brokerAt is the target with its admin port.
+func brokerAt(admin string) []Server { return []Server{{record.Broker, admin}} }
+
 func run(t testing.TB, cfg Config) *record.Measurement {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

@@ -2,9 +2,7 @@ package loadgen
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -20,8 +18,8 @@ type footprint struct {
 }
 
 // takeFootprint asks the server first: what asking costs is there in every footprint.
-func (l *load) takeFootprint() (f footprint, err error) {
-	if f.server, err = l.admin.memory(l.ctx); err != nil {
+func takeFootprint(ctx context.Context, a *admin) (f footprint, err error) {
+	if f.server, err = a.memory(ctx); err != nil {
 		return f, err
 	}
 	own, err := record.ThisMemory()
@@ -31,19 +29,6 @@ func (l *load) takeFootprint() (f footprint, err error) {
 	f.ownBytes = own.RSSBytes
 	f.kernelBytes, err = readKernelBytes()
 	return f, err
-}
-
-// memory returns what the server occupies, nil without an admin port.
-func (a *admin) memory(ctx context.Context) (*record.Memory, error) {
-	text, err := a.ask(ctx, http.MethodGet, record.MemoryPath)
-	if err != nil || text == nil {
-		return nil, err
-	}
-	m := &record.Memory{}
-	if err := json.Unmarshal(text, m); err != nil {
-		return nil, fmt.Errorf("decode the server's memory: %w", err)
-	}
-	return m, nil
 }
 
 // perConnection enters what one of n connections more takes, between two footprints.

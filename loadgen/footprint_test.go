@@ -41,7 +41,7 @@ func TestServersMemoryAConnectionIsWithoutItsRecorders(t *testing.T) {
 	before := record.Memory{RSSBytes: 100 << 20, RecorderBytes: 20 << 20}
 	after := record.Memory{RSSBytes: before.RSSBytes + connections*each + recorders, RecorderBytes: before.RecorderBytes + recorders}
 	cfg := echoConfig(t, startFake(t, echoFrame).addr, "connections", "10", "idle-share", "0.5", "join-samples", "0")
-	cfg.Admin = startMemoryAdmin(t, before, after)
+	cfg.Servers = brokerAt(startMemoryAdmin(t, before, after))
 	if c := run(t, cfg).Connections; c.ServerBytes != each {
 		t.Errorf("%g bytes a connection of the server, want %d", c.ServerBytes, each)
 	}

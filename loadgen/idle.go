@@ -9,6 +9,8 @@ import (
 	"c10klab/internal/clock"
 	"c10klab/internal/kafka"
 	"c10klab/internal/osthread"
+	"c10klab/loadgen/judge"
+	"c10klab/loadgen/plan"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -29,28 +31,31 @@ type idle struct {
 }
 
 // connectIdle opens the idle connections, in a receiver's care of their own.
-func (l *load) connectIdle(d *dialer) error {
+func (l *load) connectIdle() error {
 	if l.cfg.Idle == 0 {
 		return nil
 	}
-	r, err := l.addReceiver("recv-idle")
+	r, err := l.addReceiver(judge.ReceiverPrefix + "idle")
 	if err != nil {
 		return err
 	}
-	return d.dialAll(l.ctx, l.cfg.Idle, func(fd int) error {
-		l.descriptors = append(l.descriptors, fd)
+	return l.dial(l.cfg.Idle, func(fd int) error {
 		c := &idle{load: l}
-		c.stream = stream{fd: fd, name: fmt.Sprintf("idle %d", len(l.idle)), maxAnswerBytes: l.cfg.idleAnswerBytes(), deliver: c.answered}
+		c.stream = stream{fd: fd, name: fmt.Sprintf("idle %d", len(l.idle)), maxAnswerBytes: max(l.cfg.EchoBytes, mostIdleAnswerBytes), deliver: c.answered}
 		l.idle = append(l.idle, c)
 		return r.add(fd, c)
 	})
 }
 
-// idleRequest makes what an idle connection asks: ApiVersions, as Kafka's clients do
+// mostIdleAnswerBytes is more than an answer to ApiVersions takes: a broker has a few
+// hundred APIs at most.
+const mostIdleAnswerBytes = 16 << 10
+
+// request makes what an idle connection asks: ApiVersions, as Kafka's clients do
 // when they connect, or an echo.
-func (c Config) idleRequest(id int32) []byte {
-	if c.Protocol == ProtocolEcho {
-		e := echo{payloadBytes: c.EchoBytes}
+func (c *idle) request(id int32) []byte {
+	if c.load.cfg.Protocol == plan.ProtocolEcho {
+		e := echo{payloadBytes: c.load.cfg.EchoBytes}
 		frame := e.newFrame()
 		e.stamp(frame, 0, id, 0)
 		return frame
@@ -58,12 +63,6 @@ func (c Config) idleRequest(id int32) []byte {
 	request := kmsg.NewApiVersionsRequest()
 	request.SetVersion(apiVersionsVersion)
 	return kafka.AppendRequest(nil, id, clientID, &request)
-}
-
-// idleAnswerBytes is the largest answer to that: a broker has a few hundred APIs at most.
-func (c Config) idleAnswerBytes() int {
-	const apiVersionsBytes = 16 << 10
-	return max(c.EchoBytes, apiVersionsBytes)
 }
 
 // ask sends a request, unless the last one has no answer yet.
@@ -74,7 +73,7 @@ func (c *idle) ask() error {
 		return nil
 	}
 	c.lastID++
-	c.rest, c.asking = c.load.cfg.idleRequest(c.lastID), true
+	c.rest, c.asking = c.request(c.lastID), true
 	return c.flush()
 }
 
@@ -104,15 +103,11 @@ func (c *idle) answered(payload []byte, _ int64) error {
 	}
 	c.asking = false
 	c.answers++
-	if c.load.cfg.idleCounts() {
+	if c.load.cfg.countsIdle() {
 		c.load.answers.Add(1)
 	}
 	return nil
 }
-
-// idleCounts reports whether the target counts idle connections' requests under the
-// producers' API.
-func (c Config) idleCounts() bool { return c.Protocol == ProtocolEcho }
 
 func (c *idle) hasAnswer() bool {
 	c.mu.Lock()
@@ -131,7 +126,7 @@ func (l *load) askInTurn(*osthread.Thread) error {
 			if l.stopped.Load() {
 				return nil
 			}
-			time.Sleep(time.Duration(min(left, longestNapNs)))
+			time.Sleep(time.Duration(min(left, plan.LongestSleepNs)))
 		}
 		if l.stopped.Load() {
 			return nil
@@ -147,5 +142,5 @@ func (l *load) startIdle() error {
 	if len(l.idle) == 0 || l.cfg.IdleInterval == 0 {
 		return nil
 	}
-	return l.start(senderPrefix+"idle", l.askInTurn)
+	return l.threads.start(judge.SenderPrefix+"idle", l.askInTurn)
 }

@@ -212,9 +212,9 @@ func FuzzFetchResponse(f *testing.F) {
 	f.Add(resp.AppendTo(kafka.AppendResponseHeader(nil, 1, fetchVersion, 0)))
 	cfg := kafkaConfig(f, "", "consumers", "tail")
 	f.Fuzz(func(t *testing.T, payload []byte) {
-		l := &load{cfg: cfg, window: newWindow()}
-		of := &readers{tail: true, topic: &topic{name: cfg.Topic}, count: 1, starts: []int64{0}}
-		c := newConsumer(l, of, &receiver{tally: newTally()}, 0, 0)
+		l := newLoad(cfg)
+		kind := &consumerKind{tail: true, topic: &topic{name: cfg.Topic}, count: 1, starts: []int64{0}}
+		c := newConsumer(l, kind, &receiver{tally: l.newTally()}, 0, 0)
 		if _, err := c.walk(payload); err == nil && c.request.Topics[0].Partitions[0].FetchOffset < 0 {
 			t.Error("the offset went backwards")
 		}

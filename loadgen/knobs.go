@@ -5,29 +5,39 @@ import (
 	"fmt"
 	"math"
 	"strconv"
-	"time"
 
 	"c10klab/internal/kafka"
 	"c10klab/internal/knob"
 	"c10klab/internal/osthread"
 	"c10klab/internal/sample"
+	"c10klab/loadgen/plan"
 )
 
 // Choices of knobs.
 const (
-	ProtocolKafka = "kafka"
-	ProtocolEcho  = "echo"
-
 	ModeOpen   = "open"
 	ModeClosed = "closed"
+
+	ConsumersNone    = "none"
+	ConsumersTail    = "tail"
+	ConsumersLagging = "lagging"
+	ConsumersBoth    = "both"
+
+	BadNone    = "none"
+	BadDies    = "dies"
+	BadTrickle = "trickle"
+	BadStuck   = "stuck"
 )
+
+// bytesPerMB is the MB of all rates.
+const bytesPerMB = 1e6
 
 // longestPhase is the longest phase of a run, in seconds: 30 days.
 const longestPhase = 30 * 24 * 3600
 
 // Knobs are the generator's tunables.
 var Knobs = []knob.Knob{
-	{Name: "protocol", Kind: knob.Choice, Choices: []string{ProtocolKafka, ProtocolEcho}, Default: ProtocolKafka, Meaning: "what the target speaks: Kafka's protocol, or the frames of the echo and synthetic services"},
+	{Name: "protocol", Kind: knob.Choice, Choices: []string{plan.ProtocolKafka, plan.ProtocolEcho}, Default: plan.ProtocolKafka, Meaning: "what the target speaks: Kafka's protocol, or the frames of the echo and synthetic services"},
 	{Name: "mode", Kind: knob.Choice, Choices: []string{ModeOpen, ModeClosed}, Default: ModeOpen, Meaning: "open: requests fall due by a schedule whatever the target does; closed: in-flight requests outstanding per connection at all times"},
 	{Name: "producers", Kind: knob.Int, Unit: "connections", Default: "30", Max: 1e6, Meaning: "connections that send requests; number i writes to partition i modulo partitions"},
 	{Name: "connections", Kind: knob.Int, Unit: "connections", Default: "0", Max: 1e6, Meaning: "connections of producers and idle ones together, in the place of producers; 0: as many as producers says, none idle"},
@@ -36,7 +46,7 @@ var Knobs = []knob.Knob{
 	{Name: "source-addresses", Kind: knob.Int, Unit: "addresses", Default: "1", Min: 1, Max: 200, Meaning: "addresses of loopback, from 127.0.0.1 on, that connections come from in turn, since one has ports for about 28 000; 1: the kernel's choice"},
 	{Name: "rate", Kind: knob.Float, Unit: "MB/s", Default: "100", Meaning: "offered record batches, in 10⁶ bytes a second over all producers"},
 	{Name: "rate-requests", Kind: knob.Float, Unit: "requests/s", Default: "0", Meaning: "offered requests over all producers; overrides rate unless 0"},
-	{Name: "schedule", Kind: knob.Choice, Choices: []string{Constant, Poisson}, Default: Poisson, Meaning: "when requests fall due: evenly spaced, or independent of each other"},
+	{Name: "schedule", Kind: knob.Choice, Choices: []string{plan.Constant, plan.Poisson}, Default: plan.Poisson, Meaning: "when requests fall due: evenly spaced, or independent of each other"},
 	{Name: "seed", Kind: knob.Int, Default: "1", Meaning: "seed of the schedule; the same seed gives the same arrivals"},
 	{Name: "trace", Kind: knob.Text, Default: "", Meaning: "CSV file of requests (time,api,bytes) to offer instead of a schedule and, where it holds fetches, of the consumers' closed loop, as load --write-trace makes one; rate, schedule and sizes are the file's"},
 	{Name: "in-flight", Kind: knob.Int, Unit: "requests", Default: "1", Min: 1, Max: 1e5, Meaning: "unanswered requests that a producer connection may have"},
@@ -68,63 +78,6 @@ var Knobs = []knob.Knob{
 	{Name: "load-cpus", Kind: knob.Text, Default: "", Meaning: "CPUs to confine the generator to, such as 1 or 2-3; empty: any"},
 }
 
-// Config is one run of the generator. ConfigFrom fills everything but the two
-// addresses, which belong to the command.
-type Config struct {
-	// Target is the host:port under load.
-	Target string
-	// Admin is the host:port that gives stage snapshots; empty: no stages.
-	Admin string
-
-	Protocol  string   `knob:"protocol"`
-	Closed    bool     `knob:"mode=closed"`
-	Producers int      `knob:"producers"`
-	Schedule  Schedule // with a Trace: its mean rate
-	Trace     *Trace   // requests to replay; nil: Schedule's, and consumers' closed loops
-	// TraceTo is the file that requests are written to as a Trace; empty: none.
-	TraceTo  string
-	InFlight int `knob:"in-flight"` // requests per producer connection
-
-	Idle            int           // connections that only stay open
-	IdleInterval    time.Duration `knob:"idle-interval"` // between two requests of one of them; 0: none
-	SourceAddresses int           `knob:"source-addresses"`
-
-	BatchBytes  int `knob:"batch-bytes"`
-	RecordBytes int `knob:"record-bytes"`
-	Acks        int16
-	Topic       string `knob:"topic"`
-	Partitions  int    `knob:"partitions"`
-
-	Consumers           string        `knob:"consumers"`
-	ConsumerConnections int           `knob:"consumer-connections"`
-	LaggingConnections  int           `knob:"lagging-connections"` // with ConsumersBoth
-	LaggingTopic        string        `knob:"lagging-topic"`       // empty: Topic
-	LaggingPartitions   int           `knob:"lagging-partitions"`  // 0: all of the topic's
-	LaggingWrap         bool          `knob:"lagging-wrap"`        // begin a partition again at its end
-	BadConsumers        string        `knob:"bad-consumers"`
-	BadConnections      int           `knob:"bad-connections"`
-	FetchMaxBytes       int           `knob:"fetch-max-bytes"`
-	FetchMinBytes       int           `knob:"fetch-min-bytes"`
-	FetchMaxWait        time.Duration `knob:"fetch-max-wait"`
-	FetchBytesPerSecond float64       // over all lagging consumers; 0: no cap
-
-	EchoBytes int `knob:"echo-bytes"`
-
-	WarmUp time.Duration `knob:"warm-up"`
-	Window time.Duration `knob:"window"`
-	Drain  time.Duration `knob:"drain"`
-
-	JoinSamples  int  `knob:"join-samples"` // requests to sample; 0: none
-	ClientStamps bool // the kernel stamps arrivals
-
-	Threads  int   `knob:"load-threads"` // sender and receiver pairs
-	CPUs     []int // empty: any
-	BusyPoll bool  `knob:"busy-poll=auto"` // of threads that have CPUs of their own
-
-	// Text holds the knobs as given, for the record.
-	Text map[string]string
-}
-
 // ConfigFrom reads and checks the generator's knobs.
 func ConfigFrom(v *knob.Values) (Config, error) {
 	c := Config{FetchBytesPerSecond: v.Float("fetch-rate") * bytesPerMB, Text: map[string]string{}}
@@ -135,21 +88,21 @@ func ConfigFrom(v *knob.Values) (Config, error) {
 	for _, k := range Knobs {
 		c.Text[k.Name] = v.Text(k.Name)
 	}
-	c.ClientStamps = v.Text("client-stamps") == "on" || v.Text("client-stamps") == "auto" && c.Protocol == ProtocolKafka
+	c.ClientStamps = v.Text("client-stamps") == "on" || v.Text("client-stamps") == "auto" && c.Protocol == plan.ProtocolKafka
 	acks, err := strconv.ParseInt(v.Text("acks"), 10, 16)
 	if err != nil {
 		return Config{}, fmt.Errorf("knob acks: %w", err)
 	}
 	c.Acks = int16(acks)
-	c.Schedule = Schedule{Kind: v.Text("schedule"), PerSecond: v.Float("rate-requests"), Seed: uint64(v.Int("seed"))}
-	if c.Schedule.PerSecond == 0 && c.Protocol == ProtocolKafka {
+	c.Schedule = plan.Schedule{Kind: v.Text("schedule"), PerSecond: v.Float("rate-requests"), Seed: uint64(v.Int("seed"))}
+	if c.Schedule.PerSecond == 0 && c.Protocol == plan.ProtocolKafka {
 		c.Schedule.PerSecond = v.Float("rate") * bytesPerMB / float64(c.BatchBytes)
 	}
 	if path := v.Text("trace"); path != "" {
-		if c.Trace, err = readTraceFile(path, c.Protocol); err != nil {
+		if c.Trace, err = plan.ReadTraceFile(path, c.Protocol); err != nil {
 			return Config{}, fmt.Errorf("knob trace: %w", err)
 		}
-		c.Schedule.PerSecond = c.Trace.lists[ofProducers].perSecond(c.WarmUp + c.Window)
+		c.Schedule.PerSecond = c.Trace.PerSecond(c.WarmUp + c.Window)
 	}
 	if text := v.Text("load-cpus"); text != "" {
 		if c.CPUs, err = osthread.ParseCPUs(text); err != nil {
@@ -170,57 +123,3 @@ func (c *Config) divide(connections int, idleShare float64) error {
 	}
 	return nil
 }
-
-// highestPerSecond is where arrivals come closer than the clock can tell.
-const highestPerSecond = 1e8
-
-// check refuses what cannot be measured; each error names the knob at fault.
-func (c Config) check() error {
-	if err := c.checkConsumers(); err != nil {
-		return err
-	}
-	if c.Trace != nil {
-		if err := c.checkTrace(); err != nil {
-			return err
-		}
-	}
-	return firstBroken([]constraint{
-		{c.Window <= 0, fmt.Sprintf("knob window: %v measures nothing", c.Window)},
-		{c.Producers == 0 && !c.reads(), "knob producers: 0 without consumers is no load"},
-		{c.Closed && !c.answers(), "knob mode: closed waits for answers, and acks 0 has none"},
-		{c.opensLoop() && c.Schedule.PerSecond == 0 && c.Protocol == ProtocolEcho, "knob rate-requests: the echo protocol's rate is in requests, and 0 is no load"},
-		{c.opensLoop() && c.Schedule.PerSecond == 0 && c.Protocol == ProtocolKafka, "knob rate: 0 is no load"},
-		{c.opensLoop() && c.Schedule.PerSecond > 0 && c.Schedule.PerSecond*c.Window.Seconds() < 1, fmt.Sprintf("knobs rate and window: at %g requests/s nothing falls due in %v", c.Schedule.PerSecond, c.Window)},
-		{c.opensLoop() && c.Schedule.PerSecond > highestPerSecond, fmt.Sprintf("knobs rate and rate-requests: %g requests/s are above the highest possible, %g", c.Schedule.PerSecond, highestPerSecond)},
-	})
-}
-
-// constraint is something that a Config must not be, and why.
-type constraint struct {
-	broken bool
-	why    string
-}
-
-func firstBroken(constraints []constraint) error {
-	for _, c := range constraints {
-		if c.broken {
-			return errors.New(c.why)
-		}
-	}
-	return nil
-}
-
-// opensLoop reports whether requests fall due by a schedule.
-func (c Config) opensLoop() bool { return !c.Closed && c.Producers > 0 }
-
-// offersByPlan reports whether any requests fall due by a schedule or a trace.
-func (c Config) offersByPlan() bool { return c.opensLoop() || c.replaysFetches() }
-
-// answers reports whether the producers' requests are answered.
-func (c Config) answers() bool { return c.Protocol != ProtocolKafka || c.Acks != 0 }
-
-// pairs is the number of sender and receiver pairs with at least one connection.
-func (c Config) pairs() int { return min(c.Threads, c.Producers) }
-
-// bytesPerMB is the MB of all rates.
-const bytesPerMB = 1e6

@@ -9,6 +9,8 @@ import (
 
 	"c10klab/internal/hdr"
 	"c10klab/internal/queueing"
+	"c10klab/loadgen/judge"
+	"c10klab/loadgen/plan"
 )
 
 const (
@@ -62,17 +64,17 @@ func TestQueuesOfTheTextbooksAreMeasuredRight(t *testing.T) {
 	for _, c := range queueCases() {
 		t.Run(c.name, func(t *testing.T) {
 			perSecond := c.utilisation / knownService.Seconds()
-			v := newVirtual(t, Schedule{Poisson, perSecond, 3}, c.connections, c.inFlight, c.service)
+			v := newVirtual(t, plan.Schedule{Kind: plan.Poisson, PerSecond: perSecond, Seed: 3}, c.connections, c.inFlight, c.service)
 			got := v.run(time.Duration(knownSamples / perSecond * float64(time.Second)))
-			wantDistribution(t, "ResponseTime", got.histograms[responseTime], c.theory.MeanResponse(), c.theory.ResponseQuantile)
+			wantDistribution(t, "ResponseTime", got.Histograms[judge.ResponseTime], c.theory.MeanResponse(), c.theory.ResponseQuantile)
 			if c.inFlight == 1 {
-				wantDistribution(t, "BackPressure", got.histograms[backPressure], c.theory.MeanWait(), c.theory.WaitQuantile)
+				wantDistribution(t, "BackPressure", got.Histograms[judge.BackPressure], c.theory.MeanWait(), c.theory.WaitQuantile)
 			}
-			if late := got.histograms[lateness].MaxNs(); late != 0 {
+			if late := got.Histograms[judge.Lateness].MaxNs(); late != 0 {
 				t.Errorf("Lateness is up to %d ns, and the sender was never late", late)
 			}
-			if n := got.histograms[responseTime].Count(); n != got.offered || n < leastSamples {
-				t.Errorf("%d response times of %d requests", n, got.offered)
+			if n := got.Histograms[judge.ResponseTime].Count(); n != got.Offered || n < leastSamples {
+				t.Errorf("%d response times of %d requests", n, got.Offered)
 			}
 			wantLittlesLaw(t, v, got)
 		})
@@ -99,27 +101,27 @@ func wantNear(t *testing.T, what string, got, want float64) {
 // its response time.
 func wantLittlesLaw(t *testing.T, v *virtual, got *tally) {
 	t.Helper()
-	times := got.histograms[responseTime]
-	wantNear(t, "integral of requests in flight", float64(got.inFlightNs), times.MeanNs()*float64(times.Count()))
+	times := got.Histograms[judge.ResponseTime]
+	wantNear(t, "integral of requests in flight", float64(got.InFlightNs), times.MeanNs()*float64(times.Count()))
 }
 
 // TestLateSenderTakesTheBlameForExactlyItsLateness lets each sleep of the sender end
 // late by a fixed time, on a server that is never busy.
 func TestLateSenderTakesTheBlameForExactlyItsLateness(t *testing.T) {
 	const late, service = 300 * time.Microsecond, 100 * time.Microsecond
-	v := newVirtual(t, Schedule{Constant, 1000, 1}, 8, 1, func() int64 { return int64(service) })
+	v := newVirtual(t, plan.Schedule{Kind: plan.Constant, PerSecond: 1000, Seed: 1}, 8, 1, func() int64 { return int64(service) })
 	v.oversleep = func() int64 { return int64(late) }
 	got := v.run(10 * time.Second)
 	for what, c := range map[string]struct {
-		s    span
+		s    judge.Span
 		want time.Duration
 	}{
-		"Lateness": {lateness, late}, "ServiceTime": {serviceTime, service},
-		"ResponseTime": {responseTime, late + service}, "BackPressure": {backPressure, 0},
+		"Lateness": {judge.Lateness, late}, "ServiceTime": {judge.ServiceTime, service},
+		"ResponseTime": {judge.ResponseTime, late + service}, "BackPressure": {judge.BackPressure, 0},
 	} {
 		// The first request falls due at the very beginning and needs no sleep.
-		wantNear(t, what, float64(got.histograms[c.s].ValueNs(0.5)), float64(c.want))
-		if h := got.histograms[c.s]; h.Count() != 10_000 {
+		wantNear(t, what, float64(got.Histograms[c.s].ValueNs(0.5)), float64(c.want))
+		if h := got.Histograms[c.s]; h.Count() != 10_000 {
 			t.Errorf("%s holds %d of 10 000 requests", what, h.Count())
 		}
 	}
@@ -133,18 +135,18 @@ func TestStallIsCountedWholeForEveryRequestDueInIt(t *testing.T) {
 		name                  string
 		connections, inFlight int
 	}{{"requests wait at the target", 100, 1 << 20}, {"requests wait for their connection", 100, 1}, {"one connection", 1, 1}} {
-		v := newVirtual(t, Schedule{Constant, float64(time.Second / gap), 1}, c.connections, c.inFlight, func() int64 { return 0 })
+		v := newVirtual(t, plan.Schedule{Kind: plan.Constant, PerSecond: float64(time.Second / gap), Seed: 1}, c.connections, c.inFlight, func() int64 { return 0 })
 		v.stallFromNs = virtualBeginNs + int64(5*time.Second)
 		v.stallToNs = v.stallFromNs + int64(stall)
 		got := v.run(window)
-		response := got.histograms[responseTime]
+		response := got.Histograms[judge.ResponseTime]
 		wantNear(t, c.name+": longest", float64(response.MaxNs()), float64(stall))
 		const requests, inStall = int64(window / gap), int64(stall / gap)
 		for _, waited := range []int64{1000, 500, 100} { // milliseconds, by so many requests fewer than inStall
 			p := 1 - float64(inStall-waited)/float64(requests)
 			wantNear(t, fmt.Sprintf("%s: response time at %.4f", c.name, p), float64(response.ValueNs(p)), float64(waited)*1e6)
 		}
-		if late := got.histograms[lateness].MaxNs(); late != 0 {
+		if late := got.Histograms[judge.Lateness].MaxNs(); late != 0 {
 			t.Errorf("%s: Lateness %d ns during the target's stall", c.name, late)
 		}
 	}

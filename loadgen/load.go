@@ -3,10 +3,14 @@ package loadgen
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"c10klab/internal/clock"
 	"c10klab/internal/osthread"
+	"c10klab/internal/sample"
+	"c10klab/loadgen/judge"
+	"c10klab/loadgen/plan"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,43 +18,50 @@ import (
 // load is one run: its connections, its threads, and what they share.
 type load struct {
 	cfg      Config
-	ground   ground
+	plan     *plan.Plan
+	offered  *judge.Load
+	window   *judge.Window
+	system   system
 	protocol protocol   // that of the largest requests
 	sizes    []protocol // one for each size that requests have
-	sampling sampling
-	window   *window
 	wall     clock.Offset
-	topic    *topic // the producers'; nil: nobody uses it
-	backlog  *topic // lagging and bad consumers'; may be topic
-	admin    *admin
+	servers  []*admin // the target's first, which has no address where it is not known
 	dialer   *dialer
+	threads  *threads
+
+	topic        *topic  // the producers'; nil: nobody uses it
+	laggingTopic *topic  // lagging and bad consumers'; may be topic
+	endsBefore   []int64 // log ends of the producers' topic before the first request
+
+	descriptors []int
+	connections []*connection
+	kinds       []*consumerKind
+	consumers   []*consumer // of all kinds
+	idle        []*idle
+	bad         badConsumers
+	receivers   []*receiver
+	tallies     []*tally // one per thread that counts
+
+	rule   sample.Rule   // by which both sides sample
+	picker sample.Picker // picks nothing unless both do
+	// problems are what a reader of the numbers must know.
+	problems []string
 	// The memory on both sides before the first connection, and when all had an answer.
 	unconnected, connected footprint
 
 	ctx  context.Context // ends with the first error, which is its cause
 	fail context.CancelCauseFunc
 
-	threads     *osthread.Registry
-	uses        threadUses
-	descriptors []int
-	connections []*connection
-	readers     []*readers  // kinds of consumers
-	consumers   []*consumer // all of them
-	idle        []*idle
-	bad         badConsumers
-	receivers   []*receiver
-	tallies     []*tally // one per thread that counts
-	endsBefore  []int64  // log ends before the first request
-
-	priority string       // of the threads, for the record
-	settle   func() error // gives a thread that priority; nil: nothing to do
-
 	outstanding atomic.Int64 // requests due and not answered
 	answers     atomic.Int64 // producers' answers since the first request
 	ackedDue    atomic.Int64 // acknowledged requests due in the window
 	consumed    atomic.Int64 // batches due in the window that reached a tail consumer
-	offering    atomic.Int64 // senders that have not come to the window's end
 	stopped     atomic.Bool
+}
+
+// newLoad makes a load without a connection.
+func newLoad(cfg Config) *load {
+	return &load{cfg: cfg, plan: cfg.plan(), offered: cfg.offered(), window: judge.NewWindow(), system: kernel{}}
 }
 
 // open connects everything; no thread runs and no request is sent yet.
@@ -58,8 +69,10 @@ func open(ctx context.Context, cfg Config) (*load, error) {
 	if err := CheckRoom(cfg); err != nil {
 		return nil, err
 	}
-	l := &load{cfg: cfg, admin: newAdmin(cfg.Admin), ground: kernel{}, window: newWindow(), threads: osthread.NewRegistry(osthread.Options{})}
+	l := newLoad(cfg)
+	l.servers = admins(cfg.Servers)
 	l.ctx, l.fail = context.WithCancelCause(ctx)
+	l.threads = &threads{registry: osthread.NewRegistry(osthread.Options{}), fail: l.fail}
 	l.wall.Sample()
 	if err := l.connect(); err != nil {
 		l.close()
@@ -68,41 +81,76 @@ func open(ctx context.Context, cfg Config) (*load, error) {
 	return l, nil
 }
 
-func (l *load) connect() error {
-	if err := l.speak(); err != nil {
+func (l *load) connect() (err error) {
+	if err = l.makeProtocols(); err != nil {
 		return err
 	}
-	d, err := newDialer(l.cfg.Target, l.cfg.SourceAddresses)
-	if err != nil {
+	if err = l.openTopics(); err != nil {
 		return err
 	}
-	l.dialer = d
-	if err := l.makeReceivers(); err != nil {
+	if l.dialer, err = newDialer(l.cfg.Target, l.cfg.SourceAddresses); err != nil {
 		return err
 	}
-	if l.unconnected, err = l.takeFootprint(); err != nil {
-		return err
-	}
-	if err := l.connectProducers(d); err != nil {
-		return err
-	}
-	if err := l.connectIdle(d); err != nil {
-		return err
-	}
-	return l.connectConsumers(d)
-}
-
-// makeReceivers makes those of the producers.
-func (l *load) makeReceivers() error {
 	for i := range l.cfg.pairs() {
-		if _, err := l.addReceiver(fmt.Sprintf("%s%d", receiverPrefix, i)); err != nil {
+		if _, err = l.addReceiver(fmt.Sprintf("%s%d", judge.ReceiverPrefix, i)); err != nil {
 			return err
 		}
 	}
+	if l.unconnected, err = takeFootprint(l.ctx, l.servers[0]); err != nil {
+		return err
+	}
+	if err = l.connectProducers(); err != nil {
+		return err
+	}
+	if err = l.connectIdle(); err != nil {
+		return err
+	}
+	return l.connectConsumers()
+}
+
+// makeProtocols makes the protocol for each size of the producers' requests.
+func (l *load) makeProtocols() error {
+	sizes := l.plan.Sizes(plan.OfProducers)
+	for _, bytes := range sizes {
+		var p protocol = echo{payloadBytes: bytes}
+		if l.cfg.Protocol == plan.ProtocolKafka {
+			var err error
+			if p, err = newProduce(l.cfg, bytes, &l.wall); err != nil {
+				return err
+			}
+		}
+		l.sizes = append(l.sizes, p)
+	}
+	l.protocol = l.sizes[slices.Index(sizes, slices.Max(sizes))]
 	return nil
 }
 
-func (l *load) connectProducers(d *dialer) error {
+// openTopics finds those that anybody uses, and creates the producers'.
+func (l *load) openTopics() (err error) {
+	if l.cfg.Protocol != plan.ProtocolKafka {
+		return nil
+	}
+	if l.cfg.usesTopic() {
+		if l.topic, err = openTopic(l.ctx, l.cfg.Target, l.cfg.Topic, l.cfg.Partitions); err != nil {
+			return err
+		}
+		if l.endsBefore, err = l.topic.offsets(l.ctx, logEnd); err != nil {
+			return err
+		}
+	}
+	switch {
+	case !l.cfg.readsLaggingTopic():
+	case l.cfg.laggingTopicIsOwn():
+		own := *l.topic
+		own.partitions = l.cfg.laggingPartitions()
+		l.laggingTopic = &own
+	default:
+		l.laggingTopic, err = openPrepared(l.ctx, l.cfg.Target, l.cfg.LaggingTopic, l.cfg.LaggingPartitions)
+	}
+	return err
+}
+
+func (l *load) connectProducers() error {
 	receivers := l.receivers
 	pools := make([][]*framePool, len(receivers))
 	for i := range pools {
@@ -110,8 +158,7 @@ func (l *load) connectProducers(d *dialer) error {
 			pools[i] = append(pools[i], newFramePool(p, l.cfg.InFlight))
 		}
 	}
-	return d.dialAll(l.ctx, l.cfg.Producers, func(fd int) error {
-		l.descriptors = append(l.descriptors, fd)
+	return l.dial(l.cfg.Producers, func(fd int) error {
 		index := len(l.connections)
 		pair := index % len(receivers)
 		c := newConnection(l, pools[pair], receivers[pair].tally, fd, index)
@@ -120,42 +167,32 @@ func (l *load) connectProducers(d *dialer) error {
 	})
 }
 
+// dial opens n connections one after the other, whose descriptors are the load's.
+func (l *load) dial(n int, opened func(fd int) error) error {
+	for range n {
+		if err := l.ctx.Err(); err != nil {
+			return err
+		}
+		fd, err := l.dialer.dial()
+		if err != nil {
+			return err
+		}
+		l.descriptors = append(l.descriptors, fd)
+		if err := opened(fd); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // addReceiver makes a receiver whose thread will have that name.
 func (l *load) addReceiver(name string) (*receiver, error) {
 	r, err := newReceiver(l, name)
 	if err != nil {
 		return nil, err
 	}
-	r.tally.watchOverTime(l.cfg.Window)
 	l.receivers = append(l.receivers, r)
-	l.tallies = append(l.tallies, r.tally)
 	return r, nil
-}
-
-func (l *load) newTally() *tally {
-	t := newTally()
-	t.watchOverTime(l.cfg.Window)
-	l.tallies = append(l.tallies, t)
-	return t
-}
-
-// start runs body on a locked thread; its error ends the run.
-func (l *load) start(name string, body func(*osthread.Thread) error) error {
-	return l.threads.Start(name, func(t *osthread.Thread) {
-		var err error
-		if l.settle != nil {
-			err = l.settle()
-		}
-		if err == nil {
-			err = body(t)
-		}
-		if err == nil {
-			err = l.uses.note()
-		}
-		if err != nil {
-			l.fail(err)
-		}
-	})
 }
 
 // startReceivers starts the threads that take answers. Consumers begin to fetch.
@@ -166,36 +203,11 @@ func (l *load) startReceivers() error {
 		}
 	}
 	for _, r := range l.receivers {
-		if err := l.start(r.name, r.run); err != nil {
+		if err := l.threads.start(r.name, r.run); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// startSenders starts the threads that offer requests by the schedule.
-func (l *load) startSenders(beginNs int64) error {
-	for part := range l.cfg.pairs() {
-		s := newSender(l, part)
-		s.tally.expectTraced(l.cfg)
-		err := l.startSender(fmt.Sprintf("%s%d", senderPrefix, part), func(t *osthread.Thread) error { return s.run(t, beginNs) })
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// startSender starts a thread that offers requests.
-func (l *load) startSender(name string, body func(*osthread.Thread) error) error {
-	l.offering.Add(1)
-	return l.start(name, func(t *osthread.Thread) error {
-		defer l.offering.Add(-1)
-		if err := osthread.SetTimerSlack(); err != nil {
-			return err
-		}
-		return body(t)
-	})
 }
 
 // stop ends all threads; tallies and connections are the caller's afterwards.
@@ -205,7 +217,7 @@ func (l *load) stop() {
 	for _, r := range l.receivers {
 		r.wake.Wake()
 	}
-	l.threads.Wait()
+	l.threads.registry.Wait()
 }
 
 // close ends what still runs and closes everything.
@@ -221,7 +233,7 @@ func (l *load) close() {
 	if l.topic != nil {
 		l.topic.close()
 	}
-	if l.backlog != nil && !l.cfg.backlogIsOwn() {
-		l.backlog.close()
+	if l.laggingTopic != nil && !l.cfg.laggingTopicIsOwn() {
+		l.laggingTopic.close()
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"c10klab/loadgen/plan"
 )
 
 // TestIdleConnectionsAreCheap counts the heap of connections that had one answer each:
@@ -17,13 +19,13 @@ func TestIdleConnectionsAreCheap(t *testing.T) {
 		return m.HeapAlloc
 	}
 	before := heap()
-	v := newVirtual(t, Schedule{Constant, connections, 1}, connections, 1, func() int64 { return 1000 })
-	if got := v.run(time.Second); got.answered != connections {
-		t.Fatalf("%d connections were answered", got.answered)
+	v := newVirtual(t, plan.Schedule{Kind: plan.Constant, PerSecond: connections, Seed: 1}, connections, 1, func() int64 { return 1000 })
+	if got := v.run(time.Second); got.Answered != connections {
+		t.Fatalf("%d connections were answered", got.Answered)
 	}
 	tallies := 0
 	for _, counted := range v.load.tallies {
-		for _, h := range counted.histograms {
+		for _, h := range counted.Histograms {
 			tallies += h.MemoryBytes()
 		}
 	}

@@ -3,6 +3,8 @@ package loadgen
 import (
 	"cmp"
 
+	"c10klab/internal/poll"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -41,24 +43,24 @@ func (o *outgoing) end() {
 // go out together. Its caller holds mu, and nothing is being sent.
 func (c *connection) fill() {
 	size := c.waiting.at(0).size
-	for c.waiting.len() > 0 && c.waiting.at(0).size == size && c.mayFly() && !c.out.full() {
+	for c.waiting.len() > 0 && c.waiting.at(0).size == size && c.mayBegin() && !c.out.full() {
 		c.begin(c.waiting.pop())
 	}
 }
 
-// mayFly reports whether one more request may be in flight.
-func (c *connection) mayFly() bool { return c.inFlight.len() < c.load.cfg.InFlight }
+// mayBegin reports whether one more request may be in flight.
+func (c *connection) mayBegin() bool { return c.inFlight.len() < c.load.cfg.InFlight }
 
 // begin makes the frame of a request and puts it in flight, not a byte sent.
 func (c *connection) begin(r request) {
 	l := c.load
 	c.lastID += c.idStride()
-	r.id = c.lastID
-	r.sampled = l.sampling.picker.Picks(r.id)
-	l.sizes[r.size].stamp(c.out.add(c.frames[r.size]), c.index, r.id, r.dueNs)
-	if r.attemptedNs == 0 || r.sampled {
-		r.begunNs = l.ground.now()
-		r.attemptedNs = cmp.Or(r.attemptedNs, r.begunNs)
+	r.ID = c.lastID
+	r.sampled = l.picker.Picks(r.ID)
+	l.sizes[r.size].stamp(c.out.add(c.frames[r.size]), c.index, r.ID, r.DueNs)
+	if r.AttemptedNs == 0 || r.sampled {
+		r.BegunNs = l.system.now()
+		r.AttemptedNs = cmp.Or(r.AttemptedNs, r.BegunNs)
 	}
 	c.inFlight.push(r)
 }
@@ -66,7 +68,7 @@ func (c *connection) begin(r request) {
 // flush sends the frames under way as far as the socket takes them.
 func (c *connection) flush(t *tally) error {
 	for len(c.out.rest) > 0 {
-		n, errno := c.load.ground.send(c.fd, c.out.rest)
+		n, errno := c.load.system.send(c.fd, c.out.rest)
 		if errno == unix.EAGAIN {
 			return nil
 		}
@@ -74,7 +76,7 @@ func (c *connection) flush(t *tally) error {
 			return errno
 		}
 		c.out.rest = c.out.rest[n:]
-		c.accepted(n, c.load.ground.now(), t)
+		c.accepted(n, c.load.system.now(), t)
 	}
 	if c.out.buffer != nil {
 		c.out.end()
@@ -86,14 +88,14 @@ func (c *connection) flush(t *tally) error {
 func (c *connection) accepted(n int, nowNs int64, t *tally) {
 	for n > 0 {
 		r := c.inFlight.at(c.inFlight.len() - c.out.frames)
-		r.firstByteNs = cmp.Or(r.firstByteNs, nowNs)
+		r.FirstByteNs = cmp.Or(r.FirstByteNs, nowNs)
 		took := min(n, c.out.pool.frameBytes-c.out.partly)
 		n -= took
 		c.out.partly += took
 		if c.out.partly < c.out.pool.frameBytes {
 			return
 		}
-		r.lastByteNs = nowNs
+		r.LastByteNs = nowNs
 		c.out.partly = 0
 		c.out.frames--
 		if !c.load.protocol.answers() {
@@ -101,4 +103,52 @@ func (c *connection) accepted(n int, nowNs int64, t *tally) {
 			c.complete(&done, nowNs, 0, t)
 		}
 	}
+}
+
+// togetherBytes bounds the frames that go out in one send call: small ones, for which the
+// call costs more than the bytes.
+const togetherBytes = 16 << 10
+
+// framePool lends buffers of request frames of one size, one to each connection that is
+// sending, so that idle connections hold none. Any thread may use it.
+type framePool struct {
+	frameBytes int
+	mu         poll.Mutex
+	free       [][]byte
+	// newBuffer makes one more, a whole number of frames.
+	newBuffer func() []byte
+}
+
+// newFramePool makes one for connections that have up to so many requests in flight.
+func newFramePool(p protocol, inFlight int) *framePool {
+	frame := p.newFrame()
+	together := max(1, min(togetherBytes/len(frame), inFlight))
+	return &framePool{frameBytes: len(frame), free: [][]byte{sideBySide(p, frame, together)}, newBuffer: func() []byte {
+		return sideBySide(p, p.newFrame(), together)
+	}}
+}
+
+// sideBySide adds frames to a first one.
+func sideBySide(p protocol, frame []byte, frames int) []byte {
+	for range frames - 1 {
+		frame = append(frame, p.newFrame()...)
+	}
+	return frame
+}
+
+func (p *framePool) take() []byte {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if last := len(p.free) - 1; last >= 0 {
+		buffer := p.free[last]
+		p.free = p.free[:last]
+		return buffer
+	}
+	return p.newBuffer()
+}
+
+func (p *framePool) give(buffer []byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.free = append(p.free, buffer)
 }

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// slow is a ground whose clock moves with each look and whose sockets take a few bytes a
+// slow is a system whose clock moves with each look and whose sockets take a few bytes a
 // call, every other call none.
 type slow struct {
 	kernel
@@ -37,11 +37,11 @@ const togetherNow = 4
 func newSlowRig(t *testing.T, bytesPerCall int) (*rig, *slow) {
 	r := newRig(t, echoConfig(t, "", "in-flight", "4"))
 	g := &slow{bytesPerCall: bytesPerCall}
-	r.load.ground = g
+	r.load.system = g
 	for range 2 * togetherNow {
 		r.offerAt(1)
 	}
-	for r.inFlight.at(togetherNow-1).lastByteNs == 0 {
+	for r.inFlight.at(togetherNow-1).LastByteNs == 0 {
 		if err := r.writable(); err != nil {
 			t.Fatal(err)
 		}
@@ -58,7 +58,7 @@ func (r *rig) answerAll() {
 	var answers []byte
 	for i := range togetherNow {
 		payload := make([]byte, r.load.cfg.EchoBytes)
-		binary.BigEndian.PutUint32(payload, uint32(r.inFlight.at(i).id))
+		binary.BigEndian.PutUint32(payload, uint32(r.inFlight.at(i).ID))
 		answers = append(answers, framed(payload)...)
 	}
 	if err := r.answer(answers); err != nil {
@@ -105,10 +105,10 @@ func TestFramesThatGoOutTogetherAreStampedEach(t *testing.T) {
 		for i := range togetherNow {
 			q := r.inFlight.at(i)
 			oneCall := i*frameBytes/bytesPerCall == ((i+1)*frameBytes-1)/bytesPerCall
-			if q.firstByteNs == 0 || q.lastByteNs < q.firstByteNs || (q.lastByteNs == q.firstByteNs) != oneCall {
-				t.Errorf("%d bytes a call: request %d of %d bytes was stamped %d to %d", bytesPerCall, i, frameBytes, q.firstByteNs, q.lastByteNs)
+			if q.FirstByteNs == 0 || q.LastByteNs < q.FirstByteNs || (q.LastByteNs == q.FirstByteNs) != oneCall {
+				t.Errorf("%d bytes a call: request %d of %d bytes was stamped %d to %d", bytesPerCall, i, frameBytes, q.FirstByteNs, q.LastByteNs)
 			}
-			if i > 0 && q.firstByteNs < r.inFlight.at(i-1).lastByteNs {
+			if i > 0 && q.FirstByteNs < r.inFlight.at(i-1).LastByteNs {
 				t.Errorf("%d bytes a call: request %d began before the one ahead of it was out", bytesPerCall, i)
 			}
 		}

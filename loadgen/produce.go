@@ -7,7 +7,6 @@ import (
 	"c10klab/internal/batch"
 	"c10klab/internal/clock"
 	"c10klab/internal/kafka"
-	"c10klab/internal/measure"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -39,7 +38,7 @@ const correlationAt = kafka.PrefixBytes + 4
 func newProduce(cfg Config, batchBytes int, wall *clock.Offset) (*produce, error) {
 	template, err := batch.TemplateForBytes(batchBytes, cfg.RecordBytes, cfg.Schedule.Seed)
 	if err != nil {
-		return nil, fmt.Errorf("%s and record-bytes: %w", cfg.sizeKnob("knobs batch-bytes"), err)
+		return nil, fmt.Errorf("%s and record-bytes: %w", sizeKnob(cfg, "knobs batch-bytes"), err)
 	}
 	partition := kmsg.NewProduceRequestTopicPartition()
 	partition.Records = template.AppendTo(nil)
@@ -56,14 +55,20 @@ func newProduce(cfg Config, batchBytes int, wall *clock.Offset) (*produce, error
 	const recordsLengthBytes, partitionBytes = 4, 4
 	frameBytes := len(p.newFrame())
 	if payload := frameBytes - kafka.PrefixBytes; payload > kafka.MaxFrameBytes {
-		return nil, fmt.Errorf("%s: a request of %d bytes is above Kafka's limit of %d", cfg.sizeKnob("knob batch-bytes"), payload, kafka.MaxFrameBytes)
+		return nil, fmt.Errorf("%s: a request of %d bytes is above Kafka's limit of %d", sizeKnob(cfg, "knob batch-bytes"), payload, kafka.MaxFrameBytes)
 	}
 	p.recordsAt = frameBytes - template.SizeBytes() // the records end the frame
 	p.partitionAt = p.recordsAt - recordsLengthBytes - partitionBytes
 	return p, nil
 }
 
-func (p *produce) api() string { return measure.Produce }
+// sizeKnob names what says how large requests are.
+func sizeKnob(cfg Config, ownName string) string {
+	if cfg.Trace != nil {
+		return "knobs trace"
+	}
+	return ownName
+}
 
 func (p *produce) newFrame() []byte { return kafka.AppendRequest(nil, 0, clientID, &p.request) }
 

@@ -1,12 +1,18 @@
 package loadgen
 
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"c10klab/internal/kafka"
+)
+
 // protocol is the language of a target: how a request looks and what an answer
 // says. Its methods are called by all sender and receiver threads at once; they
 // change nothing but the frame they are given, and allocate nothing except in
 // newFrame.
 type protocol interface {
-	// api names the requests in histograms.
-	api() string
 	// newFrame returns a whole frame, length included, with all that requests
 	// have in common.
 	newFrame() []byte
@@ -28,3 +34,82 @@ type answer struct {
 	id        int32 // correlation id
 	errorCode int16 // Kafka's; 0: none
 }
+
+// correlationBytes is the size of the id that an echo payload begins with.
+const correlationBytes = 4
+
+// echo is the protocol of the echo and synthetic services: a 4-byte length and a
+// payload, answered by a frame of the same kind. The payload's first 4 bytes are
+// the correlation id and come back first.
+type echo struct{ payloadBytes int }
+
+func (e echo) newFrame() []byte {
+	frame := make([]byte, kafka.PrefixBytes+e.payloadBytes)
+	binary.BigEndian.PutUint32(frame, uint32(e.payloadBytes))
+	return frame
+}
+
+func (e echo) stamp(frame []byte, _ int, id int32, _ int64) {
+	binary.BigEndian.PutUint32(frame[kafka.PrefixBytes:], uint32(id))
+}
+
+func (e echo) parse(_ int, payload []byte) (answer, error) {
+	if len(payload) < correlationBytes {
+		return answer{}, fmt.Errorf("an answer of %d bytes has no correlation id", len(payload))
+	}
+	return answer{id: int32(binary.BigEndian.Uint32(payload))}, nil
+}
+
+func (e echo) maxAnswerBytes() int         { return e.payloadBytes }
+func (e echo) answers() bool               { return true }
+func (e echo) batch() (bytes, records int) { return 0, 0 }
+
+var errShort = errors.New("the response ends too early")
+
+// fields walks a response in Kafka's non-flexible encoding. After the first
+// field that does not fit, all further ones read as zero and err is set.
+type fields struct {
+	rest []byte
+	err  error
+}
+
+// take returns the next n bytes, nil when there are not so many.
+func (f *fields) take(n int) []byte {
+	if f.err != nil || n < 0 || n > len(f.rest) {
+		f.err = errShort
+		return nil
+	}
+	taken := f.rest[:n]
+	f.rest = f.rest[n:]
+	return taken
+}
+
+func (f *fields) int16() int16 {
+	if b := f.take(2); b != nil {
+		return int16(binary.BigEndian.Uint16(b))
+	}
+	return 0
+}
+
+func (f *fields) int32() int32 {
+	if b := f.take(4); b != nil {
+		return int32(binary.BigEndian.Uint32(b))
+	}
+	return 0
+}
+
+func (f *fields) int64() int64 {
+	if b := f.take(8); b != nil {
+		return int64(binary.BigEndian.Uint64(b))
+	}
+	return 0
+}
+
+// text reads a string with an int16 length.
+func (f *fields) text() []byte { return f.take(int(f.int16())) }
+
+// bytes reads nullable bytes with an int32 length; null is empty.
+func (f *fields) bytes() []byte { return f.take(max(0, int(f.int32()))) }
+
+// count reads an array's length; a null array has none.
+func (f *fields) count() int { return max(0, int(f.int32())) }

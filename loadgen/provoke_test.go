@@ -38,7 +38,7 @@ func TestServerThatCountsOtherwiseSpoilsTheRun(t *testing.T) {
 		return echoFrame(conn, frame)
 	})
 	cfg := echoConfig(t, s.addr)
-	cfg.Admin = startAdmin(t, &answered)
+	cfg.Servers = brokerAt(startAdmin(t, &answered))
 	wantFailed(t, run(t, cfg), "answers counted by only one")
 }
 

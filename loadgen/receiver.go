@@ -44,7 +44,7 @@ func newReceiver(l *load, name string) (*receiver, error) {
 		epoll.Close()
 		return nil, err
 	}
-	r := &receiver{load: l, name: name, epoll: epoll, wake: wake, scratch: make([]byte, scratchBytes), tally: newTally()}
+	r := &receiver{load: l, name: name, epoll: epoll, wake: wake, scratch: make([]byte, scratchBytes), tally: l.addTally()}
 	if err := epoll.Add(wake.FD(), poll.Readable); err != nil {
 		r.close()
 		return nil, err
@@ -90,6 +90,17 @@ func (r *receiver) await(thread *osthread.Thread, timeout time.Duration) (int, e
 	if n == 0 && err == nil {
 		thread.AboutToBlock()
 		n, err = r.epoll.Wait(timeout)
+	}
+	return n, err
+}
+
+// busyPollFor is how long a receiver that busy-polls looks for answers before it sleeps.
+const busyPollFor = 200 * time.Microsecond
+
+// busyPoll looks for events until there are some or it has been long enough.
+func (r *receiver) busyPoll() (n int, err error) {
+	for end := clock.Now() + int64(busyPollFor); n == 0 && err == nil && clock.Now() < end; {
+		n, err = r.epoll.Poll()
 	}
 	return n, err
 }

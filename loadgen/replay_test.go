@@ -16,6 +16,8 @@ import (
 	"c10klab/internal/hdr"
 	"c10klab/internal/kafka"
 	"c10klab/internal/record"
+	"c10klab/loadgen/judge"
+	"c10klab/loadgen/plan"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sys/unix"
@@ -215,9 +217,10 @@ func newReplayed(t *testing.T) *consumer {
 	}
 	t.Cleanup(func() { unix.Close(fds[0]); unix.Close(fds[1]) })
 	cfg := kafkaConfig(t, "", "consumers", "tail")
-	cfg.Trace = mustReadTrace(t, kafkaTrace, ProtocolKafka)
-	of := &readers{tail: true, topic: &topic{name: cfg.Topic}, count: 1, starts: []int64{0}, sizes: cfg.sizesOf(ofReaders), spans: ownFetchSpans, traced: ofReaders}
-	return newConsumer(&load{cfg: cfg, ground: kernel{}, window: newWindow()}, of, &receiver{tally: newTally()}, fds[0], 0)
+	cfg.Trace = mustReadTrace(t, kafkaTrace)
+	l := newLoad(cfg)
+	kind := &consumerKind{tail: true, topic: &topic{name: cfg.Topic}, count: 1, starts: []int64{0}, sizes: l.plan.Sizes(plan.OfConsumers), spans: judge.OwnFetches, planned: plan.OfConsumers}
+	return newConsumer(l, kind, &receiver{tally: l.newTally()}, fds[0], 0)
 }
 
 // TestFetchThatFindsItsConnectionBusyIsNotLate is the rule of producers' requests.
@@ -227,7 +230,7 @@ func TestFetchThatFindsItsConnectionBusyIsNotLate(t *testing.T) {
 	longAgo := clock.Now() - lateNs
 	soon := clock.Now() + lateNs
 	for _, dueNs := range []int64{longAgo, longAgo + 1, soon} { // nothing blocked the connection a second ago
-		if err := c.offer(dueNs, 0, newTally()); err != nil {
+		if err := c.offer(dueNs, 0, c.load.newTally()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -19,7 +19,7 @@
 // A request that falls due while its connection may not send (the limit of
 // requests in flight is reached, or earlier bytes wait for the target to take
 // them) was attempted when it fell due. Consumers run a closed loop and report
-// ServiceTime of their fetches, or they replay a Trace and report ResponseTime,
+// ServiceTime of their fetches, or they replay a plan.Trace and report ResponseTime,
 // ServiceTime and Lateness of its fetches; tail consumers also EndToEnd, from the due
 // time that a batch carries to the fetch response that brings it.
 //
@@ -39,7 +39,7 @@ import (
 	"c10klab/internal/clock"
 	"c10klab/internal/osthread"
 	"c10klab/internal/record"
-	"c10klab/internal/sample"
+	"c10klab/loadgen/judge"
 )
 
 // Run puts the configured load on the target and measures. It blocks for all
@@ -65,7 +65,12 @@ func Run(ctx context.Context, cfg Config) (*record.Measurement, error) {
 		return nil, err
 	}
 	defer l.close()
-	e, err := l.measure()
+	counted := l.newTally()
+	e := &judge.Evidence{Load: l.offered, Window: l.window, Counted: &counted.Tally}
+	for _, a := range l.servers {
+		e.Servers = append(e.Servers, a.name)
+	}
+	err = l.measure(e, counted)
 	if cause := context.Cause(l.ctx); cause != nil {
 		return nil, cause // what made the phase end early
 	}
@@ -73,11 +78,12 @@ func Run(ctx context.Context, cfg Config) (*record.Measurement, error) {
 		return nil, err
 	}
 	if cfg.TraceTo != "" {
-		if err := e.writeTrace(cfg.TraceTo); err != nil {
+		if err := l.writeTrace(counted); err != nil {
 			return nil, err
 		}
 	}
-	return e.measurement()
+	m := l.describe()
+	return m, e.Judge(m)
 }
 
 // memoryLimitBytes is where the collector runs after all.
@@ -94,54 +100,50 @@ func withoutCollector() (restore func()) {
 }
 
 // measure goes through the phases.
-func (l *load) measure() (*evidence, error) {
-	e := &evidence{load: l, counted: l.newTally()}
-	l.decidePriority()
-	l.decideBusyPoll()
-	if err := l.startSampling(l.admin); err != nil {
-		return nil, err
+func (l *load) measure(e *judge.Evidence, counted *tally) (err error) {
+	l.threads.decidePriority(l.cfg)
+	l.threads.decideBusyPoll(l.cfg, l.receivers)
+	if err = l.startSampling(); err != nil {
+		return err
 	}
-	if err := l.startReceivers(); err != nil {
-		return nil, err
+	if err = l.startReceivers(); err != nil {
+		return err
 	}
-	if err := l.firstAnswers(e.counted); err != nil {
-		return nil, err
+	if err = l.firstAnswers(counted); err != nil {
+		return err
 	}
-	var err error
-	if l.connected, err = l.takeFootprint(); err != nil {
-		return nil, err
+	if l.connected, err = takeFootprint(l.ctx, l.servers[0]); err != nil {
+		return err
 	}
 	// Ahead of the window this opens the connection and has the server gather what
 	// it recorded, so that the mark finds nothing to do but swap buffers.
-	if e.ahead.server, err = l.admin.snapshot(l.ctx); err != nil {
-		return nil, err
+	if e.Ahead.Servers, err = l.askServers((*admin).snapshot); err != nil {
+		return err
 	}
-	if err := l.begin(); err != nil {
-		return nil, err
+	if err = l.begin(); err != nil {
+		return err
 	}
-	startNs, endNs := l.window.startNs.Load(), l.window.endNs.Load()
-	if err := l.sleepUntil(startNs); err != nil {
-		return nil, err
+	if err = l.sleepUntil(l.window.StartNs()); err != nil {
+		return err
 	}
-	if e.before, err = l.takeEdge(l.admin.mark); err != nil {
-		return nil, err
+	if e.Before, err = l.takeSnapshot((*admin).mark); err != nil {
+		return err
 	}
-	if err := l.watchWallClock(endNs); err != nil {
-		return nil, err
+	if err = l.watchWallClock(l.window.EndNs()); err != nil {
+		return err
 	}
-	if e.after, err = l.takeEdge(l.admin.snapshot); err != nil {
-		return nil, err
+	if e.After, err = l.takeSnapshot((*admin).snapshot); err != nil {
+		return err
 	}
-	if err := l.drain(); err != nil {
-		return nil, err
+	if err = l.drain(); err != nil {
+		return err
 	}
-	if l.sampling.picker != (sample.Picker{}) {
-		if e.samples, err = l.admin.samples(l.ctx); err != nil {
-			return nil, err
-		}
+	if e.Samples, err = l.serverSamples(); err != nil {
+		return err
 	}
-	l.finish(e)
-	return e, l.readLogEnds(e)
+	l.finish(e, counted)
+	e.LogEndRecords, err = l.readLogEnds(counted.AckedRecords)
+	return err
 }
 
 // firstAnswerTimeout bounds the phase in which every connection gets an answer.
@@ -189,7 +191,7 @@ func (l *load) begin() error {
 	runtime.GC()
 	beginNs := clock.Now() + leadNs
 	startNs := beginNs + int64(l.cfg.WarmUp)
-	l.window.set(startNs, startNs+int64(l.cfg.Window))
+	l.window.Set(startNs, startNs+int64(l.cfg.Window))
 	if err := l.startBadConsumers(); err != nil {
 		return err
 	}
@@ -203,4 +205,49 @@ func (l *load) begin() error {
 }
 
 // beginNs is when the load began; the window must be set.
-func (l *load) beginNs() int64 { return l.window.startNs.Load() - int64(l.cfg.WarmUp) }
+func (l *load) beginNs() int64 { return l.window.StartNs() - int64(l.cfg.WarmUp) }
+
+// wallClockPause is how often the wall clock is held against the monotonic one.
+const wallClockPause = 100 * time.Millisecond
+
+// watchWallClock looks for steps of the wall clock until an instant.
+func (l *load) watchWallClock(untilNs int64) error {
+	for nowNs := clock.Now(); nowNs < untilNs; nowNs = clock.Now() {
+		l.wall.Sample()
+		if err := l.sleepUntil(min(untilNs, nowNs+int64(wallClockPause))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+var errTimeout = errors.New("timed out")
+
+// waitPause is how often waitFor looks.
+const waitPause = time.Millisecond
+
+// waitFor returns when done says so, with errTimeout, or with the run's error.
+func (l *load) waitFor(timeout time.Duration, done func() bool) error {
+	deadlineNs := clock.Now() + int64(timeout)
+	for !done() {
+		if clock.Now() >= deadlineNs {
+			return errTimeout
+		}
+		if err := l.sleepUntil(clock.Now() + int64(waitPause)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sleepUntil returns at an instant, or with the run's error.
+func (l *load) sleepUntil(ns int64) error {
+	timer := time.NewTimer(time.Duration(ns - clock.Now()))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-l.ctx.Done():
+		return context.Cause(l.ctx)
+	}
+}

@@ -62,6 +62,7 @@ func overTime(m *record.Measurement, stage string) (n int64) {
 // which end before anybody can look.
 func TestThreadsOfTheGeneratorAreInTheRecord(t *testing.T) {
 	m := run(t, echoConfig(t, startFake(t, echoFrame).addr, "load-threads", "2"))
+	const partsOfTheWindow = 20
 	used := map[string]osthread.Entry{}
 	for _, e := range m.GeneratorThreads {
 		used[e.Name] = e
@@ -71,7 +72,7 @@ func TestThreadsOfTheGeneratorAreInTheRecord(t *testing.T) {
 			t.Errorf("%s: %+v", name, e)
 		}
 	}
-	if len(used) != 4 || len(m.MeanTimeNs) != trendParts {
+	if len(used) != 4 || len(m.MeanTimeNs) != partsOfTheWindow {
 		t.Errorf("threads %v, %d parts of the window", used, len(m.MeanTimeNs))
 	}
 }

@@ -65,7 +65,7 @@ func TestServersStagesOfTheWindowAreInTheMeasurement(t *testing.T) {
 		return echoFrame(conn, frame)
 	})
 	cfg := echoConfig(t, s.addr)
-	cfg.Admin = startAdmin(t, &answered)
+	cfg.Servers = brokerAt(startAdmin(t, &answered))
 	m := run(t, cfg)
 	if h := m.Histograms[hdr.Key{Stage: "LocalTime", API: "Echo"}]; h == nil || h.Count() != 10 {
 		t.Errorf("LocalTime of the window is %v, want the 10 recorded between its edges", h)
@@ -110,7 +110,7 @@ func TestServerWhoseSnapshotsComeLateHasItsOwnWindow(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	cfg := echoConfig(t, startFake(t, echoFrame).addr)
-	cfg.Admin = strings.TrimPrefix(server.URL, "http://")
+	cfg.Servers = brokerAt(strings.TrimPrefix(server.URL, "http://"))
 	m := run(t, cfg)
 	if w := m.Broker().Window; w == nil || *w != (record.ServerWindow{Ns: int64(interval), Requests: 1000, Bytes: 70}) {
 		t.Fatalf("the server's window is %+v", w)
@@ -128,33 +128,9 @@ func TestServerWhoseSnapshotsComeLateHasItsOwnWindow(t *testing.T) {
 
 func TestMissingAdminPortIsAnError(t *testing.T) {
 	cfg := echoConfig(t, startFake(t, echoFrame).addr)
-	cfg.Admin = "127.0.0.1:1"
+	cfg.Servers = brokerAt("127.0.0.1:1")
 	if text := runError(t, context.Background(), cfg); !strings.Contains(text, "127.0.0.1:1") {
 		t.Errorf("%q does not name the admin address", text)
-	}
-}
-
-func TestRequestsInFlightAreIntegratedOverTheWindowInAnyOrder(t *testing.T) {
-	w := newWindow()
-	w.set(1000, 2000)
-	sender, receiver := newTally(), newTally()
-	for _, dueNs := range []int64{500, 1300, 1900, 2500} {
-		sender.inFlight(1, dueNs, w)
-	}
-	for _, doneNs := range []int64{2200, 1100, 2600} { // one is never answered
-		receiver.inFlight(-1, doneNs, w)
-	}
-	sender.carry(500, 1100, w)
-	receiver.carry(1300, 2200, w)
-	receiver.carry(1900, 2600, w)
-	receiver.carry(2500, 2700, w)
-	sender.merge(receiver)
-	// In the window: 500–1100 for 100, 1300–2200 for 700, 1900–2600 for 100.
-	if sender.inFlightNs != 100+700+100 {
-		t.Errorf("%d request-nanoseconds, want 900", sender.inFlightNs)
-	}
-	if sender.carriedInNs != 100 || sender.carriedOutNs != 200+600 {
-		t.Errorf("%d carried in and %d out, want 100 and 800", sender.carriedInNs, sender.carriedOutNs)
 	}
 }
 
@@ -163,7 +139,7 @@ func TestMachineTimesAreThoseOfAllCores(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if before.cpus < 1 || before.busyNs <= 0 {
+	if before.CPUs < 1 || before.BusyNs <= 0 {
 		t.Errorf("%+v", before)
 	}
 }

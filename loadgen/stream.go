@@ -90,6 +90,25 @@ func (s *stream) receive(scratch []byte, toEnd bool) error {
 	}
 }
 
+// stampedSocket reads the sockets of one receiver thread with the kernel's stamps.
+type stampedSocket struct {
+	receiver poll.StampedReceiver
+	wall     *clock.Offset
+}
+
+// recv reads what the socket holds.
+func (s *stream) recv(p []byte) (int, unix.Errno) {
+	if s.stamped == nil {
+		return poll.Recv(s.fd, p)
+	}
+	n, realNs, errno := s.stamped.receiver.Recv(s.fd, p)
+	s.arrivedNs = 0
+	if realNs != 0 {
+		s.arrivedNs = s.stamped.wall.Monotonic(realNs)
+	}
+	return n, errno
+}
+
 // arrived delivers the frames that data completes.
 func (s *stream) arrived(data []byte, nowNs int64) error {
 	if err := s.collect(data, nowNs); err != nil || s.proceed == nil {

@@ -1,19 +1,17 @@
 package loadgen
 
 import (
-	"bytes"
 	"context"
 	"net"
 	"os"
 	"path/filepath"
-	"reflect"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"c10klab/internal/knob"
+	"c10klab/loadgen/plan"
 )
 
 const (
@@ -21,119 +19,14 @@ const (
 	kafkaTrace = "time,api,bytes\n0,Produce,4096\n0.001,Fetch,100\n0.001,LaggingFetch,300\n0.002,Fetch,200\n0.003,Fetch,100\n0.5,Produce,4096\n"
 )
 
-func mustReadTrace(t *testing.T, text, protocol string) *Trace {
+// mustReadTrace reads a trace of Kafka's requests.
+func mustReadTrace(t *testing.T, text string) *plan.Trace {
 	t.Helper()
-	trace, err := readTrace(strings.NewReader(text), protocol)
+	trace, err := plan.ReadTrace(strings.NewReader(text), plan.ProtocolKafka)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return trace
-}
-
-func TestTraceIsReadAsItIsWritten(t *testing.T) {
-	trace := mustReadTrace(t, smallTrace, ProtocolEcho)
-	echoes := trace.lists[ofProducers]
-	want := []traced{{0, 0}, {1_000_000, 1}, {1_000_000, 0}, {1_500_000_000, 0}}
-	if !slices.Equal(echoes.requests, want) || !slices.Equal(echoes.sizes, []int{64, 100}) {
-		t.Errorf("read %v of sizes %v", echoes.requests, echoes.sizes)
-	}
-	if trace.length() != 1500*time.Millisecond || echoes.perSecond(time.Second) != 3 {
-		t.Errorf("lasts %v, %g/s in its first second", trace.length(), echoes.perSecond(time.Second))
-	}
-	for text, protocol := range map[string]string{smallTrace: ProtocolEcho, kafkaTrace: ProtocolKafka} {
-		if written, again := writtenAgain(t, mustReadTrace(t, text, protocol), protocol); !reflect.DeepEqual(written, again) {
-			t.Errorf("%s written and read again: %+v, was %+v", protocol, again, written)
-		}
-	}
-}
-
-// writtenAgain writes a trace and reads it.
-func writtenAgain(t *testing.T, trace *Trace, protocol string) (written, again *Trace) {
-	t.Helper()
-	var out bytes.Buffer
-	if err := trace.write(&out, protocol); err != nil {
-		t.Fatal(err)
-	}
-	return trace, mustReadTrace(t, out.String(), protocol)
-}
-
-func TestTraceTellsProducersAndConsumersApart(t *testing.T) {
-	trace := mustReadTrace(t, kafkaTrace, ProtocolKafka)
-	for kind, want := range map[tracedKind]traceList{
-		ofProducers:      {[]traced{{0, 0}, {500_000_000, 0}}, []int{4096}},
-		ofReaders:        {[]traced{{1_000_000, 0}, {2_000_000, 1}, {3_000_000, 0}}, []int{100, 200}},
-		ofLaggingReaders: {[]traced{{1_000_000, 0}}, []int{300}},
-	} {
-		if got := trace.lists[kind]; !reflect.DeepEqual(got, want) {
-			t.Errorf("kind %d: %+v, want %+v", kind, got, want)
-		}
-	}
-	connections := [tracedKinds]int{3, 2, 1}
-	whole := trace.hash(0, time.Second, ProtocolKafka, connections)
-	fewer := mustReadTrace(t, strings.Replace(kafkaTrace, "0.002,Fetch,200\n", "", 1), ProtocolKafka)
-	if whole == fewer.hash(0, time.Second, ProtocolKafka, connections) || whole != trace.hash(0, time.Second, ProtocolKafka, connections) {
-		t.Error("the hash of a plan does not tell its fetches")
-	}
-}
-
-func TestDamagedTracesAreRefusedWithTheLine(t *testing.T) {
-	for name, c := range map[string]struct{ text, want string }{
-		"empty":         {"", "header"},
-		"no header":     {"0,Echo,64\n", "header"},
-		"no request":    {"time,api,bytes\n", "no request"},
-		"columns":       {smallTrace + "2,Echo\n", "line 6"},
-		"text as time":  {smallTrace + "soon,Echo,64\n", `line 6: time "soon"`},
-		"negative time": {smallTrace + "-1,Echo,64\n", "line 6"},
-		"endless time":  {smallTrace + "Inf,Echo,64\n", "line 6"},
-		"no number":     {smallTrace + "NaN,Echo,64\n", "line 6"},
-		"backwards":     {smallTrace + "1.4,Echo,64\n", "line 6: time 1.4 is before"},
-		"other api":     {smallTrace + "2,Fetch,64\n", `line 6: api "Fetch"`},
-		"no api":        {smallTrace + "2,,64\n", `line 6: api ""`},
-		"no size":       {smallTrace + "2,Echo,0\n", `line 6: bytes "0"`},
-		"absurd size":   {smallTrace + "2,Echo,99999999999\n", "line 6"},
-	} {
-		if _, err := readTrace(strings.NewReader(c.text), ProtocolEcho); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: %v, want %q in it", name, err, c.want)
-		}
-	}
-}
-
-func FuzzTrace(f *testing.F) {
-	f.Add(smallTrace, true)
-	f.Add(kafkaTrace, false)
-	f.Add("time,api,bytes\n1e-9,Echo,1\n\"2\",Echo,2147483647\n", true)
-	f.Add("time,api,bytes\n0,Fetch,1\n0,LaggingFetch,1\n0,Produce,1\n0,Fetch,2\n", false)
-	f.Fuzz(func(t *testing.T, text string, isEcho bool) {
-		protocol := ProtocolKafka
-		if isEcho {
-			protocol = ProtocolEcho
-		}
-		trace, err := readTrace(strings.NewReader(text), protocol)
-		if err != nil {
-			return
-		}
-		if _, again := writtenAgain(t, trace, protocol); !reflect.DeepEqual(trace, again) {
-			t.Errorf("written and read again: %+v, was %+v", again, trace)
-		}
-	})
-}
-
-func TestPartsOfATraceMakeTheWhole(t *testing.T) {
-	trace := mustReadTrace(t, smallTrace, ProtocolEcho).lists[ofProducers]
-	const parts, connections = 2, 3
-	var got []Arrival
-	for part := range parts {
-		next := trace.stream(part, parts, connections)
-		for a, more := next(); more; a, more = next() {
-			if a.Connection%parts != part {
-				t.Errorf("part %d offers on connection %d", part, a.Connection)
-			}
-			got = append(got, a)
-		}
-	}
-	if len(got) != 4 {
-		t.Errorf("%d requests in %d parts, want 4: %v", len(got), parts, got)
-	}
 }
 
 // traceFile writes a trace's text where the knob can name it.
@@ -243,18 +136,26 @@ func TestClosedLoopIsRecordedAndItsConnectionsBeginOneAfterTheOther(t *testing.T
 	cfg := echoConfig(t, addr, "mode", "closed", "producers", "4")
 	cfg.TraceTo = filepath.Join(t.TempDir(), "out.csv")
 	closed := run(t, cfg)
-	trace, err := readTraceFile(cfg.TraceTo, ProtocolEcho)
+	trace, err := plan.ReadTraceFile(cfg.TraceTo, plan.ProtocolEcho)
 	if err != nil {
 		t.Fatal(err)
 	}
-	requests := trace.lists[ofProducers].requests
-	if n := int64(len(requests)); n < closed.Answered {
+	p := plan.Plan{Trace: trace, Senders: 1, Connections: [plan.Kinds]int{1}}
+	requests := map[int64]bool{}
+	n := int64(0)
+	for next := p.Requests(0); ; n++ {
+		a, more := next()
+		if !more {
+			break
+		}
+		requests[a.OffsetNs] = true
+	}
+	if n < closed.Answered {
 		t.Errorf("%d requests recorded, %d answered", n, closed.Answered)
 	}
 	for connection := range 4 { // evenly over the warm-up of 50 ms
-		first := traced{int64(connection) * int64(50*time.Millisecond) / 4, 0}
-		if !slices.Contains(requests, first) {
-			t.Errorf("no connection begins after %v", time.Duration(first.offsetNs))
+		if first := int64(connection) * int64(50*time.Millisecond) / 4; !requests[first] {
+			t.Errorf("no connection begins after %v", time.Duration(first))
 		}
 	}
 }

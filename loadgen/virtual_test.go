@@ -7,11 +7,13 @@ import (
 
 	"c10klab/internal/kafka"
 	"c10klab/internal/osthread"
+	"c10klab/loadgen/judge"
+	"c10klab/loadgen/plan"
 
 	"golang.org/x/sys/unix"
 )
 
-// virtual is a ground of virtual time, which passes only while somebody sleeps, and of
+// virtual is a system of virtual time, which passes only while somebody sleeps, and of
 // one simulated server that serves requests in the order in which they reach it. The
 // generator's schedule, sender, connections and tallies run on it unchanged.
 type virtual struct {
@@ -71,17 +73,17 @@ func (v *virtual) advance(toNs int64) {
 	v.nowNs = toNs
 }
 
-// newVirtual makes a load of the echo protocol on virtual ground.
-func newVirtual(t *testing.T, s Schedule, connections, inFlight int, service func() int64) *virtual {
-	cfg := Config{Protocol: ProtocolEcho, Schedule: s, Producers: connections, InFlight: inFlight, EchoBytes: correlationBytes, Threads: 1}
-	l := &load{cfg: cfg, window: newWindow()}
-	if err := l.chooseProtocol(); err != nil {
+// newVirtual makes a load of the echo protocol in virtual time.
+func newVirtual(t *testing.T, s plan.Schedule, connections, inFlight int, service func() int64) *virtual {
+	cfg := Config{Protocol: plan.ProtocolEcho, Schedule: s, Producers: connections, InFlight: inFlight, EchoBytes: correlationBytes, Threads: 1}
+	l := newLoad(cfg)
+	if err := l.makeProtocols(); err != nil {
 		t.Fatal(err)
 	}
 	v := &virtual{t: t, load: l, service: service}
-	l.ground = v
+	l.system = v
 	pools := []*framePool{newFramePool(l.protocol, inFlight)}
-	receiver := l.newTally()
+	receiver := l.addTally()
 	for i := range connections {
 		l.connections = append(l.connections, newConnection(l, pools, receiver, i, i))
 	}
@@ -95,28 +97,28 @@ const virtualBeginNs = int64(time.Second)
 func (v *virtual) run(window time.Duration) *tally {
 	v.t.Helper()
 	v.nowNs = virtualBeginNs
-	v.load.window.set(virtualBeginNs, virtualBeginNs+int64(window))
+	v.load.window.Set(virtualBeginNs, virtualBeginNs+int64(window))
 	s := newSender(v.load, 0)
 	if err := s.run(&osthread.Thread{}, virtualBeginNs); err != nil {
 		v.t.Fatal(err)
 	}
 	v.advance(virtualBeginNs + 2*int64(window))
-	all := newTally()
+	all := v.load.newTally()
 	for _, t := range v.load.tallies {
 		all.merge(t)
 	}
 	return all
 }
 
-// TestVirtualGroundCountsEveryRequest guards the simulation itself.
-func TestVirtualGroundCountsEveryRequest(t *testing.T) {
+// TestVirtualSystemCountsEveryRequest guards the simulation itself.
+func TestVirtualSystemCountsEveryRequest(t *testing.T) {
 	const perSecond, window = 1000, time.Second
-	v := newVirtual(t, Schedule{Constant, perSecond, 1}, 4, 1, func() int64 { return 500_000 })
+	v := newVirtual(t, plan.Schedule{Kind: plan.Constant, PerSecond: perSecond, Seed: 1}, 4, 1, func() int64 { return 500_000 })
 	got := v.run(window)
-	if got.offered != perSecond || got.answered != perSecond || got.histograms[responseTime].Count() != perSecond {
-		t.Errorf("%d offered, %d answered, %d response times; want %d of each", got.offered, got.answered, got.histograms[responseTime].Count(), perSecond)
+	if got.Offered != perSecond || got.Answered != perSecond || got.Histograms[judge.ResponseTime].Count() != perSecond {
+		t.Errorf("%d offered, %d answered, %d response times; want %d of each", got.Offered, got.Answered, got.Histograms[judge.ResponseTime].Count(), perSecond)
 	}
-	if h := got.histograms[responseTime]; math.Abs(h.MeanNs()-500_000) > 500 || v.mostNow != 1 {
+	if h := got.Histograms[judge.ResponseTime]; math.Abs(h.MeanNs()-500_000) > 500 || v.mostNow != 1 {
 		t.Errorf("mean response %.0f ns on an idle server of 500 µs, at most %d requests in it", h.MeanNs(), v.mostNow)
 	}
 }

@@ -11,12 +11,13 @@ import (
 
 	"c10klab/internal/record"
 	"c10klab/loadgen"
+	"c10klab/loadgen/judge"
 	"c10klab/results"
 )
 
 // findMax searches and prints; progress goes to stderr.
 func findMax(ctx context.Context, config loadgen.Config, sloText string, asJSON bool) error {
-	slo, err := loadgen.ParseSLO(sloText)
+	slo, err := judge.ParseSLO(sloText)
 	if err != nil {
 		return usageError(err)
 	}

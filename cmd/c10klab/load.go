@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"c10klab/internal/hdr"
 	"c10klab/internal/knob"
@@ -18,11 +19,12 @@ import (
 
 // loadFlags are those of the load command beside the knobs.
 type loadFlags struct {
-	target, admin string
-	writeTrace    string
-	findMax       bool
-	slo           string
-	asJSON        bool
+	target     string
+	admins     []string
+	writeTrace string
+	findMax    bool
+	slo        string
+	asJSON     bool
 }
 
 func newLoadCommand() *cobra.Command {
@@ -32,7 +34,8 @@ func newLoadCommand() *cobra.Command {
 		Short: "Load a server and measure it",
 		Long: `Offer load to a server at times planned beforehand, measure, and judge whether the
 numbers can be believed. Any broker that speaks the Kafka protocol is a valid
-target; a c10klab server's stages are read over its admin port.
+target; a c10klab server's stages are read over its admin port. Other servers that work
+beside the target, such as its followers, are measured too where --admin names them.
 
 --write-trace records the requests of producers and consumers, --trace offers them
 again. A trace is a CSV file with the header time,api,bytes and a line for each request
@@ -52,6 +55,7 @@ a trace may hold fetches alone.
 With --find-max, look for the highest rate at which the target holds --slo: double or
 halve the rate, bisect, and measure both ends of the interval found again.`,
 		Example: `  c10klab load --target 127.0.0.1:9092 --admin 127.0.0.1:40123 --rate 100
+  c10klab load --target 127.0.0.1:9092 --admin 127.0.0.1:40123 --admin follower-1=127.0.0.1:40124
   c10klab load --target 127.0.0.1:9092 --protocol echo --mode closed --producers 64
   c10klab load --target 127.0.0.1:9092 --consumers tail --write-trace day.csv
   c10klab load --target 127.0.0.1:9092 --consumers tail --trace day.csv --window 5s
@@ -59,7 +63,7 @@ halve the rate, bisect, and measure both ends of the interval found again.`,
 		Args: noArguments,
 	}
 	cmd.Flags().StringVar(&f.target, "target", "", "address of the server to load (required)")
-	cmd.Flags().StringVar(&f.admin, "admin", "", "its admin port, for stages; empty: none")
+	cmd.Flags().StringArrayVar(&f.admins, "admin", nil, "its admin port, for stages, or NAME=ADDRESS of another server's; may be repeated")
 	cmd.Flags().StringVar(&f.writeTrace, "write-trace", "", "file to write the requests of producers and consumers to, for --trace; empty: none")
 	cmd.Flags().BoolVar(&f.findMax, "find-max", false, "look for the highest rate that holds --slo, starting from the rate given")
 	cmd.Flags().StringVar(&f.slo, "slo", "p99<20ms", "bounds of ResponseTime for --find-max: a percentile (p999 is p99.9), mean or max")
@@ -91,15 +95,37 @@ func (f *loadFlags) config(v *knob.Values) (loadgen.Config, error) {
 	if f.target == "" {
 		return loadgen.Config{}, errors.New("load needs --target ADDRESS")
 	}
-	if err := firstError(checkAddress("--target", f.target), checkAddress("--admin", f.admin)); err != nil {
+	if err := checkAddress("--target", f.target); err != nil {
+		return loadgen.Config{}, err
+	}
+	servers, err := f.servers()
+	if err != nil {
 		return loadgen.Config{}, err
 	}
 	if f.findMax && f.writeTrace != "" {
 		return loadgen.Config{}, errors.New("--write-trace records one run; --find-max makes many")
 	}
 	config, err := loadgen.ConfigFrom(v)
-	config.Target, config.Admin, config.TraceTo = f.target, f.admin, f.writeTrace
+	config.Target, config.Servers, config.TraceTo = f.target, servers, f.writeTrace
 	return config, err
+}
+
+// servers are those whose admin ports were given; an address alone is the target's.
+func (f *loadFlags) servers() (servers []loadgen.Server, err error) {
+	for _, text := range f.admins {
+		name, address, named := strings.Cut(text, "=")
+		if !named {
+			name, address = record.Broker, text
+		}
+		if address == "" {
+			continue
+		}
+		if err := checkAddress("--admin", address); err != nil {
+			return nil, err
+		}
+		servers = append(servers, loadgen.Server{Name: name, Admin: address})
+	}
+	return servers, loadgen.CheckServers(servers)
 }
 
 func printMeasurement(w io.Writer, m *record.Measurement, asJSON bool) error {

@@ -85,6 +85,16 @@ func (b Bundle) Since(earlier Bundle) (Bundle, error) {
 	return window, nil
 }
 
+// At names the histograms of a bundle by the server that they are of.
+func (b Bundle) At(server string) Bundle {
+	at := make(Bundle, len(b))
+	for k, h := range b {
+		k.Server = server
+		at[k] = h
+	}
+	return at
+}
+
 // encodedHistogram is the JSON form; Histogram is HdrHistogram's standard V2
 // compressed base64 encoding.
 type encodedHistogram struct {

@@ -1,0 +1,103 @@
+package loadgen
+
+import (
+	"fmt"
+
+	"c10klab/loadgen/judge"
+	"c10klab/loadgen/plan"
+)
+
+// consumerKind is the consumers of one kind and what they have in common.
+type consumerKind struct {
+	name    string // of its consumers and threads
+	tail    bool
+	topic   *topic
+	count   int
+	starts  []int64          // the offsets that they begin at, by partition
+	planned plan.Kind        // of their fetches
+	spans   judge.FetchSpans // … of which the times are entered
+	sizes   []int            // most record bytes that a fetch asks for
+	wraps   bool             // begin a partition again at its end
+	// bytesPerSecond caps what each of them reads; 0: no cap.
+	bytesPerSecond float64
+	consumers      []*consumer
+}
+
+// connectConsumers connects the tail consumers and the lagging ones, each kind
+// with a receiver of its own: taking large responses off a socket must delay
+// neither the producers' stamps nor those of the tail.
+func (l *load) connectConsumers() error {
+	if l.cfg.tails() {
+		tail := &consumerKind{name: judge.TailConsumers, tail: true, topic: l.topic, count: l.cfg.tailCount(), starts: l.endsBefore, planned: plan.OfConsumers, spans: judge.OwnFetches}
+		if err := l.connectKind(tail); err != nil {
+			return err
+		}
+	}
+	if !l.cfg.lags() {
+		return nil
+	}
+	lagging, err := l.laggingConsumers()
+	if err != nil {
+		return err
+	}
+	return l.connectKind(lagging)
+}
+
+// laggingConsumers begin with the first offset of each partition.
+func (l *load) laggingConsumers() (*consumerKind, error) {
+	count := l.cfg.laggingCount()
+	if err := l.cfg.checkLaggingCount(l.laggingTopic.partitions); err != nil {
+		return nil, fmt.Errorf("%w of topic %q", err, l.laggingTopic.name)
+	}
+	starts, err := l.laggingTopic.offsets(l.ctx, logStart)
+	if err != nil {
+		return nil, err
+	}
+	lagging := &consumerKind{name: "lagging", topic: l.laggingTopic, count: count, starts: starts, planned: plan.OfConsumers, spans: judge.OwnFetches, wraps: l.cfg.LaggingWrap}
+	lagging.bytesPerSecond = l.cfg.FetchBytesPerSecond / float64(count)
+	if l.cfg.tails() {
+		lagging.planned, lagging.spans = plan.OfLaggingConsumers, judge.LaggingFetches
+	}
+	return lagging, nil
+}
+
+func (l *load) connectKind(kind *consumerKind) error {
+	r, err := l.addReceiver(judge.ConsumerPrefix + kind.name)
+	if err != nil {
+		return err
+	}
+	kind.sizes = l.plan.Sizes(kind.planned)
+	l.kinds = append(l.kinds, kind)
+	return l.dial(kind.count, func(fd int) error {
+		c := newConsumer(l, kind, r, fd, len(kind.consumers))
+		kind.consumers = append(kind.consumers, c)
+		l.consumers = append(l.consumers, c)
+		return r.add(fd, c)
+	})
+}
+
+// share returns the partitions of the consumer with that index and where it
+// begins in each; consumers of a kind have disjoint ones.
+func (k *consumerKind) share(index int) (partitions []int32, offsets []int64) {
+	for p := index; p < len(k.starts); p += k.count {
+		partitions = append(partitions, int32(p))
+		offsets = append(offsets, k.starts[p])
+	}
+	return partitions, offsets
+}
+
+// caughtUp is how many lagging consumers reached the end of a partition; those that may
+// not are named among the problems.
+func (l *load) caughtUp() (n int) {
+	for _, c := range l.consumers {
+		times := c.caughtUp.Load()
+		if c.kind.tail || times == 0 {
+			continue
+		}
+		n++
+		if !c.kind.wraps {
+			l.problems = append(l.problems, fmt.Sprintf("%s read to the end of the log %d times and did not lag", c.name, times))
+		}
+	}
+	return n
+}

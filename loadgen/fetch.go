@@ -1,0 +1,151 @@
+package loadgen
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"c10klab/internal/batch"
+	"c10klab/loadgen/judge"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// fetchVersion is the newest Fetch whose answers carry no tags.
+const fetchVersion = 11
+
+func newFetchRequest(cfg Config, topicName string, partitions []int32, offsets []int64) kmsg.FetchRequest {
+	topic := kmsg.NewFetchRequestTopic()
+	topic.Topic = topicName
+	for i, number := range partitions {
+		p := kmsg.NewFetchRequestTopicPartition()
+		p.Partition = number
+		p.FetchOffset = offsets[i]
+		topic.Partitions = append(topic.Partitions, p)
+	}
+	request := kmsg.NewFetchRequest()
+	request.SetVersion(fetchVersion)
+	request.ReplicaID = -1
+	request.MaxWaitMillis = int32(cfg.FetchMaxWait.Milliseconds())
+	request.MinBytes = int32(cfg.FetchMinBytes)
+	request.SessionEpoch = -1 // no fetch session
+	request.Topics = []kmsg.FetchRequestTopic{topic}
+	return request
+}
+
+// rotate asks for another partition first, for an answer's byte limit may leave
+// nothing to the later ones.
+func (c *consumer) rotate() {
+	partitions := c.request.Topics[0].Partitions
+	first := partitions[0]
+	copy(partitions, partitions[1:])
+	partitions[len(partitions)-1] = first
+}
+
+// walk reads a fetch response in place and moves the offsets on.
+func (c *consumer) walk(payload []byte) (recordBytes int, err error) {
+	f := fields{rest: payload}
+	if id := f.int32(); f.err == nil && id != c.lastID {
+		return 0, fmt.Errorf("correlation id %d, asked with %d", id, c.lastID)
+	}
+	f.int32() // throttle time
+	if err := c.checkError(f.int16()); err != nil {
+		return 0, err
+	}
+	f.int32() // session id
+	for range f.count() {
+		f.text() // topic
+		for range f.count() {
+			n, err := c.walkPartition(&f)
+			if err != nil {
+				return 0, err
+			}
+			recordBytes += n
+		}
+		if f.err != nil {
+			break
+		}
+	}
+	return recordBytes, f.err
+}
+
+// checkError notes a retriable error of an answer, so that the consumer tries again;
+// others are errors.
+func (c *consumer) checkError(code int16) error {
+	err := kerr.ErrorForCode(code)
+	if err == nil || kerr.IsRetriable(err) {
+		c.refusal = cmp.Or(c.refusal, code)
+		return nil
+	}
+	return err
+}
+
+func (c *consumer) walkPartition(f *fields) (recordBytes int, err error) {
+	number := f.int32()
+	code := f.int16()
+	highWatermark := f.int64()
+	f.int64() // last stable offset
+	f.int64() // log start offset
+	const abortedTransactionBytes = 16
+	f.take(abortedTransactionBytes * f.count())
+	f.int32() // preferred read replica
+	records := f.bytes()
+	if f.err != nil {
+		return 0, f.err
+	}
+	partitions := c.request.Topics[0].Partitions
+	i := slices.IndexFunc(partitions, func(p kmsg.FetchRequestTopicPartition) bool { return p.Partition == number })
+	if i < 0 {
+		return 0, fmt.Errorf("partition %d, not asked for", number)
+	}
+	c.partition = &partitions[i]
+	if err := c.checkError(code); err != nil {
+		return 0, fmt.Errorf("partition %d at offset %d: %w", number, c.partition.FetchOffset, err)
+	}
+	if code != 0 {
+		return 0, nil
+	}
+	if _, err := batch.Walk(records, c.takeBatch); err != nil {
+		return 0, fmt.Errorf("partition %d at offset %d: %w", number, c.partition.FetchOffset, err)
+	}
+	if c.partition.FetchOffset >= highWatermark {
+		c.reachedEnd()
+	}
+	return len(records), nil
+}
+
+// reachedEnd notes that the partition at hand is read to its end.
+func (c *consumer) reachedEnd() {
+	if !c.load.window.Over(c.nowNs) {
+		c.caughtUp.Add(1)
+	}
+	if c.kind.wraps {
+		c.partition.FetchOffset = c.kind.starts[c.partition.Partition]
+	}
+}
+
+var errBackwards = errors.New("the batch lies before the offset asked for")
+
+// batch takes one batch of the partition at hand. All its records fell due
+// together, so it is one sample of EndToEnd.
+func (c *consumer) batch(h batch.Header, b []byte) error {
+	if h.LastOffset() < c.partition.FetchOffset {
+		return fmt.Errorf("%w: it ends with %d", errBackwards, h.LastOffset())
+	}
+	c.partition.FetchOffset = h.LastOffset() + 1
+	if !c.kind.tail || h.Compression() != batch.Uncompressed {
+		return nil
+	}
+	records := batch.Records(b)
+	first, ok := records.Next()
+	if !ok {
+		return records.Err()
+	}
+	if dueNs := batch.DueNs(first.Value); c.load.window.Contains(dueNs) {
+		c.load.consumed.Add(1)
+		c.tally.Histograms[judge.EndToEnd].Record(c.nowNs - dueNs)
+	}
+	return nil
+}

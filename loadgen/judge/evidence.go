@@ -1,0 +1,277 @@
+package judge
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"c10klab/internal/osthread"
+	"c10klab/internal/record"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+)
+
+// Load is what was offered, as far as counting and judging ask.
+type Load struct {
+	API           string // of the producers' requests
+	Window, Drain time.Duration
+	Producers     int
+	Answers       bool // producers' requests are answered
+	Closed        bool // producers offer what answers make room for
+	Open          bool // producers' requests fall due by a plan
+	// OffersAny: anybody's requests do; ReplaysFetches: consumers' do.
+	OffersAny, ReplaysFetches bool
+	// MostInFlight is how many requests that the target counts under API may be unanswered
+	// at once.
+	MostInFlight    int64
+	Tails           bool // there are tail consumers
+	MustLag         bool // there are lagging consumers, which may not reach the log's end
+	CPUs            int  // of the generator's own; 0: none
+	SendersBusyWait bool
+}
+
+// Snapshot is what is known of both sides at one instant.
+type Snapshot struct {
+	AtNs    int64
+	Process record.Process   // the generator's
+	Threads []osthread.Entry // … and its threads', those that have ended too
+	Machine MachineTimes
+	// Servers holds a record.ServerSnapshot as JSON for each of Evidence.Servers, which
+	// stays undecoded until the window is over; nil: no admin port.
+	Servers [][]byte
+	// Producers' answers right before and right after the broker took its
+	// snapshot, which happened in between.
+	AnswersBefore, AnswersAfter int64
+}
+
+// MachineTimes is the machine's cumulative processor time, in CPU-nanoseconds over all
+// its cores.
+type MachineTimes struct {
+	BusyNs, StealNs int64
+	CPUs            int
+}
+
+// Evidence is all that a finished run has left behind.
+type Evidence struct {
+	Load    *Load
+	Window  *Window
+	Counted *Tally // over all threads
+	// ConnectionAnswers are those of each producer's connection in the window.
+	ConnectionAnswers []int64
+	// Servers are the names of those that were asked, the broker's first.
+	Servers       []string
+	Ahead         Snapshot // of the load: its servers' only
+	Before, After Snapshot // of the window
+	Unanswered    int64    // due in the window, without an answer
+	Unsent        int64    // those of which the target took no byte
+	Unconsumed    int64    // acknowledged batches of the window that tail consumers still owe
+	LogEndRecords int64    // growth of the producers' topic; −1: not asked
+	ClockSteps    int64    // of the wall clock
+	Samples       *Samples // nil: nothing was sampled
+}
+
+// bytesPerMB is the MB of all rates.
+const bytesPerMB = 1e6
+
+const nsPerMs = 1e6
+
+// Judge enters what was counted, at both sides, into a measurement that describes the run,
+// and judges it.
+func (e *Evidence) Judge(m *record.Measurement) error {
+	t, seconds := e.Counted, e.Load.Window.Seconds()
+	mbps := func(bytes int64) float64 { return float64(bytes) / bytesPerMB / seconds }
+	m.WindowStartNs, m.WindowNs = e.Window.StartNs(), int64(e.Load.Window)
+	m.OfferedRequests, m.Answered, m.InFlightAtEnd = t.Offered, t.Answered, e.Unanswered
+	m.Errors, m.FetchErrors = t.errors, t.fetchErrors
+	m.AckedRecords, m.LogEndRecords = t.AckedRecords, e.LogEndRecords
+	m.OfferedMBps, m.AckedMBps = mbps(t.offeredBytes), mbps(t.ackedBytes)
+	m.TailMBps, m.LaggingMBps = mbps(t.tailBytes), mbps(t.laggingBytes)
+	m.FetchedMBps = mbps(t.tailBytes + t.laggingBytes)
+	m.RequestsPerSec = float64(t.Answered+t.fetches) / seconds
+	if e.Load.Open && e.Load.Answers {
+		m.Availability = &record.Availability{LimitNs: int64(availableWithin), Within: t.Availability.Within, Beyond: t.Availability.Beyond}
+	}
+	m.Histograms, m.OverTime, m.MeanTimeNs = t.bundle(e.Load.API), t.series(e.Load.API), t.trend.means()
+	m.Generator = record.Since(e.After.Process, e.Before.Process)
+	m.GeneratorThreads = threadsSince(e.After.Threads, e.Before.Threads)
+	gap, err := e.addServers(m)
+	if err != nil {
+		return err
+	}
+	m.Host = hostUse(&e.Before, &e.After, m)
+	if m.Join, err = e.Samples.join(m, e.Load.API); err != nil {
+		return err
+	}
+	m.Problems = append(m.Problems, e.problems(m)...)
+	m.Checks, m.NotJudged, m.Outcome = judge(e.facts(m, gap))
+	return nil
+}
+
+// threadsSince is what each thread did between two snapshots. One that began in between
+// has only its end.
+func threadsSince(after, before []osthread.Entry) []osthread.Entry {
+	earlier := make(map[int]osthread.Entry, len(before))
+	for _, e := range before {
+		earlier[e.TID] = e
+	}
+	since := make([]osthread.Entry, len(after))
+	for i, e := range after {
+		since[i] = e.Since(earlier[e.TID])
+	}
+	return since
+}
+
+// server decodes what a server told, nil when it was not asked.
+func (s *Snapshot) server(i int) (*record.ServerSnapshot, error) {
+	if s.Servers[i] == nil {
+		return nil, nil
+	}
+	decoded := &record.ServerSnapshot{}
+	if err := json.Unmarshal(s.Servers[i], decoded); err != nil {
+		return nil, fmt.Errorf("decode a server's snapshot: %w", err)
+	}
+	return decoded, nil
+}
+
+// countGap is how far the server's count of answers and the generator's differ
+// beyond what may have been in flight; nil: not known.
+type countGap *float64
+
+// addServers enters what each server's snapshots say about the window.
+func (e *Evidence) addServers(m *record.Measurement) (gap countGap, err error) {
+	for i, name := range e.Servers {
+		use, err := e.serverUse(i, name, m)
+		if err != nil {
+			return nil, fmt.Errorf("server %s: %w", name, err)
+		}
+		m.Servers = append(m.Servers, use)
+		if name == record.Broker && use.Counters != nil && e.Load.Answers {
+			beyond := e.countGap(use.Counters.Responses[e.Load.API])
+			gap = &beyond
+		}
+	}
+	return gap, nil
+}
+
+// serverUse is what one server did; its stages and problems are the measurement's.
+func (e *Evidence) serverUse(i int, name string, m *record.Measurement) (use record.ServerUse, err error) {
+	var read [3]*record.ServerSnapshot
+	for k, s := range []*Snapshot{&e.Ahead, &e.Before, &e.After} {
+		if read[k], err = s.server(i); err != nil {
+			return use, err
+		}
+		if read[k] == nil {
+			return record.ServerUse{Name: name, StageSource: record.StagesNone}, nil
+		}
+	}
+	after := read[2]
+	stages, err := after.Histograms.Since(after.AtMark)
+	if err != nil {
+		return use, fmt.Errorf("its window: %w", err)
+	}
+	whose := "server"
+	if name != record.Broker {
+		whose, stages = name, stages.At(name)
+	}
+	m.Histograms.Merge(stages)
+	use = record.UseOf(name, read[0], read[1], after)
+	if use.Counters.Scrapes > 0 {
+		m.Problems = append(m.Problems, fmt.Sprintf("%s: its metrics page was read %d times within the window", whose, use.Counters.Scrapes))
+	}
+	for _, problem := range after.Problems {
+		m.Problems = append(m.Problems, whose+": "+problem)
+	}
+	after.Histograms, after.AtMark = nil, nil
+	return use, nil
+}
+
+// countGap compares answers between the two snapshots. At each, the counts may
+// differ by what is in flight, either way: an answer counts at the server a
+// moment after it can be read here.
+func (e *Evidence) countGap(served int64) float64 {
+	least := e.After.AnswersBefore - e.Before.AnswersAfter - 2*e.Load.MostInFlight
+	most := e.After.AnswersAfter - e.Before.AnswersBefore + 2*e.Load.MostInFlight
+	return float64(max(0, least-served, served-most))
+}
+
+// leastServerWindow is the share of the window between two snapshots that a server's own must
+// have to stand for all of it.
+const leastServerWindow = 0.5
+
+// hostUse is the machine's use between two snapshots. What a server used then follows
+// from its use within its own window, which may lie later; where one's is too short for it,
+// or not known, nobody knows what other processes used.
+func hostUse(before, after *Snapshot, m *record.Measurement) record.HostUse {
+	use := record.HostUse{
+		BusyNs:    after.Machine.BusyNs - before.Machine.BusyNs,
+		StealNs:   after.Machine.StealNs - before.Machine.StealNs,
+		ForeignNs: -1,
+		CPUs:      after.Machine.CPUs,
+	}
+	windowNs := float64(after.AtNs - before.AtNs)
+	if len(m.Servers) == 0 {
+		return use
+	}
+	ownNs := m.Generator.CPUNs
+	for i := range m.Servers {
+		s := &m.Servers[i]
+		if s.Process == nil || float64(m.ServerNs(s)) < leastServerWindow*windowNs {
+			return use
+		}
+		ownNs += int64(m.ServerCores(s) * windowNs)
+	}
+	// Ticks are coarser than processes' times, so the difference of nothing
+	// may be slightly negative.
+	use.ForeignNs = max(0, use.BusyNs-ownNs)
+	return use
+}
+
+// problems tells in words what a reader of the numbers must know.
+func (e *Evidence) problems(m *record.Measurement) (lines []string) {
+	add := func(applies bool, format string, args ...any) {
+		if applies {
+			lines = append(lines, fmt.Sprintf(format, args...))
+		}
+	}
+	add(m.Errors > 0, "%d requests were answered with an error, the first with %v", m.Errors, kerr.ErrorForCode(e.Counted.firstError))
+	add(m.FetchErrors > 0, "%d fetches were answered with an error and tried again, the first with %v", m.FetchErrors, kerr.ErrorForCode(e.Counted.firstFetchError))
+	add(e.Unanswered > 0, "%d requests due in the window had no answer %v after it (%d of them not a byte sent); they are recorded with their age at the end, so percentiles are lower bounds", e.Unanswered, e.Load.Drain, e.Unsent)
+	add(e.Unconsumed > 0, "%d acknowledged batches of the window did not reach their consumer within %v", e.Unconsumed, e.Load.Drain)
+	add(m.Errors == 0 && e.Unanswered == 0 && m.LogEndRecords >= 0 && m.LogEndRecords != m.AckedRecords, "the log grew by %d records while %d were acknowledged", m.LogEndRecords, m.AckedRecords)
+	for _, key := range m.Histograms.Keys() {
+		n := m.Histograms[key].OutOfRange()
+		add(n > 0, "%d durations of %s are outside what a histogram holds", n, key)
+	}
+	return lines
+}
+
+// facts are what rules ask about.
+type facts struct {
+	load        *Load
+	m           *record.Measurement
+	acked       int64 // answers without error in the window
+	unconsumed  int64
+	clockSteps  int64
+	inFlight    float64 // mean number in flight of requests due in the window
+	countGap    countGap
+	leastAnswer int64                // answers of the connection with the fewest
+	midAnswer   int64                // … of the median connection
+	trends      bool                 // enough requests in each part of the window
+	clusters    map[string][]float64 // record.Clusters
+}
+
+func (e *Evidence) facts(m *record.Measurement, gap countGap) *facts {
+	t := e.Counted
+	f := &facts{
+		load: e.Load, m: m, acked: t.acked, unconsumed: e.Unconsumed, clockSteps: e.ClockSteps, countGap: gap,
+		trends:   t.trend.leastCount() >= leastPerPart,
+		inFlight: float64(t.InFlightNs-t.carriedInNs+t.carriedOutNs) / float64(e.Load.Window),
+		clusters: record.Clusters(m.Histograms, m.OverTime),
+	}
+	if n := len(e.ConnectionAnswers); n > 1 {
+		sorted := slices.Sorted(slices.Values(e.ConnectionAnswers))
+		f.leastAnswer, f.midAnswer = sorted[0], sorted[n/2]
+	}
+	return f
+}

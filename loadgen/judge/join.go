@@ -1,0 +1,279 @@
+package judge
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
+	"c10klab/internal/record"
+	"c10klab/internal/sample"
+
+	"gonum.org/v1/gonum/stat"
+)
+
+const (
+	// addUpShare is how far mean terms may be from adding up to the mean response time,
+	// besides sampleErrors standard errors of the wires' mean.
+	addUpShare   = 0.05
+	sampleErrors = 3
+)
+
+// slowestKept is how many of the slowest joined requests a record holds whole.
+const slowestKept = 8
+
+// joined is one request as both sides saw it.
+type joined struct {
+	client *Sample
+	server *record.ServerSample
+}
+
+// joinedSpan is a stretch of a joined request's time.
+type joinedSpan struct {
+	span *measure.Span
+	of   func(j joined) int64 // nanoseconds
+	// floor is the least that can be, without the clocks' error; nil: 0.
+	floor func(j joined) int64
+}
+
+// terms lie one after the other from the due time to the answer, so that they add up
+// to the response time.
+var terms = []joinedSpan{
+	{span: measure.Lateness, of: func(j joined) int64 { return j.client.AttemptedNs - j.client.DueNs }},
+	{span: measure.RequestWire, of: joined.requestWireNs},
+	{span: measure.SocketQueue, of: func(j joined) int64 { return j.server.ReadStart - j.arrived() }},
+	{span: measure.Receive, of: func(j joined) int64 { return j.server.FrameComplete - j.server.ReadStart }},
+	{span: measure.Dispatch, of: func(j joined) int64 { return j.server.EnqueueStart - j.server.FrameComplete }},
+	{span: measure.RequestQueue, of: func(j joined) int64 { return j.server.Dequeued - j.server.EnqueueStart }},
+	{span: measure.LocalTime, of: func(j joined) int64 { return j.server.LocalDone - j.server.Dequeued }},
+	{span: measure.RemoteTime, of: func(j joined) int64 { return j.server.ResponseComplete - j.server.LocalDone }},
+	{span: measure.ResponseQueue, of: func(j joined) int64 { return j.server.ResponseDequeued - j.server.ResponseComplete }},
+	{span: measure.SendWait, of: func(j joined) int64 { return j.server.FirstWrite - j.server.ResponseDequeued }},
+	{span: measure.Send, of: func(j joined) int64 { return j.server.LastByte - j.server.FirstWrite }},
+	// The client may have the answer before the last send call has returned.
+	{span: measure.ResponseWire, of: joined.responseWireNs,
+		floor: func(j joined) int64 { return j.server.LastSend - j.server.LastByte }},
+}
+
+// beside are no terms: they overlap terms or lie after the answer.
+func beside(serverStamps, clientStamps bool) []joinedSpan {
+	spans := []joinedSpan{
+		{span: measure.ConnectionWait, of: func(j joined) int64 { return j.client.BegunNs - j.client.AttemptedNs }},
+		{span: measure.BackPressure, of: func(j joined) int64 { return j.client.LastByteNs - j.client.AttemptedNs }},
+	}
+	if serverStamps {
+		spans = append(spans, joinedSpan{span: measure.RequestNetwork, of: func(j joined) int64 { return j.server.Arrived - j.client.BegunNs }})
+	}
+	if clientStamps {
+		spans = append(spans,
+			joinedSpan{span: measure.ResponseNetwork, of: func(j joined) int64 { return j.client.ArrivedNs - j.server.LastSend }},
+			joinedSpan{span: measure.AnswerRead, of: func(j joined) int64 { return j.client.AnsweredNs - j.client.ArrivedNs }})
+	}
+	return append(spans, joinedSpan{span: measure.Reap, of: func(j joined) int64 { return j.server.Reaped - j.server.LastByte }})
+}
+
+// arrived is when the server's kernel had the request; without its stamp, when the
+// server began to read it.
+func (j joined) arrived() int64 { return cmp.Or(j.server.Arrived, j.server.ReadStart) }
+
+func (j joined) requestWireNs() int64 { return j.arrived() - j.client.AttemptedNs }
+
+func (j joined) responseWireNs() int64 { return j.client.AnsweredNs - j.server.LastByte }
+
+func (j joined) responseNs() int64 { return j.client.AnsweredNs - j.client.DueNs }
+
+// below reports whether any span of the request is shorter than it can be.
+func (j joined) below(clockErrorNs int64, groups ...[]joinedSpan) bool {
+	for _, group := range groups {
+		for _, s := range group {
+			least := -clockErrorNs
+			if s.floor != nil {
+				least += s.floor(j)
+			}
+			if s.of(j) < least {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (s joinedSpan) describe(requests []joined) record.JoinTerm {
+	values := make([]int64, len(requests))
+	var sum float64
+	for i, j := range requests {
+		values[i] = s.of(j)
+		sum += float64(values[i])
+	}
+	slices.Sort(values)
+	n := len(values)
+	quantile := func(q float64) *int64 {
+		if !hdr.Supports(int64(n), q) {
+			return nil
+		}
+		return &values[max(0, int(math.Ceil(q*float64(n)))-1)]
+	}
+	return record.JoinTerm{Name: s.span.Name, MeanNs: sum / float64(n), MinNs: values[0], P50Ns: quantile(0.5), P99Ns: quantile(0.99), MaxNs: values[n-1]}
+}
+
+// Samples are what is needed to join the stamps of both sides.
+type Samples struct {
+	Rule   sample.Rule
+	Client []Sample
+	Lost   int    // client's, given up for newer ones
+	Server []byte // record.Samples as JSON
+	// OneSegment: requests and answers fit into one TCP segment and are alone on their
+	// connections, so that the kernel's stamps are exact.
+	OneSegment   bool
+	KernelStamps bool  // of the client's side
+	ClockErrorNs int64 // … of its conversion
+}
+
+// join puts the samples of both sides together; nil: nothing was sampled.
+func (s *Samples) join(m *record.Measurement, api string) (*record.Join, error) {
+	if s == nil {
+		return nil, nil
+	}
+	var server record.Samples
+	if err := json.Unmarshal(s.Server, &server); err != nil {
+		return nil, fmt.Errorf("decode the server's samples: %w", err)
+	}
+	requests := pair(s.Client, server.Requests, api)
+	r := &record.Join{
+		Rule: s.Rule, Client: len(s.Client), Server: len(server.Requests), Joined: len(requests), Lost: s.Lost + server.Lost,
+		OneSegment: s.OneSegment, ServerKernelStamps: server.KernelStamps, ClientKernelStamps: s.KernelStamps,
+		ClockErrorNs: server.ClockErrorNs + s.ClockErrorNs,
+	}
+	if after := m.Broker().After; after != nil {
+		r.RunQueue = runQueue(after)
+	}
+	if len(requests) > 0 {
+		describe(r, requests)
+		r.TermsOverResponse = termsOverResponse(r, m.Histograms, api)
+	}
+	return r, nil
+}
+
+// pair finds the requests that both sides have, by correlation id; an id that a side
+// has twice is nobody's.
+func pair(client []Sample, server []record.ServerSample, api string) []joined {
+	byID := map[int32]*record.ServerSample{}
+	for i := range server {
+		s := &server[i]
+		if s.API != api {
+			continue
+		}
+		if _, twice := byID[s.ID]; twice {
+			s = nil
+		}
+		byID[server[i].ID] = s
+	}
+	var all []joined
+	for i := range client {
+		c := &client[i]
+		if s := byID[c.ID]; s != nil {
+			all = append(all, joined{c, s})
+			byID[c.ID] = nil
+		}
+	}
+	return all
+}
+
+// describe enters the spans of all joined requests, and what single ones show.
+func describe(r *record.Join, requests []joined) {
+	for _, s := range terms {
+		r.Terms = append(r.Terms, s.describe(requests))
+	}
+	others := beside(r.ServerKernelStamps, r.ClientKernelStamps)
+	for _, s := range others {
+		r.Beside = append(r.Beside, s.describe(requests))
+	}
+	var sum float64
+	for _, j := range requests {
+		sum += float64(j.responseNs())
+		if r.OneSegment && j.below(r.ClockErrorNs, terms, others) {
+			r.BelowClockError++
+		}
+	}
+	r.MeanResponseNs = sum / float64(len(requests))
+	r.WiresErrorNs = wiresError(requests)
+	slices.SortFunc(requests, func(a, b joined) int { return cmp.Compare(b.responseNs(), a.responseNs()) })
+	for _, j := range requests[:min(slowestKept, len(requests))] {
+		one := record.JoinedRequest{ID: j.client.ID, ResponseNs: j.responseNs()}
+		for _, s := range terms {
+			one.TermsNs = append(one.TermsNs, s.of(j))
+		}
+		r.Slowest = append(r.Slowest, one)
+	}
+}
+
+// wiresError is the standard error of the mean of a request's two wires together, in
+// nanoseconds: by so much a sample may miss the mean of all requests.
+func wiresError(requests []joined) float64 {
+	if len(requests) < 2 {
+		return 0
+	}
+	wires := make([]float64, len(requests))
+	for i, j := range requests {
+		wires[i] = float64(j.requestWireNs() + j.responseWireNs())
+	}
+	return stat.StdErr(stat.StdDev(wires, nil), float64(len(wires)))
+}
+
+// termsOverResponse is the sum of mean terms over the mean response time of all
+// requests: the wires' means are the joined requests', all others come from the
+// histograms of the two sides, which know nothing of each other. 0: not known.
+func termsOverResponse(r *record.Join, histograms hdr.Bundle, api string) float64 {
+	response := histograms[measure.ResponseTime.Key(api)]
+	if response == nil {
+		response = histograms[measure.ServiceTime.Key(api)] // a closed loop
+	}
+	if response == nil || response.MeanNs() == 0 {
+		return 0
+	}
+	var sum float64
+	for _, t := range r.Terms {
+		if t.Name == measure.RequestWire.Name || t.Name == measure.ResponseWire.Name {
+			sum += t.MeanNs
+		} else if h := histograms[hdr.Key{Stage: t.Name, API: api}]; h != nil {
+			sum += h.MeanNs()
+		}
+	}
+	return sum / response.MeanNs()
+}
+
+// addUp holds the sum of all mean terms against the mean response time. A request that
+// was never answered, or with an error, has no terms.
+func addUp(f *facts) (value, limit float64, applies bool) {
+	j := f.m.Join
+	if j == nil || j.TermsOverResponse == 0 || f.m.InFlightAtEnd > 0 || f.m.Errors > 0 {
+		return 0, 0, false
+	}
+	edges := 2 * j.MeanResponseNs / float64(f.load.Window)
+	sample := sampleErrors * j.WiresErrorNs / j.MeanResponseNs
+	return 100 * math.Abs(j.TermsOverResponse-1), 100 * (addUpShare + edges + sample), true
+}
+
+// runQueue is how long each group of the server's threads waited for a CPU, for each
+// answered request, since the server's start. It rests on the groups' sums: the list of
+// threads is left out where there are many, and never holds those of the Go runtime, on
+// which a model without threads of its own serves.
+func runQueue(s *record.ServerSnapshot) []record.RunQueueWait {
+	answered := s.Counters.AllResponses()
+	if answered == 0 {
+		return nil
+	}
+	var all []record.RunQueueWait
+	for _, group := range slices.Sorted(maps.Keys(s.ThreadUse)) {
+		use := s.ThreadUse[group]
+		all = append(all, record.RunQueueWait{
+			Group: group, Threads: use.Threads, TotalWait: use.RunQueueWaitNs,
+			MeanNs: float64(use.RunQueueWaitNs) / float64(answered),
+		})
+	}
+	return all
+}

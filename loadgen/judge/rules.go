@@ -1,0 +1,304 @@
+// Package judge says what a finished run of the load generator is worth: what its threads
+// have counted (Tally), what it has left behind (Evidence), the stamps of both sides put
+// together (record.Join), the table of rules that every run is asked, and the search for the
+// highest rate that holds a service level objective (FindMax). It opens no socket and starts
+// no thread.
+package judge
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
+	"c10klab/internal/record"
+)
+
+// The thresholds of self-judgement; docs/loadgen.md tabulates them.
+const (
+	latenessMaxFloor = 100 * time.Millisecond // no single request may be later, unless responses take longer
+	pairsShare       = 0.95                   // of the generator's CPUs
+	receiverShare    = 0.90                   // of a CPU
+	queuedFloor      = 250 * time.Microsecond // mean wait for a CPU this small never matters
+	queuedShare      = 0.10                   // … nor this much of the mean ResponseTime
+	stealShare       = 0.05                   // of all CPU time
+	foreignShare     = 0.20                   // of all CPU time
+	missingShare     = 0.05                   // of offered requests
+	littleShare      = 0.05                   // in-flight count against rate × time
+	behindShare      = 0.01                   // growth of the mean time within the window, of the time that passes
+	trendFactor      = 2.0                    // mean time of the last quarter of the window against the first
+	lateMarkShare    = 0.10                   // of the window, at whose beginning the server did not count yet
+	starvationShare  = 0.50                   // fewest answers of a connection against the median
+	fairnessAnswers  = 100                    // least median for which chance does not look like starvation
+)
+
+// Rule is one question to a run. It passes while value ≤ limit.
+type Rule struct {
+	Name, Unit string
+	Limit      string // in words
+	// Then is the outcome of a run that fails the rule; record.Valid makes it
+	// evidence only.
+	Then record.Outcome
+	// judge reports false when the question does not apply to the run.
+	judge func(f *facts) (value, limit float64, applies bool)
+}
+
+// Rules is everything a run is judged by, the gravest outcomes first. docs/loadgen.md
+// tabulates it.
+var Rules = []Rule{
+	{"Lateness beyond stolen time, at the highest percentile shown", "ms", "1 ms, or 10 % of ResponseTime there", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
+		return f.latest(func(q float64, late, response *hdr.Histogram) (float64, float64) {
+			return ms(float64(late.ValueNs(q - f.stolen()))), ms(float64(record.LatenessLimitNs(valueNs(response, q))))
+		})
+	}},
+	{"Lateness, maximum", "ms", "100 ms, or ResponseTime p99", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
+		return f.latest(func(_ float64, late, response *hdr.Histogram) (float64, float64) {
+			return ms(float64(late.MaxNs())), ms(float64(max(int64(latenessMaxFloor), valueNs(response, 0.99))))
+		})
+	}},
+	{"CPU time of the busiest receiver thread", "%", "90 % of a CPU", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
+		return 100 * f.busiestReceiver(), 100 * receiverShare, f.load.OffersAny
+	}},
+	{"CPU time of senders and receivers", "%", "95 % of the generator's CPUs; not where senders busy-wait", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
+		return 100 * f.busyPairs(), 100 * pairsShare, f.load.OffersAny && f.load.CPUs > 0 && !f.load.SendersBusyWait
+	}},
+	{"receiver thread's wait for a CPU, mean", "ms", "0.25 ms, or 10 % of the mean ResponseTime", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
+		limit := float64(queuedFloor)
+		if response := f.span(measure.ResponseTime); response != nil {
+			limit = max(limit, queuedShare*response.MeanNs())
+		}
+		return ms(f.longestQueued()), ms(limit), f.load.OffersAny
+	}},
+	{"Little's law: in flight against rate × time", "%", "5 %", record.GeneratorLimited, littlesLaw},
+	{"answers counted by only one of server and generator", "requests", "0 beyond those in flight", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
+		if f.countGap == nil {
+			return 0, 0, false
+		}
+		return *f.countGap, 0, true
+	}},
+	{"CPU time stolen by other machines", "%", "5 % of all CPU time", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
+		return 100 * f.shareOfCPU(f.m.Host.StealNs), 100 * stealShare, true
+	}},
+	{"CPU time of foreign processes", "%", "20 % of all CPU time", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
+		return 100 * f.shareOfCPU(f.m.Host.ForeignNs), 100 * foreignShare, f.m.Host.ForeignNs >= 0
+	}},
+	{"garbage collections of the generator", "collections", "0", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
+		return float64(f.m.Generator.GCCycles), 0, true
+	}},
+	{"garbage collections of the server", "collections", "0", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
+		var cycles int64
+		applies := false
+		for _, s := range f.m.Servers {
+			if s.Process != nil {
+				cycles, applies = cycles+s.Process.GCCycles, true
+			}
+		}
+		return float64(cycles), 0, applies
+	}},
+	{"wall clock steps", "steps", "0", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
+		return float64(f.clockSteps), 0, true
+	}},
+	{"lagging consumers caught up", "consumers", "0", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
+		return float64(f.m.LaggingCaughtUp), 0, f.load.MustLag
+	}},
+	{"acknowledged below offered requests", "%", "5 %", record.Saturated, func(f *facts) (float64, float64, bool) {
+		offered := float64(f.m.OfferedRequests)
+		return missing(f.acked, offered), 100 * missingShare, offered > 0
+	}},
+	{"requests never answered", "requests", "0", record.Saturated, func(f *facts) (float64, float64, bool) {
+		return float64(f.m.InFlightAtEnd), 0, f.load.Producers > 0 || f.load.ReplaysFetches
+	}},
+	{"batches that reached no tail consumer", "batches", "0", record.Saturated, func(f *facts) (float64, float64, bool) {
+		return float64(f.unconsumed), 0, f.load.Tails
+	}},
+	{"ResponseTime rises within the window", "%", "1 % of the time that passes", record.Saturated, rising},
+	{"server's window below the client's", "%", "10 %", record.Valid, func(f *facts) (float64, float64, bool) {
+		var below float64
+		applies := false
+		for i := range f.m.Servers {
+			if s := &f.m.Servers[i]; s.Window != nil {
+				below, applies = max(below, missing(f.m.ServerNs(s), float64(f.load.Window))), true
+			}
+		}
+		return below, 100 * lateMarkShare, applies
+	}},
+	{"steady state: change of the mean time", "×", "2 ×, last quarter against first", record.Valid, unsteady},
+	{"sum of mean terms against the mean response time", "%", "5 %, and what the window's edges cut and the sample leaves open", record.Valid, addUp},
+	{"joined requests with a term below the clocks' error", "requests", "0", record.Valid, func(f *facts) (float64, float64, bool) {
+		if f.m.Join == nil || !f.m.Join.OneSegment {
+			return 0, 0, false
+		}
+		return float64(f.m.Join.BelowClockError), 0, true
+	}},
+	{"starvation: fewest answers below the median connection's", "%", "50 %", record.Valid, func(f *facts) (float64, float64, bool) {
+		return missing(f.leastAnswer, float64(f.midAnswer)), 100 * starvationShare, f.midAnswer >= fairnessAnswers
+	}},
+}
+
+// Names of the generator's threads, by which records tell them apart.
+const (
+	// ReceiverPrefix begins the names of the threads that take producers' answers.
+	ReceiverPrefix = "recv-"
+	// SenderPrefix begins those of the threads that offer requests.
+	SenderPrefix = "send-"
+	// ConsumerPrefix begins those of the threads that take consumers' answers, one for
+	// each kind of consumers.
+	ConsumerPrefix = "fetch-"
+	TailConsumers  = "tail"
+)
+
+// stampsAnswers reports whether ResponseTime or EndToEnd rest on the stamps of the
+// thread of that name.
+func stampsAnswers(name string) bool {
+	return strings.HasPrefix(name, ReceiverPrefix) || name == ConsumerPrefix+TailConsumers
+}
+
+// littlesLaw holds the mean number in flight, counted as requests fall due and are
+// answered, against the rate of the requests due in the window times their mean time, from
+// the histograms. Both are of the same requests, with what the window's edges cut, so that
+// a run that is not steady keeps the law too. Requests that the histograms miss break it.
+func littlesLaw(f *facts) (value, limit float64, applies bool) {
+	times := f.span(measure.ResponseTime)
+	if f.load.Closed {
+		times = f.span(measure.ServiceTime)
+	}
+	if times == nil || f.inFlight == 0 {
+		return 0, 0, false
+	}
+	expected := float64(times.Count()) * times.MeanNs() / float64(f.load.Window)
+	return 100 * math.Abs(f.inFlight-expected) / max(f.inFlight, expected), 100 * littleShare, true
+}
+
+// judge asks every rule. It returns the answers, the rules that did not apply, and
+// the gravest outcome.
+func judge(f *facts) (checks []record.Check, notJudged []string, outcome record.Outcome) {
+	outcome = record.Valid
+	for _, r := range Rules {
+		value, limit, applies := r.judge(f)
+		if !applies {
+			notJudged = append(notJudged, r.Name)
+			continue
+		}
+		c := record.Check{Name: r.Name, Value: value, Limit: limit, Unit: r.Unit, OK: value <= limit, Else: r.Then}
+		checks = append(checks, c)
+		if !c.OK && outcome == record.Valid {
+			outcome = r.Then // rules stand in order of gravity
+		}
+	}
+	return checks, notJudged, outcome
+}
+
+// latest asks a question about Lateness, and the ResponseTime beside it, of producers'
+// requests and of each kind of fetches that a trace planned, at the highest percentile
+// shown of each, and returns the answer that is the farthest above its limit, or the
+// nearest below.
+func (f *facts) latest(ask func(q float64, late, response *hdr.Histogram) (value, limit float64)) (value, limit float64, applies bool) {
+	for _, api := range []string{f.load.API, measure.Fetch, measure.LaggingFetch} {
+		late := f.m.Histograms[measure.Lateness.Key(api)]
+		if late == nil {
+			continue
+		}
+		v, l := ask(f.highestShown(api, late), late, f.m.Histograms[measure.ResponseTime.Key(api)])
+		if !applies || v/l > value/limit {
+			value, limit, applies = v, l, true
+		}
+	}
+	return value, limit, applies
+}
+
+// judgedQuantiles are those at which Lateness may be judged.
+var judgedQuantiles = []float64{0.999, 0.99, 0.9}
+
+// highestShown is the highest of them that will be shown of an API's ResponseTime: that
+// its independent samples support, or where nothing answers Lateness's. What is not
+// shown need not be free of the generator's lateness.
+func (f *facts) highestShown(api string, late *hdr.Histogram) float64 {
+	key := measure.ResponseTime.Key(api)
+	h, sizes := f.m.Histograms[key], f.clusters[key.String()]
+	if h == nil {
+		h, sizes = late, nil
+	}
+	for _, q := range judgedQuantiles {
+		size := 1.0
+		if i := slices.Index(hdr.Quantiles[:], q); i >= 0 && i < len(sizes) {
+			size = max(1, sizes[i])
+		}
+		if hdr.Supports(int64(float64(h.Count())/size), q) {
+			return q
+		}
+	}
+	return 0.5
+}
+
+// span is one of the generator's own histograms for the producers' requests, nil
+// when it holds nothing.
+func (f *facts) span(s *measure.Span) *hdr.Histogram {
+	return f.m.Histograms[s.Key(f.load.API)]
+}
+
+// busiestReceiver is the share of the window in which the busiest of the threads that
+// stamp answers was on a CPU. One without time to spare stamps late, and the target
+// would be blamed.
+func (f *facts) busiestReceiver() (share float64) {
+	for _, e := range f.m.GeneratorThreads {
+		if stampsAnswers(e.Name) {
+			share = max(share, float64(e.CPUNs)/float64(f.load.Window))
+		}
+	}
+	return share
+}
+
+// busyPairs is the share of the generator's CPUs in which senders and receivers ran. Once
+// they have no time left they hold the load back, though nobody is late. Senders that wait
+// busily never have any, and are late.
+func (f *facts) busyPairs() float64 {
+	var ns int64
+	for _, e := range f.m.GeneratorThreads {
+		if strings.HasPrefix(e.Name, ReceiverPrefix) || strings.HasPrefix(e.Name, SenderPrefix) {
+			ns += e.CPUNs
+		}
+	}
+	return float64(ns) / float64(f.load.Window) / float64(f.load.CPUs)
+}
+
+// longestQueued is how long such a thread waited for a CPU each time that it became
+// ready, on average, in nanoseconds: by so much its stamps are late.
+func (f *facts) longestQueued() (ns float64) {
+	for _, e := range f.m.GeneratorThreads {
+		if stampsAnswers(e.Name) && e.TimeSlices > 0 {
+			ns = max(ns, float64(e.RunQueueWaitNs)/float64(e.TimeSlices))
+		}
+	}
+	return ns
+}
+
+func (f *facts) shareOfCPU(ns int64) float64 {
+	return float64(ns) / (float64(f.load.Window) * float64(max(1, f.m.Host.CPUs)))
+}
+
+// stolen is the share of the window in which the generator's CPU may have belonged
+// to another virtual machine. What falls due then is late by the host's doing, for
+// which the rule on stolen time answers.
+func (f *facts) stolen() float64 {
+	return min(stealShare, float64(f.m.Host.StealNs)/float64(f.load.Window))
+}
+
+// valueNs is a histogram's value at q, 0 where there is none.
+func valueNs(h *hdr.Histogram, q float64) int64 {
+	if h == nil {
+		return 0
+	}
+	return h.ValueNs(q)
+}
+
+// missing is by how many per cent got falls short of want.
+func missing(got int64, want float64) float64 {
+	if want == 0 {
+		return 0
+	}
+	return max(0, 100*(1-float64(got)/want))
+}
+
+func ms(ns float64) float64 { return ns / nsPerMs }

@@ -1,0 +1,360 @@
+package judge
+
+import (
+	"cmp"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
+	"c10klab/internal/record"
+	"c10klab/internal/sample"
+)
+
+// Window is the measured time. It is set once, when all connections have had an answer;
+// before, nothing lies in it. Any thread may ask.
+type Window struct{ startNs, endNs atomic.Int64 }
+
+// NewWindow makes one that is not set.
+func NewWindow() *Window {
+	w := &Window{}
+	w.startNs.Store(math.MaxInt64)
+	w.endNs.Store(math.MaxInt64)
+	return w
+}
+
+// Set fixes the window; its end comes first so that no instant is ever inside a
+// half-set window.
+func (w *Window) Set(startNs, endNs int64) {
+	w.endNs.Store(endNs)
+	w.startNs.Store(startNs)
+}
+
+// StartNs and EndNs are its edges, CLOCK_MONOTONIC.
+func (w *Window) StartNs() int64 { return w.startNs.Load() }
+func (w *Window) EndNs() int64   { return w.endNs.Load() }
+
+// Contains reports whether an instant lies in it.
+func (w *Window) Contains(ns int64) bool { return ns >= w.startNs.Load() && ns < w.endNs.Load() }
+
+// Begun reports whether the window is fixed, that is, whether load runs.
+func (w *Window) Begun() bool { return w.startNs.Load() != math.MaxInt64 }
+
+// Over reports whether an instant lies after it.
+func (w *Window) Over(ns int64) bool { return ns >= w.endNs.Load() }
+
+// Request is one request's stamps, CLOCK_MONOTONIC; 0: not yet.
+type Request struct {
+	ID          int32 // correlation id
+	DueNs       int64
+	AttemptedNs int64
+	FirstByteNs int64 // the target's socket accepted the first byte
+	LastByteNs  int64 // … and the last
+	BegunNs     int64 // its first send call began; of sampled requests only
+}
+
+// Sample is a sampled request that was answered without error.
+type Sample struct {
+	Request
+	ArrivedNs  int64 // the kernel had the answer; 0: not known
+	AnsweredNs int64
+}
+
+// Span is one of the durations that the generator measures.
+type Span int
+
+const (
+	ResponseTime Span = iota
+	ServiceTime
+	Lateness
+	BackPressure
+	FetchResponseTime // of fetches of a trace, as FetchLateness
+	FetchServiceTime
+	FetchLateness
+	LaggingResponseTime // of lagging consumers beside tail ones, as the following two
+	LaggingServiceTime
+	LaggingLateness
+	EndToEnd
+	Spans
+)
+
+// FetchSpans are the spans of one kind of consumers' fetches; a closed loop has service
+// times only.
+type FetchSpans struct{ response, service, lateness Span }
+
+var (
+	// OwnFetches are those of tail consumers, or of lagging ones where they are alone,
+	// LaggingFetches those of lagging ones beside them.
+	OwnFetches     = FetchSpans{FetchResponseTime, FetchServiceTime, FetchLateness}
+	LaggingFetches = FetchSpans{LaggingResponseTime, LaggingServiceTime, LaggingLateness}
+)
+
+// keys names the spans, with the API of the producers' requests.
+func keys(api string) [Spans]hdr.Key {
+	return [Spans]hdr.Key{
+		ResponseTime:        measure.ResponseTime.Key(api),
+		ServiceTime:         measure.ServiceTime.Key(api),
+		Lateness:            measure.Lateness.Key(api),
+		BackPressure:        measure.BackPressure.Key(api),
+		FetchResponseTime:   measure.ResponseTime.Key(measure.Fetch),
+		FetchServiceTime:    measure.ServiceTime.Key(measure.Fetch),
+		FetchLateness:       measure.Lateness.Key(measure.Fetch),
+		LaggingResponseTime: measure.ResponseTime.Key(measure.LaggingFetch),
+		LaggingServiceTime:  measure.ServiceTime.Key(measure.LaggingFetch),
+		LaggingLateness:     measure.Lateness.Key(measure.LaggingFetch),
+		EndToEnd:            measure.EndToEnd.Key(measure.Fetch),
+	}
+}
+
+// Tally is what one thread has counted. Only that thread touches it until the
+// thread has ended; then tallies merge. Counting allocates nothing.
+type Tally struct {
+	load       *Load
+	window     *Window
+	Histograms [Spans]*hdr.Histogram
+	trend      trend // of ResponseTime, in a closed loop of ServiceTime
+	// InFlightNs is the integral over the window of the requests due and not answered.
+	// It is kept apart from the histograms so that the two can be held against each
+	// other by Little's law: requests that percentiles never see, those of a starved
+	// connection, are seen here.
+	InFlightNs int64
+	// carriedInNs is the part of it that belongs to requests due before the window;
+	// carriedOutNs is how long those due in the window were in flight after it.
+	carriedInNs, carriedOutNs int64
+	overTime                  [Spans]*timeSeries   // nil: not kept for the span
+	Samples                   *sample.Ring[Sample] // nil: nothing is sampled
+
+	Offered      int64 // due in the window
+	offeredBytes int64 // … in record batches
+	Answered     int64 // producers' answers that came in the window
+	acked        int64 // those without an error
+	ackedBytes   int64 // … in record batches
+	errors       int64 // since the first request, as the following
+	AckedRecords int64
+	firstError   int16 // Kafka's code of the first error answer
+
+	Availability record.Availability // of producers' requests; LimitNs is not set
+
+	fetches int64 // fetch answers in the window
+	// fetchErrors are fetch answers with a retriable error, since the first request,
+	// firstFetchError the code of the first.
+	fetchErrors     int64
+	firstFetchError int16
+
+	tailBytes    int64 // record bytes of tail consumers' answers in the window
+	laggingBytes int64 // … of lagging consumers'
+}
+
+// overTimeSpans are those whose course over the window is kept.
+var overTimeSpans = []Span{ResponseTime, FetchServiceTime}
+
+// NewTally makes all histograms at once: making one costs a page fault per page,
+// too much for a measured window.
+func NewTally(l *Load, w *Window) *Tally {
+	t := &Tally{load: l, window: w}
+	for i := range t.Histograms {
+		t.Histograms[i] = hdr.NewHistogram()
+	}
+	for _, s := range overTimeSpans {
+		t.overTime[s] = newTimeSeries(l.Window)
+	}
+	return t
+}
+
+// enter counts a duration of a request that fell due, or a fetch that was asked for, at fromNs.
+func (t *Tally) enter(s Span, fromNs, ns int64) {
+	t.Histograms[s].Record(ns)
+	t.overTime[s].record(fromNs-t.window.StartNs(), ns)
+}
+
+// Offer counts a producers' request that is due in the window, with the bytes of its
+// record batch.
+func (t *Tally) Offer(batchBytes int) {
+	t.Offered++
+	t.offeredBytes += int64(batchBytes)
+}
+
+// InFlight changes the number of requests in flight by delta at an instant: what that
+// adds to the integral over the window, or takes from it, is known at once, so events
+// may come in any order and on any thread's tally. Nothing is in flight when the window
+// is fixed.
+func (t *Tally) InFlight(delta, atNs int64) {
+	startNs, endNs := t.window.StartNs(), t.window.EndNs()
+	t.InFlightNs += delta * (endNs - min(max(atNs, startNs), endNs))
+}
+
+// carry enters what the window's edges cut of a request's time in flight.
+func (t *Tally) carry(dueNs, doneNs int64) {
+	startNs, endNs := t.window.StartNs(), t.window.EndNs()
+	switch {
+	case dueNs >= endNs:
+	case dueNs < startNs:
+		t.carriedInNs += max(0, min(doneNs, endNs)-startNs)
+	default:
+		t.carriedOutNs += max(0, doneNs-endNs)
+	}
+}
+
+// Complete counts a producers' request that was answered, or with acks 0 sent, at doneNs,
+// with the size of its record batch.
+func (t *Tally) Complete(r *Request, doneNs int64, errorCode int16, batchBytes, records int) {
+	t.carry(r.DueNs, doneNs)
+	ok := errorCode == 0
+	if ok {
+		t.AckedRecords += int64(records)
+	} else {
+		t.errors++
+		t.firstError = cmp.Or(t.firstError, errorCode)
+	}
+	if t.window.Contains(doneNs) {
+		t.Answered++
+		if ok {
+			t.acked++
+			t.ackedBytes += int64(batchBytes)
+		}
+	}
+	if t.window.Contains(r.DueNs) {
+		t.answeredAfter(doneNs-r.DueNs, ok)
+		t.record(r, doneNs)
+	}
+}
+
+// NeverAnswered enters a producers' request without an answer at the end of the run, with
+// its age; it reports whether it was due in the window.
+func (t *Tally) NeverAnswered(r *Request, endNs int64) bool {
+	t.carry(r.DueNs, endNs)
+	if !t.window.Contains(r.DueNs) {
+		return false
+	}
+	t.unavailable(r.DueNs, endNs)
+	t.record(r, endNs)
+	return true
+}
+
+// record enters the spans of a request that is due in the window.
+func (t *Tally) record(r *Request, doneNs int64) {
+	lastByteNs := r.LastByteNs
+	if lastByteNs == 0 {
+		lastByteNs = doneNs // never wholly accepted
+	}
+	t.Histograms[BackPressure].Record(lastByteNs - r.AttemptedNs)
+	if t.load.Answers {
+		t.Histograms[ServiceTime].Record(doneNs - r.AttemptedNs)
+		t.trend.record(t.window, r.DueNs, doneNs-r.DueNs)
+	}
+	if t.load.Closed {
+		return // a closed loop has no due times
+	}
+	t.Histograms[Lateness].Record(r.AttemptedNs - r.DueNs)
+	if t.load.Answers {
+		t.enter(ResponseTime, r.DueNs, doneNs-r.DueNs)
+	}
+}
+
+// availableWithin is how soon a request must be answered for its user to call the
+// target available.
+const availableWithin = time.Second
+
+// answeredAfter counts a request that is due in the window and was answered so long
+// after it fell due, with or without an error.
+func (t *Tally) answeredAfter(ns int64, ok bool) {
+	if ok && ns <= int64(availableWithin) {
+		t.Availability.Within++
+	} else {
+		t.Availability.Beyond++
+	}
+}
+
+// unavailable counts one that has no answer at the end of the run: if it is young,
+// nobody knows whether it would have had one in time.
+func (t *Tally) unavailable(dueNs, endNs int64) {
+	if endNs-dueNs > int64(availableWithin) {
+		t.Availability.Beyond++
+	}
+}
+
+// Fetched counts a fetch answer that came in the window, of tail or lagging consumers.
+func (t *Tally) Fetched(tail bool, recordBytes int) {
+	t.fetches++
+	if tail {
+		t.tailBytes += int64(recordBytes)
+	} else {
+		t.laggingBytes += int64(recordBytes)
+	}
+}
+
+// FetchRefused counts a fetch answer with a retriable error.
+func (t *Tally) FetchRefused(errorCode int16) {
+	t.fetchErrors++
+	t.firstFetchError = cmp.Or(t.firstFetchError, errorCode)
+}
+
+// RecordFetch enters a fetch that fell due and was answered; it counts if it was due in
+// the window.
+func (t *Tally) RecordFetch(of FetchSpans, dueNs, attemptedNs, doneNs int64) {
+	if !t.window.Contains(dueNs) {
+		return
+	}
+	t.Histograms[of.lateness].Record(attemptedNs - dueNs)
+	t.enter(of.service, attemptedNs, doneNs-attemptedNs)
+	t.enter(of.response, dueNs, doneNs-dueNs)
+}
+
+// RecordClosedFetch enters a fetch of a consumer's own accord; it counts if it was
+// attempted in the window.
+func (t *Tally) RecordClosedFetch(of FetchSpans, attemptedNs, doneNs int64) {
+	if t.window.Contains(attemptedNs) {
+		t.enter(of.service, attemptedNs, doneNs-attemptedNs)
+	}
+}
+
+// Merge adds what another thread has counted.
+func (t *Tally) Merge(other *Tally) {
+	for i, h := range other.Histograms {
+		t.Histograms[i].Merge(h)
+		t.overTime[i].merge(other.overTime[i])
+	}
+	t.InFlightNs += other.InFlightNs
+	t.carriedInNs += other.carriedInNs
+	t.carriedOutNs += other.carriedOutNs
+	t.trend.merge(&other.trend)
+	t.Offered += other.Offered
+	t.Availability.Within += other.Availability.Within
+	t.Availability.Beyond += other.Availability.Beyond
+	t.Answered += other.Answered
+	t.acked += other.acked
+	t.errors += other.errors
+	t.offeredBytes += other.offeredBytes
+	t.ackedBytes += other.ackedBytes
+	t.AckedRecords += other.AckedRecords
+	t.firstError = cmp.Or(t.firstError, other.firstError)
+	t.fetches += other.fetches
+	t.fetchErrors += other.fetchErrors
+	t.firstFetchError = cmp.Or(t.firstFetchError, other.firstFetchError)
+	t.tailBytes += other.tailBytes
+	t.laggingBytes += other.laggingBytes
+}
+
+// bundle names the histograms that counted anything.
+func (t *Tally) bundle(api string) hdr.Bundle {
+	b := hdr.Bundle{}
+	for i, key := range keys(api) {
+		if h := t.Histograms[i]; h.Count()+h.OutOfRange() > 0 {
+			b[key] = h
+		}
+	}
+	return b
+}
+
+// series names the time series that counted anything.
+func (t *Tally) series(api string) []record.TimeSeries {
+	var named []record.TimeSeries
+	for i, key := range keys(api) {
+		if d, counted := t.overTime[i].document(t.window.StartNs()); counted {
+			d.Stage, d.API = key.Stage, key.API
+			named = append(named, d)
+		}
+	}
+	return named
+}

@@ -1,0 +1,51 @@
+package judge
+
+import "testing"
+
+// TestAvailabilityCountsFromTheDueTime goes through the ages at which a request may be
+// answered, or not.
+func TestAvailabilityCountsFromTheDueTime(t *testing.T) {
+	const limitNs = int64(availableWithin)
+	for _, c := range []struct {
+		name           string
+		count          func(*Tally)
+		within, beyond int64
+	}{
+		{"at the limit", func(t *Tally) { t.answeredAfter(limitNs, true) }, 1, 0},
+		{"past the limit", func(t *Tally) { t.answeredAfter(limitNs+1, true) }, 0, 1},
+		{"an error", func(t *Tally) { t.answeredAfter(1, false) }, 0, 1},
+		{"no answer, old", func(t *Tally) { t.unavailable(5, 5+limitNs+1) }, 0, 1},
+		{"no answer, young", func(t *Tally) { t.unavailable(5, 5+limitNs) }, 0, 0},
+	} {
+		got := NewTally(&Load{}, NewWindow())
+		c.count(got)
+		if a := got.Availability; a.Within != c.within || a.Beyond != c.beyond {
+			t.Errorf("%s: %+v, want %d within and %d beyond", c.name, a, c.within, c.beyond)
+		}
+	}
+}
+
+func TestRequestsInFlightAreIntegratedOverTheWindowInAnyOrder(t *testing.T) {
+	w := NewWindow()
+	w.Set(1000, 2000)
+	l := &Load{}
+	sender, receiver := NewTally(l, w), NewTally(l, w)
+	for _, dueNs := range []int64{500, 1300, 1900, 2500} {
+		sender.InFlight(1, dueNs)
+	}
+	for _, doneNs := range []int64{2200, 1100, 2600} { // one is never answered
+		receiver.InFlight(-1, doneNs)
+	}
+	sender.carry(500, 1100)
+	receiver.carry(1300, 2200)
+	receiver.carry(1900, 2600)
+	receiver.carry(2500, 2700)
+	sender.Merge(receiver)
+	// In the window: 500–1100 for 100, 1300–2200 for 700, 1900–2600 for 100.
+	if sender.InFlightNs != 100+700+100 {
+		t.Errorf("%d request-nanoseconds, want 900", sender.InFlightNs)
+	}
+	if sender.carriedInNs != 100 || sender.carriedOutNs != 200+600 {
+		t.Errorf("%d carried in and %d out, want 100 and 800", sender.carriedInNs, sender.carriedOutNs)
+	}
+}
