@@ -82,19 +82,15 @@ func Figures(run *results.Run, cells []results.CellDigest, ratios Ratios) ([]Fig
 	return drawn, err
 }
 
-// Draw writes the figures of every experiment of the run into dir, which it
+// Draw writes the figures of every experiment of the run, from its digests, into dir, which it
 // makes if needed, as EXPERIMENT-KIND.png and .svg, and returns their paths in
 // order.
-func Draw(run *results.Run, ratios Ratios, dir string) ([]string, error) {
-	cells, err := Digests(run)
-	if err != nil {
-		return nil, fmt.Errorf("draw %s: %w", run.Dir, err)
-	}
+func Draw(run *results.Run, cells []results.CellDigest, ratios Ratios, dir string) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make directory for figures: %w", err)
 	}
 	var files []string
-	err = eachFigure(run, cells, ratios, func(experiment, kind string, f figure) error {
+	err := eachFigure(run, cells, ratios, func(experiment, kind string, f figure) error {
 		names, err := f.save(filepath.Join(dir, base(experiment, kind)))
 		files = append(files, names...)
 		return err

@@ -110,7 +110,7 @@ func TestSweepIsDrawn(t *testing.T) {
 	if *figures != "" {
 		dir = *figures
 	}
-	files, err := Draw(run, nil, dir)
+	files, err := drawAll(run, nil, dir)
 	if err != nil {
 		t.Fatal(err)
 	}

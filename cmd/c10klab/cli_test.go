@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -32,6 +33,9 @@ func wantRefused(t *testing.T, status int, wanted []string, args ...string) {
 	}
 	if lines := strings.Count(stderr, "\n"); lines != 1 {
 		t.Errorf("%q says its error in %d lines: %s", args, lines, stderr)
+	}
+	if explained := fmt.Sprintf(" (exit status %d: ", status); !strings.Contains(stderr, explained) {
+		t.Errorf("%q does not explain its status: %s", args, stderr)
 	}
 }
 

@@ -35,7 +35,7 @@ func findMax(ctx context.Context, config loadgen.Config, sloText string, asJSON 
 		fmt.Println(maxRateText(found))
 	}
 	if found.LimitedBy != "" {
-		return &exitError{status: exitLimited}
+		return shortfall(exitLimited, fmt.Sprintf("every run above %.1f requests/s was %s, so the rate found is no more than a lower bound; c10klab doctor says what lacks", found.PerSecond, found.LimitedBy))
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"c10klab/internal/hdr"
 	"c10klab/internal/knob"
 	"c10klab/internal/record"
+	"c10klab/internal/report"
 	"c10klab/loadgen"
 	"c10klab/results"
 
@@ -136,13 +137,18 @@ func printMeasurement(w io.Writer, m *record.Measurement, asJSON bool) error {
 	} else if err := summarize(w, m); err != nil {
 		return err
 	}
-	switch m.Outcome {
-	case record.Valid, record.Saturated:
-		return nil
-	case record.GeneratorLimited, record.EnvironmentLimited:
-		return &exitError{status: exitLimited}
+	return shortfall(statusOf(m.Outcome), report.LoadShortfall(m))
+}
+
+// statusOf is the exit status that a measurement's outcome deserves.
+func statusOf(outcome record.Outcome) int {
+	switch {
+	case outcome == record.Valid || outcome == record.Saturated:
+		return exitOK
+	case outcome.Limited():
+		return exitLimited
 	}
-	return &exitError{status: exitFailed}
+	return exitFailed
 }
 
 // summarize prints the measurement for a person.

@@ -28,18 +28,13 @@ const (
 	exitLimited = 3
 )
 
-// exitError carries an exit status up to main.
+// exitError carries an exit status other than 0 up to main, with its reason.
 type exitError struct {
 	status int
-	err    error // nil: nothing left to say
+	err    error
 }
 
-func (e *exitError) Error() string {
-	if e.err == nil {
-		return fmt.Sprintf("exit status %d", e.status)
-	}
-	return e.err.Error()
-}
+func (e *exitError) Error() string { return e.err.Error() }
 
 func (e *exitError) Unwrap() error { return e.err }
 
@@ -57,11 +52,12 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:]))
 }
 
-// run carries out one command line and returns the exit status.
+// run carries out one command line and returns the exit status. Of any but 0 the last
+// line on stderr tells the reason.
 func run(ctx context.Context, args []string) int {
 	root := newRoot()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
@@ -70,9 +66,10 @@ func run(ctx context.Context, args []string) int {
 	if errors.As(err, &coded) {
 		status = coded.status
 	}
-	if coded == nil || coded.err != nil {
-		fmt.Fprintln(os.Stderr, "c10klab:", results.Advised(err))
-	}
+	meaning := map[int]string{
+		exitFailed: "failed", exitUsage: "refused before anything ran; " + cmd.CommandPath() + " --help", exitLimited: "measured, but limited",
+	}[status]
+	fmt.Fprintf(os.Stderr, "c10klab: %s (exit status %d: %s)\n", results.Advised(err), status, meaning)
 	return status
 }
 
@@ -103,7 +100,7 @@ tables and draws figures in under four minutes. "c10klab completion --help" says
 	}
 	root.SetVersionTemplate("c10klab {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(suggestFlag(cmd, err)) })
-	root.AddCommand(newRunCommand(), newServeCommand(), newPrepareCommand(), newLoadCommand(), newListCommand(),
+	root.AddCommand(newRunCommand(), newServeCommand(), newPrepareCommand(), newLoadCommand(), newShowCommand(), newListCommand(),
 		newDoctorCommand(), newDiskCommand(), newPlotCommand(), newReportCommand(), newDocumentCommand(),
 		newCompareCommand(), newEffectsCommand(), newExportCommand(), newVerifyCommand(), newReproduceCommand(), newAdoptCommand())
 	return root

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"c10klab/internal/report"
-	"c10klab/plots"
 	"c10klab/results"
 
 	"github.com/spf13/cobra"
@@ -91,9 +90,9 @@ func serveReport(cmd *cobra.Command, listen string, dirs []string) error {
 
 // drawFigures writes the figures of a run into its directory.
 func drawFigures(run *results.Run) ([]string, error) {
-	ratios, err := report.Ratios(run)
+	read, err := report.Read(run)
 	if err != nil {
 		return nil, err
 	}
-	return plots.Draw(run, ratios, results.PlotsDir(run.Dir))
+	return read.Draw()
 }

@@ -14,7 +14,6 @@ import (
 	"c10klab/experiments"
 	"c10klab/experiments/evidence"
 	"c10klab/experiments/runner"
-	"c10klab/results"
 
 	"github.com/spf13/cobra"
 )
@@ -123,10 +122,7 @@ func (o reproduceOptions) reproduceSpec(ctx context.Context, spec *experiments.S
 	if err != nil {
 		return nil, err
 	}
-	if status := results.ExitCode(append(run.CellOutcomes(), run.Twins()...)); status != exitOK {
-		return own, &exitError{status: status}
-	}
-	return own, nil
+	return own, runShortfall(run)
 }
 
 func printReproductions(w io.Writer, all []evidence.Reproduction) error {

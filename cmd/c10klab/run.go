@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"c10klab/experiments"
 	"c10klab/experiments/runner"
+	"c10klab/internal/report"
 	"c10klab/results"
 
 	"github.com/spf13/cobra"
@@ -179,47 +181,54 @@ func (o runOptions) specs(names []string) ([]*experiments.Spec, error) {
 	return specs, nil
 }
 
-// printRun prints what was measured, draws it, and gives the exit status.
+// pageFile is the page of a run in its own directory.
+const pageFile = "report.html"
+
+// printRun draws a run, makes its page, prints what came of it, and gives the exit status.
 func printRun(run *results.Run, asJSON bool) error {
-	cells, err := run.Cells()
-	if err != nil || len(cells) == 0 {
-		return err
+	if len(run.Trials) == 0 {
+		return nil
 	}
-	files, err := drawFigures(run)
+	read, err := report.Read(run)
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		if err := json.NewEncoder(os.Stdout).Encode(results.NewDocument(run.Dir, cells)); err != nil {
-			return fmt.Errorf("print the document: %w", err)
-		}
-	} else if err := printTables(run, cells, files); err != nil {
+	if _, err := read.Draw(); err != nil {
 		return err
 	}
-	if status := results.ExitCode(append(cells, run.Twins()...)); status != exitOK {
-		return &exitError{status: status}
+	page := filepath.Join(run.Dir, pageFile)
+	if err := read.WritePage(page); err != nil {
+		return err
+	}
+	if asJSON {
+		err = printDocument(os.Stdout, run)
+	} else if err = read.Brief(os.Stdout); err == nil {
+		_, err = fmt.Printf("\nmore    c10klab show %s --tables all\nreport  %s\n", results.ShellQuote(run.Dir), page)
+	}
+	return firstError(err, runShortfall(run))
+}
+
+// printDocument prints the cells of a run as JSON.
+func printDocument(w io.Writer, run *results.Run) error {
+	cells, err := run.Cells()
+	if err != nil {
+		return err
+	}
+	if err := json.NewEncoder(w).Encode(results.NewDocument(run.Dir, cells)); err != nil {
+		return fmt.Errorf("print the document: %w", err)
 	}
 	return nil
 }
 
-func printTables(run *results.Run, cells []results.Cell, files []string) error {
-	if err := results.Table(os.Stdout, cells); err != nil {
-		return err
+// runShortfall is why a run's exit status is not 0.
+func runShortfall(run *results.Run) error {
+	return shortfall(results.ExitCode(append(run.CellOutcomes(), run.Twins()...)), report.Shortfall(run))
+}
+
+// shortfall is an exit status with its reason; nil for status 0.
+func shortfall(status int, reason string) error {
+	if status == exitOK {
+		return nil
 	}
-	if err := printFindings(os.Stdout, run); err != nil {
-		return err
-	}
-	cost, err := results.InstrumentationNote()
-	if err != nil {
-		return err
-	}
-	p := &printer{w: os.Stdout}
-	if cost != "" {
-		p.line("\n%s", cost)
-	}
-	p.line("\nrun directory: %s", run.Dir)
-	for _, f := range files {
-		p.line("plot: %s", f)
-	}
-	return p.err
+	return &exitError{status, errors.New(reason)}
 }

@@ -150,6 +150,7 @@ func TestDamagedRunsAreNamedAndLeftAlone(t *testing.T) {
 				"effects": {"effects", dir},
 				"export":  {"export", dir},
 				"plot":    {"plot", dir},
+				"show":    {"show", dir},
 				"report":  {"report", dir, "-o", filepath.Join(t.TempDir(), "report.html")},
 				"run":     {"run", "--resume", "--out", dir},
 			} {

@@ -12,21 +12,9 @@ import (
 	"c10klab/results"
 )
 
-// Ratios are the comparisons of a run's experiments as figures show them: those of
-// its predictions, and main effects. Predictions of a metric itself are no ratios and
+// ratiosOf are the comparisons of a run's experiments as figures show them: those of
+// their predictions, and main effects. Predictions of a metric itself are no ratios and
 // left out.
-func Ratios(run *results.Run) (plots.Ratios, error) {
-	judged, err := verdict.JudgeRun(run)
-	if err != nil {
-		return nil, err
-	}
-	effects, err := effectsOf(run)
-	if err != nil {
-		return nil, err
-	}
-	return ratiosOf(judged, effects), nil
-}
-
 func ratiosOf(judged []verdict.Judged, effects []results.Effect) plots.Ratios {
 	ratios := plots.Ratios{}
 	for _, j := range judged {

@@ -65,19 +65,34 @@ type figureView struct {
 // HTML renders the page of the runs in the directories. live makes it ask the
 // server that it came from whether a run has grown.
 func HTML(dirs []string, live bool) ([]byte, error) {
-	d := document{Title: "c10klab", Live: live}
+	d := document{Title: pageTitle(dirs...), Live: live}
 	for i, dir := range dirs {
 		run, err := results.OpenChecked(dir)
 		if err != nil {
 			return nil, err
 		}
-		view, err := newRunView(run, fmt.Sprintf("run%d", i+1))
+		read, err := Read(run)
+		if err != nil {
+			return nil, fmt.Errorf("report on %s: %w", dir, err)
+		}
+		view, err := read.view(fmt.Sprintf("run%d", i+1))
 		if err != nil {
 			return nil, fmt.Errorf("report on %s: %w", dir, err)
 		}
 		d.Runs = append(d.Runs, view)
-		d.Title += " · " + filepath.Base(dir)
 	}
+	return d.html()
+}
+
+func pageTitle(dirs ...string) string {
+	title := "c10klab"
+	for _, dir := range dirs {
+		title += " · " + filepath.Base(dir)
+	}
+	return title
+}
+
+func (d document) html() ([]byte, error) {
 	var b bytes.Buffer
 	if err := page.Execute(&b, d); err != nil {
 		return nil, fmt.Errorf("render the report: %w", err)
@@ -85,7 +100,17 @@ func HTML(dirs []string, live bool) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func newRunView(run *results.Run, anchor string) (*runView, error) {
+// Run is a stored run with all that a page or a terminal says of it, read once.
+type Run struct {
+	*results.Run
+	cells   []results.CellDigest
+	judged  []verdict.Judged
+	effects []results.Effect
+	blocks  blocks
+}
+
+// Read reads a run's histograms and judges its experiments.
+func Read(run *results.Run) (*Run, error) {
 	cells, err := plots.Digests(run) // first: judging then reads no histogram again
 	if err != nil {
 		return nil, err
@@ -98,23 +123,44 @@ func newRunView(run *results.Run, anchor string) (*runView, error) {
 	if err != nil {
 		return nil, err
 	}
-	figures, err := plots.Figures(run, cells, ratiosOf(judged, effects))
+	return &Run{run, cells, judged, effects, readBlocks(cells)}, nil
+}
+
+// Draw writes the run's figures into its directory and returns their paths.
+func (r *Run) Draw() ([]string, error) {
+	return plots.Draw(r.Run, r.cells, ratiosOf(r.judged, r.effects), results.PlotsDir(r.Dir))
+}
+
+// WritePage puts the page of the run alone at path, whole or not at all.
+func (r *Run) WritePage(path string) error {
+	view, err := r.view("run1")
+	if err != nil {
+		return err
+	}
+	content, err := document{Title: pageTitle(r.Dir), Runs: []*runView{view}}.html()
+	if err != nil {
+		return err
+	}
+	return writePage(path, content)
+}
+
+func (r *Run) view(anchor string) (*runView, error) {
+	figures, err := plots.Figures(r.Run, r.cells, ratiosOf(r.judged, r.effects))
 	if err != nil {
 		return nil, err
 	}
-	blocks := readBlocks(cells)
 	v := &runView{
-		Anchor: anchor, Dir: run.Dir, Started: run.Info.Started.UTC().Format("2006-01-02 15:04 MST"), Progress: progress(run),
-		Summary: summary(judged, cells, blocks), Setup: setup(run), Validity: newValidity(run), Reproduce: reproduce(run),
+		Anchor: anchor, Dir: r.Dir, Started: r.Info.Started.UTC().Format("2006-01-02 15:04 MST"), Progress: progress(r.Run),
+		Summary: r.summary(), Setup: setup(r.Run), Validity: newValidity(r.Run), Reproduce: reproduce(r.Run),
 	}
 	if v.Validity.Instrumentation, err = results.InstrumentationNote(); err != nil {
 		return nil, err
 	}
-	for _, j := range judged {
-		own := cellsOf(cells, j.Spec.ID)
+	for _, j := range r.judged {
+		own := cellsOf(r.cells, j.Spec.ID)
 		e := experimentView{
 			Anchor: anchor + "-" + j.Spec.ID, ID: j.Spec.ID, Title: j.Spec.Title, Question: j.Spec.Question, Method: j.Spec.Method,
-			Verdicts: verdictTable(j), Tables: append(cellTables(own), effectTables(effects, j.Spec.ID)...),
+			Verdicts: verdictTable(j), Tables: append(cellTables(own), effectTables(r.effects, j.Spec.ID)...),
 		}
 		for _, f := range figures {
 			if f.Experiment == j.Spec.ID {
@@ -163,6 +209,10 @@ func Write(path string, dirs []string) error {
 	if err != nil {
 		return err
 	}
+	return writePage(path, content)
+}
+
+func writePage(path string, content []byte) error {
 	if err := results.WriteFile(path, content); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}

@@ -15,20 +15,29 @@ import (
 
 // sentence is one line of the summary.
 type sentence struct {
-	Kind string // verdict, winner, warning or note: how the page marks it
-	Head string // in bold
-	Text string
+	// Experiment is what it is about; empty: all that ran.
+	Experiment string
+	Kind       string // verdict, winner, warning or note: how the page marks it
+	Head       string // in bold
+	Text       string
 }
 
+// winnerKind is the kind of the sentences about what was not predicted.
+const winnerKind = "winner"
+
 // summary says for a newcomer what came of a run: the claims, who won, by how much
-// and how sure that is, and what does not stand.
-func summary(judged []verdict.Judged, cells []results.CellDigest, b blocks) []sentence {
+// and how sure that is, and what does not stand. The page begins with it, and so does
+// what a run prints at its end.
+func (r *Run) summary() []sentence {
 	var all []sentence
-	for _, j := range judged {
-		all = append(all, claimSentences(j)...)
-		all = append(all, winnerSentences(plain(cellsOf(cells, j.Spec.ID)), b)...)
+	for _, j := range r.judged {
+		own := append(claimSentences(j), winnerSentences(plain(cellsOf(r.cells, j.Spec.ID)), r.blocks)...)
+		for i := range own {
+			own[i].Experiment = j.Spec.ID
+		}
+		all = append(all, own...)
 	}
-	return append(all, outcomeSentences(plain(cells))...)
+	return append(all, outcomeSentences(plain(r.cells))...)
 }
 
 // claimSentences says each claim's verdict with its question.
@@ -45,7 +54,7 @@ func claimSentences(j verdict.Judged) []sentence {
 			question = register[i].Question
 		}
 		if !found {
-			all = append(all, sentence{"verdict open", id + ": open", question + " This run has no cells that decide it."})
+			all = append(all, sentence{Kind: "verdict open", Head: id + ": open", Text: question + " This run has no cells that decide it."})
 			continue
 		}
 		c := deciding.Deciding()
@@ -53,7 +62,7 @@ func claimSentences(j verdict.Judged) []sentence {
 		if c.Reason != "" {
 			text += " (" + c.Reason + ")"
 		}
-		all = append(all, sentence{"verdict " + string(verdict), fmt.Sprintf("%s: %s", id, verdict), text + "."})
+		all = append(all, sentence{Kind: "verdict " + string(verdict), Head: fmt.Sprintf("%s: %s", id, verdict), Text: text + "."})
 	}
 	return all
 }
@@ -145,7 +154,7 @@ func winner(c contest, g group, knob string, values map[string]map[int]float64) 
 	if len(ranked) > 2 {
 		text += "; " + against(first, last, knob, values)
 	}
-	return sentence{"winner", head, text + "."}, true
+	return sentence{Kind: winnerKind, Head: head, Text: text + "."}, true
 }
 
 // against says how far another cell is from the winner, and how sure that is.
@@ -173,10 +182,28 @@ func outcomeSentences(cells []results.Cell) []sentence {
 	}
 	var all []sentence
 	for _, outcome := range slices.Sorted(maps.Keys(where)) {
-		all = append(all, sentence{"warning", fmt.Sprintf("%d of %s %s", len(where[outcome]), plural(len(cells), "cell"), outcome),
-			outcomeMeaning[outcome] + " " + strings.Join(where[outcome], ", ")})
+		all = append(all, sentence{Kind: "warning", Head: fmt.Sprintf("%d of %s %s", len(where[outcome]), plural(len(cells), "cell"), outcome),
+			Text: outcomeMeaning[outcome] + " " + someOf(where[outcome])})
 	}
 	return all
+}
+
+// mostNames is how many cells a text names.
+const mostNames = 6
+
+// mostNameRunes is how much of a cell's name a text has.
+const mostNameRunes = 64
+
+// someOf lists names, of many the first.
+func someOf(all []string) string {
+	names := make([]string, len(all))
+	for i, name := range all {
+		names[i] = shortened(name, mostNameRunes)
+	}
+	if left := len(names) - mostNames; left > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostNames], ", "), left)
+	}
+	return strings.Join(names, ", ")
 }
 
 var outcomeMeaning = map[record.Outcome]string{

@@ -1,0 +1,234 @@
+package report
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"c10klab/internal/record"
+	"c10klab/results"
+)
+
+// trouble is one kind of problem with the cells that have it.
+type trouble struct {
+	name  string // of the rule that failed; else the problem with its numbers as they were found first
+	leads record.Outcome
+	// worst is what was found furthest beyond the rule's limit; empty: it is no rule.
+	worst string
+	ratio float64
+	cells []string
+}
+
+// mostProblemRunes is how much of a problem's text is shown: errors hold what processes
+// wrote last.
+const mostProblemRunes = 300
+
+// gravest orders outcomes from the worst to the best.
+var gravest = []record.Outcome{record.Failed, record.GeneratorLimited, record.EnvironmentLimited, record.Saturated, record.Valid}
+
+// troublesOf groups the problems of trials by kind, the gravest first, then those of the
+// most cells. Cells add what is known of all their trials together.
+func troublesOf(trials []record.Trial, cells []results.Cell) []trouble {
+	var all []trouble
+	at := map[string]int{}
+	note := func(key string, t trouble, cell string) *trouble {
+		i, known := at[key]
+		if !known {
+			i, all = len(all), append(all, t)
+			at[key] = i
+		}
+		if !slices.Contains(all[i].cells, cell) {
+			all[i].cells = append(all[i].cells, cell)
+		}
+		return &all[i]
+	}
+	said := map[string]bool{}
+	for _, t := range trials {
+		if t.Error != "" {
+			said[t.Error] = true
+			note("failed "+numberless(t.Error), trouble{name: t.Error, leads: record.Failed}, t.Cell)
+		}
+		if t.Measurement == nil {
+			continue
+		}
+		for _, problem := range t.Measurement.Problems {
+			said[problem] = true
+			note(numberless(problem), trouble{name: problem, leads: record.Valid}, t.Cell)
+		}
+		for _, c := range t.Measurement.Checks {
+			if !c.OK {
+				note("rule "+c.Name, trouble{name: c.Name, leads: c.Else}, t.Cell).found(c)
+			}
+		}
+	}
+	for _, c := range cells {
+		for _, problem := range c.Problems {
+			rule := slices.ContainsFunc(all, func(t trouble) bool { return t.worst != "" && strings.HasPrefix(problem, t.name+": ") })
+			if !said[problem] && !rule {
+				note(numberless(problem), trouble{name: problem, leads: record.Valid}, c.ID)
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b trouble) int {
+		if d := slices.Index(gravest, a.leads) - slices.Index(gravest, b.leads); d != 0 {
+			return d
+		}
+		return len(b.cells) - len(a.cells)
+	})
+	return all
+}
+
+var numbers = regexp.MustCompile(`[0-9]+(\.[0-9]+)?`)
+
+// numberless is a problem without its numbers, by which others of its kind are known.
+func numberless(problem string) string { return numbers.ReplaceAllString(problem, "#") }
+
+// found keeps a failed check if it is the worst so far.
+func (t *trouble) found(c record.Check) {
+	ratio := c.Value
+	if c.Limit > 0 {
+		ratio = c.Value / c.Limit
+	}
+	if t.worst == "" || ratio > t.ratio {
+		t.ratio, t.worst = ratio, fmt.Sprintf("%s %s, limit %s", results.Significant(c.Value), c.Unit, results.Significant(c.Limit))
+	}
+}
+
+// String names the kind, the worst value and the cells.
+func (t trouble) String() string {
+	text := shortened(t.name, mostProblemRunes)
+	if t.worst != "" {
+		text += ": at worst " + t.worst
+	}
+	return text + "; " + someOf(t.cells)
+}
+
+// troubleHeads introduce the problems that lead to an outcome.
+var troubleHeads = map[record.Outcome]string{
+	record.Failed:             "failed: no measurement came of these trials",
+	record.GeneratorLimited:   "generator-limited: the load generator was late, such trials count for nothing",
+	record.EnvironmentLimited: "environment-limited: the machine interfered, such trials count for nothing",
+	record.Saturated:          "saturated: the server could not keep up, percentiles are lower bounds",
+	record.Valid:              "to know, the numbers stand",
+}
+
+// remedies say what to do about outcomes, and about some rules in particular: the rule's
+// name begins with about.
+var remedies = []struct {
+	about string
+	leads record.Outcome
+	text  string
+}{
+	{about: "CPU time of foreign processes", text: "stop what else runs on this machine and run again"},
+	{about: "CPU time stolen", text: "the host gave CPU time to other virtual machines: run again at another time or place"},
+	{about: "garbage collections", text: "more memory leaves the collector idle: raise GOMEMLIMIT, or take smaller batches or fewer connections"},
+	{about: "wall clock steps", text: "keep the time service from stepping the clock while a run goes on"},
+	{about: "lagging consumers caught up", text: "a longer backlog: a larger --set backlog-bytes=…, or a shorter --set window=…"},
+	{about: "late requests of emulated disk", text: "the disk beneath is slower than the emulated one: --data DIR on a faster disk"},
+	{about: "backlog in, or missing in", text: "the page cache did not hold what it should: more free memory, or a smaller --set backlog-bytes=…"},
+	{about: "Lateness", text: "more CPUs for the generator, root for its priority, or a lower --set rate=…; c10klab doctor says what lacks"},
+	{about: "steady state", text: "a longer --set warm-up=… or --set window=…, if the change is not what the experiment is about"},
+	{about: "server's window", text: "the server was asked late: an idle machine, or a longer --set window=…"},
+	{about: "starvation", text: "some connections were served far less than others: c10klab show DIR --tables stages"},
+	{leads: record.Failed, text: "the trial's log lies beside its record in DIR/trials; run again into another directory"},
+	{leads: record.GeneratorLimited, text: "more CPUs for the generator, root for its priority, or a lower --set rate=…; c10klab doctor says what lacks"},
+	{leads: record.EnvironmentLimited, text: "an idle machine, and run again into another directory"},
+	{leads: record.Saturated, text: "this is a result; a lower --set rate=… shows latencies that are no lower bounds"},
+}
+
+// remedy is what to do about a problem, empty where nothing needs to be done.
+func (t trouble) remedy() string {
+	for _, r := range remedies {
+		if r.about != "" && strings.HasPrefix(t.name, r.about) || r.about == "" && r.leads == t.leads {
+			return r.text
+		}
+	}
+	return ""
+}
+
+// briefProblems writes the kinds of problems by what they lead to, with what to do.
+func (r *Run) briefProblems(b *strings.Builder) {
+	troubles := troublesOf(r.Trials, plain(r.cells))
+	if len(troubles) == 0 {
+		return
+	}
+	b.WriteString("\nProblems\n")
+	if len(r.judged) == 1 {
+		for _, t := range troubles {
+			for i, name := range t.cells {
+				t.cells[i] = strings.TrimPrefix(name, r.judged[0].Spec.ID+".")
+			}
+		}
+	}
+	for i, t := range troubles {
+		if i == 0 || t.leads != troubles[i-1].leads {
+			b.WriteString("\n" + wrapped(troubleHeads[t.leads], rowIndent, Width))
+		}
+		b.WriteString(wrapped(t.String(), "  - ", Width))
+		if do := r.placed(t.remedy()); do != "" && (i == len(troubles)-1 || troubles[i+1].leads != t.leads || r.placed(troubles[i+1].remedy()) != do) {
+			b.WriteString(wrapped(do, "    → ", Width))
+		}
+	}
+}
+
+// placed puts the run's directory into a remedy.
+func (r *Run) placed(remedy string) string {
+	return strings.ReplaceAll(remedy, "DIR", results.ShellQuote(r.Dir))
+}
+
+// Shortfall says why a run's cells, its twins among them, give an exit status other than
+// 0: which, why, and what to do; empty for status 0.
+func Shortfall(run *results.Run) string {
+	cells := append(run.CellOutcomes(), run.Twins()...)
+	status := results.ExitCode(cells)
+	if status == 0 {
+		return ""
+	}
+	var names []string
+	var leads []record.Outcome
+	for _, c := range cells {
+		failed := c.Trials[record.Failed] > 0
+		if failed != (status == 1) || !failed && !c.Outcome.Limited() {
+			continue
+		}
+		names = append(names, c.ID)
+		for _, outcome := range gravest[:3] {
+			if c.Trials[outcome] > 0 && !slices.Contains(leads, outcome) {
+				leads = append(leads, outcome)
+			}
+		}
+	}
+	what := "limited by generator or environment and count for nothing"
+	if status == 1 {
+		what, leads = "failed in a trial", []record.Outcome{record.Failed}
+	}
+	text := fmt.Sprintf("%d of %s %s (%s)", len(names), plural(len(cells), "cell"), what, someOf(names))
+	for _, t := range troublesOf(run.Trials, nil) {
+		if slices.Contains(leads, t.leads) {
+			return text + ": " + t.cause() + "; " + strings.ReplaceAll(t.remedy(), "DIR", results.ShellQuote(run.Dir))
+		}
+	}
+	return text
+}
+
+// cause names the problem without its cells.
+func (t trouble) cause() string {
+	if t.worst == "" {
+		return shortened(strings.Join(strings.Fields(t.name), " "), mostProblemRunes)
+	}
+	return t.name + " " + t.worst
+}
+
+// LoadShortfall says the same of one measurement; empty for status 0.
+func LoadShortfall(m *record.Measurement) string {
+	if m.Outcome == record.Valid || m.Outcome == record.Saturated {
+		return ""
+	}
+	for _, t := range troublesOf([]record.Trial{{Measurement: m}}, nil) {
+		if t.leads == m.Outcome {
+			return fmt.Sprintf("the measurement is %s and counts for nothing: %s; %s", m.Outcome, t.cause(), t.remedy())
+		}
+	}
+	return fmt.Sprintf("the measurement is %s and counts for nothing", m.Outcome)
+}
