@@ -98,7 +98,7 @@ func TestServerWhoseSnapshotsComeLateHasItsOwnWindow(t *testing.T) {
 		n := snapshots.Add(1) // 1 ahead of the load, 2 and 3 at the window's edges
 		json.NewEncoder(w).Encode(record.ServerSnapshot{
 			MonotonicNs: n * int64(interval), CensusAtNs: n*int64(interval) + int64(time.Second), CensusResponses: 1500 * n,
-			Counters:  record.Counters{Responses: map[string]int64{"Echo": 1000 * n}, AppendedBytes: 70 * n},
+			Counters:  record.Counters{Responses: map[string]int64{"Echo": 1000 * n}, Counts: map[string]int64{record.AppendedBytes: 70 * n}},
 			Process:   record.Process{PID: 42, CPUNs: n * int64(time.Second), VoluntarySwitches: 3000 * n},
 			ThreadUse: map[string]osthread.Use{"conn": {Threads: 1, CPUNs: n * int64(time.Second)}},
 		})

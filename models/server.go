@@ -142,6 +142,22 @@ func (s *Server) ConnectionsByLoop() []int { return s.running.connectionsByLoop(
 // request queue full.
 func (s *Server) QueueFull() QueueFull { return s.running.queueFull() }
 
+// Count enters what the server counts since its start, by the names that are declared
+// in internal/measure.
+func (s *Server) Count(add func(name string, n int64)) {
+	add("connections", s.env.connections.Load())
+	var receives, sends int64
+	for _, t := range s.ThreadIO() {
+		receives, sends = receives+t.Receives, sends+t.Sends
+	}
+	add("receive_calls", receives)
+	add("send_calls", sends)
+	full := s.QueueFull()
+	add("queue_full_blocked", full.Waits)
+	add("queue_full_paused", full.Pauses)
+	add("queue_full_shed", full.Sheds)
+}
+
 // ClockSteps counts jumps of CLOCK_REALTIME, each of which spoils the
 // SocketQueue times around it.
 func (s *Server) ClockSteps() int64 { return s.env.offset.Steps() }

@@ -50,7 +50,7 @@ func TestMetricsPageOfALoadedServer(t *testing.T) {
 			}
 			var m record.Measurement
 			decode(t, stdout, &m)
-			if n := m.Broker().After.Counters.Scrapes; n != 0 {
+			if n := m.Broker().After.Counters.Counts[record.Scrapes]; n != 0 {
 				t.Errorf("the generator read the metrics page %d times", n)
 			}
 			families := scrape(t, s.Admin)

@@ -28,7 +28,7 @@ func TestReadQuotaSlowsAConsumerDown(t *testing.T) {
 	if took := time.Since(begun); took < least {
 		t.Errorf("%d bytes took %v, a quota of 1 MB/s allows it in %v", records*recordBytes, took, least)
 	}
-	if n := snapshot(t, s.Admin).Counters.ThrottledFetches; n == 0 {
+	if n := snapshot(t, s.Admin).Counters.Counts["throttled_fetches"]; n == 0 {
 		t.Error("no throttled fetch was counted")
 	}
 	s.stop(t)

@@ -252,7 +252,7 @@ func startServing(o serveOptions, v *knob.Values, config models.Config, b *backe
 	s.ready.Admin = listener.Addr().String()
 	told := &admin.Server{Model: server, Stages: stages, KernelStamps: config.KernelStamps, Knobs: v.Map(), Store: b.store, Activity: b.activity}
 	if b.log != nil {
-		told.Log = b.log
+		told.Count = b.log.Count
 	}
 	s.admin = admin.Serve(listener, told.Handler())
 	return s, nil

@@ -30,7 +30,7 @@ func TestClientsOutliveRefusals(t *testing.T) {
 		})
 	}
 	all.Wait()
-	t.Logf("%d requests were refused", snapshot(t, s.Admin).Counters.Shed)
+	t.Logf("%d requests were refused", snapshot(t, s.Admin).Counters.Counts["queue_full_shed"])
 	consumer := newClient(t, s.Listen, fromBeginning("shed"))
 	consume(t, consumer, func(r *kgo.Record) bool { return r.Offset >= producers*records-1 })
 	s.stop(t)

@@ -65,6 +65,21 @@ func TestSnapshotShowsTheStoresActivity(t *testing.T) {
 	}
 }
 
+// What the parts of a server count is what the registry of measures declares.
+func TestEveryCountOfAServerIsDeclared(t *testing.T) {
+	s := startServer(t, "--data", t.TempDir())
+	counts := snapshot(t, s.Admin).Counters.Counts
+	for _, c := range measure.Counters {
+		if _, counted := counts[c.Name]; !counted {
+			t.Errorf("nobody counts %s", c.Name)
+		}
+		delete(counts, c.Name)
+	}
+	if len(counts) > 0 {
+		t.Errorf("not declared: %v", counts)
+	}
+}
+
 func TestResidentOnAFileSystemThatCannotTellIsRefused(t *testing.T) {
 	data := filepath.Join(dirInMemory(t), "log")
 	_, stderr, exit := runCommand(t, serveArgs("--data", data, "--send", "resident")...)

@@ -1,14 +1,15 @@
 package admin
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
-	"c10klab/internal/stage"
 )
 
 // Families lists the families of the metrics page. Where Kafka has the thing, the
@@ -16,7 +17,7 @@ import (
 // it (lowercaseOutputName: "…PerSec" Count becomes "…_total", "…Percent" becomes
 // "…_percent", percentiles become quantile labels). Everything counts since the
 // server's start; idle shares are over all of it, as Kafka's MeanRate is.
-var Families = slices.Concat(requestTimes(), []Family{
+var Families = slices.Concat(requestTimes(), countFamilies(), []Family{
 	{Name: "kafka_network_requestmetrics_requests_total", Unit: "requests", labels: []string{"request"},
 		Meaning: "complete frames received, by API", Kafka: "kafka.network:type=RequestMetrics,name=RequestsPerSec,request=*",
 		values: func(s *record.ServerSnapshot, yield func(float64, ...string)) {
@@ -24,12 +25,6 @@ var Families = slices.Concat(requestTimes(), []Family{
 				yield(float64(n), api)
 			}
 		}},
-	{Name: "kafka_server_brokertopicmetrics_bytesin_total", Unit: "bytes",
-		Meaning: "record batches written to the log", Kafka: "kafka.server:type=BrokerTopicMetrics,name=BytesInPerSec",
-		values: one(func(s *record.ServerSnapshot) float64 { return float64(s.Counters.AppendedBytes) })},
-	{Name: "kafka_server_brokertopicmetrics_bytesout_total", Unit: "bytes",
-		Meaning: "file bytes named in fetch responses", Kafka: "kafka.server:type=BrokerTopicMetrics,name=BytesOutPerSec",
-		values: one(func(s *record.ServerSnapshot) float64 { return float64(s.Counters.FetchedBytes) })},
 	{Name: "kafka_network_requestchannel_requestqueuesize", Unit: "requests", gauge: true,
 		Meaning: "requests in all request queues", Kafka: "kafka.network:type=RequestChannel,name=RequestQueueSize",
 		values: func(s *record.ServerSnapshot, yield func(float64, ...string)) {
@@ -96,23 +91,13 @@ const requestsQueue = "requests"
 // requestTimes are Kafka's times of a request, in Kafka's milliseconds.
 func requestTimes() []Family {
 	var all []Family
-	for _, t := range []struct {
-		span          stage.Stage
-		name, meaning string
-	}{
-		{stage.RequestQueue, "RequestQueueTimeMs", "in the request queue, a blocked put included"},
-		{stage.LocalTime, "LocalTimeMs", "in the handler"},
-		{stage.RemoteTime, "RemoteTimeMs", "waiting for others after the handler returned"},
-		{stage.ResponseQueue, "ResponseQueueTimeMs", "complete and not yet taken up by the sending thread"},
-		{stage.ResponseSend, "ResponseSendTimeMs", "from there to the end of bookkeeping after the last byte"},
-		{stage.Total, "TotalTimeMs", "from the put into the request queue to the end"},
-	} {
+	for _, span := range measure.Spans(func(s *measure.Span) bool { return s.Kafka != "" }) {
 		all = append(all, Family{
-			Name: "kafka_network_requestmetrics_" + strings.ToLower(t.name), Unit: "ms", labels: []string{"request"},
-			Meaning: "time of a request: " + t.meaning, Kafka: "kafka.network:type=RequestMetrics,name=" + t.name + ",request=*",
+			Name: "kafka_network_requestmetrics_" + strings.ToLower(span.Kafka), Unit: "ms", labels: []string{"request"},
+			Meaning: "time of a request: " + span.Meaning, Kafka: "kafka.network:type=RequestMetrics,name=" + span.Kafka + ",request=*",
 			unitNs: float64(time.Millisecond), spans: func(s *record.ServerSnapshot, yield func(*hdr.Histogram, ...string)) {
 				for key, h := range s.Histograms {
-					if key.Stage == t.span.String() {
+					if key.Stage == span.Name {
 						yield(h, key.API)
 					}
 				}
@@ -121,9 +106,16 @@ func requestTimes() []Family {
 	return all
 }
 
-// one is a family of a single member.
-func one(value func(*record.ServerSnapshot) float64) func(*record.ServerSnapshot, func(float64, ...string)) {
-	return func(s *record.ServerSnapshot, yield func(float64, ...string)) { yield(value(s)) }
+// countFamilies are what a server counts.
+func countFamilies() []Family {
+	var all []Family
+	for _, c := range measure.Counters {
+		all = append(all, Family{Name: cmp.Or(c.Page, "c10klab_"+c.Name+"_total"), Unit: c.Unit, Meaning: c.Meaning, Kafka: c.Kafka,
+			values: func(s *record.ServerSnapshot, yield func(float64, ...string)) {
+				yield(float64(s.Counters.Counts[c.Name]))
+			}})
+	}
+	return all
 }
 
 // perLoop is a family with a member for each network thread.
@@ -177,18 +169,6 @@ var ownFamilies = []Family{
 				yield(seconds(p.IdleNs), p.Pool)
 			}
 		}},
-	{Name: "c10klab_queue_full_total", Unit: "requests", labels: []string{"policy"}, Meaning: "requests that found the request queue full, by what was done with them",
-		values: func(s *record.ServerSnapshot, yield func(float64, ...string)) {
-			yield(float64(s.Counters.Blocked), "block")
-			yield(float64(s.Counters.Paused), "pause")
-			yield(float64(s.Counters.Shed), "shed")
-		}},
-	{Name: "c10klab_connections_total", Unit: "connections", Meaning: "connections accepted",
-		values: one(func(s *record.ServerSnapshot) float64 { return float64(s.Counters.Connections) })},
-	{Name: "c10klab_throttled_fetches_total", Unit: "requests", Meaning: "fetches above a read quota",
-		values: one(func(s *record.ServerSnapshot) float64 { return float64(s.Counters.ThrottledFetches) })},
-	{Name: "c10klab_metrics_scrapes_total", Unit: "readings", Meaning: "readings of this page",
-		values: one(func(s *record.ServerSnapshot) float64 { return float64(s.Counters.Scrapes) })},
 }
 
 // perThread is a family with a member for each name of threads.

@@ -52,7 +52,7 @@ func pageOfKnownNumbers() *MetricsPage {
 	queued.RecordN(2_000_000, 1000)
 	return NewMetricsPage(func(s *record.ServerSnapshot) {
 		s.Histograms = hdr.Bundle{{Stage: "RequestQueue", API: "Produce"}: queued}
-		s.Counters = record.Counters{Requests: map[string]int64{"Produce": 1000}, AppendedBytes: 7, FetchedBytes: 8, Shed: 9}
+		s.Counters = record.Counters{Requests: map[string]int64{"Produce": 1000}, Counts: map[string]int64{record.AppendedBytes: 7, record.FetchedBytes: 8, "queue_full_shed": 9}}
 		s.LoopTimes = []record.LoopTimes{{Name: "net-0", WallNs: 100, IOWaitNs: 50, IONs: 25}, {Name: "net-1", WallNs: 100, IOWaitNs: 100}}
 		s.HandlerIdle = []record.HandlerIdle{{Pool: "io", Threads: 2, IdleNs: 150, WallNs: 100}}
 		s.Queues = []record.QueueLength{{Name: "requests", Now: 3, Longest: 5}, {Name: "requests/fetch-io", Now: 1}, {Name: "responses/net-1", Now: 4}}
@@ -80,7 +80,7 @@ func TestPageShowsWhatTheSourceTells(t *testing.T) {
 		{"c10klab_thread_receive_seconds_total", "thread=net-0", 2},
 		{"c10klab_thread_sent_bytes_total", "thread=net-0", 11},
 		{"c10klab_queue_longest", "queue=requests", 5},
-		{"c10klab_queue_full_total", "policy=shed", 9},
+		{"c10klab_queue_full_shed_total", "", 9},
 	} {
 		var labels []string
 		if c.label != "" {

@@ -16,8 +16,14 @@ func TestAdminAnswersWithWhatTheSourcesAdd(t *testing.T) {
 		t.Fatal(err)
 	}
 	admin := Serve(listener, Port{
-		Mark:      func(s *record.ServerSnapshot) { s.Counters.Connections = 2; s.Process = record.ThisProcess() },
-		Snapshot:  func(s *record.ServerSnapshot) { s.Counters.Connections = 3; s.Process = record.ThisProcess() },
+		Mark: func(s *record.ServerSnapshot) {
+			s.Counters.Counts = map[string]int64{"connections": 2}
+			s.Process = record.ThisProcess()
+		},
+		Snapshot: func(s *record.ServerSnapshot) {
+			s.Counters.Counts = map[string]int64{"connections": 3}
+			s.Process = record.ThisProcess()
+		},
 		Recorders: func() int { return 7 },
 	}.Handler())
 	base := "http://" + listener.Addr().String()
@@ -37,7 +43,7 @@ func TestAdminAnswersWithWhatTheSourcesAdd(t *testing.T) {
 		if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
 			t.Fatal(err)
 		}
-		if got.Counters.Connections != want || got.Process.PID != os.Getpid() || got.MonotonicNs == 0 {
+		if got.Counters.Counts["connections"] != want || got.Process.PID != os.Getpid() || got.MonotonicNs == 0 {
 			t.Errorf("%s answers %+v", path, got)
 		}
 	}

@@ -17,19 +17,13 @@ type Server struct {
 	Stages       *stage.Recorder // nil: off
 	KernelStamps bool
 	Knobs        map[string]string
-	// Log, Store and Activity are nil without the log service.
-	Log      LogCounts
+	// Count enters what the service counts; nil: it counts nothing.
+	Count func(add func(name string, n int64))
+	// Store and Activity are nil without the log service.
 	Store    *storage.Store
 	Activity *Activity
 
 	page *MetricsPage
-}
-
-// LogCounts is what the log service counts since its start.
-type LogCounts interface {
-	AppendedBytes() int64
-	FetchedBytes() int64
-	ThrottledFetches() int64
 }
 
 // Handler answers all paths of the server's admin port.
@@ -102,23 +96,14 @@ func (s *Server) addCounts(snapshot *record.ServerSnapshot) {
 	if r, probes := s.Model.Residency(); probes {
 		snapshot.Residency = &record.ResidencyProbes{Probes: r.Probes, Hot: r.Hot, FalseHot: r.FalseHot, FalseHotBlockedNs: int64(r.FalseHotBlocked)}
 	}
-	snapshot.Counters = s.counters(snapshot.ThreadIO)
-}
-
-func (s *Server) counters(io []record.ThreadIO) (c record.Counters) {
-	c.Connections, _ = s.Model.Connections()
-	c.Requests, c.Responses = s.Stages.Counts()
-	for _, t := range io {
-		c.ReceiveCalls += t.ReceiveCalls
-		c.SendCalls += t.SendCalls
+	snapshot.Counters.Requests, snapshot.Counters.Responses = s.Stages.Counts()
+	counts := map[string]int64{record.Scrapes: s.page.Scrapes()}
+	add := func(name string, n int64) { counts[name] += n }
+	s.Model.Count(add)
+	if s.Count != nil {
+		s.Count(add)
 	}
-	full := s.Model.QueueFull()
-	c.Blocked, c.Paused, c.Shed = full.Waits, full.Pauses, full.Sheds
-	if s.Log != nil {
-		c.AppendedBytes, c.FetchedBytes, c.ThrottledFetches = s.Log.AppendedBytes(), s.Log.FetchedBytes(), s.Log.ThrottledFetches()
-	}
-	c.Scrapes = s.page.Scrapes()
-	return c
+	snapshot.Counters.Counts = counts
 }
 
 // responses is how many requests were answered.

@@ -173,7 +173,7 @@ func TestFetchedBytesAreCounted(t *testing.T) {
 	stored := f.produced("t", 0, testBatch(t, 3, 100, 1))
 	f.fetched(fetchRequest(12, 0, 1, "t", from{0, 0, 1 << 20}))
 	f.fetched(fetchRequest(12, 0, 1, "t", from{0, 0, 1 << 20}))
-	if got := f.log.FetchedBytes(); got != int64(2*len(stored)) {
+	if got := f.log.fetchedBytes.Load(); got != int64(2*len(stored)) {
 		t.Errorf("fetched %d bytes, want %d", got, 2*len(stored))
 	}
 }

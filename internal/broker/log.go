@@ -103,16 +103,13 @@ func (l *Log) APIs() []string {
 	return names
 }
 
-// AppendedBytes is the size of all record batches written since the start.
-func (l *Log) AppendedBytes() int64 { return l.appendedBytes.Load() }
-
-// FetchedBytes is the size of all file bytes named in fetch responses since the
-// start.
-func (l *Log) FetchedBytes() int64 { return l.fetchedBytes.Load() }
-
-// ThrottledFetches counts the fetches that were above a read quota since the
-// start.
-func (l *Log) ThrottledFetches() int64 { return l.quota.throttled.Load() }
+// Count enters what the service counts since its start, by the names that are declared
+// in internal/measure.
+func (l *Log) Count(add func(name string, n int64)) {
+	add("appended_bytes", l.appendedBytes.Load())
+	add("fetched_bytes", l.fetchedBytes.Load())
+	add("throttled_fetches", l.quota.throttled.Load())
+}
 
 // exchange is a request and the way to answer it, with the rights and duties of
 // a models.Job.

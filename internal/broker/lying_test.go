@@ -127,7 +127,7 @@ func TestIdempotentProducers(t *testing.T) {
 	if log, _ := f.store.Log("t", 0); log.EndOffset() != 9 {
 		t.Errorf("the log ends at %d", log.EndOffset())
 	}
-	if got := f.log.AppendedBytes(); got != 3*int64(len(from(1, 0))) {
+	if got := f.log.appendedBytes.Load(); got != 3*int64(len(from(1, 0))) {
 		t.Errorf("appended %d bytes", got)
 	}
 }

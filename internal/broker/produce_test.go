@@ -30,7 +30,7 @@ func TestProduceInEveryVersionAndAcks(t *testing.T) {
 			next += 3
 		}
 	}
-	if got := f.log.AppendedBytes(); got != next/3*int64(len(testBatch(t, 3, 50, 1))) {
+	if got := f.log.appendedBytes.Load(); got != next/3*int64(len(testBatch(t, 3, 50, 1))) {
 		t.Errorf("appended %d bytes", got)
 	}
 }

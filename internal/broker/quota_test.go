@@ -66,7 +66,7 @@ func TestReadQuotaHoldsTheRate(t *testing.T) {
 			if least, most := rate*(seconds-1)-float64(size), rate*(seconds+1)+float64(size); float64(got) < least || float64(got) > most {
 				t.Errorf("%d bytes in %d s, want %.0f to %.0f", got, seconds, least, most)
 			}
-			if n := f.log.ThrottledFetches(); throttles == 0 || n != int64(throttles) {
+			if n := f.log.quota.throttled.Load(); throttles == 0 || n != int64(throttles) {
 				t.Errorf("%d throttled answers, %d counted", throttles, n)
 			}
 		})

@@ -4,6 +4,9 @@
 package record
 
 import (
+	"encoding/json"
+	"fmt"
+
 	"c10klab/internal/hdr"
 	"c10klab/internal/osthread"
 )
@@ -123,22 +126,55 @@ type ResidencyProbes struct {
 	FalseHotBlockedNs int64 `json:"false_hot_blocked_ns"`
 }
 
-// Counters count since the start.
+// Names of counts that this program reads by name.
+const (
+	AppendedBytes = "appended_bytes" // of record batches, written to the log
+	FetchedBytes  = "fetched_bytes"  // of files, named in fetch responses
+	Scrapes       = "metrics_scrapes"
+)
+
+// Counters count since the start. In JSON all are members of one object, so that a name
+// that this version does not know is kept.
 type Counters struct {
-	Connections   int64            `json:"connections"`    // accepted
-	Requests      map[string]int64 `json:"requests"`       // by API, complete frames received
-	Responses     map[string]int64 `json:"responses"`      // by API, sent to the last byte (or with none to send)
-	SendCalls     int64            `json:"send_calls"`     // send and sendfile calls
-	AppendedBytes int64            `json:"appended_bytes"` // record batches written to the log
-	FetchedBytes  int64            `json:"fetched_bytes"`  // file bytes named in fetch responses
-	// ThrottledFetches were above a read quota: answered empty, their connections muted.
-	ThrottledFetches int64 `json:"throttled_fetches"`
-	// Scrapes are readings of the metrics page.
-	Scrapes      int64 `json:"metrics_scrapes"`
-	ReceiveCalls int64 `json:"receive_calls"`      // recv and recvmsg calls
-	Blocked      int64 `json:"queue_full_blocked"` // puts that waited for room in the request queue
-	Paused       int64 `json:"queue_full_paused"`  // times that a network thread stopped reading for want of room there
-	Shed         int64 `json:"queue_full_shed"`    // requests refused for want of room there; their stages count like those of others
+	Requests  map[string]int64 // by API, complete frames received
+	Responses map[string]int64 // by API, sent to the last byte (or with none to send)
+	// Counts are all others, by the names that package measure declares.
+	Counts map[string]int64
+}
+
+// MarshalJSON writes the counts beside requests and responses.
+func (c Counters) MarshalJSON() ([]byte, error) {
+	all := map[string]any{"requests": c.Requests, "responses": c.Responses}
+	for name, n := range c.Counts {
+		all[name] = n
+	}
+	return json.Marshal(all)
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (c *Counters) UnmarshalJSON(text []byte) error {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(text, &all); err != nil {
+		return err
+	}
+	*c = Counters{Counts: map[string]int64{}}
+	for name, value := range all {
+		var err error
+		switch name {
+		case "requests":
+			err = json.Unmarshal(value, &c.Requests)
+		case "responses":
+			err = json.Unmarshal(value, &c.Responses)
+		default:
+			var n int64
+			err = json.Unmarshal(value, &n)
+			c.Counts[name] = n
+		}
+		if err != nil {
+			return fmt.Errorf("counter %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // AllResponses counts those of all APIs.

@@ -60,7 +60,7 @@ func UseOf(name string, ahead, before, after *ServerSnapshot) ServerUse {
 		Window: &ServerWindow{
 			Ns:       after.MonotonicNs - before.MonotonicNs,
 			Requests: counters.AllResponses(),
-			Bytes:    counters.AppendedBytes + counters.FetchedBytes,
+			Bytes:    counters.Counts[AppendedBytes] + counters.Counts[FetchedBytes],
 		},
 		ThreadUse:         Since(after.ThreadUse, ahead.ThreadUse),
 		ThreadUseNs:       after.CensusAtNs - ahead.CensusAtNs,

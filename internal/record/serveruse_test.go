@@ -7,8 +7,8 @@ import (
 
 // A snapshot at the end that comes a second late: the client's window was two seconds.
 func lateSnapshot() *Measurement {
-	before := &ServerSnapshot{MonotonicNs: int64(10 * time.Second), Counters: Counters{Responses: map[string]int64{"Echo": 100}, AppendedBytes: 7}}
-	after := &ServerSnapshot{MonotonicNs: int64(13 * time.Second), Process: Process{CPUNs: int64(1500 * time.Millisecond), VoluntarySwitches: 600, InvoluntarySwitches: 300}, Counters: Counters{Responses: map[string]int64{"Echo": 400}, AppendedBytes: 3007, FetchedBytes: 1000}}
+	before := &ServerSnapshot{MonotonicNs: int64(10 * time.Second), Counters: Counters{Responses: map[string]int64{"Echo": 100}, Counts: map[string]int64{AppendedBytes: 7}}}
+	after := &ServerSnapshot{MonotonicNs: int64(13 * time.Second), Process: Process{CPUNs: int64(1500 * time.Millisecond), VoluntarySwitches: 600, InvoluntarySwitches: 300}, Counters: Counters{Responses: map[string]int64{"Echo": 400}, Counts: map[string]int64{AppendedBytes: 3007, FetchedBytes: 1000}}}
 	return &Measurement{
 		WindowNs: int64(2 * time.Second), RequestsPerSec: 95, AckedMBps: 0.001,
 		Servers: []ServerUse{UseOf(Broker, before, before, after)},

@@ -176,8 +176,8 @@ func (e *Evidence) serverUse(i int, name string, m *record.Measurement) (use rec
 	}
 	m.Histograms.Merge(stages)
 	use = record.UseOf(name, read[0], read[1], after)
-	if use.Counters.Scrapes > 0 {
-		m.Problems = append(m.Problems, fmt.Sprintf("%s: its metrics page was read %d times within the window", whose, use.Counters.Scrapes))
+	if use.Counters.Counts[record.Scrapes] > 0 {
+		m.Problems = append(m.Problems, fmt.Sprintf("%s: its metrics page was read %d times within the window", whose, use.Counters.Counts[record.Scrapes]))
 	}
 	for _, problem := range after.Problems {
 		m.Problems = append(m.Problems, whose+": "+problem)
