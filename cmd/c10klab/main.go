@@ -142,3 +142,13 @@ func suggestFlag(cmd *cobra.Command, err error) error {
 	cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
 	return fmt.Errorf("%w%s", err, knob.DidYouMean(unknown.GetSpecifiedName(), names))
 }
+
+// oneArgument refuses all but one argument, of which it says what it is.
+func oneArgument(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != 1 {
+			return usageError(fmt.Errorf("%s needs one argument: %s", cmd.CommandPath(), what))
+		}
+		return nil
+	}
+}

@@ -6,8 +6,6 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
-
-	"c10klab/experiments/evidence"
 )
 
 func newPlotCommand() *cobra.Command {
@@ -50,37 +48,4 @@ func printFiles(w io.Writer, files []string, asJSON bool) error {
 		p.line("%s", f)
 	}
 	return p.err
-}
-
-func newDocumentCommand() *cobra.Command {
-	var document, reference string
-	cmd := &cobra.Command{
-		Use:   "document",
-		Short: "Write the tables of EXPERIMENTS.md and of the pages beside the evidence anew",
-		Long: `Write the generated parts of the documents anew: the table of all claims in EXPERIMENTS.md, the page beside each
-reference run, and the page of the benchmarks' known answers. What stands between the markers is replaced; what is written
-by hand around them stays. An experiment with evidence and no page yet gets one.`,
-		Example: `  c10klab document
-  c10klab document --file /tmp/draft.md --reference results/reference`,
-		Args: noArguments,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			changed, err := evidence.UpdateDocuments(document, reference)
-			for _, path := range changed {
-				fmt.Fprintln(cmd.OutOrStdout(), path, "changed")
-			}
-			return err
-		},
-	}
-	cmd.Flags().StringVar(&document, "file", "EXPERIMENTS.md", "the document")
-	cmd.Flags().StringVar(&reference, "reference", "results/reference", "run directories of the evidence")
-	return cmd
-}
-
-func oneArgument(what string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		if len(args) != 1 {
-			return usageError(fmt.Errorf("%s needs one argument: %s", cmd.CommandPath(), what))
-		}
-		return nil
-	}
 }

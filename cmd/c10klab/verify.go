@@ -98,3 +98,27 @@ tables and figures use, and series and disk samples of those trials only that fi
 	cmd.Flags().BoolVar(&replace, "replace", false, "replace the run that is stored there")
 	return cmd
 }
+
+func newDocumentCommand() *cobra.Command {
+	var document, reference string
+	cmd := &cobra.Command{
+		Use:   "document",
+		Short: "Write the tables of EXPERIMENTS.md and of the pages beside the evidence anew",
+		Long: `Write the generated parts of the documents anew: the table of all claims in EXPERIMENTS.md, the page beside each
+reference run, and the page of the benchmarks' known answers. What stands between the markers is replaced; what is written
+by hand around them stays. An experiment with evidence and no page yet gets one.`,
+		Example: `  c10klab document
+  c10klab document --file /tmp/draft.md --reference results/reference`,
+		Args: noArguments,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			changed, err := evidence.UpdateDocuments(document, reference)
+			for _, path := range changed {
+				fmt.Fprintln(cmd.OutOrStdout(), path, "changed")
+			}
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&document, "file", "EXPERIMENTS.md", "the document")
+	cmd.Flags().StringVar(&reference, "reference", "results/reference", "run directories of the evidence")
+	return cmd
+}

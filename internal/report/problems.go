@@ -57,7 +57,7 @@ func troublesOf(trials []record.Trial, cells []results.Cell) []trouble {
 			note(numberless(problem), trouble{name: problem, leads: record.Valid}, t.Cell)
 		}
 		for _, c := range t.Measurement.Checks {
-			if !c.OK {
+			if moot := c.Else == record.Saturated && t.Outcome.Limited(); !c.OK && !moot {
 				note("rule "+c.Name, trouble{name: c.Name, leads: c.Else}, t.Cell).found(c)
 			}
 		}
