@@ -9,6 +9,7 @@ import (
 	"c10klab/internal/batch"
 	"c10klab/loadgen/judge"
 
+	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -46,29 +47,29 @@ func (c *consumer) rotate() {
 
 // walk reads a fetch response in place and moves the offsets on.
 func (c *consumer) walk(payload []byte) (recordBytes int, err error) {
-	f := fields{rest: payload}
-	if id := f.int32(); f.err == nil && id != c.lastID {
+	r := kbin.Reader{Src: payload}
+	if id := r.Int32(); r.Ok() && id != c.lastID {
 		return 0, fmt.Errorf("correlation id %d, asked with %d", id, c.lastID)
 	}
-	f.int32() // throttle time
-	if err := c.checkError(f.int16()); err != nil {
+	r.Int32() // throttle time
+	if err := c.checkError(r.Int16()); err != nil {
 		return 0, err
 	}
-	f.int32() // session id
-	for range f.count() {
-		f.text() // topic
-		for range f.count() {
-			n, err := c.walkPartition(&f)
+	r.Int32() // session id
+	for range r.ArrayLen() {
+		r.UnsafeString() // topic
+		for range r.ArrayLen() {
+			n, err := c.walkPartition(&r)
 			if err != nil {
 				return 0, err
 			}
 			recordBytes += n
 		}
-		if f.err != nil {
-			break
-		}
 	}
-	return recordBytes, f.err
+	if !r.Ok() {
+		return recordBytes, kbin.ErrNotEnoughData
+	}
+	return recordBytes, nil
 }
 
 // checkError notes a retriable error of an answer, so that the consumer tries again;
@@ -82,18 +83,18 @@ func (c *consumer) checkError(code int16) error {
 	return err
 }
 
-func (c *consumer) walkPartition(f *fields) (recordBytes int, err error) {
-	number := f.int32()
-	code := f.int16()
-	highWatermark := f.int64()
-	f.int64() // last stable offset
-	f.int64() // log start offset
+func (c *consumer) walkPartition(r *kbin.Reader) (recordBytes int, err error) {
+	number := r.Int32()
+	code := r.Int16()
+	highWatermark := r.Int64()
+	r.Int64() // last stable offset
+	r.Int64() // log start offset
 	const abortedTransactionBytes = 16
-	f.take(abortedTransactionBytes * f.count())
-	f.int32() // preferred read replica
-	records := f.bytes()
-	if f.err != nil {
-		return 0, f.err
+	r.Span(abortedTransactionBytes * max(0, int(r.ArrayLen())))
+	r.Int32() // preferred read replica
+	records := r.NullableBytes()
+	if !r.Ok() {
+		return 0, kbin.ErrNotEnoughData
 	}
 	partitions := c.request.Topics[0].Partitions
 	i := slices.IndexFunc(partitions, func(p kmsg.FetchRequestTopicPartition) bool { return p.Partition == number })

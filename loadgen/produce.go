@@ -8,6 +8,7 @@ import (
 	"c10klab/internal/clock"
 	"c10klab/internal/kafka"
 
+	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -85,22 +86,22 @@ func (p *produce) partitionOf(connection int) int32 { return int32(connection % 
 
 // parse walks a Produce response: its one partition's error is the answer's.
 func (p *produce) parse(connection int, payload []byte) (answer, error) {
-	f := fields{rest: payload}
-	a := answer{id: f.int32()}
-	topics := f.count()
-	f.text()
-	partitions := f.count()
-	partition := f.int32()
-	a.errorCode = f.int16()
-	f.int64() // base offset
-	f.int64() // log append time
-	f.int64() // log start offset
-	f.int32() // throttle time
+	r := kbin.Reader{Src: payload}
+	a := answer{id: r.Int32()}
+	topics := r.ArrayLen()
+	r.UnsafeString()
+	partitions := r.ArrayLen()
+	partition := r.Int32()
+	a.errorCode = r.Int16()
+	r.Int64() // base offset
+	r.Int64() // log append time
+	r.Int64() // log start offset
+	r.Int32() // throttle time
 	switch {
-	case f.err != nil:
-		return a, fmt.Errorf("read the Produce response of %d bytes: %w", len(payload), f.err)
-	case topics != 1 || partitions != 1 || len(f.rest) != 0:
-		return a, fmt.Errorf("the Produce response has %d topics, %d partitions and %d more bytes, asked about one partition", topics, partitions, len(f.rest))
+	case !r.Ok():
+		return a, fmt.Errorf("read the Produce response of %d bytes: %w", len(payload), kbin.ErrNotEnoughData)
+	case topics != 1 || partitions != 1 || len(r.Src) != 0:
+		return a, fmt.Errorf("the Produce response has %d topics, %d partitions and %d more bytes, asked about one partition", topics, partitions, len(r.Src))
 	case partition != p.partitionOf(connection):
 		return a, fmt.Errorf("the Produce response is about partition %d, asked about %d", partition, p.partitionOf(connection))
 	}

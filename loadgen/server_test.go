@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/osthread"
 	"c10klab/internal/record"
 )
@@ -123,6 +124,80 @@ func TestServerWhoseSnapshotsComeLateHasItsOwnWindow(t *testing.T) {
 	}
 	if start, end, known := m.WindowSpan(); !known || end-start != m.WindowNs || start == m.Broker().After.MonotonicNs-m.WindowNs {
 		t.Errorf("the window goes from %d to %d (known: %v), by the late snapshot", start, end, known)
+	}
+}
+
+// Servers beside the target are told by their names: what they used, their stages, their
+// problems.
+func TestEveryServerOfTheRunIsMeasured(t *testing.T) {
+	var answered, replicated atomic.Int64
+	s := startFake(t, func(conn net.Conn, frame []byte) bool {
+		answered.Add(1)
+		return echoFrame(conn, frame)
+	})
+	follower := Server{"follower-1", startAdmin(t, &replicated)}
+	for name, servers := range map[string][]Server{
+		"beside the target's":      append([]Server{follower}, brokerAt(startAdmin(t, &answered))...),
+		"without the target's own": {follower},
+	} {
+		cfg := echoConfig(t, s.addr)
+		cfg.Servers = servers
+		m := run(t, cfg)
+		if len(m.Servers) != 2 || m.Servers[0].Name != record.Broker || m.Servers[1].Name != follower.Name {
+			t.Fatalf("%s: servers %+v", name, m.Servers)
+		}
+		known := len(servers) == 2
+		if (m.Broker().Process != nil) != known || (m.Broker().StageSource == record.StagesAdmin) != known || (m.Host.ForeignNs >= 0) != known {
+			t.Errorf("%s: the broker %+v, foreign CPU time %d", name, m.Broker(), m.Host.ForeignNs)
+		}
+		if got := m.Server(follower.Name); got.StageSource != record.StagesAdmin || got.Process == nil || got.Process.PID != 42 || got.After.Histograms != nil {
+			t.Errorf("%s: the follower %+v", name, got)
+		}
+		if h := m.Histograms[hdr.Key{Stage: "LocalTime", API: "Echo", Server: follower.Name}]; h == nil || h.Count() != 10 {
+			t.Errorf("%s: LocalTime of the follower's window is %v, want the 10 recorded in it", name, h)
+		}
+		if h := m.Histograms[hdr.Key{Stage: "LocalTime", API: "Echo"}]; (h != nil) != known {
+			t.Errorf("%s: LocalTime of the broker is %v", name, h)
+		}
+		if !hasProblem(m, "follower-1: disk is late") || hasProblem(m, "server: disk is late") != known {
+			t.Errorf("%s: problems %q", name, m.Problems)
+		}
+		for _, c := range m.Checks {
+			if strings.HasPrefix(c.Name, "answers counted") && !c.OK {
+				t.Errorf("%s: a follower's answers are counted with the broker's: they disagree by %v", name, c.Value)
+			}
+		}
+	}
+}
+
+func TestServersThatNobodyCouldTellApartAreRefused(t *testing.T) {
+	for want, servers := range map[string][]Server{
+		"two admin ports": {{record.Broker, "127.0.0.1:1"}, {record.Broker, "127.0.0.1:2"}},
+		"a name has":      {{"", "127.0.0.1:1"}},
+		`"a:b"`:           {{"a:b", "127.0.0.1:1"}},
+		`"a/b"`:           {{"a/b", "127.0.0.1:1"}},
+	} {
+		if err := CheckServers(servers); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: %v, want %q in it", servers, err, want)
+		}
+	}
+	if err := CheckServers([]Server{{record.Broker, "127.0.0.1:1"}, {"follower-1", "127.0.0.1:2"}}); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRequestsInFlightAreANumberOfTheRun(t *testing.T) {
+	const answerAfter = 10 * time.Millisecond
+	s := startFake(t, func(conn net.Conn, frame []byte) bool {
+		time.Sleep(answerAfter)
+		return echoFrame(conn, frame)
+	})
+	m := run(t, echoConfig(t, s.addr, "producers", "50", "schedule", "constant"))
+	value, known := measure.InFlight.Of(&record.Trial{Measurement: m})
+	response := echoSpan(m, "ResponseTime")
+	want := float64(response.Count()) * response.MeanNs() / float64(m.WindowNs)
+	if !known || value < 0.9*want || value > 1.1*want {
+		t.Errorf("%g in flight (known: %v), rate × time is %g", value, known, want)
 	}
 }
 

@@ -144,3 +144,25 @@ func TestServersWithoutStagesAreLoadedWithoutAJoin(t *testing.T) {
 		t.Errorf("join %+v, %d histograms", m.Join, len(m.Histograms))
 	}
 }
+
+// A server beside the target is measured and printed by its name; the join is the target's.
+func TestServersBesideTheTargetAreMeasured(t *testing.T) {
+	broker, follower := startServer(t, "--service", "echo"), startServer(t, "--service", "echo", "--model", "reactor")
+	args := []string{"load", "--target", broker.Listen, "--admin", broker.Admin, "--admin", "follower-1=" + follower.Admin, "--protocol", "echo",
+		"--rate-requests", "200", "--producers", "2", "--warm-up", "0s", "--window", "300ms"}
+	stdout, stderr, exit := runCommand(t, append(args, "--json")...)
+	if exit != exitOK && exit != exitLimited {
+		t.Fatalf("load ended with %d: %s", exit, stderr)
+	}
+	var m record.Measurement
+	decode(t, stdout, &m)
+	if got := m.Server("follower-1"); got.After == nil || got.After.Knobs["model"] != "reactor" || got.Process.PID == m.Broker().Process.PID || got.Window.Requests != 0 {
+		t.Errorf("the follower is %+v", got)
+	}
+	if m.Broker().Window.Requests == 0 || m.Join == nil || m.Join.Joined == 0 {
+		t.Errorf("the broker answered %d requests, join %+v", m.Broker().Window.Requests, m.Join)
+	}
+	if stdout, _, _ = runCommand(t, args...); !strings.Contains(stdout, "LocalTime") {
+		t.Errorf("no stage in the summary:\n%s", stdout)
+	}
+}

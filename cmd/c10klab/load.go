@@ -126,7 +126,10 @@ func (f *loadFlags) servers() (servers []loadgen.Server, err error) {
 		}
 		servers = append(servers, loadgen.Server{Name: name, Admin: address})
 	}
-	return servers, loadgen.CheckServers(servers)
+	if err := loadgen.CheckServers(servers); err != nil {
+		return nil, fmt.Errorf("--admin: %w", err)
+	}
+	return servers, nil
 }
 
 func printMeasurement(w io.Writer, m *record.Measurement, asJSON bool) error {
@@ -159,7 +162,7 @@ func summarize(w io.Writer, m *record.Measurement) error {
 	p.line("%-22s %-12s %10s %12s %12s %12s %12s", "time", "API", "count", "p50", "p99", "p999", "max")
 	for _, k := range m.Histograms.Keys() {
 		h := m.Histograms[k]
-		p.line("%-22s %-12s %10d %12s %12s %12s %12s", k.Stage, k.API, h.Count(),
+		p.line("%-22s %-12s %10d %12s %12s %12s %12s", strings.TrimSuffix(k.String(), "/"+k.API), k.API, h.Count(),
 			quantile(h, 0.5), quantile(h, 0.99), quantile(h, 0.999), results.FormatDuration(float64(h.MaxNs())))
 	}
 	printJoin(p, m)

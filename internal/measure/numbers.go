@@ -34,6 +34,16 @@ func number(n Number, of func(*record.Measurement) (float64, bool)) *Number {
 	return ofTrial(n, func(t *record.Trial) (float64, bool) { return of(t.Measurement) })
 }
 
+// fromGenerator declares a number that the generator enters by its name
+// (record.Measurement.Numbers), which has no other place in a record.
+func fromGenerator(n Number) *Number {
+	n.Clock = Client
+	return number(n, func(m *record.Measurement) (float64, bool) {
+		value, known := m.Numbers[n.Name]
+		return value, known
+	})
+}
+
 // ofTrial declares a number that needs more of a trial than its measurement.
 func ofTrial(n Number, of func(*record.Trial) (float64, bool)) *Number {
 	if NumberNamed(n.Name) != nil {
@@ -85,6 +95,7 @@ var (
 	RequestRate = number(Number{Name: "requests_per_s", Unit: "1/s", Meaning: "answered requests of all kinds",
 		Clock: Client, In: ClientTable | Comparisons | Sweep, Heading: "requests/s", Along: alongConnections},
 		func(m *record.Measurement) (float64, bool) { return m.RequestsPerSec, true })
+	InFlight = fromGenerator(Number{Name: "requests_in_flight", Unit: "requests", Meaning: "producers' requests due and not answered, mean of those due in the window"})
 )
 
 // What the server took, by its own window.

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"c10klab/internal/measure"
 	"c10klab/internal/osthread"
 	"c10klab/internal/record"
 
@@ -104,7 +105,11 @@ func (e *Evidence) Judge(m *record.Measurement) error {
 		return err
 	}
 	m.Problems = append(m.Problems, e.problems(m)...)
-	m.Checks, m.NotJudged, m.Outcome = judge(e.facts(m, gap))
+	f := e.facts(m, gap)
+	if e.Load.Producers > 0 {
+		m.Numbers = map[string]float64{measure.InFlight.Name: f.inFlight}
+	}
+	m.Checks, m.NotJudged, m.Outcome = judge(f)
 	return nil
 }
 
