@@ -4,15 +4,40 @@ import (
 	"errors"
 	"sync/atomic"
 
+	"c10klab/internal/poll"
+
 	"golang.org/x/sys/unix"
 )
 
-// home is the part of a model that a connection's finished requests return to.
-type home interface {
-	// respond takes over a job whose response is complete (or silent, or a hang
-	// up). Any thread may call it.
+// owner is the part of a model that connections belong to: their loop, or an executor of
+// their own. Jobs that other threads have come back to it.
+type owner interface {
+	// respond takes over a job whose response is complete, or that is silent or a hang up.
+	// Any thread may call it; a handler's, for which Job.inHandler holds, may have to send
+	// the response on the spot.
 	respond(j *Job)
+	// returned takes over a job that an offloader's or handler's thread has sent from as
+	// far as status says. Any thread may call it.
+	returned(j *Job, status sendStatus)
 }
+
+// manner is how a model's threads use its connections' sockets.
+type manner struct {
+	// waits: a receive waits until there is something. Where it does not, epoll says
+	// when to receive.
+	waits bool
+	// lockStep: the thread that reads a request reads no further before the answer is
+	// sent, so the frame may stay in the thread's scratch memory.
+	lockStep bool
+	// edges: epoll reports each arrival once, so a socket that a receive has emptied need
+	// not be asked again.
+	edges bool
+}
+
+var (
+	loopManner     = manner{edges: true}
+	executorManner = manner{waits: true, lockStep: true}
+)
 
 // conn is one client connection. Its input belongs to the thread that reads it;
 // its sending side to whoever the sequencer made the sender.
@@ -21,9 +46,10 @@ type conn struct {
 	id       int
 	fd       int
 	socket   socket
-	home     home
+	owner    owner
+	manner   manner
 	peer     string
-	spares   *spares // of the thread that reads the connection
+	jobs     *freeJobs // of the thread that reads the connection
 	input    input
 	sequence uint64 // of the next request; the reading thread's
 	order    sequencer
@@ -39,27 +65,26 @@ type conn struct {
 	// send into a descriptor used again.
 	references atomic.Int32
 
-	loopState // used by models with loops only
+	loop    *loop     // that reads the connection; nil in models that are no loop
+	reading readState // what that loop keeps
+	sending sendState // what the thread that sends for the loop keeps
 }
 
-// open takes an accepted socket into the server's books.
-func (e *env) open(s socket, fd int, peer string, h home, jobs *spares) *conn {
+// open takes an accepted socket into the server's books. With another thread than the
+// caller's the connection must be shared only afterwards.
+func (e *env) open(s socket, fd int, peer string, o owner, m manner, jobs *freeJobs) *conn {
 	c := new(conn)
-	c.open(e, s, fd, peer, h, jobs)
+	c.open(e, s, fd, peer, o, m, jobs)
 	return c
 }
 
 // open is env.open for a zero conn that is part of something larger.
-func (c *conn) open(e *env, s socket, fd int, peer string, h home, jobs *spares) {
-	c.env, c.id, c.fd, c.socket, c.home, c.peer, c.spares = e, int(e.connections.Add(1)), fd, s, h, peer, jobs
+func (c *conn) open(e *env, s socket, fd int, peer string, o owner, m manner, jobs *freeJobs) {
+	c.env, c.id, c.fd, c.socket, c.owner, c.manner, c.peer, c.jobs = e, int(e.connections.Add(1)), fd, s, o, m, peer, jobs
 	c.order.single = e.config.InFlight == 1
 	c.references.Store(1)
 	e.live.add(1)
 }
-
-// serial reports that the connection has an executor of its own, which waits for the
-// socket and handles one request at a time.
-func (c *conn) serial() bool { return c.loop == nil }
 
 func (c *conn) retain() { c.references.Add(1) }
 
@@ -81,10 +106,12 @@ func (c *conn) release() {
 	}
 }
 
-// kill makes the connection unusable, wakes threads that are inside a call on
-// it, and frees what waited to be read or sent. Only the thread that reads the
-// connection may call it; only the first call does anything. The reason, unless
-// it is nil or only says that the peer is gone, goes to the log.
+// kill closes the connection: it becomes unusable, threads that are inside a call on it
+// return, and what waited to be read, or to be sent in its turn, is freed. The descriptor
+// itself lives on until the last job that refers to it is freed. Only the thread that
+// reads the connection may call it (a loop's connections are killed by loop.kill); only
+// the first call does anything. The reason, unless it is nil or only says that the peer
+// is gone, goes to the log.
 func (c *conn) kill(reason error) {
 	if c.dead.Swap(true) {
 		return
@@ -106,20 +133,93 @@ func (c *conn) kill(reason error) {
 // The reading thread only.
 func (c *conn) inFlight() int32 { return c.started - c.endedHere - c.endedElsewhere.Load() }
 
-// admit gives a complete frame its place among the connection's requests.
-func (c *conn) admit(j *Job) {
-	j.sequence = c.sequence
-	c.sequence++
-	c.started++
-	j.class = c.env.service.Classify(j.frame)
-	c.env.stages.Received(j.class)
-	if c.env.stages.Samples() && c.env.identifier != nil {
-		j.pick()
-	}
-}
-
 // quiet reports reasons that only say that the peer is gone.
 func quiet(reason error) bool {
 	return errors.Is(reason, unix.ECONNRESET) || errors.Is(reason, unix.EPIPE) ||
 		errors.Is(reason, unix.ETIMEDOUT) || errors.Is(reason, errDead)
+}
+
+// socket is one connection's descriptor as its model uses it: without waiting,
+// on a thread that may block, or through package net.
+type socket interface {
+	// receive reads what is there into p. 0 bytes without error is the end of the
+	// stream; arrivedNs is 0 when the kernel gave no stamp.
+	receive(r *receiver, p []byte) (n int, arrivedNs int64, errno unix.Errno)
+	// send writes what fits; with more, a small last segment is held back.
+	send(p []byte, more bool) (int, unix.Errno)
+	// sendfile moves file bytes; 0 without error means that the file ended.
+	sendfile(file int, offset int64, n int) (int, unix.Errno)
+	// sendMapped writes what fits of a mapping, or waits to write some.
+	sendMapped(m poll.Mapping) (int, unix.Errno)
+	// awaitReadable returns once there is something to receive, where the socket
+	// is of a kind that waits.
+	awaitReadable()
+	// shutdown ends both directions, so that threads inside a call return.
+	shutdown()
+	// shutdownSending tells the peer that no more will come.
+	shutdownSending()
+	close()
+}
+
+// descriptor has what both raw kinds share.
+type descriptor struct{ fd int }
+
+func (d descriptor) sendfile(file int, offset int64, n int) (int, unix.Errno) {
+	return poll.Sendfile(d.fd, file, offset, n)
+}
+func (d descriptor) shutdown()        { unix.Shutdown(d.fd, unix.SHUT_RDWR) }
+func (d descriptor) shutdownSending() { unix.Shutdown(d.fd, unix.SHUT_WR) }
+func (d descriptor) close()           { unix.Close(d.fd) }
+
+// nonBlockingSocket belongs to a loop.
+type nonBlockingSocket struct{ descriptor }
+
+func (s nonBlockingSocket) receive(r *receiver, p []byte) (int, int64, unix.Errno) {
+	if !r.kernelStamps {
+		n, errno := poll.Recv(s.fd, p)
+		return n, 0, errno
+	}
+	n, realNs, errno := r.stamped.Recv(s.fd, p)
+	return n, r.monotonic(realNs), errno
+}
+
+func (s nonBlockingSocket) send(p []byte, more bool) (int, unix.Errno) {
+	return poll.Send(s.fd, p, more)
+}
+
+func (s nonBlockingSocket) sendMapped(m poll.Mapping) (int, unix.Errno) {
+	return poll.SendMapped(s.fd, m, false)
+}
+
+// awaitReadable has nothing to do: a loop reads after epoll said so.
+func (s nonBlockingSocket) awaitReadable() {}
+
+// blockingSocket belongs to a thread of its own.
+type blockingSocket struct{ descriptor }
+
+func (s blockingSocket) receive(r *receiver, p []byte) (int, int64, unix.Errno) {
+	if !r.kernelStamps {
+		n, errno := poll.RecvWait(s.fd, p)
+		return n, 0, errno
+	}
+	n, realNs, errno := r.stamped.RecvWait(s.fd, p)
+	return n, r.monotonic(realNs), errno
+}
+
+// send nearly always finds room, and a call that does not wait need not tell the Go
+// scheduler.
+func (s blockingSocket) send(p []byte, more bool) (int, unix.Errno) {
+	n, errno := poll.Send(s.fd, p, more)
+	if errno == unix.EAGAIN {
+		return poll.SendWait(s.fd, p, more)
+	}
+	return n, errno
+}
+
+func (s blockingSocket) sendMapped(m poll.Mapping) (int, unix.Errno) {
+	return poll.SendMapped(s.fd, m, true)
+}
+
+func (s blockingSocket) awaitReadable() {
+	unix.Poll([]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}}, -1)
 }

@@ -39,7 +39,7 @@ var goroutinePerConnection = Model{
 }
 
 type connectionGoroutines struct {
-	serials
+	executors
 	env       *env
 	listener  net.Listener
 	accepting chan struct{} // closed when accept has returned
@@ -51,7 +51,7 @@ func (m *connectionGoroutines) stopAccepting() {
 	<-m.accepting
 }
 
-func (m *connectionGoroutines) drain() { m.serials.drain(m.env.aborting.Load()) }
+func (m *connectionGoroutines) drain() { m.executors.drain(m.env.aborting.Load()) }
 
 func (m *connectionGoroutines) accept(l *listener) {
 	defer close(m.accepting)
@@ -90,9 +90,9 @@ func (m *connectionGoroutines) open(tcp *net.TCPConn, l *listener) error {
 	}
 	waiting := &goroutineCompletion{elsewhere: make(chan struct{}, 1)}
 	counters := m.env.newThreadCounters("goroutine")
-	one := &serial{
+	one := &executor{
 		env: m.env, thread: m.opened,
-		conn:     m.env.open(s, fd, tcp.RemoteAddr().String(), waiting, new(spares)),
+		conn:     m.env.open(s, fd, tcp.RemoteAddr().String(), waiting, executorManner, new(freeJobs)),
 		waiting:  waiting,
 		wake:     func() { tcp.SetReadDeadline(time.Unix(1, 0)) },
 		unsent:   s.unsent,
@@ -111,6 +111,7 @@ func (m *connectionGoroutines) open(tcp *net.TCPConn, l *listener) error {
 
 // goroutineCompletion is where a connection's goroutine waits for its response.
 type goroutineCompletion struct {
+	neverAway
 	here      bool          // completed inside the handler, on this goroutine
 	elsewhere chan struct{} // completed on another one
 }

@@ -1,7 +1,7 @@
 package models
 
 import (
-	"c10klab/internal/clock"
+	"c10klab/internal/poll"
 	"c10klab/internal/stage"
 )
 
@@ -17,9 +17,11 @@ type Job struct {
 	stamps   stage.Stamps
 	response Response
 	cursor   cursor
-	writer   *handlerWriter // of the handler thread that has the job
-	errand   errand         // what the loop shall do with a job that comes back to it
-	next     *Job           // in a sequencer's parked list or a loop's spare list
+	handler  *handlerSender // of the handler thread that has the job
+	next     *Job           // in a sequencer's parked list or a free list
+	// justRead: the newest receive brought the last byte, and the reading thread has done
+	// nothing since.
+	justRead bool
 	// inHandler is true from the call of Handle until the handler gives the job
 	// away; then completion happens on the handler's own thread.
 	inHandler bool
@@ -38,7 +40,7 @@ type Job struct {
 // newJob takes a job for a frame of the connection; the caller owns it and runs
 // on the thread that reads the connection.
 func newJob(c *conn) *Job {
-	j := c.spares.pop()
+	j := c.jobs.pop()
 	if j == nil {
 		j = new(Job)
 	}
@@ -64,7 +66,7 @@ func (j *Job) fit(n int) {
 // owns the job may call it.
 func (j *Job) free() {
 	c, away := j.clear()
-	c.spares.give(j)
+	c.jobs.give(j)
 	if away {
 		c.release()
 	}
@@ -73,7 +75,7 @@ func (j *Job) free() {
 // freeHere is free on the thread that reads the connection.
 func (j *Job) freeHere() {
 	c, away := j.clear()
-	c.spares.push(j)
+	c.jobs.push(j)
 	if away {
 		c.release()
 	}
@@ -103,13 +105,6 @@ func (j *Job) clear() (c *conn, away bool) {
 	c, away = j.conn, j.away
 	j.frame, j.conn, j.away = nil, nil, false
 	return c, away
-}
-
-// stamp does nothing with stages off: all stamps stay zero.
-func (j *Job) stamp(b stage.Boundary) {
-	if j.conn.env.stages != nil {
-		j.stamps[b] = clock.Now()
-	}
 }
 
 // Frame is the request without its length. The owner may change it in place; it
@@ -158,74 +153,19 @@ func (j *Job) HangUp(reason error) {
 // thread can reach the job.
 func (j *Job) Delay() {
 	j.leave()
-	plant := &j.conn.env.plant
-	plant.In(stage.LocalTime)
-	j.stamp(stage.LocalDone)
+	j.reach(stage.LocalDone)
 	j.inHandler = false
 }
 
+// complete gives the job to whoever owns its connection.
 func (j *Job) complete() {
-	plant := &j.conn.env.plant
-	if j.stamps[stage.LocalDone] == 0 {
-		if !j.refused { // which no handler works on
-			plant.In(stage.LocalTime)
-		}
-		j.stamp(stage.LocalDone)
+	j.reach(stage.LocalDone)
+	if j.inHandler {
+		j.reachAtOnce(stage.ResponseComplete)
+	} else {
+		j.reach(stage.ResponseComplete)
 	}
-	j.stamps[stage.ResponseComplete] = j.stamps[stage.LocalDone]
-	if !j.inHandler || plant.Planted(stage.RemoteTime) {
-		plant.In(stage.RemoteTime)
-		j.stamp(stage.ResponseComplete)
-	}
-	j.conn.home.respond(j)
-}
-
-// handle runs the service on the calling thread, which took the job from a queue.
-func (e *env) handle(j *Job) {
-	e.plant.In(stage.RequestQueue)
-	j.stamp(stage.Dequeued)
-	j.inHandler = true
-	e.service.Handle(j)
-}
-
-// handleHere runs the service on the thread that received the request: there is
-// no queue, so the times of entering and leaving it are equal.
-func (e *env) handleHere(j *Job) {
-	if j.stamps[stage.EnqueueStart] == 0 || e.plant.Planted(stage.Dispatch) {
-		e.plant.In(stage.Dispatch)
-		j.stamp(stage.EnqueueStart)
-	}
-	j.stamps[stage.Dequeued] = j.stamps[stage.EnqueueStart]
-	if e.plant.Planted(stage.RequestQueue) {
-		e.handle(j)
-		return
-	}
-	j.inHandler = true
-	e.service.Handle(j)
-}
-
-// finish accounts a job that was sent, or needed nothing sent. The caller is the
-// job's owner and frees it; thread is the number of the calling thread.
-func (e *env) finish(j *Job, thread int) {
-	if e.stages == nil {
-		return
-	}
-	if j.stamps[stage.Reaped] == 0 || e.plant.Planted(stage.Reap) {
-		e.plant.In(stage.Reap)
-		j.stamp(stage.Reaped)
-	}
-	e.stages.Finished(thread, j.class, &j.stamps)
-	if j.sampled {
-		e.stages.Keep(stage.Sampled{ID: j.correlationID, Class: j.class, LastSendNs: j.lastSendNs, Stamps: j.stamps})
-	}
-}
-
-// pick decides whether the request is sampled.
-func (j *Job) pick() {
-	e := j.conn.env
-	if id, known := e.identifier.CorrelationID(j.frame); known && e.stages.Picks(id) {
-		j.sampled, j.correlationID, j.lastSendNs = true, id, 0
-	}
+	j.conn.owner.respond(j)
 }
 
 // announce calls back who asked to know that the response was sent. The caller
@@ -236,8 +176,36 @@ func (j *Job) announce() {
 	}
 }
 
-// skipSending stamps a job that has no answer as if it had been sent at once.
-func (j *Job) skipSending() {
-	j.stamps[stage.FirstWrite] = j.stamps[stage.ResponseDequeued]
-	j.stamps[stage.LastByte] = j.stamps[stage.ResponseDequeued]
+// freeJobs are used jobs for the connections that one thread reads. That thread
+// takes and gives back without a lock; other threads give back under one, and the
+// reading thread fetches all they gave when its own are used up.
+type freeJobs struct {
+	own *Job // linked by next
+
+	mu    poll.Mutex
+	given *Job
+}
+
+// pop takes a job, nil when there is none. The reading thread only.
+func (f *freeJobs) pop() *Job {
+	if f.own == nil {
+		f.mu.Lock()
+		f.own, f.given = f.given, nil
+		f.mu.Unlock()
+	}
+	j := f.own
+	if j != nil {
+		f.own, j.next = j.next, nil
+	}
+	return j
+}
+
+// push gives a job back. The reading thread only.
+func (f *freeJobs) push(j *Job) { j.next, f.own = f.own, j }
+
+// give gives a job back from any thread.
+func (f *freeJobs) give(j *Job) {
+	f.mu.Lock()
+	j.next, f.given = f.given, j
+	f.mu.Unlock()
 }

@@ -4,149 +4,122 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"c10klab/internal/osthread"
 	"c10klab/internal/poll"
 
 	"golang.org/x/sys/unix"
 )
 
-// eventsPerWait is how many ready descriptors one epoll_wait reports.
-const eventsPerWait = 256
-
-// loop is one network thread: epoll, the connections it owns, and the queues by
-// which other threads reach it. A turn goes as in Kafka's Processor: new
-// connections, finished responses, poll, receives.
+// loop is one network thread: the connections that it accepts or gets, reads and closes,
+// and the sender of their responses. A turn goes as in Kafka's Processor: new connections,
+// messages from other threads (finished responses), poll, receives.
 //
 // Connections are registered once, edge-triggered in both directions; a muted
 // connection is simply not read, so no request costs an epoll_ctl.
+//
+// Methods are the loop's own thread's; any thread may call respond, returned, assign and
+// what the poller allows.
 type loop struct {
-	env    *env
-	name   string
-	thread *osthread.Thread
-	epoll  *poll.Epoll
-	wake   *poll.Eventfd
+	poller
 	// process takes over a complete request: it handles it or queues it.
-	process func(j *Job)
-	// writer sends for this loop, which only reads, and reader is the other way
-	// round (on-full=split); nil where one thread does both.
-	writer, reader *loop
-	// inline: requests are handled on this thread.
-	inline   bool
-	handlers *handlers // that process queues for; nil: inline
+	process  func(j *Job)
+	handlers *handlers // that process queues for; nil: requests are handled on this thread
 	yields   bool      // handlers were woken since the last poll
+	sender   *sender   // of the connections' responses
 	// listener is set where the loop accepts for itself.
 	listener       *listener
 	newConnections *queue[accepted]
-	offload        offloader // nil: the loop sends file bytes itself
+	closing        chan struct{} // closed once the loop will adopt no more connections
 
-	mail     mailbox
-	sleeping atomic.Bool
-	ending   atomic.Bool
-	draining chan struct{} // closed once the loop will adopt no more connections
-
-	conns     []*conn // by descriptor
-	count     atomic.Int64
-	spares    spares
-	hold      hold
-	throttled throttleHeap
-	ready     []*conn // to read, in order
-	wasReady  []*conn // its memory in the turn before
-	lingering []*conn
+	count     atomic.Int64 // of connections
+	jobs      freeJobs
 	receiver  receiver
-	transmit  transmitter
-	residency *residency // nil unless the strategy probes
-	times     loopTimes
-	outbox    outbox
+	justNow   instant // since the poll's end, or since the last request was handled
+	ready     readyList
+	paused    pause
+	muted     muteHeap
+	lingering []*conn // which wait for their peer to take the last bytes
 }
 
-// loopState is what a loop keeps with each connection. Fields without a comment
-// belong to the loop's thread.
-type loopState struct {
-	loop *loop
-	// readable: the socket or the input may hold something to read. Any thread
-	// reads it after it ended a request, to decide whether to tell the loop.
-	readable     atomic.Bool
-	queued       bool  // in loop.ready
-	halfShut     bool  // the peer has shut down its sending side
-	mutedUntilNs int64 // read nothing before; 0: not muted (Response.MuteFor)
-	// What the thread that sends keeps:
-	writable bool // an edge came since the sending side was last given away
-	watched  bool // registered with a writing half's epoll
-	waiting  *Job // response to go on with when the socket is writable
-	// And again what the reading one does:
-	failure  error
-	lingerTo int64 // CLOCK_MONOTONIC nanoseconds; 0: not lingering
-}
-
-// awaitsEdge reports that epoll will tell when the socket has more, so that an
-// emptied one need not be asked. The end of the stream is told only once.
-func (s *loopState) awaitsEdge() bool { return s.loop != nil && !s.halfShut }
-
-func newLoop(e *env, name string, offload offloader) (*loop, error) {
+func newLoop(e *env, number int, offload offloader) (*loop, error) {
+	name := fmt.Sprintf("net-%d", number)
 	counters := e.newThreadCounters(name)
 	l := &loop{
-		env: e, name: name, offload: offload,
 		newConnections: newQueue[accepted](e.config.ConnectionQueue),
-		draining:       make(chan struct{}),
+		closing:        make(chan struct{}),
 		receiver:       e.newReceiver(counters, make([]byte, scratchBytes)),
-		transmit:       e.newTurnTransmitter(counters),
-		residency:      e.newResidency(),
-		times:          e.newLoopTimes(name),
 	}
-	e.tellOf("responses/"+name, &l.mail)
-	e.tellOf("connections/"+name, l.newConnections)
+	e.atExit(nil, l.closeNewConnections)
+	if err := l.open(e, name); err != nil {
+		return nil, err
+	}
 	var err error
-	if l.epoll, err = poll.NewEpoll(eventsPerWait); err != nil {
+	if l.sender, err = newSender(l, number, counters, offload); err != nil {
 		return nil, err
 	}
-	e.atExit(nil, l.release)
-	if l.wake, err = poll.NewEventfd(); err != nil {
-		return nil, err
-	}
-	e.atExit(l.exit, func() { l.wake.Close() })
-	return l, l.epoll.Add(l.wake.FD(), poll.Readable)
+	e.publishQueue("responses/"+l.sender.on.name, &l.sender.on.mail)
+	e.publishQueue("connections/"+name, l.newConnections)
+	return l, nil
 }
 
-// start runs the loop on its thread.
+// start runs the loop's threads, that which accepts last.
 func (l *loop) start() error {
-	return l.env.threads.Start(l.name, func(t *osthread.Thread) {
-		l.thread = t
-		l.transmit.blocked.hint, l.times.hint = t.Index, t.Index
-		defer l.transmit.close()
-		for !l.ending.Load() {
-			l.turn()
+	if h := l.sender.half; h != nil {
+		if err := h.poller.start(l.sender.begin, h.turn, l.sender.end); err != nil {
+			return err
 		}
-	})
+		return l.poller.start(func() {}, l.turn, func() {})
+	}
+	return l.poller.start(l.sender.begin, l.turn, l.sender.end)
 }
 
 func (l *loop) turn() {
-	if l.mail.waiting.Load() {
-		l.mail.waiting.Store(false)
+	if l.hasMail() {
 		l.takeConnections()
-		l.takeMail()
+		for _, m := range l.mail.take() {
+			l.onMessage(m)
+		}
 	}
-	l.thread.AboutToBlock()
-	l.times.pollBegins()
-	n, err := l.await()
-	l.times.pollEnds()
-	l.receiver.freshNs = l.times.turnNs
-	if err != nil {
-		l.env.log("%s: %v", l.name, err)
+	n := l.pollOnce()
+	if len(l.muted) > 0 {
+		l.muted.expire(&l.ready)
 	}
-	if len(l.throttled) > 0 {
-		l.unmuteExpired()
-	}
-	l.gather(n + len(l.ready))
+	l.sender.gather(n + len(l.ready.conns))
 	for i := range n {
 		l.onEvent(l.epoll.Event(i))
 	}
 	l.readReady()
 	l.wakeHandlers()
-	l.flush()
-	l.transmit.counters.publish()
-	if l.env.stopping.Load() && l.reader == nil {
+	l.sender.flush()
+	l.receiver.counters.publish()
+	if l.env.stopping.Load() {
 		l.drainTurn()
 	}
+}
+
+// pollOnce returns the number of ready descriptors; it sleeps only when nothing else is to do.
+//
+// It lets handlers that it has woken run first. On one CPU that keeps switches few: a
+// loop that slept at once would take their place with the next request to arrive.
+func (l *loop) pollOnce() int {
+	l.thread.AboutToBlock()
+	l.times.pollBegins()
+	if l.yields {
+		l.yields = false
+		poll.Yield()
+	}
+	timeout := l.env.config.PollTimeout
+	if len(l.lingering) > 0 {
+		timeout = min(timeout, lingerPoll)
+	}
+	if len(l.muted) > 0 {
+		timeout = min(timeout, l.muted.untilFirst())
+	}
+	n, err := l.await(len(l.ready.conns) > 0, timeout)
+	l.justNow = l.times.pollEnds()
+	if err != nil {
+		l.env.log("%s: %v", l.name, err)
+	}
+	return n
 }
 
 // wakeHandlers wakes the handlers that are due for the requests queued so far in this
@@ -157,32 +130,26 @@ func (l *loop) wakeHandlers() {
 	}
 }
 
-// await returns ready descriptors; it sleeps only when nothing else is to do.
-//
-// It lets handlers that it has woken run first. On one CPU that keeps switches few: a
-// loop that slept at once would take their place with the next request to arrive.
-func (l *loop) await() (int, error) {
-	if l.yields {
-		l.yields = false
-		poll.Yield()
+// onMessage does what another thread asks for.
+func (l *loop) onMessage(m message) {
+	switch m.kind {
+	case responseReady, jobReturned:
+		l.sender.onMessage(m)
+	case jobEnded:
+		if c := m.job.conn; !c.dead.Load() {
+			l.mute(c, m.job.response.mutedUntilNs)
+			c.endedHere++
+		}
+		m.job.free()
+	case jobFailed:
+		l.kill(m.job.conn, m.job.hangUp)
+		m.job.free()
+	case connReadable:
+		l.ready.add(m.conn)
+		m.conn.release()
+	case roomInQueue:
+		l.paused.end(&l.ready)
 	}
-	n, err := l.epoll.Poll()
-	if n > 0 || err != nil || len(l.ready) > 0 {
-		return n, err
-	}
-	l.sleeping.Store(true)
-	defer l.sleeping.Store(false)
-	if l.mail.waiting.Load() {
-		return 0, nil
-	}
-	timeout := l.env.config.PollTimeout
-	if len(l.lingering) > 0 {
-		timeout = min(timeout, lingerPoll)
-	}
-	if len(l.throttled) > 0 {
-		timeout = min(timeout, l.untilUnmute())
-	}
-	return l.epoll.Wait(timeout)
 }
 
 func (l *loop) onEvent(event poll.Event) {
@@ -192,66 +159,51 @@ func (l *loop) onEvent(event poll.Event) {
 		return
 	case l.listener != nil && event.FD == l.listener.fd:
 		l.acceptReady()
-		l.receiver.freshNs = 0
+		l.justNow.drop()
 		return
 	}
-	c := l.conns[event.FD]
-	if c == nil {
-		return
-	}
-	if l.reader != nil {
-		l.onWritable(c)
-		return
-	}
-	if event.Flags&(poll.Failed|poll.HungUp) != 0 {
+	switch c := l.conns[event.FD]; {
+	case c == nil: // it was closed in this turn
+	case event.Flags&(poll.Failed|poll.HungUp) != 0:
 		l.kill(c, nil)
-		return
-	}
-	if event.Flags&poll.Writable != 0 {
-		l.onWritable(c)
-	}
-	if event.Flags&(poll.Readable|poll.HalfClosed) != 0 {
-		c.halfShut = c.halfShut || event.Flags&poll.HalfClosed != 0
-		c.input.drained = false // also where it is not read now: this edge is told once
-		if !c.queued {
-			l.readOne(c)
+	default:
+		if event.Flags&poll.Writable != 0 && l.sender.onWritable(c) {
+			l.justNow.drop()
+		}
+		if event.Flags&(poll.Readable|poll.HalfClosed) != 0 {
+			l.onReadable(c, event.Flags&poll.HalfClosed != 0)
 		}
 	}
 }
 
-// onWritable goes on with the response that waits for the socket.
-func (l *loop) onWritable(c *conn) {
-	c.writable = true
-	if j := c.waiting; j != nil {
-		c.waiting = nil
-		l.sendFrom(j)
+// kill closes a connection of the loop. A response that waited for writability
+// ends with it; those on other threads come back and are dropped then.
+func (l *loop) kill(c *conn, reason error) {
+	l.assertOnThread()
+	if c.dead.Load() {
+		return
+	}
+	l.justNow.drop()
+	if err := l.epoll.Remove(c.fd); err != nil && reason == nil {
+		reason = err
+	}
+	l.conns[c.fd] = nil
+	l.count.Add(-1)
+	if l.sender.half != nil {
+		c.kill(reason) // the shutdown wakes the writing half, which frees what waits
+		return
+	}
+	waiting := c.sending.waiting
+	c.sending.waiting = nil
+	c.kill(reason)
+	if waiting != nil {
+		waiting.free()
 	}
 }
 
-func (l *loop) wakeUp() {
-	if l.sleeping.Load() {
-		l.wake.Wake()
-	}
-}
-
-// exit ends the loop's thread.
-func (l *loop) exit() {
-	l.ending.Store(true)
-	l.poke()
-}
-
-// release gives back what is left when all threads have ended.
-func (l *loop) release() {
-	l.epoll.Close()
+// closeNewConnections closes those that the loop will never adopt.
+func (l *loop) closeNewConnections() {
 	for a, ok := l.newConnections.poll(); ok; a, ok = l.newConnections.poll() {
 		unix.Close(a.fd)
 	}
 }
-
-// poke makes the loop take a turn.
-func (l *loop) poke() {
-	l.mail.waiting.Store(true)
-	l.wake.Wake()
-}
-
-func loopName(i int) string { return fmt.Sprintf("net-%d", i) }

@@ -75,12 +75,13 @@ func (t *loopTimes) pollBegins() {
 	}
 }
 
-// pollEnds begins a turn.
-func (t *loopTimes) pollEnds() {
+// pollEnds begins a turn, at the instant that it returns.
+func (t *loopTimes) pollEnds() instant {
 	if t.on {
 		t.turnNs = clock.Now()
 		t.waitedNs += t.turnNs - t.pollNs
 	}
+	return instant(t.turnNs)
 }
 
 // putBegins and putEnds enclose a wait for room in the request queue.

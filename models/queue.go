@@ -3,6 +3,7 @@ package models
 import (
 	"sync/atomic"
 
+	"c10klab/internal/clock"
 	"c10klab/internal/osthread"
 	"c10klab/internal/poll"
 )
@@ -183,4 +184,71 @@ func (w *waiters) claim() bool {
 	w.woken++
 	w.sequence.Add(1)
 	return true
+}
+
+// overflow is an item that waits for room outside the queue, on nobody's thread.
+type overflow[T any] struct {
+	item  T
+	taken func() // called once the item is in the queue
+}
+
+// offerOrWait appends an item if there is room. Otherwise the item waits outside
+// and is appended when those that came before it are: then taken is called on the
+// thread that made room. False: it waits. What waits outside comes before threads
+// that wait in put.
+func (q *queue[T]) offerOrWait(item T, taken func()) bool {
+	q.mu.Lock()
+	if q.count == len(q.ring) && !q.closed {
+		q.overflow = append(q.overflow, overflow[T]{item, taken})
+		q.longest = max(q.longest, q.count+len(q.overflow))
+		q.mu.Unlock()
+		return false
+	}
+	return q.append(item)
+}
+
+// admitOverflow moves the oldest item that waits outside into the room just made.
+// It is called with the lock held and releases it.
+func (q *queue[T]) admitOverflow() {
+	first := q.overflow[0]
+	last := copy(q.overflow, q.overflow[1:])
+	q.overflow[last] = overflow[T]{}
+	q.overflow = q.overflow[:last]
+	q.append(first.item)
+	first.taken()
+}
+
+func (q *queue[T]) length() (now, longest int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.count + len(q.overflow), q.longest
+}
+
+func (q *queue[T]) forgetLongest() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.longest = q.count + len(q.overflow)
+}
+
+// sleepers integrates the number of sleeping threads over time. Its owner's lock
+// guards it.
+type sleepers struct {
+	n       int64
+	sinceNs int64
+	areaNs  int64 // thread-nanoseconds up to sinceNs
+}
+
+func (s *sleepers) add(delta int64) {
+	nowNs := clock.Now()
+	s.areaNs += s.n * (nowNs - s.sinceNs)
+	s.n += delta
+	s.sinceNs = nowNs
+}
+
+// idleNs is how long takers have slept, those that sleep now included.
+func (q *queue[T]) idleNs() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.idle.add(0)
+	return q.idle.areaNs
 }

@@ -24,7 +24,7 @@ func sendOnHandlers(e *env, handlers *handlers) (offloader, error) {
 
 func (s handlerSends) submit(j *Job) {
 	j.sending = true
-	queue := s.handlers.of(j).queue
+	queue := s.handlers.poolOf(j).queue
 	if s.blocks {
 		queue.put(j)
 		return

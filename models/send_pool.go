@@ -27,8 +27,7 @@ type sendPool struct {
 func startSendPool(e *env, _ *handlers) (offloader, error) {
 	p := &sendPool{work: newQueue[*Job](e.config.SendQueueBound)}
 	return p, startSendThreads(e, p.work, func(t *transmitter, j *Job) {
-		j.errand = t.send(j).errand()
-		j.conn.loop.giveBack(j)
+		j.conn.owner.returned(j, t.send(j))
 	})
 }
 
@@ -37,7 +36,7 @@ func (p *sendPool) submit(j *Job) { p.work.put(j) }
 // startSendThreads starts the threads send-0, send-1 …, each of which takes jobs
 // from a queue until that is closed and gives them to serve.
 func startSendThreads(e *env, work *queue[*Job], serve func(*transmitter, *Job)) error {
-	e.tellOf("send", work)
+	e.publishQueue("send", work)
 	e.atExit(work.close, nil)
 	for i := range e.config.SendThreads {
 		err := e.threads.Start(fmt.Sprintf("%s-%d", sendThreads, i), func(thread *osthread.Thread) {

@@ -50,8 +50,7 @@ func (p *selectorPool) sendWhole(t *transmitter, j *Job) {
 		}
 		status = t.send(j)
 	}
-	j.errand = status.errand()
-	j.conn.loop.giveBack(j)
+	j.conn.owner.returned(j, status)
 }
 
 // selectors is a pool of epoll instances, last in first out. Any thread may use it.

@@ -97,8 +97,7 @@ func (s *sharedSelector) sendChunk(t *transmitter, j *Job) {
 		}
 	default:
 		s.leave(j)
-		j.errand = status.errand()
-		j.conn.loop.giveBack(j)
+		j.conn.owner.returned(j, status)
 	}
 }
 
@@ -113,8 +112,8 @@ func (s *sharedSelector) armAgain(j *Job) error {
 // finish gives up a job.
 func (s *sharedSelector) finish(j *Job, reason error) {
 	s.leave(j)
-	j.hangUp, j.errand = reason, abandon
-	j.conn.loop.giveBack(j)
+	j.hangUp = reason
+	j.conn.owner.returned(j, sendFailed)
 }
 
 // leave forgets a job's socket while the job still keeps it open.

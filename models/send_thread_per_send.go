@@ -34,8 +34,8 @@ func (s *threadPerSend) submit(j *Job) {
 	name := fmt.Sprintf("%s-%d", sendThreads, s.started.Add(1))
 	err := s.env.threads.Start(name, func(thread *osthread.Thread) { s.run(thread, j) })
 	if err != nil {
-		j.hangUp, j.errand = err, abandon
-		j.conn.loop.giveBack(j)
+		j.hangUp = err
+		j.conn.owner.returned(j, sendFailed)
 	}
 }
 
@@ -45,9 +45,9 @@ func (s *threadPerSend) run(thread *osthread.Thread, j *Job) {
 	t := s.env.newTurnTransmitter(counters)
 	t.blocked.hint = thread.Index
 	defer t.close()
-	j.errand = t.send(j).errand()
+	status := t.send(j)
 	counters.publish()
-	j.conn.loop.giveBack(j)
+	j.conn.owner.returned(j, status)
 }
 
 func (s *threadPerSend) borrowCounters() *threadCounters {

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"c10klab/internal/clock"
 	"c10klab/internal/poll"
 )
 
@@ -121,6 +122,75 @@ func (s *Server) ThreadIO() []ThreadIO {
 		if byName[name] != (IOCounts{}) {
 			all = append(all, ThreadIO{name, byName[name]})
 		}
+	}
+	return all
+}
+
+// QueueLength is how many items wait in a queue between threads.
+type QueueLength struct {
+	// Name is "requests" (Kafka: RequestQueueSize), "requests/POOL" of an isolated
+	// class, "responses/THREAD" (ResponseQueueSize), "connections/THREAD", or "send".
+	Name string
+	Now  int
+	// Longest is the most since the last MarkQueues.
+	Longest int
+}
+
+// HandlerIdle is how long the threads of a handler pool have waited for requests
+// (Kafka: RequestHandlerAvgIdlePercent).
+type HandlerIdle struct {
+	Name    string // of the pool: "io"
+	Threads int
+	IdleNs  int64 // summed over the threads, since the start
+	WallNs  int64 // since the start, of one thread
+}
+
+// measuredQueue is a queue whose length the server publishes. Any thread may ask.
+type measuredQueue interface {
+	length() (now, longest int)
+	forgetLongest()
+}
+
+type namedQueue struct {
+	name  string
+	queue measuredQueue
+}
+
+// publishQueue makes a queue one of QueueLengths.
+func (e *env) publishQueue(name string, q measuredQueue) {
+	e.countersMu.Lock()
+	defer e.countersMu.Unlock()
+	e.queues = append(e.queues, namedQueue{name, q})
+}
+
+// QueueLengths are those of all queues between the server's threads.
+func (s *Server) QueueLengths() []QueueLength {
+	s.env.countersMu.Lock()
+	defer s.env.countersMu.Unlock()
+	lengths := make([]QueueLength, len(s.env.queues))
+	for i, q := range s.env.queues {
+		lengths[i].Name = q.name
+		lengths[i].Now, lengths[i].Longest = q.queue.length()
+	}
+	return lengths
+}
+
+// MarkQueues begins a window: Longest counts from here.
+func (s *Server) MarkQueues() {
+	s.env.countersMu.Lock()
+	defer s.env.countersMu.Unlock()
+	for _, q := range s.env.queues {
+		q.queue.forgetLongest()
+	}
+}
+
+// HandlerIdle is how idle each handler pool was; none without one.
+func (s *Server) HandlerIdle() []HandlerIdle {
+	s.env.countersMu.Lock()
+	defer s.env.countersMu.Unlock()
+	var all []HandlerIdle
+	for _, p := range s.env.pools {
+		all = append(all, HandlerIdle{Name: p.name, Threads: p.threads, IdleNs: p.queue.idleNs(), WallNs: clock.Now() - p.startNs})
 	}
 	return all
 }

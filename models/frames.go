@@ -3,11 +3,59 @@ package models
 import (
 	"encoding/binary"
 	"fmt"
+	"math/bits"
+	"sync"
 
+	"c10klab/internal/clock"
+	"c10klab/internal/poll"
 	"c10klab/internal/stage"
 
 	"golang.org/x/sys/unix"
 )
+
+// scratchBytes is what one receive takes while no frame is under way: small
+// requests whole, of large ones the head.
+const scratchBytes = 16 << 10
+
+// receiver is what one thread needs to read sockets.
+type receiver struct {
+	kernelStamps bool
+	offset       *clock.Offset
+	stamped      poll.StampedReceiver
+	scratch      []byte
+	counters     *threadCounters
+	// began is when the next receive begins, where the thread has just read the clock.
+	began instant
+}
+
+// begins is the instant at which a receive begins, now.
+func (r *receiver) begins(e *env) int64 {
+	if ns := r.began.take(); ns != 0 {
+		return ns
+	}
+	return e.now()
+}
+
+func (r *receiver) monotonic(realNs int64) int64 {
+	if realNs == 0 {
+		return 0
+	}
+	return r.offset.Monotonic(realNs)
+}
+
+// stampsArrivals reports whether the kernel's receive stamps are asked for: only
+// stages use them.
+func (e *env) stampsArrivals() bool { return e.config.KernelStamps && e.stages != nil }
+
+// newReceiver makes one that receives into scratch, of scratchBytes.
+func (e *env) newReceiver(counters *threadCounters, scratch []byte) receiver {
+	return receiver{
+		kernelStamps: e.stampsArrivals(),
+		offset:       &e.offset,
+		scratch:      scratch,
+		counters:     counters,
+	}
+}
 
 // firstBufferBytes bounds the memory that a frame's length alone can claim; the
 // buffer grows with the bytes that really come.
@@ -34,16 +82,17 @@ type input struct {
 
 // next returns the connection's next frame as a job, or nil when the socket has
 // no more for now or, with ended, for ever. It receives no more often than one
-// frame needs.
+// frame needs. Only the thread that reads the connection may call it, with its own
+// receiver; it waits if the connection's manner is to wait.
 func (in *input) next(c *conn, r *receiver) (*Job, error) {
-	for {
+	for justRead := false; ; justRead = true {
 		for len(in.pending) > 0 && !in.complete() {
 			if err := in.absorb(c); err != nil {
 				return nil, err
 			}
 		}
 		if in.complete() {
-			return in.take(c), nil
+			return in.take(justRead), nil
 		}
 		if received, err := in.receive(c, r); !received || err != nil {
 			return nil, err
@@ -51,16 +100,15 @@ func (in *input) next(c *conn, r *receiver) (*Job, error) {
 		if j := in.takeWhole(c); j != nil {
 			return j, nil
 		}
-		if in.drained && !in.complete() && len(in.pending) == 0 && c.awaitsEdge() {
+		if in.drained && !in.complete() && len(in.pending) == 0 && c.hearsOfMore() {
 			return nil, nil
 		}
 	}
 }
 
 // takeWhole takes the short way of most small requests: what was received is one
-// frame and nothing else. Where no queue follows, it goes to the service at once; and
-// where the thread reads no more before the answer is sent, the frame stays in the
-// thread's scratch memory.
+// frame and nothing else. Where the thread reads no more before the answer is sent, the
+// frame stays in the thread's scratch memory.
 func (in *input) takeWhole(c *conn) *Job {
 	p := in.pending
 	if in.prefixed > 0 || in.job != nil || len(p) <= lengthBytes || len(p) > keptBufferBytes ||
@@ -69,14 +117,13 @@ func (in *input) takeWhole(c *conn) *Job {
 	}
 	j := newJob(c)
 	j.frame = p[lengthBytes:]
-	if !c.serial() {
+	if !c.manner.lockStep {
 		j.fit(len(p) - lengthBytes)
 		j.frame = j.buffer.bytes[:copy(j.buffer.bytes, p[lengthBytes:])]
 	}
 	j.stamps[stage.Arrived], j.stamps[stage.ReadStart] = in.arrivedNs, in.startNs
 	in.pending = nil
-	in.stampComplete(c, j)
-	j.stamps[stage.EnqueueStart] = j.stamps[stage.FrameComplete]
+	in.stampComplete(j, true)
 	return j
 }
 
@@ -94,9 +141,9 @@ func (in *input) receive(c *conn, r *receiver) (bool, error) {
 	} else if in.prefixed == 0 && c.env.plant.Planted(stage.SocketQueue) {
 		c.socket.awaitReadable()
 		c.env.plant.In(stage.SocketQueue)
-		r.freshNs = 0
+		r.began.drop()
 	}
-	start := r.start(c.env)
+	start := r.begins(c.env)
 	n, arrivedNs, errno := c.socket.receive(r, target)
 	r.counters.own.Receives++
 	switch {
@@ -129,15 +176,18 @@ func (in *input) receive(c *conn, r *receiver) (bool, error) {
 // is that of the newest segment read: SocketQueue is a lower bound where that is
 // not the frame's first.
 func (c *conn) readInterval(arrived, start, end int64) (arrivedNs, startNs int64) {
-	waits := c.serial()
 	switch {
-	case waits && (arrived == 0 || arrived > start):
+	case c.manner.waits && (arrived == 0 || arrived > start):
 		return arrived, end
 	case arrived > start:
 		return arrived, arrived
 	}
 	return arrived, start
 }
+
+// hearsOfMore reports that epoll will tell when the socket has more, so that an emptied
+// one need not be asked. The end of the stream is told only once.
+func (c *conn) hearsOfMore() bool { return c.manner.edges && !c.reading.halfShut }
 
 // room is where the frame under way goes on; the buffer doubles when full.
 func (in *input) room() []byte {
@@ -182,22 +232,20 @@ func (in *input) open(c *conn) error {
 }
 
 // take hands the complete frame over and keeps what was read beyond it.
-func (in *input) take(c *conn) *Job {
+func (in *input) take(justRead bool) *Job {
 	j := in.job
 	j.frame = j.buffer.bytes[:in.length]
-	in.stampComplete(c, j)
+	in.stampComplete(j, justRead)
 	in.job, in.prefixed = nil, 0
 	in.keep()
 	return j
 }
 
-// stampComplete stamps the end of the receive that brought the last byte.
-func (in *input) stampComplete(c *conn, j *Job) {
-	if c.env.plant.Planted(stage.Receive) {
-		c.env.plant.In(stage.Receive)
-		in.endNs = c.env.now()
-	}
-	j.stamps[stage.FrameComplete] = in.endNs
+// stampComplete stamps the end of the receive that brought the last byte, which was the
+// thread's newest deed if the frame was just read.
+func (in *input) stampComplete(j *Job, justRead bool) {
+	j.justRead = justRead
+	j.reachAt(stage.FrameComplete, in.endNs)
 }
 
 // keep moves pending bytes out of the thread's scratch memory.
@@ -217,4 +265,45 @@ func (in *input) drop() {
 		in.job = nil
 	}
 	in.pending, in.kept = nil, nil
+}
+
+// Frame buffers come in powers of two and are used again, so that steady load
+// allocates nothing.
+const (
+	leastBufferBits = 9 // 512 bytes
+	mostBufferBits  = 27
+	// keptBufferBytes is the largest buffer that a job keeps between requests.
+	keptBufferBytes = 4 << 10
+	// keptResponseBytes is the same for the memory of a response.
+	keptResponseBytes = 64 << 10
+)
+
+type buffer struct {
+	bytes []byte
+	class int
+}
+
+var buffers [mostBufferBits + 1]sync.Pool
+
+// newBuffer returns a buffer of at least n bytes, at most 128 MiB.
+func newBuffer(n int) *buffer {
+	class := max(bits.Len(uint(n-1)), leastBufferBits)
+	if b, _ := buffers[class].Get().(*buffer); b != nil {
+		return b
+	}
+	return &buffer{bytes: make([]byte, 1<<class), class: class}
+}
+
+func (b *buffer) free() {
+	if b != nil {
+		buffers[b.class].Put(b)
+	}
+}
+
+// grown returns a larger buffer with the first n bytes of b, which it frees.
+func (b *buffer) grown(n, size int) *buffer {
+	larger := newBuffer(size)
+	copy(larger.bytes, b.bytes[:n])
+	b.free()
+	return larger
 }

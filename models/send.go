@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"c10klab/internal/clock"
+	"c10klab/internal/osthread"
 	"c10klab/internal/stage"
 
 	"golang.org/x/sys/unix"
@@ -21,6 +22,7 @@ type mover interface {
 // cursor is how far a response was sent: which piece, and bytes of it. Pieces
 // alternate: memory, region 0, memory, region 1, …, memory.
 type cursor struct {
+	begun    bool // a send call was made
 	region   int
 	inRegion bool
 	done     int64
@@ -38,11 +40,6 @@ const (
 	sendFailed            // the connection cannot be used any more; Job.hangUp says why
 )
 
-// errand is what the loop shall do with a job that another thread has sent from.
-func (s sendStatus) errand() errand {
-	return [...]errand{sentAll: reap, sendAgain: sendWhenWritable, sendYield: sendNow, sendFailed: abandon}[s]
-}
-
 // transmitter sends responses on one thread.
 type transmitter struct {
 	mover    mover
@@ -51,8 +48,7 @@ type transmitter struct {
 	perTurn  int // send calls of file bytes; 0: no bound
 	calls    int // of the turn so far
 	blocked  blockedTime
-	// sentNs is when the last call of the short way had sent everything; 0: it had not.
-	sentNs int64
+	endNs    int64 // when the newest send call ended
 }
 
 // newTransmitter makes one for an executor that serves one connection.
@@ -81,9 +77,11 @@ func (t *transmitter) close() { t.blocked.close() }
 // send goes on with a response from its cursor until all is sent, the socket is
 // full or the turn is used up. The caller owns the job and has its connection's turn.
 func (t *transmitter) send(j *Job) sendStatus {
-	t.begin(j)
-	if t.sentAtOnce(j) {
-		return sentAll
+	if !j.cursor.begun {
+		t.begin(j)
+		if t.sentAtOnce(j) {
+			return sentAll
+		}
 	}
 	t.calls = 0
 	t.blocked.newTurn()
@@ -96,45 +94,46 @@ func (t *transmitter) send(j *Job) sendStatus {
 			return status
 		}
 		if j.cursor.region == len(j.response.cuts) {
-			j.stamp(stage.LastByte)
+			j.stamps[stage.LastByte] = t.endNs
 			return sentAll
 		}
 		t.nextPiece(j)
 	}
 }
 
-// begin stamps the beginning of a response's first send call.
+// begin stamps the beginning of a response's first send call. A delay planted in Send is
+// put before the bytes go, since a client has its answer by the stage's end.
 func (t *transmitter) begin(j *Job) {
-	plant := &j.conn.env.plant
-	if j.stamps[stage.FirstWrite] == 0 {
-		plant.In(stage.SendWait)
-		j.stamp(stage.FirstWrite)
-	}
-	if plant.Planted(stage.Send) && j.cursor == (cursor{}) {
-		plant.In(stage.Send)
-	}
+	j.cursor.begun = true
+	j.reach(stage.FirstWrite)
+	j.conn.env.plant.In(stage.Send)
 }
 
 // sentAtOnce takes the short way of nearly all responses that carry no file bytes:
-// one call that takes everything. It leaves the rest to the long way, also a second try.
+// one call that takes everything. It leaves the rest to the long way.
 func (t *transmitter) sentAtOnce(j *Job) bool {
 	r, c := &j.response, j.conn
-	if len(r.cuts) > 0 || j.cursor.done > 0 || j.stamps[stage.LastByte] != 0 || c.dead.Load() {
+	if len(r.cuts) > 0 || c.dead.Load() {
 		return false
 	}
 	if j.sampled {
 		j.lastSendNs = clock.Now()
 	}
 	n, errno := c.socket.send(r.Buf, false)
-	j.stamp(stage.LastByte)
-	t.counters.sent(n, j.stamps[stage.LastByte]-j.stamps[stage.FirstWrite])
+	t.endNs = c.env.now()
+	t.counters.sent(n, t.endNs-j.stamps[stage.FirstWrite])
 	j.cursor.done = int64(n)
 	if errno != 0 || n < len(r.Buf) {
-		t.sentNs = 0
 		return false
 	}
-	t.sentNs = j.stamps[stage.LastByte]
+	j.stamps[stage.LastByte] = t.endNs
 	return true
+}
+
+// skipSending stamps a job that has no answer as if it had been sent at once.
+func (j *Job) skipSending() {
+	j.reachAtOnce(stage.FirstWrite)
+	j.reachAtOnce(stage.LastByte)
 }
 
 // nextPiece moves the cursor on; a region just sent gives its file back.
@@ -204,7 +203,8 @@ func (t *transmitter) sendSome(j *Job) (n, left int, errno unix.Errno) {
 		left = len(piece)
 		n, errno = s.send(piece, at.region < len(r.cuts))
 	}
-	t.counters.sent(n, j.conn.env.now()-startNs)
+	t.endNs = j.conn.env.now()
+	t.counters.sent(n, t.endNs-startNs)
 	return n, left, errno
 }
 
@@ -224,4 +224,66 @@ func unsentBytes(fd int) int {
 		return 0
 	}
 	return n
+}
+
+// blockedTime measures, on one locked thread whose sockets do not wait, how long
+// send calls of file bytes sleep: that is the disk's doing.
+type blockedTime struct {
+	env     *env
+	on      bool
+	meter   *osthread.BlockedMeter // made by the thread's first measurement
+	hint    int                    // the thread's number, for recorders
+	ns      int64                  // of the send calls in the present turn
+	going   bool                   // the thread has not slept since the last measurement's end
+	pass    bool                   // nothing is measured in the present turn
+	follows bool                   // the next turn comes straight after this one
+}
+
+// recordsBlocked reports whether BlockedOnDisk is recorded of every send call.
+func (e *env) recordsBlocked() bool { return e.config.BlockedTime && e.stages != nil }
+
+// newTurn begins a turn of send calls; with follows, straight after another.
+func (b *blockedTime) newTurn() {
+	b.ns, b.going, b.follows = 0, b.going && b.follows, false
+}
+
+// interrupted says that the thread does something between two calls that may sleep.
+func (b *blockedTime) interrupted() { b.going = false }
+
+// begin starts a measurement; one that goes on from the last call's end needs
+// nothing for it.
+func (b *blockedTime) begin(j *Job) {
+	if !b.on || b.pass || b.going {
+		return
+	}
+	if b.meter == nil {
+		meter, err := osthread.NewBlockedMeter()
+		if err != nil {
+			b.on = false
+			j.conn.env.log("BlockedOnDisk is not measured on one thread: %v", err)
+			return
+		}
+		b.meter = meter
+	}
+	b.meter.Begin()
+}
+
+// end returns what the call slept, 0 where that is not measured.
+func (b *blockedTime) end(j *Job) (ns int64) {
+	if !b.on || b.pass {
+		return 0
+	}
+	ns = b.meter.EndNs()
+	b.ns += ns
+	b.going = b.meter.Awake()
+	if b.env.recordsBlocked() {
+		b.env.stages.Blocked(b.hint, j.class, ns)
+	}
+	return ns
+}
+
+func (b *blockedTime) close() {
+	if b.meter != nil {
+		b.meter.Close()
+	}
 }

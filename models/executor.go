@@ -1,0 +1,163 @@
+package models
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"c10klab/internal/clock"
+	"c10klab/internal/poll"
+	"c10klab/internal/stage"
+)
+
+// completion is the owner of an executor's connection, where its finished requests return
+// to and the executor waits for them.
+type completion interface {
+	owner
+	// wait returns once respond was called for the request under way.
+	wait()
+}
+
+// executor receives, handles and answers the requests of one connection one after the
+// other: a thread or a goroutine, which may wait for the socket, the handler and the
+// response. Its methods are its own, but for wake.
+type executor struct {
+	env     *env
+	conn    *conn
+	thread  int // hint for recorders
+	waiting completion
+	// wake makes a receive in progress return, at a stop. Any thread may call it.
+	wake func()
+	// unsent is what the kernel still holds of the answers.
+	unsent   func() int
+	receiver receiver
+	transmit transmitter
+}
+
+// neverAway is for owners whose connections no other thread sends for.
+type neverAway struct{}
+
+func (neverAway) returned(*Job, sendStatus) {
+	panic("a job came back from a send thread to a connection that has none")
+}
+
+// serve runs until the connection ends or the server stops.
+func (x *executor) serve() {
+	c := x.conn
+	for !x.env.stopping.Load() && !c.dead.Load() {
+		j, err := c.input.next(c, &x.receiver)
+		if err != nil {
+			c.kill(err)
+			return
+		}
+		if c.input.ended {
+			break
+		}
+		if j != nil {
+			x.serveOne(j)
+		}
+	}
+	x.linger()
+	c.kill(nil)
+}
+
+func (x *executor) serveOne(j *Job) {
+	c := x.conn
+	c.admit(j)
+	x.env.handleHere(j)
+	x.waiting.wait()
+	j.reach(stage.ResponseDequeued)
+	switch {
+	case j.hangUp != nil:
+		c.kill(j.hangUp)
+		j.free()
+		return
+	case j.silent:
+		j.skipSending()
+	case x.transmit.send(j) != sentAll:
+		c.kill(j.hangUp)
+		j.free()
+		return
+	}
+	x.transmit.counters.publish()
+	j.announce()
+	c.endedHere++
+	x.env.finish(j, x.thread)
+	untilNs := j.response.mutedUntilNs
+	j.freeHere()
+	if untilNs != 0 {
+		x.waitMuted(untilNs)
+	}
+}
+
+// waitMuted waits until the instant before which nothing more is read, or the server's
+// stop.
+func (x *executor) waitMuted(untilNs int64) {
+	timer := time.NewTimer(time.Duration(untilNs - clock.Now()))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-x.env.stopped:
+	}
+}
+
+// linger lets the peer take the last answers before the descriptor closes.
+func (x *executor) linger() {
+	if x.conn.dead.Load() || x.conn.input.ended {
+		return
+	}
+	x.conn.socket.shutdownSending()
+	for deadline := time.Now().Add(lingerFor); x.unsent() > 0 && time.Now().Before(deadline) && !x.env.aborting.Load(); {
+		time.Sleep(lingerPoll)
+	}
+}
+
+// executors are those of a model that live.
+type executors struct {
+	mu   poll.Mutex
+	live map[*executor]struct{}
+}
+
+func (s *executors) add(one *executor) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.live == nil {
+		s.live = map[*executor]struct{}{}
+	}
+	s.live[one] = struct{}{}
+}
+
+func (s *executors) remove(one *executor) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.live, one)
+}
+
+// drain wakes those that wait for a request; when aborting, those that send, too.
+// Those that wake must take themselves off the books, so the lock is not held
+// meanwhile. The newest go first: the Go runtime finds a thread that ends by a search
+// which begins there, and with ten thousand of them that takes seconds.
+func (s *executors) drain(aborting bool) {
+	for _, one := range s.newestFirst() {
+		if !one.conn.retainOpen() {
+			continue
+		}
+		one.wake()
+		if aborting {
+			one.conn.socket.shutdown()
+		}
+		one.conn.release()
+	}
+}
+
+func (s *executors) newestFirst() []*executor {
+	s.mu.Lock()
+	all := slices.Collect(maps.Keys(s.live))
+	s.mu.Unlock()
+	slices.SortFunc(all, func(a, b *executor) int { return cmp.Compare(b.conn.id, a.conn.id) })
+	return all
+}
+
+func (s *executors) connectionsByLoop() []int { return nil }
+func (s *executors) queueFull() QueueFull     { return QueueFull{} }

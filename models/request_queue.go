@@ -1,0 +1,239 @@
+package models
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"c10klab/internal/knob"
+	"c10klab/internal/stage"
+)
+
+// handlerPool is a bounded request queue and the threads that serve it (Kafka:
+// RequestChannel and KafkaRequestHandlerPool).
+type handlerPool struct {
+	env     *env
+	name    string
+	threads int
+	startNs int64
+	queue   *queue[*Job]
+	pauses  atomic.Int64
+	sheds   atomic.Int64
+}
+
+// What a network thread does with a request that finds the request queue full
+// (knob on-full).
+const (
+	// OnFullBlock waits for room, and with the thread everything it does: Kafka's
+	// ArrayBlockingQueue.put.
+	OnFullBlock = "block"
+	// OnFullPause leaves the request at the queue's end, reads no further one on any
+	// of the loop's connections until it has been taken in, and goes on sending.
+	OnFullPause = "pause"
+	// OnFullSplit waits like OnFullBlock, on a thread that only reads; another sends.
+	OnFullSplit = "split"
+	// OnFullShed has the service refuse the request at once; see Refuser.
+	OnFullShed = "shed"
+)
+
+// QueueFull counts requests that found the request queue full.
+type QueueFull struct {
+	Waits  int64 // a network thread waited for room
+	Pauses int64 // a network thread stopped reading until there was room
+	Sheds  int64 // the service refused the request
+}
+
+func (p *handlerPool) queueFull() QueueFull {
+	return QueueFull{Waits: p.queue.fullWaits.Load(), Pauses: p.pauses.Load(), Sheds: p.sheds.Load()}
+}
+
+// enqueuer is how network threads hand a request to the pool. They stamp the
+// attempt, so a request that has to wait for room does so in RequestQueue.
+func (p *handlerPool) enqueuer() func(*Job) {
+	switch p.env.config.OnFull {
+	case OnFullPause:
+		return p.enqueueOrPause
+	case OnFullShed:
+		return p.enqueueOrShed
+	}
+	return p.enqueue
+}
+
+// prepare readies a job for other threads to have it.
+func (p *handlerPool) prepare(j *Job) {
+	j.reach(stage.EnqueueStart)
+	j.leave()
+}
+
+// offer puts a job into the queue if there is room. With wakes in turns no handler is
+// woken for it before the loop's wakeHandlers, or before the queue is full.
+func (p *handlerPool) offer(j *Job) bool {
+	if !p.env.wakesInTurns {
+		return p.queue.offer(j)
+	}
+	if p.queue.offerUnwoken(j) {
+		return true
+	}
+	p.queue.wakeDue()
+	return false
+}
+
+// enqueue waits on a full queue, and with it everything that the calling network
+// thread does.
+func (p *handlerPool) enqueue(j *Job) {
+	p.prepare(j)
+	if p.offer(j) {
+		return
+	}
+	l := j.conn.loop
+	if l == nil { // nobody keeps an account of the thread's time
+		p.queue.put(j)
+		return
+	}
+	l.times.putBegins()
+	p.queue.put(j)
+	l.times.putEnds()
+}
+
+// enqueueOrPause leaves a request that finds the queue full to the queue, which
+// takes it in when its turn comes and then wakes the loop.
+func (p *handlerPool) enqueueOrPause(j *Job) {
+	p.prepare(j)
+	if p.offer(j) {
+		return
+	}
+	l := j.conn.loop
+	if !p.queue.offerOrWait(j, func() { l.post(message{kind: roomInQueue}) }) {
+		p.pauses.Add(1)
+		l.paused.on = true
+	}
+}
+
+// enqueueOrShed has the service refuse a request that finds the queue full.
+func (p *handlerPool) enqueueOrShed(j *Job) {
+	p.prepare(j)
+	if p.offer(j) {
+		return
+	}
+	p.sheds.Add(1)
+	j.inHandler, j.refused = true, true
+	j.reachAtOnce(stage.Dequeued)
+	p.env.service.(Refuser).Refuse(j)
+}
+
+const isolateNone = "none"
+
+func (c Config) isolates() bool { return c.Isolate != isolateNone && c.Isolate != "" }
+
+// CheckService reports whether a service can run under a configuration: whether
+// it has the class to isolate, and can refuse requests if it must.
+func CheckService(c Config, service Service) error {
+	if _, err := isolatedClass(c, service); err != nil {
+		return err
+	}
+	return checkRefuser(c, service)
+}
+
+// isolatedClass finds the class to isolate by its name, in any case; 0: none.
+func isolatedClass(c Config, service Service) (stage.Class, error) {
+	if !c.isolates() {
+		return 0, nil
+	}
+	namer, named := service.(ClassNamer)
+	if !named {
+		return 0, fmt.Errorf("knob isolate: the classes of %T have no names, so none is %q", service, c.Isolate)
+	}
+	names := namer.APIs()[1:]
+	i := slices.IndexFunc(names, func(name string) bool { return strings.EqualFold(name, c.Isolate) })
+	if i < 0 {
+		return 0, fmt.Errorf("knob isolate: no class of requests is named %q%s; there are %s, and %s",
+			c.Isolate, knob.DidYouMean(c.Isolate, names), strings.Join(names, ", "), isolateNone)
+	}
+	return stage.Class(i + 1), nil
+}
+
+// isolatedGroup names the threads of an isolated class: fetch-io for Fetch. Long
+// names are cut so that the kernel's 15 bytes also hold a number.
+func isolatedGroup(class string) string {
+	const longest = len("createt") // with "-io-4095"
+	return strings.ToLower(class[:min(len(class), longest)]) + "-io"
+}
+
+// sharedHandlers names the pool and, with a number, the threads that all classes
+// share (Kafka: io threads).
+const sharedHandlers = "io"
+
+// handlers are a model's handler threads: those that all classes of requests
+// share, and those of the isolated class.
+type handlers struct {
+	shared   *handlerPool
+	isolated *handlerPool // nil: no class is isolated
+	class    stage.Class  // the isolated one
+}
+
+func startAllHandlers(e *env) (*handlers, error) {
+	shared, err := startHandlers(e, sharedHandlers, e.config.Handlers)
+	if err != nil {
+		return nil, err
+	}
+	h := &handlers{shared: shared}
+	if h.class, err = isolatedClass(e.config, e.service); err != nil || h.class == 0 {
+		return h, err
+	}
+	h.isolated, err = startHandlers(e, isolatedGroup(e.config.Isolate), e.config.IsolatedHandlers)
+	return h, err
+}
+
+// enqueuer is how network threads hand on a request, into the queue of its class.
+func (h *handlers) enqueuer() func(*Job) {
+	shared := h.shared.enqueuer()
+	if h.isolated == nil {
+		return shared
+	}
+	isolated := h.isolated.enqueuer()
+	return func(j *Job) {
+		if h.poolOf(j) == h.isolated {
+			isolated(j)
+			return
+		}
+		shared(j)
+	}
+}
+
+// poolOf is the pool that a request belongs to.
+func (h *handlers) poolOf(j *Job) *handlerPool {
+	if h.isolated != nil && j.class == h.class {
+		return h.isolated
+	}
+	return h.shared
+}
+
+// wakeDue wakes the handlers that are due for what loops have put into the queues,
+// and reports whether there were any.
+func (h *handlers) wakeDue() bool {
+	woken := h.shared.queue.wakeDue()
+	if h.isolated != nil {
+		woken = h.isolated.queue.wakeDue() || woken
+	}
+	return woken
+}
+
+func (h *handlers) queueFull() QueueFull {
+	full := h.shared.queueFull()
+	if h.isolated != nil {
+		other := h.isolated.queueFull()
+		full.Waits += other.Waits
+		full.Pauses += other.Pauses
+		full.Sheds += other.Sheds
+	}
+	return full
+}
+
+// checkRefuser reports whether the service can run with on-full=shed.
+func checkRefuser(c Config, service Service) error {
+	if _, can := service.(Refuser); c.OnFull == OnFullShed && !can {
+		return fmt.Errorf("knob on-full: shed needs a service that can refuse requests, which %T cannot", service)
+	}
+	return nil
+}
