@@ -7,6 +7,7 @@ import (
 
 	"c10klab/experiments"
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -47,14 +48,32 @@ func (p *progress) report(t record.Trial, last bool) {
 // stored is how many cells are settled in their blocks.
 func (p *progress) stored() int { return p.before + p.done }
 
+// finding is what came of a trial: its rates, and the p99 of what each API's clients
+// waited, from the due time where requests have one.
 func finding(t record.Trial) string {
-	if t.Measurement == nil {
+	m := t.Measurement
+	if m == nil {
 		return fmt.Sprintf("%s: %s", t.Outcome, t.Error)
 	}
-	text := fmt.Sprintf("%s  %s MB/s", t.Outcome, results.Significant(t.Measurement.AckedMBps))
-	if h := t.Measurement.Histograms[hdr.Key{Stage: "ResponseTime", API: "Produce"}]; h != nil {
-		if ns, ok := h.Quantile(0.99); ok {
-			text += "  p99 " + results.FormatDuration(float64(ns))
+	text := string(t.Outcome)
+	for _, n := range []*measure.Number{measure.Rate, measure.Fetched} {
+		if rate, known := n.Of(&t); known && rate > 0 {
+			text += fmt.Sprintf("  %s %s", results.Significant(rate), n.Unit)
+			if n == measure.Fetched {
+				text += " fetched"
+			}
+		}
+	}
+	if m.AckedMBps+m.FetchedMBps == 0 {
+		text += fmt.Sprintf("  %s requests/s", results.Significant(m.RequestsPerSec))
+	}
+	for _, key := range hdr.SortedKeys(m.Histograms) {
+		due := measure.ResponseTime.Key(key.API)
+		if key != due && (key != measure.ServiceTime.Key(key.API) || m.Histograms[due] != nil) {
+			continue
+		}
+		if ns, ok := m.Histograms[key].Quantile(measure.P99.Q); ok {
+			text += fmt.Sprintf("  %s p99 %s", key.API, results.FormatDuration(float64(ns)))
 		}
 	}
 	return text
