@@ -80,13 +80,16 @@ func (s *Spec) checkSelection(tables KnobTables, values map[string]string) error
 // valuesOf lists the values that a knob has in some cell of some variant.
 func (s *Spec) valuesOf(tables KnobTables, name string) []string {
 	var values []string
-	for _, axis := range s.Axes {
-		if axis.Knob == name {
-			values = append(values, axis.Levels...)
+	lists := [][]string{s.Quick.Axes[name], s.Full.Axes[name]}
+	if i := slices.IndexFunc(s.Axes, func(a Axis) bool { return a.Knob == name }); i >= 0 {
+		lists = append(lists, s.Axes[i].Levels)
+	}
+	for _, list := range lists {
+		if levels, err := tables.levelsOf(Axis{Knob: name, Levels: list}); err == nil {
+			values = append(values, levels...)
 		}
 	}
 	for _, variant := range []Variant{s.Quick, s.Full} {
-		values = append(values, variant.Axes[name]...)
 		if value, fixed := variant.Fixed[name]; fixed {
 			values = append(values, value)
 		}
@@ -123,6 +126,10 @@ func (s *Spec) checkAxes(tables KnobTables) error {
 func (k KnobTables) checkLevels(axis Axis) error {
 	if len(axis.Levels) == 0 {
 		return fmt.Errorf("axis %s has no level", axis.Knob)
+	}
+	var err error
+	if axis.Levels, err = k.levelsOf(axis); err != nil {
+		return err
 	}
 	for i, level := range axis.Levels {
 		if err := k.check(axis.Knob, level); err != nil {

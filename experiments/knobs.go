@@ -62,7 +62,12 @@ var labels = []string{"model", "send", "consumers", PlacementKnob}
 
 // KnobTables are the knobs of the commands serve, load and disk up: which process a
 // knob belongs to. A knob of two goes to both.
-type KnobTables struct{ Server, Load, Disk *knob.Table }
+type KnobTables struct {
+	Server, Load, Disk *knob.Table
+	// Refuses says why a server with these knobs would not start, which leaves a cell out
+	// that comes of EveryLevel; nil: none is left out.
+	Refuses func(knobs map[string]string) error
+}
 
 var runnerKnobs = knob.NewTable(Knobs)
 
@@ -70,34 +75,59 @@ func (k KnobTables) all() []*knob.Table { return []*knob.Table{k.Server, k.Load,
 
 // check reports whether a knob of any process accepts the value.
 func (k KnobTables) check(name, value string) error {
-	known := false
+	found, err := k.named(name)
+	for _, candidate := range found {
+		if err := candidate.Check(value); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// named finds the knobs of a name, one a process that has it; NAME:KNOB is of servers
+// and their data alone.
+func (k KnobTables) named(name string) (found []knob.Knob, err error) {
 	var names []string
+	what := "knob"
 	_, own, ofServer := strings.Cut(name, serverMark)
 	if ofServer {
-		name = own
+		name, what = own, "knob of a server"
 	}
 	for _, table := range k.all() {
 		for _, candidate := range table.Knobs() {
 			if ofServer && table != k.Server && !slices.Contains(dataKnobs, candidate.Name) {
 				continue
 			}
-			names = append(names, candidate.Name)
-			if candidate.Name != name {
-				continue
-			}
-			known = true
-			if err := candidate.Check(value); err != nil {
-				return err
+			if names = append(names, candidate.Name); candidate.Name == name {
+				found = append(found, candidate)
 			}
 		}
 	}
-	if !known {
-		if ofServer {
-			return fmt.Errorf("no knob of a server is named %q%s", name, knob.DidYouMean(name, names))
-		}
-		return fmt.Errorf("no knob is named %q%s", name, knob.DidYouMean(name, names))
+	if len(found) == 0 {
+		err = fmt.Errorf("no %s is named %q%s", what, name, knob.DidYouMean(name, names))
 	}
-	return nil
+	return found, err
+}
+
+// EveryLevel, among the levels of an axis, stands for all choices of its knob that are
+// not among them: so a model that is added is in the experiments that take every one.
+const EveryLevel = "*"
+
+// levelsOf puts an axis's choices in the place of EveryLevel.
+func (k KnobTables) levelsOf(axis Axis) ([]string, error) {
+	i := slices.Index(axis.Levels, EveryLevel)
+	if i < 0 {
+		return axis.Levels, nil
+	}
+	found, err := k.named(axis.Knob)
+	if err != nil {
+		return nil, err
+	}
+	if len(found[0].Choices) == 0 {
+		return nil, fmt.Errorf("axis %s: %q stands for all choices, and the knob has none", axis.Knob, EveryLevel)
+	}
+	others := slices.DeleteFunc(slices.Clone(found[0].Choices), func(c string) bool { return slices.Contains(axis.Levels, c) })
+	return slices.Concat(axis.Levels[:i], others, axis.Levels[i+1:]), nil
 }
 
 // checkAll checks each setting, in the order of names.

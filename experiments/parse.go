@@ -29,6 +29,25 @@ func (s *scalar) UnmarshalTOML(value any) error {
 	return fmt.Errorf("%v is not a string, number or truth value", value)
 }
 
+// levels are an axis's, as a list of scalars, or one alone.
+type levels []string
+
+// UnmarshalTOML implements toml.Unmarshaler.
+func (l *levels) UnmarshalTOML(value any) error {
+	list, isList := value.([]any)
+	if !isList {
+		list = []any{value}
+	}
+	for _, item := range list {
+		var s scalar
+		if err := s.UnmarshalTOML(item); err != nil {
+			return err
+		}
+		*l = append(*l, string(s))
+	}
+	return nil
+}
+
 type scalars map[string]scalar
 
 func (s scalars) text() map[string]string {
@@ -41,27 +60,27 @@ func (s scalars) text() map[string]string {
 
 // specFile mirrors the TOML; a key that it lacks is an error.
 type specFile struct {
-	ID          string              `toml:"id"`
-	Title       string              `toml:"title"`
-	Claims      []string            `toml:"claims"`
-	Question    string              `toml:"question"`
-	Method      string              `toml:"method"`
-	Seed        uint64              `toml:"seed"`
-	Needs       []string            `toml:"needs"`
-	Evidence    []string            `toml:"evidence"`
-	Fixed       scalars             `toml:"fixed"`
-	Axes        map[string][]scalar `toml:"axes"`
-	Servers     []scalars           `toml:"servers"`
-	Exclude     []scalars           `toml:"exclude"`
-	Quick       variantFile         `toml:"quick"`
-	Full        variantFile         `toml:"full"`
-	Predictions []predictionFile    `toml:"predictions"`
+	ID          string            `toml:"id"`
+	Title       string            `toml:"title"`
+	Claims      []string          `toml:"claims"`
+	Question    string            `toml:"question"`
+	Method      string            `toml:"method"`
+	Seed        uint64            `toml:"seed"`
+	Needs       []string          `toml:"needs"`
+	Evidence    []string          `toml:"evidence"`
+	Fixed       scalars           `toml:"fixed"`
+	Axes        map[string]levels `toml:"axes"`
+	Servers     []scalars         `toml:"servers"`
+	Exclude     []scalars         `toml:"exclude"`
+	Quick       variantFile       `toml:"quick"`
+	Full        variantFile       `toml:"full"`
+	Predictions []predictionFile  `toml:"predictions"`
 }
 
 type variantFile struct {
-	Repeats int                 `toml:"repeats"`
-	Fixed   scalars             `toml:"fixed"`
-	Axes    map[string][]scalar `toml:"axes"`
+	Repeats int               `toml:"repeats"`
+	Fixed   scalars           `toml:"fixed"`
+	Axes    map[string]levels `toml:"axes"`
 }
 
 type predictionFile struct {
@@ -107,7 +126,7 @@ func Parse(file, text string) (*Spec, error) {
 	}
 	for _, key := range meta.Keys() {
 		if len(key) == 2 && key[0] == "axes" {
-			s.Axes = append(s.Axes, Axis{Knob: key[1], Levels: levels(raw.Axes[key[1]])})
+			s.Axes = append(s.Axes, Axis{Knob: key[1], Levels: raw.Axes[key[1]]})
 		}
 	}
 	for _, exclusion := range raw.Exclude {
@@ -137,18 +156,10 @@ func keysBeside(key toml.Key) []string {
 	return topKeys
 }
 
-func levels(values []scalar) []string {
-	texts := make([]string, len(values))
-	for i, v := range values {
-		texts[i] = string(v)
-	}
-	return texts
-}
-
 func (v variantFile) variant() Variant {
 	axes := make(map[string][]string, len(v.Axes))
 	for name, values := range v.Axes {
-		axes[name] = levels(values)
+		axes[name] = values
 	}
 	return Variant{Repeats: v.Repeats, Fixed: v.Fixed.text(), Axes: axes}
 }

@@ -29,6 +29,8 @@ type Planned struct {
 	Spec    *Spec
 	Repeats int
 	Cells   []results.PlannedCell
+	// LeftOut are the cells of EveryLevel that a server would refuse, with the reason.
+	LeftOut []string
 	// TrialTimes are the estimates per cell.
 	TrialTimes []time.Duration
 }
@@ -82,7 +84,13 @@ func expand(spec *Spec, cfg PlanConfig, only map[string][]string) (Planned, erro
 		planned.Repeats = cfg.Repeats
 	}
 	axes, fixed := spec.resolve(cfg)
-	if err := checkServers(axes, fixed); err != nil {
+	every := false
+	err := checkServers(axes, fixed)
+	for i := 0; err == nil && i < len(axes); i++ {
+		every = every || slices.Contains(axes[i].Levels, EveryLevel)
+		axes[i].Levels, err = tables.levelsOf(axes[i])
+	}
+	if err != nil {
 		return Planned{}, fmt.Errorf("experiment %s: %w", spec.ID, err)
 	}
 	if err := tooManyCells(cfg, axes, fixed, planned.Repeats); err != nil {
@@ -104,13 +112,25 @@ func expand(spec *Spec, cfg PlanConfig, only map[string][]string) (Planned, erro
 				return Planned{}, fmt.Errorf("experiment %s: %w", spec.ID, err)
 			}
 		}
-		planned.Cells = append(planned.Cells, results.PlannedCell{Experiment: spec.ID, ID: cellID(spec.ID, axes, knobs), Knobs: knobs})
+		id := cellID(spec.ID, axes, knobs)
+		if why := tables.refuses(knobs); every && why != nil {
+			planned.LeftOut = append(planned.LeftOut, fmt.Sprintf("%s: %v", id, why))
+			continue
+		}
+		planned.Cells = append(planned.Cells, results.PlannedCell{Experiment: spec.ID, ID: id, Knobs: knobs})
 		planned.TrialTimes = append(planned.TrialTimes, tables.TrialTime(knobs))
 	}
 	if cfg.Full {
 		planned.addTwin()
 	}
 	return planned, nil
+}
+
+func (k KnobTables) refuses(knobs map[string]string) error {
+	if k.Refuses == nil {
+		return nil
+	}
+	return k.Refuses(knobs)
 }
 
 // twinSuffix ends the id of a cell that repeats another.

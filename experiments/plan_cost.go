@@ -45,6 +45,9 @@ func (p *Plan) Print(w io.Writer) error {
 		for i, cell := range e.Cells {
 			fmt.Fprintf(&b, "%4d  %s  (%s)\n", i+1, cell.ID, Settings(cell.Knobs))
 		}
+		for _, cell := range e.LeftOut {
+			fmt.Fprintf(&b, "   –  %s\n", cell)
+		}
 		b.WriteString("\n")
 		for block := 1; block <= e.Repeats; block++ {
 			fmt.Fprintf(&b, "block %d:", block)

@@ -14,7 +14,8 @@ type PlanDocument struct {
 type PlannedExperiment struct {
 	Experiment  string                `json:"experiment"`
 	Cells       []results.PlannedCell `json:"cells"`
-	Blocks      [][]string            `json:"blocks"` // the ids of the cells in their order
+	LeftOut     []string              `json:"left_out,omitempty"` // cells that a server would refuse, with the reason
+	Blocks      [][]string            `json:"blocks"`             // the ids of the cells in their order
 	Predictions []PlannedPrediction   `json:"predictions"`
 }
 
@@ -29,7 +30,7 @@ type PlannedPrediction struct {
 func (p *Plan) Document() PlanDocument {
 	d := PlanDocument{Seed: p.Seed, Trials: p.Trials(), Seconds: p.Estimate().Seconds(), Experiments: []PlannedExperiment{}}
 	for _, e := range p.Experiments {
-		planned := PlannedExperiment{Experiment: e.Spec.ID, Cells: append([]results.PlannedCell{}, e.Cells...), Predictions: []PlannedPrediction{}}
+		planned := PlannedExperiment{Experiment: e.Spec.ID, Cells: append([]results.PlannedCell{}, e.Cells...), LeftOut: e.LeftOut, Predictions: []PlannedPrediction{}}
 		for block := 1; block <= e.Repeats; block++ {
 			planned.Blocks = append(planned.Blocks, e.idsInOrder(p.Seed, block))
 		}

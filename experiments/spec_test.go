@@ -49,6 +49,7 @@ func TestSpecMistakesNameLineAndNearestName(t *testing.T) {
 		{"the generator's knob for a server", "[quick]", "[[servers]]\nname = \"broker\"\nrate = 1\n[quick]", "no knob of a server is named \"rate\""},
 		{"a server without a name", "[quick]", "[[servers]]\nmodel = \"reactor\"\n[quick]", "small.toml:12: server 1 has no name"},
 		{"no broker", "rate = 100", "servers = \"follower-1,broker\"", "is not broker, which the generator loads"},
+		{"every level of a number", `["none", "tail"]`, "[\"none\"]\nloops = \"*\"", "stands for all choices, and the knob has none"},
 		{"a metric of an unknown server", `"rate_held"`, `"follower:server_cpu_us_per_request"`, `no server is named "follower"`},
 		{"a client's metric of a server", `"rate_held"`, `"broker:rate_held"`, "rate_held is no server's own"},
 		{"a server twice", "rate = 100", "servers = \"broker,broker\"", "is no list of different names"},
@@ -104,6 +105,35 @@ func TestCellsAreTheProductWithoutExclusions(t *testing.T) {
 		cfg.Set, cfg.Only = bad.Set, bad.Only
 		if _, err := NewPlan(cfg); err == nil {
 			t.Errorf("set %v, only %v were accepted", bad.Set, bad.Only)
+		}
+	}
+}
+
+func TestEveryLevelIsAllChoicesThatAServerTakes(t *testing.T) {
+	for levels, want := range map[string][]string{
+		`"*"`:                            {"reactor.none", "reactor.tail", "thread-per-connection.none", "thread-per-connection.tail"},
+		`["thread-per-connection", "*"]`: {"thread-per-connection.none", "thread-per-connection.tail", "reactor.none", "reactor.tail"},
+	} {
+		cfg := configOf(parsed(t, strings.Replace(fixture.SmallSpec, `["reactor", "loop-per-thread"]`, levels, 1)))
+		cfg.Tables.Refuses = func(knobs map[string]string) error {
+			if strings.HasPrefix(knobs["model"], "thread") || knobs["model"] == "reactor" {
+				return nil
+			}
+			return errors.New("not here")
+		}
+		plan, err := NewPlan(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ids []string
+		for _, c := range plan.Experiments[0].Cells {
+			ids = append(ids, strings.TrimPrefix(c.ID, "small."))
+		}
+		if slices.Sort(ids); !slices.Equal(ids, slices.Sorted(slices.Values(want))) || "small."+want[0] != plan.Experiments[0].Cells[0].ID && levels != `"*"` {
+			t.Errorf("%s: cells %v, want %v", levels, ids, want)
+		}
+		if left := plan.Experiments[0].LeftOut; len(left) != 8 || !strings.HasSuffix(left[0], ": not here") {
+			t.Errorf("%s: left out %q", levels, left)
 		}
 	}
 }

@@ -25,7 +25,7 @@ var (
 	loadKnobs  = knob.NewTable(knob.In("load", loadgen.Knobs))
 	diskKnobs  = knob.NewTable(knob.In("disk", slowdisk.Knobs))
 	allKnobs   = knob.NewTable(serverKnobs.Knobs(), loadKnobs.Knobs(), diskKnobs.Knobs(), knob.In("run", experiments.Knobs))
-	knobTables = experiments.KnobTables{Server: serverKnobs, Load: loadKnobs, Disk: diskKnobs}
+	knobTables = experiments.KnobTables{Server: serverKnobs, Load: loadKnobs, Disk: diskKnobs, Refuses: refuseServers}
 )
 
 const (

@@ -15,6 +15,11 @@ func refuse(plan *experiments.Plan) error {
 	return eachCell(plan, func(server models.Config, _ loadgen.Config) error { return models.Check(server) })
 }
 
+// refuseServers says why a server would refuse a cell's knobs.
+func refuseServers(knobs map[string]string) error {
+	return eachServer(knobs, func(server models.Config, _ loadgen.Config) error { return models.Check(server) })
+}
+
 // checkRoom reports the first cell with more connections or threads than this
 // system's limits allow, before any trial has run.
 func checkRoom(plan *experiments.Plan) error {
@@ -28,18 +33,29 @@ func checkRoom(plan *experiments.Plan) error {
 func eachCell(plan *experiments.Plan, ask func(models.Config, loadgen.Config) error) error {
 	for _, e := range plan.Experiments {
 		for _, cell := range e.Cells {
-			for _, name := range experiments.ServersOf(cell.Knobs) {
-				server, load, err := configs(experiments.KnobsOfServer(cell.Knobs, name))
-				if name != record.Broker {
-					load = loadgen.Config{} // no connection of the generator's leads there
-				}
-				if err == nil {
-					err = ask(server, load)
-				}
-				if err != nil {
-					return fmt.Errorf("cell %s, server %s: %w (leave it out with --only)", cell.ID, name, err)
-				}
+			if err := eachServer(cell.Knobs, ask); err != nil {
+				return fmt.Errorf("cell %s: %w (leave it out with --only)", cell.ID, err)
 			}
+		}
+	}
+	return nil
+}
+
+// eachServer asks about a cell's servers until one is refused.
+func eachServer(knobs map[string]string, ask func(models.Config, loadgen.Config) error) error {
+	for _, name := range experiments.ServersOf(knobs) {
+		server, load, err := configs(experiments.KnobsOfServer(knobs, name))
+		if name != record.Broker {
+			load = loadgen.Config{} // no connection of the generator's leads there
+		}
+		if err == nil {
+			err = ask(server, load)
+		}
+		if err != nil && name != record.Broker {
+			err = fmt.Errorf("server %s: %w", name, err)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
