@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"c10klab/internal/measure"
 	"c10klab/internal/need"
 	"c10klab/internal/record"
 	"c10klab/results"
@@ -57,6 +58,50 @@ func TestRunMeasuresAndLeavesARecord(t *testing.T) {
 		}
 	}
 	wantFigures(t, results.PlotsDir(out))
+	wantNoData(t, out)
+}
+
+func TestServersOfATrialMeasureThemselves(t *testing.T) {
+	out, _ := smallRun(t)
+	spec, err := filepath.Abs("testdata/two-servers.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stderr, exit := runCommand(t, "run", "--file", spec, "--out", out)
+	if exit != exitOK && exit != exitLimited { // a busy machine limits
+		t.Fatalf("ended with %d: %s", exit, stderr)
+	}
+	run, err := results.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trial := run.Trials[0]
+	if len(trial.Servers) != 2 || trial.Servers[0].Admin == trial.Servers[1].Admin || trial.Servers[0].Log == trial.Servers[1].Log {
+		t.Fatalf("servers %+v", trial.Servers)
+	}
+	histograms, err := run.Histograms(trial)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range trial.Servers {
+		use := trial.Measurement.Server(s.Name)
+		if use.Process == nil || use.Process.CPUNs == 0 || use.StageSource != record.StagesAdmin || use.After == nil || use.After.Knobs["model"] == "" {
+			t.Errorf("%s is not in the record: %+v", s.Name, use)
+		}
+		lag := measure.LoopLag.Key(measure.AllLoops)
+		if s.Name != record.Broker {
+			lag.Server = s.Name
+		}
+		if h := histograms[lag]; h == nil || h.Count() == 0 {
+			t.Errorf("%s has no %s", s.Name, lag)
+		}
+		if _, err := os.Stat(filepath.Join(results.TrialsDir(out), s.Log)); err != nil {
+			t.Error(err)
+		}
+	}
+	if broker, follower := trial.Measurement.Broker().After, trial.Measurement.Server("follower-1").After; broker.Knobs["model"] == follower.Knobs["model"] {
+		t.Errorf("both run model %s", broker.Knobs["model"])
+	}
 	wantNoData(t, out)
 }
 

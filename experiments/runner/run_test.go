@@ -83,7 +83,7 @@ func TestRunStoresEveryTrial(t *testing.T) {
 	if len(run.Trials) != 8 || len(cells) != 4 || cells[0].Trials[record.Valid] != 2 || results.ExitCode(cells) != 0 {
 		t.Errorf("%d trials, cells %+v", len(run.Trials), cells)
 	}
-	if lines := strings.Count(progress.String(), "\n"); lines != 9 || !strings.Contains(progress.String(), "[8/8] block 2") {
+	if lines := strings.Count(progress.String(), "\n"); lines != 9 || !strings.Contains(progress.String(), "[8/8] block 2") || strings.Count(progress.String(), "99.5 MB/s  Produce p99 1.00 ms") != 8 {
 		t.Errorf("progress has %d lines, want one for the plan and one a trial:\n%s", lines, progress.String())
 	}
 	commands := children(t, pids)

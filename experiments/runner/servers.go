@@ -118,9 +118,6 @@ func (s *server) otherThanBroker() string {
 // they measured.
 func targets(servers []*server) []string {
 	args := []string{"--target", servers[0].Listen}
-	if len(servers) == 1 {
-		return append(args, "--admin", servers[0].Admin)
-	}
 	for _, s := range servers {
 		args = append(args, "--admin", s.Name+"="+s.Admin)
 	}
