@@ -17,22 +17,21 @@ import (
 // still gives it.
 const snapshotTimeout = 30 * time.Second
 
-// admin asks a server's admin port for snapshots over one connection.
+// admin asks a server's admin port, over one connection.
 type admin struct {
-	name   string // of the server
-	addr   string // empty: there is none
-	client http.Client
+	Server // without an address: it has none
+	client *http.Client
 }
 
 // admins are those of the servers, the broker's first even where it has none.
 func admins(servers []Server) []*admin {
-	broker := &admin{name: record.Broker, client: http.Client{Timeout: snapshotTimeout}}
-	all := []*admin{broker}
+	client := &http.Client{Timeout: snapshotTimeout}
+	all := []*admin{{Server{Name: record.Broker}, client}}
 	for _, s := range servers {
 		if s.Name == record.Broker {
-			broker.addr = s.Admin
+			all[0].Server = s
 		} else {
-			all = append(all, &admin{name: s.Name, addr: s.Admin, client: http.Client{Timeout: snapshotTimeout}})
+			all = append(all, &admin{s, client})
 		}
 	}
 	return all
@@ -49,29 +48,32 @@ func (a *admin) snapshot(ctx context.Context) ([]byte, error) {
 	return a.ask(ctx, http.MethodGet, record.SnapshotPath)
 }
 
-// ask returns a record.ServerSnapshot as JSON.
+// ask returns the JSON that the admin port answers with.
 func (a *admin) ask(ctx context.Context, method, path string) ([]byte, error) {
-	if a.addr == "" {
+	if a.Admin == "" {
 		return nil, nil
 	}
-	url := "http://" + a.addr + path
-	request, err := http.NewRequestWithContext(ctx, method, url, nil)
+	status, answer, err := a.do(ctx, method, path, nil)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("%s of server %s: http://%s answers %d", path, a.Name, a.Admin, status)
+	}
+	return answer, err
+}
+
+func (a *admin) do(ctx context.Context, method, path string, body []byte) (status int, answer []byte, err error) {
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+a.Admin+path, bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("admin address %q: %w", a.addr, err)
+		return 0, nil, fmt.Errorf("admin address %q: %w", a.Admin, err)
 	}
 	response, err := a.client.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("take the snapshot of server %s: %w", a.name, err)
+		return 0, nil, fmt.Errorf("ask server %s: %w", a.Name, err)
 	}
 	defer response.Body.Close()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		return nil, fmt.Errorf("read the server's snapshot from %s: %w", url, err)
+	if answer, err = io.ReadAll(response.Body); err != nil {
+		return 0, nil, fmt.Errorf("read the answer of server %s at %s%s: %w", a.Name, a.Admin, path, err)
 	}
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("take the snapshot of server %s: %s answers %s", a.name, url, response.Status)
-	}
-	return body, nil
+	return response.StatusCode, answer, nil
 }
 
 // memory returns what the server occupies, nil without an admin port.
@@ -93,17 +95,8 @@ func (a *admin) startSampling(ctx context.Context, rule sample.Rule) (status int
 	if err != nil {
 		return 0, fmt.Errorf("encode the rule for samples: %w", err)
 	}
-	url := "http://" + a.addr + record.SamplePath
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return 0, fmt.Errorf("admin address %q: %w", a.addr, err)
-	}
-	response, err := a.client.Do(request)
-	if err != nil {
-		return 0, fmt.Errorf("start to sample: %w", err)
-	}
-	response.Body.Close()
-	return response.StatusCode, nil
+	status, _, err = a.do(ctx, http.MethodPost, record.SamplePath, body)
+	return status, err
 }
 
 // samples returns the server's record.Samples as JSON.

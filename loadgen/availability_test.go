@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"c10klab/internal/clock"
+	"c10klab/loadgen/judge"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 )
@@ -51,8 +52,8 @@ func TestAvailabilityCountsFromTheDueTime(t *testing.T) {
 	r.offerAt(clock.Now())
 	r.mustAnswer(r.read())
 	r.mustAnswer(r.read())
-	if a := r.own.Availability; a.Within != 1 || a.Beyond != 1 {
-		t.Errorf("one request in time and one a second late count as %+v", a)
+	if a := r.own.Counts; a[judge.Within] != 1 || a[judge.Beyond] != 1 {
+		t.Errorf("one request in time and one a second late count as %d and %d", a[judge.Within], a[judge.Beyond])
 	}
 }
 

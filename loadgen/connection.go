@@ -44,9 +44,7 @@ func newConnection(l *load, frames []*framePool, own *tally, fd, index int) *con
 	return c
 }
 
-// offer takes a request that has fallen due; the sender calls it. A request that
-// finds the connection blocked since before it fell due was attempted when it
-// fell due: that wait is the target's. Otherwise the sender is late, if anyone.
+// offer takes a request that has fallen due; the sender calls it.
 func (c *connection) offer(dueNs int64, size int, t *tally) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -54,14 +52,7 @@ func (c *connection) offer(dueNs int64, size int, t *tally) error {
 		batchBytes, _ := c.load.sizes[size].batch()
 		t.Offer(batchBytes)
 	}
-	r := request{Request: judge.Request{DueNs: dueNs}, size: int32(size)}
-	if blocked := c.blockedSinceNs; blocked != 0 {
-		r.AttemptedNs = dueNs
-		if blocked > dueNs {
-			r.AttemptedNs = c.load.system.now()
-		}
-	}
-	c.enter(r, t)
+	c.enter(request{Request: judge.Request{DueNs: dueNs, AttemptedNs: c.load.attemptedAt(c.blockedSinceNs, dueNs)}, size: int32(size)}, t)
 	if err := c.pump(t); err != nil {
 		return c.broken(err)
 	}

@@ -237,7 +237,7 @@ func TestAnswersInAnyPieces(t *testing.T) {
 				t.Fatalf("pieces of %d: %v", pieceBytes, err)
 			}
 		}
-		if n := r.own.Answered; n != requests {
+		if n := r.own.Counts[judge.Answered]; n != requests {
 			t.Errorf("pieces of %d: %d answers, want %d", pieceBytes, n, requests)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 
 	"c10klab/internal/batch"
 	"c10klab/internal/kafka"
-	"c10klab/internal/poll"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -23,13 +22,12 @@ type dueFetch struct {
 // replays a trace, when fetches fall due. Its receiver's thread uses it, and the sender of
 // the trace; what both touch is under mu. Anybody may read caughtUp and fetches.
 type consumer struct {
-	stream
+	oneRequest
 	load     *load
 	receiver *receiver
 	tally    *tally // the receiver's
 	kind     *consumerKind
 
-	mu       poll.Mutex
 	replayed bool           // fetches fall due by the trace
 	waiting  ring[dueFetch] // due and not sent
 	now      dueFetch       // under way
@@ -38,9 +36,6 @@ type consumer struct {
 
 	request kmsg.FetchRequest
 	frame   []byte
-	rest    []byte // of frame, not yet accepted
-	lastID  int32
-	asking  bool // a fetch is under way
 
 	resumeNs  int64 // when the cap, or the pause after a refusal, allows the next fetch; 0: none
 	timed     bool  // among those whose time the receiver looks at
@@ -72,23 +67,14 @@ func (c *consumer) begin() error {
 	return c.fetch(dueFetch{})
 }
 
-// offer takes a fetch that has fallen due; the sender calls it. As with producers, one
-// that finds its connection blocked since before it fell due was attempted when it fell due.
+// offer takes a fetch that has fallen due; the sender calls it.
 func (c *consumer) offer(dueNs int64, size int, t *tally) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.load.outstanding.Add(1)
 	c.load.record(t, c.kind.planned, dueNs, int32(size))
-	r := dueFetch{dueNs: dueNs, size: int32(size)}
-	blocked := c.blockedSinceNs
-	if blocked != 0 {
-		r.attemptedNs = dueNs
-		if blocked > dueNs {
-			r.attemptedNs = c.load.system.now()
-		}
-	}
-	c.waiting.push(r)
-	if blocked != 0 {
+	c.waiting.push(dueFetch{dueNs, c.load.attemptedAt(c.blockedSinceNs, dueNs), int32(size)})
+	if c.blockedSinceNs != 0 {
 		return nil
 	}
 	return c.next()
@@ -132,7 +118,7 @@ func (c *consumer) fetch(r dueFetch) error {
 	}
 	c.now = r
 	c.limit(c.kind.sizes[r.size])
-	return c.send()
+	return c.ask()
 }
 
 // limit bounds the record bytes of the next answer.
@@ -144,31 +130,20 @@ func (c *consumer) limit(bytes int) {
 	}
 }
 
-// send sends the fetch under way. Its caller holds mu.
-func (c *consumer) send() error {
+// ask sends the fetch under way. Its caller holds mu.
+func (c *consumer) ask() error {
 	c.lastID++
 	c.frame = kafka.AppendRequest(c.frame[:0], c.lastID, clientID, &c.request)
-	c.rest, c.asking = c.frame, true
-	return c.flush()
-}
-
-// writable continues a send; the receiver calls it.
-func (c *consumer) writable() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.flush()
-}
-
-// flush sends what the socket takes of the request under way. Its caller holds mu.
-func (c *consumer) flush() (err error) {
-	c.rest, err = c.push(c.rest)
-	return err
+	return c.send(c.frame)
 }
 
 // answered takes a fetch response and asks for more, as soon as trace and cap allow.
 // While it reads the answer the sender may only add to what waits.
 func (c *consumer) answered(payload []byte, nowNs int64) error {
-	if !c.isAsking() {
+	c.mu.Lock()
+	sent := c.isSent()
+	c.mu.Unlock()
+	if !sent {
 		return errUnasked
 	}
 	c.nowNs, c.refusal = nowNs, 0
@@ -199,13 +174,6 @@ func (c *consumer) answered(payload []byte, nowNs int64) error {
 	c.pauseUntil(attemptedNs + int64(float64(recordBytes)/c.kind.bytesPerSecond*float64(time.Second)))
 	_, err = c.fetchIfTime(nowNs)
 	return err
-}
-
-// isAsking reports whether a whole fetch has been sent and not answered.
-func (c *consumer) isAsking() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.asking && len(c.rest) == 0
 }
 
 // finish enters the fetch that was answered.
@@ -254,7 +222,7 @@ func (c *consumer) fetchIfTime(nowNs int64) (time.Duration, error) {
 		if c.now.dueNs == 0 {
 			c.now.attemptedNs = nowNs
 		}
-		return 0, c.send()
+		return 0, c.ask()
 	}
 	return 0, c.next()
 }

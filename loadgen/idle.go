@@ -3,7 +3,6 @@ package loadgen
 import (
 	"encoding/binary"
 	"fmt"
-	"sync"
 	"time"
 
 	"c10klab/internal/clock"
@@ -20,13 +19,8 @@ import (
 // or not at all. It is in no statistics. The receiver's thread and the one that lets
 // idle connections ask share it.
 type idle struct {
-	stream
-	load *load
-
-	mu      sync.Mutex
-	rest    []byte // of the request under way, not yet accepted
-	lastID  int32
-	asking  bool
+	oneRequest
+	load    *load
 	answers int
 }
 
@@ -73,27 +67,14 @@ func (c *idle) ask() error {
 		return nil
 	}
 	c.lastID++
-	c.rest, c.asking = c.request(c.lastID), true
-	return c.flush()
-}
-
-func (c *idle) writable() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.flush()
-}
-
-// flush sends what the socket takes. Its caller holds mu.
-func (c *idle) flush() (err error) {
-	c.rest, err = c.push(c.rest)
-	return err
+	return c.send(c.request(c.lastID))
 }
 
 func (c *idle) answered(payload []byte, _ int64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case !c.asking || len(c.rest) > 0:
+	case !c.isSent():
 		return errUnasked
 	case len(payload) < correlationBytes:
 		return fmt.Errorf("an answer of %d bytes has no correlation id", len(payload))

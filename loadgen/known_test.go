@@ -73,8 +73,8 @@ func TestQueuesOfTheTextbooksAreMeasuredRight(t *testing.T) {
 			if late := got.Histograms[judge.Lateness].MaxNs(); late != 0 {
 				t.Errorf("Lateness is up to %d ns, and the sender was never late", late)
 			}
-			if n := got.Histograms[judge.ResponseTime].Count(); n != got.Offered || n < leastSamples {
-				t.Errorf("%d response times of %d requests", n, got.Offered)
+			if n := got.Histograms[judge.ResponseTime].Count(); n != got.Counts[judge.Offered] || n < leastSamples {
+				t.Errorf("%d response times of %d requests", n, got.Counts[judge.Offered])
 			}
 			wantLittlesLaw(t, v, got)
 		})
@@ -102,7 +102,7 @@ func wantNear(t *testing.T, what string, got, want float64) {
 func wantLittlesLaw(t *testing.T, v *virtual, got *tally) {
 	t.Helper()
 	times := got.Histograms[judge.ResponseTime]
-	wantNear(t, "integral of requests in flight", float64(got.InFlightNs), times.MeanNs()*float64(times.Count()))
+	wantNear(t, "integral of requests in flight", float64(got.Counts[judge.InFlightNs]), times.MeanNs()*float64(times.Count()))
 }
 
 // TestLateSenderTakesTheBlameForExactlyItsLateness lets each sleep of the sender end

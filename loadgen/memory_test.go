@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"c10klab/loadgen/plan"
+	"c10klab/loadgen/judge"
 )
 
 // TestIdleConnectionsAreCheap counts the heap of connections that had one answer each:
@@ -20,8 +21,8 @@ func TestIdleConnectionsAreCheap(t *testing.T) {
 	}
 	before := heap()
 	v := newVirtual(t, plan.Schedule{Kind: plan.Constant, PerSecond: connections, Seed: 1}, connections, 1, func() int64 { return 1000 })
-	if got := v.run(time.Second); got.Answered != connections {
-		t.Fatalf("%d connections were answered", got.Answered)
+	if got := v.run(time.Second); got.Counts[judge.Answered] != connections {
+		t.Fatalf("%d connections were answered", got.Counts[judge.Answered])
 	}
 	tallies := 0
 	for _, counted := range v.load.tallies {

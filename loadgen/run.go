@@ -68,7 +68,7 @@ func Run(ctx context.Context, cfg Config) (*record.Measurement, error) {
 	counted := l.newTally()
 	e := &judge.Evidence{Load: l.offered, Window: l.window, Counted: &counted.Tally}
 	for _, a := range l.servers {
-		e.Servers = append(e.Servers, a.name)
+		e.Servers = append(e.Servers, a.Name)
 	}
 	err = l.measure(e, counted)
 	if cause := context.Cause(l.ctx); cause != nil {
@@ -142,7 +142,7 @@ func (l *load) measure(e *judge.Evidence, counted *tally) (err error) {
 		return err
 	}
 	l.finish(e, counted)
-	e.LogEndRecords, err = l.readLogEnds(counted.AckedRecords)
+	e.LogEndRecords, err = l.readLogEnds(counted.Counts[judge.AckedRecords])
 	return err
 }
 

@@ -55,6 +55,21 @@ type offerer interface {
 	offer(dueNs int64, size int, t *tally) error
 }
 
+// attemptedAt is when a request was attempted that fell due at dueNs and is offered now, to
+// a connection that has been unable to send since an instant; 0: it is able, so that the
+// request is attempted when it is sent. One that finds its connection blocked since before
+// it fell due was attempted when it fell due: that wait is the target's. Otherwise the
+// sender is late, if anyone.
+func (l *load) attemptedAt(blockedSinceNs, dueNs int64) int64 {
+	switch {
+	case blockedSinceNs == 0:
+		return 0
+	case blockedSinceNs > dueNs:
+		return l.system.now()
+	}
+	return dueNs
+}
+
 // sender is the thread that offers the requests of a plan as they fall due: those of one
 // pair, or the fetches of one kind of consumers.
 type sender struct {

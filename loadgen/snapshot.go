@@ -48,23 +48,23 @@ func (l *load) askServers(ask func(*admin, context.Context) ([]byte, error)) ([]
 const tickNs = int64(time.Second) / 100
 
 // readMachineTimes reads /proc/stat (proc(5)).
-func readMachineTimes() (judge.MachineTimes, error) {
+func readMachineTimes() (record.HostUse, error) {
 	const path = "/proc/stat"
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return judge.MachineTimes{}, err
+		return record.HostUse{}, err
 	}
 	line, perCPU, _ := bytes.Cut(text, []byte("\n"))
 	const idle, iowait, steal, guest = 4, 5, 8, 9 // user time includes guest time
 	columns := strings.Fields(string(line))
 	if len(columns) <= steal || columns[0] != "cpu" {
-		return judge.MachineTimes{}, fmt.Errorf("%s begins with %q, not with the processors' times", path, line)
+		return record.HostUse{}, fmt.Errorf("%s begins with %q, not with the processors' times", path, line)
 	}
-	m := judge.MachineTimes{CPUs: bytes.Count(append([]byte("\n"), perCPU...), []byte("\ncpu"))}
+	m := record.HostUse{CPUs: bytes.Count(append([]byte("\n"), perCPU...), []byte("\ncpu"))}
 	for i := 1; i < min(guest, len(columns)); i++ {
 		ticks, err := strconv.ParseInt(columns[i], 10, 64)
 		if err != nil {
-			return judge.MachineTimes{}, fmt.Errorf("%s: column %d: %w", path, i, err)
+			return record.HostUse{}, fmt.Errorf("%s: column %d: %w", path, i, err)
 		}
 		switch i {
 		case idle, iowait:

@@ -90,6 +90,34 @@ func (s *stream) receive(scratch []byte, toEnd bool) error {
 	}
 }
 
+// oneRequest is a connection with at most one request under way. Its mutex is for whoever
+// embeds it.
+type oneRequest struct {
+	stream
+	mu     poll.Mutex
+	rest   []byte // of the request, not yet accepted
+	lastID int32  // its correlation id, the newest one
+	asking bool   // it has no answer yet
+}
+
+// send sends a request. Its caller holds mu.
+func (o *oneRequest) send(frame []byte) (err error) {
+	o.asking = true
+	o.rest, err = o.push(frame)
+	return err
+}
+
+// writable continues a send; the receiver calls it.
+func (o *oneRequest) writable() (err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.rest, err = o.push(o.rest)
+	return err
+}
+
+// isSent reports whether a request is wholly sent and not answered. Its caller holds mu.
+func (o *oneRequest) isSent() bool { return o.asking && len(o.rest) == 0 }
+
 // stampedSocket reads the sockets of one receiver thread with the kernel's stamps.
 type stampedSocket struct {
 	receiver poll.StampedReceiver

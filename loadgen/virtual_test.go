@@ -115,8 +115,8 @@ func TestVirtualSystemCountsEveryRequest(t *testing.T) {
 	const perSecond, window = 1000, time.Second
 	v := newVirtual(t, plan.Schedule{Kind: plan.Constant, PerSecond: perSecond, Seed: 1}, 4, 1, func() int64 { return 500_000 })
 	got := v.run(window)
-	if got.Offered != perSecond || got.Answered != perSecond || got.Histograms[judge.ResponseTime].Count() != perSecond {
-		t.Errorf("%d offered, %d answered, %d response times; want %d of each", got.Offered, got.Answered, got.Histograms[judge.ResponseTime].Count(), perSecond)
+	if got.Counts[judge.Offered] != perSecond || got.Counts[judge.Answered] != perSecond || got.Histograms[judge.ResponseTime].Count() != perSecond {
+		t.Errorf("%d offered, %d answered, %d response times; want %d of each", got.Counts[judge.Offered], got.Counts[judge.Answered], got.Histograms[judge.ResponseTime].Count(), perSecond)
 	}
 	if h := got.Histograms[judge.ResponseTime]; math.Abs(h.MeanNs()-500_000) > 500 || v.mostNow != 1 {
 		t.Errorf("mean response %.0f ns on an idle server of 500 µs, at most %d requests in it", h.MeanNs(), v.mostNow)

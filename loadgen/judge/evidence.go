@@ -37,20 +37,13 @@ type Snapshot struct {
 	AtNs    int64
 	Process record.Process   // the generator's
 	Threads []osthread.Entry // … and its threads', those that have ended too
-	Machine MachineTimes
+	Machine record.HostUse   // cumulative
 	// Servers holds a record.ServerSnapshot as JSON for each of Evidence.Servers, which
 	// stays undecoded until the window is over; nil: no admin port.
 	Servers [][]byte
 	// Producers' answers right before and right after the broker took its
 	// snapshot, which happened in between.
 	AnswersBefore, AnswersAfter int64
-}
-
-// MachineTimes is the machine's cumulative processor time, in CPU-nanoseconds over all
-// its cores.
-type MachineTimes struct {
-	BusyNs, StealNs int64
-	CPUs            int
 }
 
 // Evidence is all that a finished run has left behind.
@@ -81,17 +74,21 @@ const nsPerMs = 1e6
 // and judges it.
 func (e *Evidence) Judge(m *record.Measurement) error {
 	t, seconds := e.Counted, e.Load.Window.Seconds()
-	mbps := func(bytes int64) float64 { return float64(bytes) / bytesPerMB / seconds }
+	mbps := func(counters ...Counter) (sum float64) {
+		for _, c := range counters {
+			sum += float64(t.Counts[c])
+		}
+		return sum / bytesPerMB / seconds
+	}
 	m.WindowStartNs, m.WindowNs = e.Window.StartNs(), int64(e.Load.Window)
-	m.OfferedRequests, m.Answered, m.InFlightAtEnd = t.Offered, t.Answered, e.Unanswered
-	m.Errors, m.FetchErrors = t.errors, t.fetchErrors
-	m.AckedRecords, m.LogEndRecords = t.AckedRecords, e.LogEndRecords
-	m.OfferedMBps, m.AckedMBps = mbps(t.offeredBytes), mbps(t.ackedBytes)
-	m.TailMBps, m.LaggingMBps = mbps(t.tailBytes), mbps(t.laggingBytes)
-	m.FetchedMBps = mbps(t.tailBytes + t.laggingBytes)
-	m.RequestsPerSec = float64(t.Answered+t.fetches) / seconds
+	m.OfferedRequests, m.Answered, m.InFlightAtEnd = t.Counts[Offered], t.Counts[Answered], e.Unanswered
+	m.Errors, m.FetchErrors = t.Counts[failed], t.Counts[failedFetches]
+	m.AckedRecords, m.LogEndRecords = t.Counts[AckedRecords], e.LogEndRecords
+	m.OfferedMBps, m.AckedMBps = mbps(offeredBytes), mbps(ackedBytes)
+	m.TailMBps, m.LaggingMBps, m.FetchedMBps = mbps(tailBytes), mbps(laggingBytes), mbps(tailBytes, laggingBytes)
+	m.RequestsPerSec = float64(t.Counts[Answered]+t.Counts[fetches]) / seconds
 	if e.Load.Open && e.Load.Answers {
-		m.Availability = &record.Availability{LimitNs: int64(availableWithin), Within: t.Availability.Within, Beyond: t.Availability.Beyond}
+		m.Availability = &record.Availability{LimitNs: int64(availableWithin), Within: t.Counts[Within], Beyond: t.Counts[Beyond]}
 	}
 	m.Histograms, m.OverTime, m.MeanTimeNs = t.bundle(e.Load.API), t.series(e.Load.API), t.trend.means()
 	m.Generator = record.Since(e.After.Process, e.Before.Process)
@@ -269,9 +266,9 @@ type facts struct {
 func (e *Evidence) facts(m *record.Measurement, gap countGap) *facts {
 	t := e.Counted
 	f := &facts{
-		load: e.Load, m: m, acked: t.acked, unconsumed: e.Unconsumed, clockSteps: e.ClockSteps, countGap: gap,
+		load: e.Load, m: m, acked: t.Counts[acked], unconsumed: e.Unconsumed, clockSteps: e.ClockSteps, countGap: gap,
 		trends:   t.trend.leastCount() >= leastPerPart,
-		inFlight: float64(t.InFlightNs-t.carriedInNs+t.carriedOutNs) / float64(e.Load.Window),
+		inFlight: float64(t.Counts[InFlightNs]-t.Counts[carriedInNs]+t.Counts[carriedOutNs]) / float64(e.Load.Window),
 		clusters: record.Clusters(m.Histograms, m.OverTime),
 	}
 	if n := len(e.ConnectionAnswers); n > 1 {

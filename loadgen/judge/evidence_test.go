@@ -9,7 +9,7 @@ import (
 
 func TestForeignCPUTimeIsKnownWhereTheServersWindowStandsForTheClients(t *testing.T) {
 	const second = int64(time.Second)
-	before, after := &Snapshot{}, &Snapshot{AtNs: 2 * second, Machine: MachineTimes{BusyNs: 4 * second, CPUs: 2}}
+	before, after := &Snapshot{}, &Snapshot{AtNs: 2 * second, Machine: record.HostUse{BusyNs: 4 * second, CPUs: 2}}
 	for name, c := range map[string]struct {
 		window, serverCPU, want int64
 	}{

@@ -107,43 +107,49 @@ func keys(api string) [Spans]hdr.Key {
 	}
 }
 
+// Counter is one of the sums that a Tally keeps.
+type Counter int
+
+// What is counted of producers' requests, "due" and "answers" in the window unless said
+// otherwise, and of consumers' fetches.
+const (
+	Offered       Counter = iota // due
+	offeredBytes                 // … in record batches
+	Answered                     // answers
+	acked                        // those without an error
+	ackedBytes                   // … in record batches
+	failed                       // answers with an error, since the first request
+	AckedRecords                 // since the first request
+	Within                       // due, answered without an error within availableWithin
+	Beyond                       // due, and not
+	fetches                      // answers to fetches
+	failedFetches                // with a retriable error, since the first request
+	tailBytes                    // record bytes of tail consumers' answers
+	laggingBytes                 // … of lagging consumers'
+	// InFlightNs is the integral over the window of the requests due and not answered.
+	// It is kept apart from the histograms so that the two can be held against each
+	// other by Little's law: requests that percentiles never see, those of a starved
+	// connection, are seen here.
+	InFlightNs
+	// carriedInNs is the part of it that belongs to requests due before the window;
+	// carriedOutNs is how long those due in the window were in flight after it.
+	carriedInNs
+	carriedOutNs
+	Counters
+)
+
 // Tally is what one thread has counted. Only that thread touches it until the
 // thread has ended; then tallies merge. Counting allocates nothing.
 type Tally struct {
 	load       *Load
 	window     *Window
 	Histograms [Spans]*hdr.Histogram
-	trend      trend // of ResponseTime, in a closed loop of ServiceTime
-	// InFlightNs is the integral over the window of the requests due and not answered.
-	// It is kept apart from the histograms so that the two can be held against each
-	// other by Little's law: requests that percentiles never see, those of a starved
-	// connection, are seen here.
-	InFlightNs int64
-	// carriedInNs is the part of it that belongs to requests due before the window;
-	// carriedOutNs is how long those due in the window were in flight after it.
-	carriedInNs, carriedOutNs int64
-	overTime                  [Spans]*timeSeries   // nil: not kept for the span
-	Samples                   *sample.Ring[Sample] // nil: nothing is sampled
-
-	Offered      int64 // due in the window
-	offeredBytes int64 // … in record batches
-	Answered     int64 // producers' answers that came in the window
-	acked        int64 // those without an error
-	ackedBytes   int64 // … in record batches
-	errors       int64 // since the first request, as the following
-	AckedRecords int64
-	firstError   int16 // Kafka's code of the first error answer
-
-	Availability record.Availability // of producers' requests; LimitNs is not set
-
-	fetches int64 // fetch answers in the window
-	// fetchErrors are fetch answers with a retriable error, since the first request,
-	// firstFetchError the code of the first.
-	fetchErrors     int64
-	firstFetchError int16
-
-	tailBytes    int64 // record bytes of tail consumers' answers in the window
-	laggingBytes int64 // … of lagging consumers'
+	trend      trend                // of ResponseTime, in a closed loop of ServiceTime
+	overTime   [Spans]*timeSeries   // nil: not kept for the span
+	Samples    *sample.Ring[Sample] // nil: nothing is sampled
+	Counts     [Counters]int64
+	// firstError and firstFetchError are Kafka's codes of the first such answers.
+	firstError, firstFetchError int16
 }
 
 // overTimeSpans are those whose course over the window is kept.
@@ -171,8 +177,8 @@ func (t *Tally) enter(s Span, fromNs, ns int64) {
 // Offer counts a producers' request that is due in the window, with the bytes of its
 // record batch.
 func (t *Tally) Offer(batchBytes int) {
-	t.Offered++
-	t.offeredBytes += int64(batchBytes)
+	t.Counts[Offered]++
+	t.Counts[offeredBytes] += int64(batchBytes)
 }
 
 // InFlight changes the number of requests in flight by delta at an instant: what that
@@ -181,7 +187,7 @@ func (t *Tally) Offer(batchBytes int) {
 // is fixed.
 func (t *Tally) InFlight(delta, atNs int64) {
 	startNs, endNs := t.window.StartNs(), t.window.EndNs()
-	t.InFlightNs += delta * (endNs - min(max(atNs, startNs), endNs))
+	t.Counts[InFlightNs] += delta * (endNs - min(max(atNs, startNs), endNs))
 }
 
 // carry enters what the window's edges cut of a request's time in flight.
@@ -190,9 +196,9 @@ func (t *Tally) carry(dueNs, doneNs int64) {
 	switch {
 	case dueNs >= endNs:
 	case dueNs < startNs:
-		t.carriedInNs += max(0, min(doneNs, endNs)-startNs)
+		t.Counts[carriedInNs] += max(0, min(doneNs, endNs)-startNs)
 	default:
-		t.carriedOutNs += max(0, doneNs-endNs)
+		t.Counts[carriedOutNs] += max(0, doneNs-endNs)
 	}
 }
 
@@ -202,16 +208,16 @@ func (t *Tally) Complete(r *Request, doneNs int64, errorCode int16, batchBytes, 
 	t.carry(r.DueNs, doneNs)
 	ok := errorCode == 0
 	if ok {
-		t.AckedRecords += int64(records)
+		t.Counts[AckedRecords] += int64(records)
 	} else {
-		t.errors++
+		t.Counts[failed]++
 		t.firstError = cmp.Or(t.firstError, errorCode)
 	}
 	if t.window.Contains(doneNs) {
-		t.Answered++
+		t.Counts[Answered]++
 		if ok {
-			t.acked++
-			t.ackedBytes += int64(batchBytes)
+			t.Counts[acked]++
+			t.Counts[ackedBytes] += int64(batchBytes)
 		}
 	}
 	if t.window.Contains(r.DueNs) {
@@ -260,9 +266,9 @@ const availableWithin = time.Second
 // after it fell due, with or without an error.
 func (t *Tally) answeredAfter(ns int64, ok bool) {
 	if ok && ns <= int64(availableWithin) {
-		t.Availability.Within++
+		t.Counts[Within]++
 	} else {
-		t.Availability.Beyond++
+		t.Counts[Beyond]++
 	}
 }
 
@@ -270,23 +276,23 @@ func (t *Tally) answeredAfter(ns int64, ok bool) {
 // nobody knows whether it would have had one in time.
 func (t *Tally) unavailable(dueNs, endNs int64) {
 	if endNs-dueNs > int64(availableWithin) {
-		t.Availability.Beyond++
+		t.Counts[Beyond]++
 	}
 }
 
 // Fetched counts a fetch answer that came in the window, of tail or lagging consumers.
 func (t *Tally) Fetched(tail bool, recordBytes int) {
-	t.fetches++
+	t.Counts[fetches]++
 	if tail {
-		t.tailBytes += int64(recordBytes)
+		t.Counts[tailBytes] += int64(recordBytes)
 	} else {
-		t.laggingBytes += int64(recordBytes)
+		t.Counts[laggingBytes] += int64(recordBytes)
 	}
 }
 
 // FetchRefused counts a fetch answer with a retriable error.
 func (t *Tally) FetchRefused(errorCode int16) {
-	t.fetchErrors++
+	t.Counts[failedFetches]++
 	t.firstFetchError = cmp.Or(t.firstFetchError, errorCode)
 }
 
@@ -315,25 +321,12 @@ func (t *Tally) Merge(other *Tally) {
 		t.Histograms[i].Merge(h)
 		t.overTime[i].merge(other.overTime[i])
 	}
-	t.InFlightNs += other.InFlightNs
-	t.carriedInNs += other.carriedInNs
-	t.carriedOutNs += other.carriedOutNs
+	for i, n := range other.Counts {
+		t.Counts[i] += n
+	}
 	t.trend.merge(&other.trend)
-	t.Offered += other.Offered
-	t.Availability.Within += other.Availability.Within
-	t.Availability.Beyond += other.Availability.Beyond
-	t.Answered += other.Answered
-	t.acked += other.acked
-	t.errors += other.errors
-	t.offeredBytes += other.offeredBytes
-	t.ackedBytes += other.ackedBytes
-	t.AckedRecords += other.AckedRecords
 	t.firstError = cmp.Or(t.firstError, other.firstError)
-	t.fetches += other.fetches
-	t.fetchErrors += other.fetchErrors
 	t.firstFetchError = cmp.Or(t.firstFetchError, other.firstFetchError)
-	t.tailBytes += other.tailBytes
-	t.laggingBytes += other.laggingBytes
 }
 
 // bundle names the histograms that counted anything.

@@ -19,8 +19,8 @@ func TestAvailabilityCountsFromTheDueTime(t *testing.T) {
 	} {
 		got := NewTally(&Load{}, NewWindow())
 		c.count(got)
-		if a := got.Availability; a.Within != c.within || a.Beyond != c.beyond {
-			t.Errorf("%s: %+v, want %d within and %d beyond", c.name, a, c.within, c.beyond)
+		if within, beyond := got.Counts[Within], got.Counts[Beyond]; within != c.within || beyond != c.beyond {
+			t.Errorf("%s: %d and %d, want %d within and %d beyond", c.name, within, beyond, c.within, c.beyond)
 		}
 	}
 }
@@ -42,10 +42,10 @@ func TestRequestsInFlightAreIntegratedOverTheWindowInAnyOrder(t *testing.T) {
 	receiver.carry(2500, 2700)
 	sender.Merge(receiver)
 	// In the window: 500–1100 for 100, 1300–2200 for 700, 1900–2600 for 100.
-	if sender.InFlightNs != 100+700+100 {
-		t.Errorf("%d request-nanoseconds, want 900", sender.InFlightNs)
+	if sender.Counts[InFlightNs] != 100+700+100 {
+		t.Errorf("%d request-nanoseconds, want 900", sender.Counts[InFlightNs])
 	}
-	if sender.carriedInNs != 100 || sender.carriedOutNs != 200+600 {
-		t.Errorf("%d carried in and %d out, want 100 and 800", sender.carriedInNs, sender.carriedOutNs)
+	if sender.Counts[carriedInNs] != 100 || sender.Counts[carriedOutNs] != 200+600 {
+		t.Errorf("%d carried in and %d out, want 100 and 800", sender.Counts[carriedInNs], sender.Counts[carriedOutNs])
 	}
 }
