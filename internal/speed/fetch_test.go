@@ -31,7 +31,7 @@ func BenchmarkHotFetch(b *testing.B) {
 	binary, client := buildC10klab(b), compile(b, "fetch_client.c")
 	data, request := b.TempDir(), filepath.Join(b.TempDir(), "request")
 	run(b, binary, "prepare", "--data", data, "--topic", "hot", "--partitions", "1", "--bytes", strconv.Itoa(4*fetchBytes))
-	if err := os.WriteFile(request, fetchRequest("hot"), 0o600); err != nil {
+	if err := os.WriteFile(request, fetchRequest("hot", fetchBytes), 0o600); err != nil {
 		b.Fatal(err)
 	}
 	segment := filepath.Join(data, "hot-0", "00000000000000000000.log")
@@ -90,15 +90,15 @@ func hotServer(b *testing.B, binary, segment string, args ...string) *contestant
 	return &contestant{name: strings.ReplaceAll(strings.Join(args, " "), "--", ""), port: port, warms: slices.Contains(args, "resident")}
 }
 
-// fetchRequest is a frame that asks for fetchBytes from the beginning of partition 0.
-func fetchRequest(topicName string) []byte {
+// fetchRequest is a frame that asks for some bytes from the beginning of partition 0.
+func fetchRequest(topicName string, bytes int32) []byte {
 	partition := kmsg.NewFetchRequestTopicPartition()
-	partition.PartitionMaxBytes = fetchBytes
+	partition.PartitionMaxBytes = bytes
 	topic := kmsg.NewFetchRequestTopic()
 	topic.Topic, topic.Partitions = topicName, []kmsg.FetchRequestTopicPartition{partition}
 	fetch := kmsg.NewFetchRequest()
 	fetch.SetVersion(fetchVersion)
-	fetch.ReplicaID, fetch.MinBytes, fetch.MaxBytes, fetch.SessionEpoch = -1, 1, fetchBytes, -1
+	fetch.ReplicaID, fetch.MinBytes, fetch.MaxBytes, fetch.SessionEpoch = -1, 1, bytes, -1
 	fetch.Topics = []kmsg.FetchRequestTopic{topic}
 	return kafka.AppendRequest(nil, 1, "speed", &fetch)
 }
