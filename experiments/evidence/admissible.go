@@ -21,8 +21,11 @@ func inadmissible(run *results.Run, current *experiments.Spec) []string {
 		if stored.ID != current.ID {
 			continue
 		}
-		if now := results.NewSpec(current.ID, current.Text, 0); stored.SHA256 != now.SHA256 {
-			reasons = append(reasons, "the spec has changed since")
+		cells := slices.DeleteFunc(slices.Clone(run.Info.Cells), func(c results.PlannedCell) bool { return c.Experiment != current.ID })
+		if then, err := experiments.Parse("spec of the run", stored.Text); err != nil {
+			reasons = append(reasons, err.Error())
+		} else {
+			reasons = append(reasons, current.ChangedSince(then, cells, run.Info.Full)...)
 		}
 		if stored.Repeats < results.MinBlocks {
 			reasons = append(reasons, fmt.Sprintf("%d blocks, fewer than %d", stored.Repeats, results.MinBlocks))

@@ -40,7 +40,7 @@ func readEvidence(specs []*experiments.Spec, referenceDir, docDir string, open o
 		} else if err != nil {
 			return nil, err
 		}
-		e, err := judgeEvidence(run, current.ID)
+		e, err := judgeEvidence(run, current)
 		if err != nil {
 			return nil, fmt.Errorf("reference run %s: %w", dir, err)
 		}
@@ -53,24 +53,33 @@ func readEvidence(specs []*experiments.Spec, referenceDir, docDir string, open o
 	return found, nil
 }
 
-func judgeEvidence(run *results.Run, id string) (evidence, error) {
-	i := slices.IndexFunc(run.Info.Specs, func(s results.Spec) bool { return s.ID == id })
+// judgeEvidence judges a run by what was predicted before it, in the words of the present
+// spec. What that predicts beyond is open.
+func judgeEvidence(run *results.Run, current *experiments.Spec) (evidence, error) {
+	i := slices.IndexFunc(run.Info.Specs, func(s results.Spec) bool { return s.ID == current.ID })
 	if i < 0 {
-		return evidence{}, fmt.Errorf("the run has no experiment %s", id)
+		return evidence{}, fmt.Errorf("the run has no experiment %s", current.ID)
 	}
-	spec, err := experiments.Parse("spec of the run", run.Info.Specs[i].Text)
+	then, err := experiments.Parse("spec of the run", run.Info.Specs[i].Text)
 	if err != nil {
 		return evidence{}, err
 	}
+	spec := then.InWordsOf(current)
 	findings, err := verdict.Judge(spec, run)
 	if err != nil {
 		return evidence{}, err
+	}
+	for _, p := range current.Predictions {
+		if !then.Predicts(p) {
+			later := verdict.Comparison{Cells: none, Verdict: results.Undecided, Reason: "predicted after the run"}
+			findings = append(findings, verdict.Finding{Prediction: p, Comparisons: []verdict.Comparison{later}})
+		}
 	}
 	cells, err := run.TableCells()
 	if err != nil {
 		return evidence{}, err
 	}
-	cells = slices.DeleteFunc(cells, func(c results.Cell) bool { return c.Experiment != id })
+	cells = slices.DeleteFunc(cells, func(c results.Cell) bool { return c.Experiment != current.ID })
 	return evidence{spec: spec, run: run, cells: cells, findings: findings}, nil
 }
 

@@ -1,8 +1,6 @@
 package evidence
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -34,8 +32,8 @@ func (h history) git(args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
-// verifyPrediction checks that the commit which brought the spec's present text is
-// an ancestor of the revision that the run was made from, or is that revision.
+// verifyPrediction checks that the spec was in the revision that the run was made from,
+// as the run has it.
 func (h history) verifyPrediction(run *results.Run, spec *experiments.Spec) EvidenceCheck {
 	c := EvidenceCheck{spec.ID, "prediction committed before the run", CheckSkipped, h.missing}
 	revision := run.Info.Source.Revision
@@ -46,38 +44,21 @@ func (h history) verifyPrediction(run *results.Run, spec *experiments.Spec) Evid
 		c.Status, c.Detail = CheckInadmissible, "the revision is unknown"
 		return c
 	}
-	introduced, err := h.introduced(spec)
-	if err == nil {
-		err = h.precedes(introduced, revision)
-	}
-	return outcomeOf(c.Of, c.Check, err)
+	return outcomeOf(c.Of, c.Check, h.heldSpec(run, spec, revision))
 }
 
-// introduced is the last commit that changed the file of a spec, which must have
-// left it as it is.
-func (h history) introduced(spec *experiments.Spec) (string, error) {
-	path := ":/" + spec.File
-	commit, err := h.git("log", "-1", "--format=%H", "--", path)
-	if err != nil || commit == "" {
-		return "", fmt.Errorf("%s is not committed", spec.File)
-	}
-	text, err := exec.Command("git", "-C", h.dir, "show", commit+":"+spec.File).Output()
-	if err != nil {
-		return "", fmt.Errorf("read %s at %s: %w", spec.File, commit, err)
-	}
-	sum := sha256.Sum256(text)
-	if hex.EncodeToString(sum[:]) != results.NewSpec(spec.ID, spec.Text, 0).SHA256 {
-		return "", fmt.Errorf("%s differs from what is committed", spec.File)
-	}
-	return commit, nil
-}
-
-func (h history) precedes(commit, revision string) error {
-	if _, err := h.git("cat-file", "-e", revision+"^{commit}"); err != nil {
+func (h history) heldSpec(run *results.Run, spec *experiments.Spec, revision string) error {
+	if _, err := h.git("merge-base", "--is-ancestor", revision, "HEAD"); err != nil {
 		return fmt.Errorf("the run's revision %s is not in the history", revision)
 	}
-	if _, err := h.git("merge-base", "--is-ancestor", commit, revision); err != nil {
-		return fmt.Errorf("commit %s brought the prediction, and is no ancestor of the run's revision %s", commit, revision)
+	text, err := exec.Command("git", "-C", h.dir, "show", revision+":"+spec.File).Output()
+	if err != nil {
+		return fmt.Errorf("%s was committed after the run's revision %s, which has no such file", spec.File, revision)
+	}
+	for _, stored := range run.Info.Specs {
+		if stored.ID == spec.ID && stored.Text != string(text) {
+			return fmt.Errorf("the run was not made by %s as it is at the run's revision %s", spec.File, revision)
+		}
 	}
 	return nil
 }

@@ -25,8 +25,8 @@ type DiskReady struct {
 // DiskStatus is an emulated disk's state and what it did since the last mark.
 type DiskStatus struct {
 	DiskReady
-	Server string `json:"server,omitempty"` // whose it is in a trial; empty: the broker's
-	Ready      bool              `json:"ready"` // false while it comes up or goes down
+	Server     string            `json:"server,omitempty"` // whose it is in a trial; empty: the broker's
+	Ready      bool              `json:"ready"`            // false while it comes up or goes down
 	Parameters DiskParameters    `json:"parameters"`
 	Knobs      map[string]string `json:"knobs"`
 	FileSystem string            `json:"file_system"`
