@@ -241,8 +241,9 @@ func (s *Spec) complete() error {
 	}
 	for _, entry := range s.Evidence {
 		span, _, _ := strings.Cut(entry, "/")
-		if !slices.Contains(results.ShownSpans(), span) {
-			return s.errorAt(toml.Key{"evidence"}, "no table or figure shows a span %q%s", span, knob.DidYouMean(span, results.ShownSpans()))
+		shown := measure.Spans(func(s *measure.Span) bool { return s.In != 0 })
+		if names := measure.NamesOf(shown); !slices.Contains(names, span) {
+			return s.errorAt(toml.Key{"evidence"}, "no table or figure shows a span %q%s", span, knob.DidYouMean(span, names))
 		}
 	}
 	return s.checkNeeds()

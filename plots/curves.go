@@ -9,6 +9,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"c10klab/internal/measure"
 	"c10klab/results"
 )
 
@@ -22,15 +23,16 @@ var hdrTicks = []plot.Tick{
 	{Value: hdrAxis(0.9999), Label: "99.99 %"}, {Value: hdrAxis(0.99999), Label: "99.999 %"},
 }
 
-// curveFigure shows the whole distribution of ResponseTime on the HDR axis, a
+// curveFigure shows the whole distribution of what clients waited on the HDR axis, a
 // panel per facet. A curve ends where samples end.
 func curveFigure(experiment string, s source) (figure, bool) {
+	waited, _ := s.waited()
 	fs := s.facetsOf(mostLines)
 	all := make([][]curve, len(fs.all))
 	low, high, last := math.Inf(1), math.Inf(-1), 0.0
 	var outcomes []string
 	for i, f := range fs.all {
-		all[i] = s.curves(fs, f)
+		all[i] = s.curves(waited.key, fs, f)
 		for _, c := range all[i] {
 			outcomes = withOutcome(outcomes, c.stands, c.outcome)
 			for _, point := range c.points {
@@ -51,12 +53,12 @@ func curveFigure(experiment string, s source) (figure, bool) {
 		panels[i].X.Max = last * 1.03
 	}
 	rows := fs.rows(panels)
-	sideRows(rows, "response time, log scale")
+	sideRows(rows, measure.SpanNamed(waited.key.Stage).Title+", log scale")
 	footColumns(rows, "share of requests at most this slow")
 	const panelWidth, panelHeight, leastWidth, around = 6.2 * vg.Inch, 4.2 * vg.Inch, 9.5 * vg.Inch, 2 * vg.Inch
 	return figure{
 		width: max(leastWidth, vg.Length(len(rows[0]))*panelWidth+0.4*vg.Inch), height: vg.Length(len(rows))*panelHeight + around,
-		title: experiment + ": response time of Produce by percentile",
+		title: experiment + ": " + waited.title + " by percentile",
 		notes: []string{"from due until answered, all trials of a cell merged; each curve ends at its last sample but one,",
 			"or before a p99.9 that the generator's lateness spoilt"},
 		panels: rows,

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/results"
 )
 
@@ -67,12 +69,14 @@ type Figure struct {
 // mostCells bounds the rows of a figure.
 const mostCells = 60
 
-// Digests reads of a run what figures show.
-func Digests(run *results.Run) ([]results.CellDigest, error) { return run.Digests(nil, curveKey) }
+// Cells reads of a run what figures show.
+func Cells(run *results.Run) ([]results.Cell, error) {
+	return run.Cells(nil, func(key hdr.Key) bool { return measure.ResponseTime.Is(key) || measure.ServiceTime.Is(key) })
+}
 
 // Figures draws the figures of every experiment of the run, in order, from its
-// digests.
-func Figures(run *results.Run, cells []results.CellDigest, ratios Ratios) ([]Figure, error) {
+// cells.
+func Figures(run *results.Run, cells []results.Cell, ratios Ratios) ([]Figure, error) {
 	var drawn []Figure
 	err := eachFigure(run, cells, ratios, func(experiment, kind string, f figure) error {
 		svg, err := f.svg()
@@ -82,10 +86,10 @@ func Figures(run *results.Run, cells []results.CellDigest, ratios Ratios) ([]Fig
 	return drawn, err
 }
 
-// Draw writes the figures of every experiment of the run, from its digests, into dir, which it
+// Draw writes the figures of every experiment of the run, from its cells, into dir, which it
 // makes if needed, as EXPERIMENT-KIND.png and .svg, and returns their paths in
 // order.
-func Draw(run *results.Run, cells []results.CellDigest, ratios Ratios, dir string) ([]string, error) {
+func Draw(run *results.Run, cells []results.Cell, ratios Ratios, dir string) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make directory for figures: %w", err)
 	}
@@ -99,10 +103,10 @@ func Draw(run *results.Run, cells []results.CellDigest, ratios Ratios, dir strin
 }
 
 // eachFigure makes the figures of each experiment in turn.
-func eachFigure(run *results.Run, cells []results.CellDigest, ratios Ratios, use func(experiment, kind string, f figure) error) error {
+func eachFigure(run *results.Run, cells []results.Cell, ratios Ratios, use func(experiment, kind string, f figure) error) error {
 	for len(cells) > 0 {
 		experiment := cells[0].Experiment
-		var own, rest []results.CellDigest
+		var own, rest []results.Cell
 		for _, c := range cells {
 			if c.Experiment == experiment {
 				own = append(own, c)

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"testing"
 
+	"c10klab/internal/measure"
 	"c10klab/results"
 )
 
@@ -50,7 +51,7 @@ func TestTailsAreAsCommitted(t *testing.T) {
 		Interval       [2]string
 	}
 	series := map[string][]golden{}
-	for _, p := range s.panels("ResponseTime", "Produce") {
+	for _, p := range s.panels(measure.ResponseTime.Key("Produce")) {
 		for _, r := range p.rows {
 			series[p.consumers] = append(series[p.consumers], golden{r.label, r.outcome, r.stands, r.bounds, r.count, r.tail, r.byTrial,
 				[2]string{r.interval(0).String(), r.interval(1).String()}})

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -183,7 +184,7 @@ var simulatedRatios = Ratios{"write-100mbs": {
 
 func sourceOf(t *testing.T, run *results.Run) source {
 	t.Helper()
-	cells, err := Digests(run)
+	cells, err := Cells(run)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +197,7 @@ func sourceOf(t *testing.T, run *results.Run) source {
 
 func TestUnsupportedPercentilesAreAbsent(t *testing.T) {
 	s := sourceOf(t, simulated(t, 1, 1000))
-	r := s.panels("ResponseTime", "Produce")[0].rows[0]
+	r := s.panels(measure.ResponseTime.Key("Produce"))[0].rows[0]
 	if r.tail[0] <= 0 || r.tail[1] != absent {
 		t.Errorf("tail of 1000 requests = %v, want a p99 and no p99.9", r.tail)
 	}
@@ -208,7 +209,7 @@ func TestUnsupportedPercentilesAreAbsent(t *testing.T) {
 func TestCurvesRiseAndEndWithTheirSamples(t *testing.T) {
 	s := sourceOf(t, simulated(t, 1, 1000))
 	fs := s.facetsOf(mostLines)
-	curves := s.curves(fs, fs.all[0])
+	curves := s.curves(measure.ResponseTime.Key("Produce"), fs, fs.all[0])
 	if len(curves) != len(models) {
 		t.Fatalf("%d curves, want one per model", len(curves))
 	}
@@ -247,7 +248,7 @@ func TestDurationTicksAreRoundAndInside(t *testing.T) {
 }
 
 func drawAll(run *results.Run, ratios Ratios, dir string) ([]string, error) {
-	cells, err := Digests(run)
+	cells, err := Cells(run)
 	if err != nil {
 		return nil, err
 	}
@@ -327,16 +328,15 @@ func TestFiguresInADirectoryAreInTheOrderThatReadersSee(t *testing.T) {
 
 func TestNoStackOfStagesThatDoNotAddUp(t *testing.T) {
 	cell := results.Cell{ID: "x.reactor", Knobs: map[string]string{"consumers": "none"}}
-	d := results.CellDigest{}
-	d.Merged = map[hdr.Key]hdr.Digest{}
-	for _, stage := range stackStages {
-		d.Merged[hdr.Key{Stage: stage.name, API: "Produce"}] = hdr.Digest{Count: 100, MeanNs: 1e3}
+	cell.Spans = map[hdr.Key]hdr.Digest{}
+	for _, stage := range measure.Stages {
+		cell.Spans[stage.Key("Produce")] = hdr.Digest{Count: 100, MeanNs: 1e3}
 	}
-	s := source{cells: []results.Cell{cell}, digests: map[string]results.CellDigest{cell.ID: d}}
+	s := source{cells: []results.Cell{cell}}
 	if n := len(s.stacks("Produce", "none")); n != 1 {
 		t.Errorf("%d stacks of a cell with all stages", n)
 	}
-	delete(d.Merged, hdr.Key{Stage: "ResponseQueue", API: "Produce"})
+	delete(cell.Spans, hdr.Key{Stage: "ResponseQueue", API: "Produce"})
 	if n := len(s.stacks("Produce", "none")); n != 0 {
 		t.Errorf("%d stacks of a cell without ResponseQueue", n)
 	}

@@ -8,6 +8,7 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"c10klab/internal/measure"
 	"c10klab/results"
 )
 
@@ -53,10 +54,11 @@ func rateFigure(experiment string, s source) (figure, bool) {
 	var rows []rateRow
 	highest := 0.0
 	for _, cell := range s.cells {
-		if cell.OfferedMBps > 0 || cell.FetchedMBps == 0 {
+		_, offered := cell.Number(measure.Held)
+		if fetched, _ := cell.Number(measure.Fetched); offered || fetched == 0 {
 			continue
 		}
-		row := rateRow{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), trials: s.fetched(cell)}
+		row := rateRow{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), trials: fetched(cell)}
 		highest = max(highest, slices.Max(row.trials))
 		rows = append(rows, row)
 	}
@@ -72,10 +74,11 @@ func rateFigure(experiment string, s source) (figure, bool) {
 }
 
 // fetched lists what was fetched in each trial.
-func (s source) fetched(cell results.Cell) []float64 {
+func fetched(cell results.Cell) []float64 {
 	var rates []float64
-	for _, t := range s.digests[cell.ID].Measured {
-		rates = append(rates, t.Trial.Measurement.FetchedMBps)
+	for _, t := range cell.Measured {
+		rate, _ := measure.Fetched.Of(t.Trial)
+		rates = append(rates, rate)
 	}
 	return rates
 }

@@ -1,10 +1,12 @@
 package plots
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/results"
 )
 
@@ -51,25 +53,16 @@ type curve struct {
 
 // source gives figures their data from one experiment of a run.
 type source struct {
-	cells   []results.Cell
-	digests map[string]results.CellDigest // by cell
-	run     *results.Run
-	sweeps  map[string][]sweepValues // by cell
-	ratios  []Ratio
+	cells  []results.Cell
+	run    *results.Run
+	ratios []Ratio
 	// timelines are of one trial of each cell but for those left.
 	timelines     []timeline
 	timelinesLeft int
 }
 
-func newSource(run *results.Run, cells []results.CellDigest) (source, error) {
-	s := source{run: run, digests: map[string]results.CellDigest{}, sweeps: map[string][]sweepValues{}}
-	for _, cell := range cells {
-		s.cells = append(s.cells, cell.Cell)
-		s.digests[cell.ID] = cell
-		for _, t := range cell.Measured {
-			s.sweeps[cell.ID] = append(s.sweeps[cell.ID], sweepOf(t))
-		}
-	}
+func newSource(run *results.Run, cells []results.Cell) (source, error) {
+	s := source{run: run, cells: cells}
 	var err error
 	s.timelines, s.timelinesLeft, err = s.readTimelines()
 	return s, err
@@ -87,15 +80,14 @@ func tailOf(h hdr.Digest) (tail [len(tailQuantiles)]float64) {
 
 // panels returns the tails of one span, a panel for each consumers level that
 // measured it, a row for each cell of the level.
-func (s source) panels(stage, api string) []panel {
-	key := hdr.Key{Stage: stage, API: api}
+func (s source) panels(key hdr.Key) []panel {
 	var panels []panel
 	for _, level := range s.levels() {
 		p, measured := panel{consumers: level}, false
 		for _, cell := range s.cells {
 			if cell.Knobs["consumers"] == level {
 				p.rows = append(p.rows, s.row(cell, key))
-				measured = measured || s.digests[cell.ID].Merged[key].Count > 0
+				measured = measured || cell.Spans[key].Count > 0
 			}
 		}
 		if measured {
@@ -107,9 +99,8 @@ func (s source) panels(stage, api string) []panel {
 
 func (s source) row(cell results.Cell, key hdr.Key) row {
 	r := row{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), bounds: cell.LowerBounds()}
-	d := s.digests[cell.ID]
-	r.count, r.tail = d.Merged[key].Count, tailOf(d.Merged[key])
-	for _, t := range d.Measured {
+	r.count, r.tail = cell.Spans[key].Count, tailOf(cell.Spans[key])
+	for _, t := range cell.Measured {
 		span, measured := t.Spans[key]
 		if !measured {
 			continue
@@ -166,19 +157,52 @@ func (s source) labelBy(cell results.Cell, knobs []string) string {
 	return strings.Join(parts, labelSeparator)
 }
 
-// curveKey is the span that percentile curves show.
-var curveKey = hdr.Key{Stage: "ResponseTime", API: "Produce"}
+// keys are the histograms of all cells.
+func (s source) keys() []hdr.Key {
+	all := map[hdr.Key]hdr.Digest{}
+	for _, cell := range s.cells {
+		maps.Copy(all, cell.Spans)
+	}
+	return hdr.SortedKeys(all)
+}
+
+// waited is what clients waited for the answers of the experiment's first API, that is
+// for those that fall due, or in closed loops for those asked for; false: for none.
+func (s source) waited() (wait, bool) {
+	for _, key := range measure.Clients(s.keys()) {
+		if span := measure.SpanNamed(key.Stage); !measure.EndToEnd.Is(key) {
+			return wait{key, span.Title + " of " + key.API, span.Title + " (" + span.Meaning + ")"}, true
+		}
+	}
+	return wait{}, false
+}
+
+// wait is what clients waited, with what titles and axes call it.
+type wait struct {
+	key         hdr.Key
+	title, axis string
+}
+
+// api is the first API whose stages the servers measured; empty: of none.
+func (s source) api() string {
+	keys := s.keys()
+	for _, api := range measure.APIs(keys) {
+		if slices.Contains(keys, measure.LocalTime.Key(api)) {
+			return api
+		}
+	}
+	return ""
+}
 
 // curves returns the percentile curves of a facet.
-func (s source) curves(fs facets, f facet) []curve {
+func (s source) curves(key hdr.Key, fs facets, f facet) []curve {
 	var curves []curve
 	for _, cell := range s.cells {
-		d := s.digests[cell.ID]
-		if !f.has(cell.Knobs) || d.Curve == nil {
+		if !f.has(cell.Knobs) || cell.Curves[key] == nil {
 			continue
 		}
-		c := curve{label: fs.label(s, cell), outcome: string(cell.Basis), stands: cell.Stands(), count: d.Merged[curveKey].Count}
-		for _, point := range d.Curve {
+		c := curve{label: fs.label(s, cell), outcome: string(cell.Basis), stands: cell.Stands(), count: cell.Spans[key].Count}
+		for _, point := range cell.Curves[key] {
 			if (1-point.Quantile)*float64(c.count) >= 1 && point.ValueNs > 0 {
 				c.points = append(c.points, point)
 			}

@@ -8,35 +8,39 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
-	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/results"
 )
 
-// stackStages are the stages in the order of a request's journey, without gap and
-// overlap, so that their means add up. Waits are drawn hatched, work plain.
-var stackStages = []struct {
-	name   string
-	waits  bool
+// stageColours tell the stages apart, in their order.
+var stageColours = []color.RGBA{skyBlue, reddishPurple, orange, bluishGreen, vermillion, blue, black}
+
+// stageStyle is how a stage is drawn: waits hatched, work plain.
+type stageStyle struct {
 	colour color.RGBA
-}{
-	{"SocketQueue", true, skyBlue},
-	{"Receive", false, skyBlue},
-	{"Dispatch", true, reddishPurple},
-	{"RequestQueue", true, orange},
-	{"LocalTime", false, orange},
-	{"RemoteTime", true, bluishGreen},
-	{"ResponseQueue", true, vermillion},
-	{"SendWait", true, blue},
-	{"Send", false, blue},
-	{"Reap", false, black},
+	waits  bool
 }
+
+// stageStyles are parallel to measure.Stages. Work has the colour of the wait before it.
+var stageStyles = func() []stageStyle {
+	styles := make([]stageStyle, len(measure.Stages))
+	colour := -1
+	for i, s := range measure.Stages {
+		styles[i].waits = s.WaitsBehind != ""
+		if styles[i].waits || i == 0 || !styles[i-1].waits {
+			colour++
+		}
+		styles[i].colour = stageColours[colour%len(stageColours)]
+	}
+	return styles
+}()
 
 // stack is the mean time of one cell's requests in each stage, in nanoseconds.
 type stack struct {
 	label, outcome string
 	stands         bool
 	count          int64
-	means          []float64 // parallel to stackStages
+	means          []float64 // parallel to measure.Stages
 	total          results.Estimate
 }
 
@@ -64,30 +68,30 @@ func (s source) stacks(api, level string) []stack {
 		if cell.Knobs["consumers"] != level {
 			continue
 		}
-		st := stack{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), means: make([]float64, len(stackStages))}
+		st := stack{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), means: make([]float64, len(measure.Stages))}
 		whole := true // SocketQueue is not measured without kernel stamps
-		for i, stage := range stackStages {
-			d := s.digests[cell.ID].Merged[hdr.Key{Stage: stage.name, API: api}]
+		for i, stage := range measure.Stages {
+			d := cell.Spans[stage.Key(api)]
 			st.means[i] = d.MeanNs
 			st.count = max(st.count, d.Count)
-			whole = whole && (d.Count > 0 || stage.name == "SocketQueue")
+			whole = whole && (d.Count > 0 || stage == measure.SocketQueue)
 		}
 		if !whole {
 			continue
 		}
-		st.total = results.MedianOf(s.means(cell.ID, api))
+		st.total = results.MedianOf(means(cell, api))
 		stacks = append(stacks, st)
 	}
 	return stacks
 }
 
 // means returns the summed mean of all stages in each trial of a cell.
-func (s source) means(cell, api string) []float64 {
+func means(cell results.Cell, api string) []float64 {
 	var sums []float64
-	for _, t := range s.digests[cell].Measured {
+	for _, t := range cell.Measured {
 		sum := 0.0
-		for _, stage := range stackStages {
-			sum += t.Spans[hdr.Key{Stage: stage.name, API: api}].MeanNs
+		for _, stage := range measure.Stages {
+			sum += t.Spans[stage.Key(api)].MeanNs
 		}
 		sums = append(sums, sum)
 	}
@@ -97,10 +101,7 @@ func (s source) means(cell, api string) []float64 {
 // stackFigure shows where the mean request spends its time in the broker, in
 // durations and in shares.
 func stackFigure(experiment string, s source) (figure, bool) {
-	api := "Produce"
-	if !s.measured("LocalTime", api) {
-		api = "Fetch"
-	}
+	api := s.api()
 	f := figure{
 		title: fmt.Sprintf("%s: where the mean %s request spends its time in the broker", experiment, api),
 		notes: []string{"stages have neither gaps nor overlaps, so their means add up; hatched: waiting; plain: being worked on"},
@@ -149,16 +150,6 @@ func stackFigure(experiment string, s source) (figure, bool) {
 	return f, true
 }
 
-// measured reports whether any cell has the span.
-func (s source) measured(stage, api string) bool {
-	for _, cell := range s.cells {
-		if s.digests[cell.ID].Merged[hdr.Key{Stage: stage, API: api}].Count > 0 {
-			return true
-		}
-	}
-	return false
-}
-
 func stackPlot(stacks []stack, longest float64, shares bool) *plot.Plot {
 	pl := newPlot()
 	pl.X.Min, pl.X.Max = 0, longest*1.03
@@ -204,7 +195,7 @@ func (b stackBars) Plot(c draw.Canvas, p *plot.Plot) {
 			}
 			from += mean
 			drawSegment(&c, box, j)
-			tell(&c, box, "%s: %s, mean %s, %s %%", st.label, stackStages[j].name, results.FormatDuration(mean), results.Significant(100*mean/st.sum()))
+			tell(&c, box, "%s: %s, mean %s, %s %%", st.label, measure.Stages[j].Name, results.FormatDuration(mean), results.Significant(100*mean/st.sum()))
 		}
 		if !b.shares && st.total.Bounded() {
 			drawInterval(&c, black, trX(st.total.Lo), trX(st.total.Hi), trY(at))
@@ -218,7 +209,7 @@ func drawSegment(c *draw.Canvas, box vg.Rectangle, stage int) {
 	if box.Size().X < visible {
 		return
 	}
-	style := stackStages[stage]
+	style := stageStyles[stage]
 	if !style.waits {
 		c.SetColor(style.colour)
 		c.Fill(box.Path())
@@ -231,11 +222,11 @@ func drawSegment(c *draw.Canvas, box vg.Rectangle, stage int) {
 
 func stackLegend(all [][]stack) []legendEntry {
 	var entries []legendEntry
-	for j, stage := range stackStages {
+	for j, stage := range measure.Stages {
 		if !anyStack(all, func(st stack) bool { return st.means[j] > 0 }) {
 			continue
 		}
-		entries = append(entries, legendEntry{text: stage.name, sample: func(c *draw.Canvas, centre vg.Point) {
+		entries = append(entries, legendEntry{text: stage.Name, sample: func(c *draw.Canvas, centre vg.Point) {
 			half := vg.Point{X: sampleWidth / 2, Y: 6}
 			drawSegment(c, vg.Rectangle{Min: centre.Sub(half), Max: centre.Add(half)}, j)
 		}})

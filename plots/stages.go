@@ -2,11 +2,9 @@ package plots
 
 import (
 	"gonum.org/v1/plot/vg"
-)
 
-// brokerStages are the columns of the stage figure, in the order of a request's
-// journey.
-var brokerStages = []string{"SocketQueue+Dispatch", "RequestQueue", "LocalTime", "ResponseQueue", "ResponseSend"}
+	"c10klab/internal/measure"
+)
 
 // stageFloorNs keeps waits too short to matter from stretching the axis.
 const stageFloorNs = 1000
@@ -14,10 +12,11 @@ const stageFloorNs = 1000
 // stageFigure is the broker's view: the tails of its stages side by side over
 // one range, so that the eye finds where the time goes.
 func stageFigure(experiment string, s source) (figure, bool) {
-	byStage := make([][]panel, len(brokerStages))
+	api, stages := s.api(), measure.SpansIn(measure.StageFigure)
+	byStage := make([][]panel, len(stages))
 	var all []panel
-	for i, stage := range brokerStages {
-		byStage[i] = s.panels(stage, "Produce")
+	for i, stage := range stages {
+		byStage[i] = s.panels(stage.Key(api))
 		all = append(all, byStage[i]...)
 	}
 	low, high, found := tailRange(all, stageFloorNs)
@@ -25,7 +24,7 @@ func stageFigure(experiment string, s source) (figure, bool) {
 		return figure{}, false
 	}
 	f := figure{
-		width: max(15*vg.Inch, widestRow(all)+vg.Length(len(brokerStages))*2.2*vg.Inch), title: experiment + ": where Produce requests spend their time in the broker, p99 and p99.9",
+		width: max(15*vg.Inch, widestRow(all)+vg.Length(len(stages))*2.2*vg.Inch), title: experiment + ": where " + api + " requests spend their time in the broker, p99 and p99.9",
 		notes:  []string{"one row per cell, one column per stage, equal scales; percentiles of different stages do not add up"},
 		legend: append(tailLegend(all), glyphEntry("below the axis", noteColour, glyphRadius, leftArrow{})),
 	}
@@ -38,9 +37,9 @@ func stageFigure(experiment string, s source) (figure, bool) {
 			rows += most
 		}
 	}
-	for j, stage := range brokerStages {
+	for j, stage := range stages {
 		if top := f.panels[0][j]; top != nil {
-			top.title = stage
+			top.title = stage.Name
 		}
 		if bottom := f.panels[len(f.panels)-1][j]; bottom != nil {
 			bottom.foot = "log scale"

@@ -54,7 +54,7 @@ func sweepFigure(experiment string, s source) (figure, bool) {
 	var all []sweepLine
 	labels := s.sweepLabels(axis)
 	styles := lineStylesOf(labels)
-	for _, row := range sweepRows {
+	for _, row := range s.sweptRows(axis) {
 		if line := s.sweepRow(row, axis, labels, styles, &all); line != nil {
 			panels = append(panels, line)
 		}
@@ -76,11 +76,11 @@ func sweepFigure(experiment string, s source) (figure, bool) {
 }
 
 // sweepRow makes the panels of one row; nil where nothing of it was measured.
-func (s source) sweepRow(row []sweepMeasure, axis string, labels []string, styles map[string]lineStyle, all *[]sweepLine) []*panelPlot {
+func (s source) sweepRow(row []swept, axis string, labels []string, styles map[string]lineStyle, all *[]sweepLine) []*panelPlot {
 	line := make([]*panelPlot, sweepColumns)
 	measured := false
 	for i, m := range row {
-		lines := s.sweepLines(m.name, axis, labels)
+		lines := s.sweepLines(m, axis, labels)
 		if len(lines) == 0 {
 			continue
 		}
@@ -134,14 +134,14 @@ func (s source) sweepLabels(axis string) []string {
 	return labels
 }
 
-// sweepLines reads one measure from every cell that has it, ordered along the axis.
-func (s source) sweepLines(measure, axis string, labels []string) []sweepLine {
+// sweepLines reads one metric from every cell that has it, ordered along the axis.
+func (s source) sweepLines(m swept, axis string, labels []string) []sweepLine {
 	var lines []sweepLine
 	for _, label := range labels {
 		l := sweepLine{label: label}
 		apart := false
 		for _, x := range s.sweepLevels(axis) {
-			cell, values := s.levelOf(label, axis, x, measure)
+			cell, values := s.levelOf(label, axis, x, m)
 			if len(values) == 0 {
 				apart = len(l.points) > 0
 				continue
@@ -170,16 +170,16 @@ func (s source) sweepLevels(axis string) []float64 {
 	return levels
 }
 
-// levelOf is a line's cell at a level, and a measure's values in those of its trials that
+// levelOf is a line's cell at a level, and a metric's values in those of its trials that
 // support it; none where there is no such cell.
-func (s source) levelOf(label, axis string, level float64, measure string) (cell results.Cell, values []float64) {
+func (s source) levelOf(label, axis string, level float64, m swept) (cell results.Cell, values []float64) {
 	for _, c := range s.cells {
 		if x, err := strconv.ParseFloat(c.Knobs[axis], 64); err != nil || x != level || s.sweepLabel(c, axis) != label {
 			continue
 		}
-		for _, trial := range s.sweeps[c.ID] {
-			if value, supported := trial[measure]; supported {
-				values = append(values, value)
+		for _, trial := range c.Measured {
+			if v := m.of(trial); v.Supported {
+				values = append(values, v.Value)
 			}
 		}
 		return c, values
@@ -204,7 +204,7 @@ func trialCount(lines []sweepLine) string {
 	return fmt.Sprintf(" (n = %d to %d)", least, most)
 }
 
-func sweepPlot(m sweepMeasure, lines []sweepLine, styles map[string]lineStyle) *plot.Plot {
+func sweepPlot(m swept, lines []sweepLine, styles map[string]lineStyle) *plot.Plot {
 	p := newPlot()
 	levels := map[float64]bool{}
 	var values []float64
@@ -239,9 +239,9 @@ func levelAxis(axis *plot.Axis, levels map[float64]bool) {
 // sweepCurves draws lines with their points, hollow where a point is a lower bound or
 // does not stand, and intervals as bars.
 type sweepCurves struct {
-	measure sweepMeasure
-	lines   []sweepLine
-	styles  map[string]lineStyle
+	swept  swept
+	lines  []sweepLine
+	styles map[string]lineStyle
 }
 
 // Plot implements plot.Plotter.
@@ -264,13 +264,13 @@ func (s sweepCurves) Plot(c draw.Canvas, p *plot.Plot) {
 		bar := draw.LineStyle{Color: style.Color, Width: 1}
 		for i, point := range l.points {
 			e := point.estimate
-			text := fmt.Sprintf("%s at %s: median of %s %s", l.label, strconv.FormatFloat(point.x, 'f', -1, 64), plural(e.N, "trial"), s.measure.format(e.Median))
+			text := fmt.Sprintf("%s at %s: median of %s %s", l.label, strconv.FormatFloat(point.x, 'f', -1, 64), plural(e.N, "trial"), results.Format(s.swept.Metric, e.Median))
 			if e.Bounded() {
 				low, high := at(point.x, e.Lo), at(point.x, e.Hi)
 				c.StrokeLine2(bar, low.X, low.Y, high.X, high.Y)
-				text += fmt.Sprintf(", interval %s to %s", s.measure.format(e.Lo), s.measure.format(e.Hi))
+				text += fmt.Sprintf(", interval %s to %s", results.Format(s.swept.Metric, e.Lo), results.Format(s.swept.Metric, e.Hi))
 			}
-			style.mark(&c, path[i], !point.stands || point.bounds && s.measure.duration)
+			style.mark(&c, path[i], !point.stands || point.bounds && s.swept.IsDuration())
 			tellAt(&c, path[i], markerRadius, "%s, %s", text, point.outcome)
 		}
 	}

@@ -88,9 +88,9 @@ func TestSweepsAreAsCommitted(t *testing.T) {
 		t.Fatalf("the run is swept along %q, found: %v", axis, found)
 	}
 	panels := map[string]map[string][]string{} // by title and label
-	for _, row := range sweepRows {
+	for _, row := range s.sweptRows(axis) {
 		for _, m := range row {
-			for _, line := range s.sweepLines(m.name, axis, s.sweepLabels(axis)) {
+			for _, line := range s.sweepLines(m, axis, s.sweepLabels(axis)) {
 				if panels[m.title] == nil {
 					panels[m.title] = map[string][]string{}
 				}

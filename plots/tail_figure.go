@@ -12,23 +12,24 @@ import (
 	"c10klab/results"
 )
 
-// tailFigure is the clients' view: the tail of ResponseTime, a panel per
+// tailFigure is the clients' view: the tail of what they waited, a panel per
 // consumers level.
 func tailFigure(experiment string, s source) (figure, bool) {
-	panels := s.panels("ResponseTime", "Produce")
+	waited, _ := s.waited()
+	panels := s.panels(waited.key)
 	low, high, found := tailRange(panels, 0)
 	if !found {
 		return figure{}, false
 	}
 	f := figure{
-		width: max(9.5*vg.Inch, widestRow(panels)+6.5*vg.Inch), title: experiment + ": response time of Produce, p99 and p99.9 by " + strings.Join(s.rowKnobs(), ", "),
+		width: max(9.5*vg.Inch, widestRow(panels)+6.5*vg.Inch), title: experiment + ": " + waited.title + ", p99 and p99.9 by " + strings.Join(s.rowKnobs(), ", "),
 		notes: []string{headline(panels)}, legend: tailLegend(panels),
 	}
 	rows := 0
 	for i, p := range panels {
 		view := &panelPlot{Plot: tailPlot(p, low*0.97, high*1.03, 10, true), title: "consumers: " + p.consumers}
 		if i == len(panels)-1 {
-			view.foot = "response time (due until answered), log scale"
+			view.foot = waited.axis + ", log scale"
 		}
 		f.panels = append(f.panels, []*panelPlot{view})
 		rows += len(p.rows)

@@ -31,15 +31,14 @@ const mostTimelines = 60
 // show, of its first trial that the cell's numbers are from, and how many cells are left.
 func (s source) readTimelines() (timelines []timeline, left int, err error) {
 	for _, cell := range s.cells {
-		measured := s.digests[cell.ID].Measured
-		if len(measured) == 0 {
+		if len(cell.Measured) == 0 {
 			continue
 		}
 		if len(timelines) == mostTimelines {
 			left++
 			continue
 		}
-		t := measured[0].Trial
+		t := *cell.Measured[0].Trial
 		line := timeline{cell: cell, label: s.label(cell), consumers: cell.Knobs["consumers"], outcome: string(t.Outcome), stands: cell.Stands(), block: t.Block}
 		series, err := s.run.Series(t)
 		if err != nil {

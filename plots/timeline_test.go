@@ -66,7 +66,7 @@ func TestARunWithoutSeriesShowsDisksAndSaysWhatIsMissing(t *testing.T) {
 
 func TestSVGsAreWellFormedAndTellTheirValues(t *testing.T) {
 	run := simulated(t, 8, 1000)
-	cells, err := Digests(run)
+	cells, err := Cells(run)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestSVGsAreWellFormedAndTellTheirValues(t *testing.T) {
 
 func TestCellsBeyondTheRoomAreNotReadOverTime(t *testing.T) {
 	run := simulated(t, 1, 1000)
-	cells, err := Digests(run)
+	cells, err := Cells(run)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,10 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"c10klab/internal/hdr"
@@ -142,29 +140,4 @@ func copyFile(to, from string, write func(io.Writer, io.Reader) error) error {
 	}
 	defer source.Close()
 	return writeAtomic(to, func(w io.Writer) error { return write(w, source) })
-}
-
-// InTables reports whether tables or figures show a histogram.
-func InTables(key hdr.Key) bool {
-	switch key.API {
-	case "Produce", "Fetch":
-		return shownSpans[key.Stage]
-	case "Echo":
-		return key.Stage == "ResponseTime" || key.Stage == "ServiceTime"
-	}
-	return false
-}
-
-// ShownSpans lists the spans that tables and figures show, by name.
-func ShownSpans() []string { return slices.Sorted(maps.Keys(shownSpans)) }
-
-var shownSpans = spanSet("ResponseTime", "Lateness", "EndToEnd", "SocketQueue", "Receive", "Dispatch", "RequestQueue", "LocalTime", "RemoteTime",
-	"ResponseQueue", "SendWait", "Send", "Reap", "ResponseSend", "Total", "SocketQueue+Dispatch")
-
-func spanSet(names ...string) map[string]bool {
-	set := map[string]bool{}
-	for _, name := range names {
-		set[name] = true
-	}
-	return set
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 )
 
@@ -24,29 +25,38 @@ type Cell struct {
 	// Basis is the outcome of the trials that the numbers are taken from: valid
 	// if any is; else saturated, and percentiles are lower bounds; else a limited
 	// one, and no number stands; failed if there is no number at all.
-	Basis       record.Outcome
-	RateMBps    float64 // acknowledged, 10⁶ bytes a second over all windows
-	OfferedMBps float64
-	FetchedMBps float64 // by all consumers
-	Histograms  hdr.Bundle
+	Basis record.Outcome
+	// Measured are the trials that the numbers are taken from, in the order they started.
+	Measured []TrialDigest
+	// Spans are digests of their histograms taken together, as far as they were read.
+	Spans map[hdr.Key]hdr.Digest
+	// Curves are the distributions of the spans that were asked for.
+	Curves map[hdr.Key][]hdr.Bracket
+}
 
-	cost cost
+// TrialDigest is one trial with digests of its histograms: whole ones of runs of
+// thousands of trials would not fit into memory.
+type TrialDigest struct {
+	Trial *record.Trial
+	Spans map[hdr.Key]hdr.Digest
 }
 
 // byWorth lists outcomes from the best to the worst.
 var byWorth = []record.Outcome{record.Valid, record.Saturated, record.EnvironmentLimited, record.GeneratorLimited, record.Failed}
 
-// Cells merges the trials of each planned cell; a cell without a trial is left
-// out, and so are twins.
-func (r *Run) Cells() ([]Cell, error) { return r.cellsOf(nil) }
-
-// TableCells is Cells with those histograms alone that Table shows.
-func (r *Run) TableCells() ([]Cell, error) { return r.cellsOf(inTable) }
-
-func (r *Run) cellsOf(wanted func(hdr.Key) bool) ([]Cell, error) {
+// Cells takes the trials of each planned cell together, with digests of their
+// histograms, and the distributions of curves; nil: of all, and of none. A cell without a
+// trial is left out, and so are twins. It uses all processors.
+func (r *Run) Cells(wanted, curves func(hdr.Key) bool) ([]Cell, error) {
 	cells := r.CellOutcomes()
-	trials := r.trialsByCell()
-	err := inParallel(len(cells), func(i int) error { return r.mergeHistograms(&cells[i], trials[cells[i].ID], wanted) })
+	err := inParallel(len(cells), func(i int) error {
+		digester := digesters.Get().(*hdr.Digester)
+		defer digesters.Put(digester)
+		return r.digest(&cells[i], wanted, curves, digester)
+	})
+	if err == nil && wanted == nil {
+		r.remember(cells)
+	}
 	return cells, err
 }
 
@@ -80,7 +90,7 @@ func (r *Run) trialsByCell() map[string][]record.Trial {
 }
 
 func newCell(planned PlannedCell, trials []record.Trial) Cell {
-	c := Cell{Experiment: planned.Experiment, ID: planned.ID, Knobs: planned.Knobs, Trials: map[record.Outcome]int{}, Histograms: hdr.Bundle{}}
+	c := Cell{Experiment: planned.Experiment, ID: planned.ID, Knobs: planned.Knobs, Trials: map[record.Outcome]int{}}
 	counted := map[record.Outcome]int{}
 	for _, t := range trials {
 		c.Trials[t.Outcome]++
@@ -91,47 +101,17 @@ func newCell(planned PlannedCell, trials []record.Trial) Cell {
 	}
 	c.addFailedChecks(trials)
 	c.Outcome, c.Basis = mostFrequent(counted), basis(c.Trials)
-	c.addRates(trials)
-	c.cost = costOf(slices.DeleteFunc(slices.Clone(trials), func(t record.Trial) bool { return t.Outcome != c.Basis || !t.Measured() }))
+	for i := range trials {
+		if trials[i].Outcome == c.Basis && trials[i].Measured() {
+			c.Measured = append(c.Measured, TrialDigest{Trial: &trials[i]})
+		}
+	}
 	return c
 }
 
 // repeated reports whether another of a cell's trials is a later attempt in the same block.
 func repeated(t record.Trial, trials []record.Trial) bool {
 	return slices.ContainsFunc(trials, func(other record.Trial) bool { return other.Block == t.Block && other.Attempt > t.Attempt })
-}
-
-// addRates takes rates over the windows of the trials that count.
-func (c *Cell) addRates(trials []record.Trial) {
-	var windowNs, ackedBytes, offeredBytes, fetchedBytes float64
-	for _, t := range trials {
-		if t.Outcome != c.Basis || !t.Measured() {
-			continue
-		}
-		ns := float64(t.Measurement.WindowNs)
-		windowNs += ns
-		ackedBytes += t.Measurement.AckedMBps * ns
-		offeredBytes += t.Measurement.OfferedMBps * ns
-		fetchedBytes += t.Measurement.FetchedMBps * ns
-	}
-	if windowNs > 0 {
-		c.RateMBps, c.OfferedMBps, c.FetchedMBps = ackedBytes/windowNs, offeredBytes/windowNs, fetchedBytes/windowNs
-	}
-}
-
-func (r *Run) mergeHistograms(c *Cell, trials []record.Trial, wanted func(hdr.Key) bool) error {
-	var sum hdr.Sum
-	for _, t := range trials {
-		if t.Outcome != c.Basis {
-			continue
-		}
-		if err := r.addHistograms(&sum, t, withLateness(wanted)); err != nil {
-			return err
-		}
-	}
-	c.Histograms = sum.Bundle()
-	withholdSpoilt(c, mergedHistograms(c.Histograms))
-	return nil
 }
 
 // addProblems unites the trials' problems, each said once.
@@ -200,9 +180,31 @@ func basis(trials map[record.Outcome]int) record.Outcome {
 	return record.Failed
 }
 
-// Metric returns one merged histogram, nil where nothing was measured.
-func (c *Cell) Metric(stage, api string) *hdr.Histogram {
-	return c.Histograms[hdr.Key{Stage: stage, API: api}]
+// Number is the value of the trials that the cell's numbers are from: their median, or
+// what the number itself says of several; false where none of them has one.
+func (c *Cell) Number(n *measure.Number) (float64, bool) {
+	var trials []*record.Trial
+	var values []float64
+	for _, t := range c.Measured {
+		if value, known := n.Of(t.Trial); known {
+			trials, values = append(trials, t.Trial), append(values, value)
+		}
+	}
+	switch {
+	case len(values) == 0:
+		return 0, false
+	case n.Together != nil:
+		return n.Together(trials)
+	}
+	return MedianOf(values).Median, true
+}
+
+// TrialCount is how many trials the cell has, whatever their outcome.
+func (c *Cell) TrialCount() (n int) {
+	for _, count := range c.Trials {
+		n += count
+	}
+	return n
 }
 
 // Stands reports whether the cell's numbers may be read as measurements or as
@@ -212,14 +214,6 @@ func (c *Cell) Stands() bool { return c.Basis == record.Valid || c.Basis == reco
 // LowerBounds reports whether the cell's durations are lower bounds, because it
 // saturated.
 func (c *Cell) LowerBounds() bool { return c.Basis == record.Saturated }
-
-// RateHeld is the acknowledged share of the offered rate, 0 in closed-loop mode.
-func (c *Cell) RateHeld() float64 {
-	if c.OfferedMBps == 0 {
-		return 0
-	}
-	return c.RateMBps / c.OfferedMBps
-}
 
 // VaryingKnobs returns the names of the knobs that tell the cells apart: model
 // and consumers first, because every table and figure is read by them, then

@@ -43,10 +43,10 @@ func TestSlowRequestsOfOneStallSupportNoPercentile(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, stage := range []string{"ResponseTime", "LocalTime"} {
-			h := cellsOf(t, reopened)[0].Metric(stage, "Produce")
+			h := cellsOf(t, reopened)[0].Spans[hdr.Key{Stage: stage, API: "Produce"}]
 			_, supported := h.Quantile(0.99)
 			if supported == together {
-				t.Errorf("%s, %s: p99 supported %v, %d of %d samples independent", name, stage, supported, h.Independent(0.99), h.Count())
+				t.Errorf("%s, %s: p99 supported %v of %d samples", name, stage, supported, h.Count)
 			}
 			if needed := h.StillNeeded(0.99); (needed > 0) != together {
 				t.Errorf("%s, %s: %d more samples needed", name, stage, needed)
@@ -65,8 +65,8 @@ func TestIndependentSamplesAddUpOverTrials(t *testing.T) {
 	for block := 1; block <= 8; block++ {
 		commit(t, r, cell, block, burst(true))
 	}
-	h := cellsOf(t, r)[0].Metric("ResponseTime", "Produce")
+	h := cellsOf(t, r)[0].Spans[hdr.Key{Stage: "ResponseTime", API: "Produce"}]
 	if _, supported := h.Quantile(0.99); !supported {
-		t.Errorf("p99 of eight trials is not supported by %d independent samples", h.Independent(0.99))
+		t.Errorf("p99 of eight trials lacks %d samples", h.StillNeeded(0.99))
 	}
 }

@@ -1,6 +1,8 @@
 package results
 
-import "testing"
+import (
+	"testing"
+)
 
 func TestCommandLinesAreQuotedForAShell(t *testing.T) {
 	info := Info{CommandLine: []string{"/tmp/go-build/c10klab", "run", "N15", "--set", "rate=50", "--out", "it's here", "p99<20ms", ""}}

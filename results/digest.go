@@ -10,81 +10,56 @@ import (
 	"c10klab/internal/record"
 )
 
-// CellDigest is a cell with what tables and figures show of its histograms, which it
-// has not: runs of thousands of trials would not fit into memory.
-type CellDigest struct {
-	Cell
-	// Merged are of the trials that the cell's numbers are from, taken together.
-	Merged map[hdr.Key]hdr.Digest
-	// Curve is the distribution of the one span that was asked for.
-	Curve []hdr.Bracket
-	// Measured are those trials one by one, in the order they started.
-	Measured []TrialDigest
-}
-
-// TrialDigest is one trial.
-type TrialDigest struct {
-	Trial record.Trial
-	Spans map[hdr.Key]hdr.Digest
-}
-
 // CurveSteps is the resolution of curves, for each halving of the distance to 1.
 const CurveSteps = 20
 
-// Digests reads the histograms of all cells' trials, of wanted keys alone (all if
-// wanted is nil), and the curve of one key. It uses all processors.
-func (r *Run) Digests(wanted func(hdr.Key) bool, curve hdr.Key) ([]CellDigest, error) {
-	cells := r.CellOutcomes()
-	trials := r.trialsByCell()
-	digests := make([]CellDigest, len(cells))
-	err := inParallel(len(cells), func(i int) (err error) {
-		digester := digesters.Get().(*hdr.Digester)
-		digests[i], err = r.digest(cells[i], trials[cells[i].ID], wanted, curve, digester)
-		digesters.Put(digester)
-		return err
-	})
-	if err == nil && wanted == nil {
-		r.remember(digests)
-	}
-	return digests, err
-}
-
-func (r *Run) digest(c Cell, trials []record.Trial, wanted func(hdr.Key) bool, curve hdr.Key, digester *hdr.Digester) (CellDigest, error) {
-	d := CellDigest{Cell: c}
+func (r *Run) digest(c *Cell, wanted, curves func(hdr.Key) bool, digester *hdr.Digester) error {
 	digester.Reset()
-	for _, t := range trials {
-		if t.Outcome != c.Basis || !t.Measured() {
+	for i, t := range c.Measured {
+		var err error
+		if c.Measured[i].Spans, err = r.digestTrial(*t.Trial, withLateness(wanted), digester.AddLog); err != nil {
+			return err
+		}
+	}
+	c.Spans, c.Curves = digester.Together(), map[hdr.Key][]hdr.Bracket{}
+	withheld := c.withholdSpoilt()
+	for key := range c.Spans {
+		if curves == nil || !curves(key) {
 			continue
 		}
-		spans, err := r.digestTrial(t, withLateness(wanted), digester.AddLog)
-		if err != nil {
-			return d, err
+		curve := digester.Histogram(key).Distribution(CurveSteps)
+		if slices.Contains(withheld, key) {
+			curve = slices.DeleteFunc(curve, func(b hdr.Bracket) bool { return b.Quantile >= withheldQuantile })
 		}
-		d.Measured = append(d.Measured, TrialDigest{t, spans})
+		c.Curves[key] = curve
 	}
-	d.Merged = digester.Together()
-	withheld := withholdSpoilt(&d.Cell, mergedDigests(d.Merged))
-	if h := digester.Histogram(curve); h != nil {
-		d.Curve = h.Distribution(CurveSteps)
-		if slices.Contains(withheld, curve) {
-			d.Curve = slices.DeleteFunc(d.Curve, func(b hdr.Bracket) bool { return b.Quantile >= withheldQuantile })
+	return nil
+}
+
+// MergedHistograms are the histograms of the trials that a cell's numbers are from,
+// taken together.
+func (r *Run) MergedHistograms(c Cell) (hdr.Bundle, error) {
+	var sum hdr.Sum
+	for _, t := range c.Measured {
+		if err := r.addHistograms(&sum, *t.Trial, nil); err != nil {
+			return nil, err
 		}
 	}
-	return d, nil
+	return sum.Bundle(), nil
 }
 
 // remember keeps the trials' digests for TrialDigests.
-func (r *Run) remember(cells []CellDigest) {
+func (r *Run) remember(cells []Cell) {
 	r.digests = map[string]map[hdr.Key]hdr.Digest{}
 	for _, c := range cells {
 		for _, t := range c.Measured {
-			r.digests[r.trialPath(t.Trial, "")] = t.Spans
+			r.digests[r.trialPath(*t.Trial, "")] = t.Spans
 		}
 	}
 }
 
 // TrialDigests reads a trial's histograms of wanted keys, all if wanted is nil; a
-// failed trial has none. After Digests of all keys it may return more than wanted, and
+// failed trial has none. After Cells of all keys it may return more than wanted, and
 // reads nothing.
 func (r *Run) TrialDigests(t record.Trial, wanted func(hdr.Key) bool) (map[hdr.Key]hdr.Digest, error) {
 	if !t.Measured() {
@@ -116,12 +91,10 @@ func (r *Run) digestTrial(t record.Trial, wanted func(hdr.Key) bool,
 }
 
 // ShownTrial is the trial of a cell that figures over time show: the first of those
-// that the cell's numbers are from, CellDigest.Measured[0].
+// that the cell's numbers are from.
 func (r *Run) ShownTrial(c Cell) (record.Trial, bool) {
-	for i := range r.Trials {
-		if t := &r.Trials[i]; t.Cell == c.ID && t.Outcome == c.Basis && t.Measured() {
-			return *t, true
-		}
+	if len(c.Measured) == 0 {
+		return record.Trial{}, false
 	}
-	return record.Trial{}, false
+	return *c.Measured[0].Trial, true
 }

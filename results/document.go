@@ -2,8 +2,10 @@ package results
 
 import (
 	"cmp"
+	"slices"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 )
 
@@ -22,12 +24,12 @@ type DocumentCell struct {
 	Outcome    record.Outcome         `json:"outcome"`
 	Trials     map[record.Outcome]int `json:"trials"`
 	Problems   []string               `json:"problems"`
-	Metrics    []DocumentMetric       `json:"metrics"`
+	Metrics    []DocumentSpan         `json:"metrics"`
 }
 
-// DocumentMetric is one histogram of what Produce or Fetch requests took. A
+// DocumentSpan is one span of the requests of an API. A
 // percentile is null where the samples do not support it.
-type DocumentMetric struct {
+type DocumentSpan struct {
 	Stage  string `json:"stage"`
 	API    string `json:"api"`
 	Count  int64  `json:"count"`
@@ -41,39 +43,40 @@ type DocumentMetric struct {
 func NewDocument(out string, cells []Cell) Document {
 	d := Document{Out: out, Cells: make([]DocumentCell, len(cells))}
 	for i, c := range cells {
+		rate, _ := c.Number(measure.Rate)
 		d.Cells[i] = DocumentCell{
-			Experiment: c.Experiment, Knobs: c.Knobs, RateMBps: c.RateMBps,
+			Experiment: c.Experiment, Knobs: c.Knobs, RateMBps: rate,
 			Outcome: c.Outcome, Trials: c.Trials,
-			Problems: append([]string{}, c.Problems...), Metrics: documentMetrics(c.Histograms),
+			Problems: append([]string{}, c.Problems...), Metrics: documentSpans(c.Spans),
 		}
 	}
 	return d
 }
 
-func documentMetrics(bundle hdr.Bundle) []DocumentMetric {
-	metrics := []DocumentMetric{}
-	for _, key := range bundle.Keys() {
-		if !inDocument(key) {
+// documentSpans leaves to the run directory what is not recorded once a request, what is
+// of requests that no client measures, and fetches of lagging consumers that have a name
+// of their own.
+func documentSpans(spans map[hdr.Key]hdr.Digest) []DocumentSpan {
+	documented := []DocumentSpan{}
+	keys := hdr.SortedKeys(spans)
+	apis := measure.APIs(keys)
+	for _, key := range keys {
+		span := measure.SpanNamed(key.Stage)
+		if span == nil || span.Beside || key.API == measure.LaggingFetch || !slices.Contains(apis, key.API) {
 			continue
 		}
-		h := bundle[key]
-		metrics = append(metrics, DocumentMetric{
-			Stage: key.Stage, API: key.API, Count: h.Count(),
-			P50Ns: supported(h, 0.5), P99Ns: supported(h, 0.99), P999Ns: supported(h, 0.999),
-			MaxNs: h.MaxNs(),
+		d := spans[key]
+		documented = append(documented, DocumentSpan{
+			Stage: key.Stage, API: key.API, Count: d.Count,
+			P50Ns: supported(d, 0.5), P99Ns: supported(d, 0.99), P999Ns: supported(d, 0.999),
+			MaxNs: d.MaxNs,
 		})
 	}
-	return metrics
+	return documented
 }
 
-// inDocument leaves to the run directory what is not recorded once a request, what
-// is of another API, and fetches of lagging consumers that have a name of their own.
-func inDocument(key hdr.Key) bool {
-	return (key.API == "Produce" || key.API == "Fetch") && key.Stage != "BlockedOnDisk"
-}
-
-func supported(h *hdr.Histogram, q float64) *int64 {
-	ns, ok := h.Quantile(q)
+func supported(d hdr.Digest, q float64) *int64 {
+	ns, ok := d.Quantile(q)
 	if !ok {
 		return nil
 	}

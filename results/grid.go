@@ -1,128 +1,115 @@
 package results
 
 import (
+	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
-const columnGap = "  "
-
-// text draws the grid with aligned columns: labels to the left, numbers to the
-// right, a group's heading centred over its columns.
-func (g grid) text() string {
-	headings, names := g.headings()
-	widths := g.widths(headings, names)
-	var b strings.Builder
-	b.WriteString(g.title + "\n\n")
-	g.writeHeadings(&b, widths)
-	for _, row := range append([][]string{names}, g.rows...) {
-		var line strings.Builder
-		for i, text := range row {
-			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text))
-			if i < len(g.labels) || (i == len(row)-1 && names[i] == "outcome") {
-				line.WriteString(text + pad + columnGap)
-			} else {
-				line.WriteString(pad + text + columnGap)
-			}
-		}
-		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
-	}
-	return b.String()
+// Table is a table before it is drawn as text, as Markdown or, by package report, as HTML.
+type Table struct {
+	Title   string
+	Columns []Column
+	Rows    []Row
 }
 
-// headings returns, per column, the heading that starts there ("" if none, or
-// if the group is one column) and the column's own name.
-func (g grid) headings() (headings, names []string) {
-	names = append(names, g.labels...)
-	headings = make([]string, len(g.labels))
-	for _, gr := range g.groups {
-		if len(gr.columns) == 0 {
-			headings, names = append(headings, ""), append(names, gr.heading)
+// Column is one column. Neighbours of the same Group are drawn under it as one heading.
+type Column struct {
+	Name, Group string
+	Meaning     string
+	Number      bool
+}
+
+// Heading is the column's name where groups have no heading of their own.
+func (c Column) Heading() string { return strings.TrimSpace(c.Group + " " + c.Name) }
+
+// Row is one row; Class says how HTML marks it.
+type Row struct {
+	Class  string
+	Values []Value
+}
+
+// Value is a text and, for numbers, the value that it sorts by; empty: it sorts last.
+type Value struct{ Text, Sort string }
+
+// TextValue is a text that is no number.
+func TextValue(text string) Value { return Value{Text: text} }
+
+// NumberValue is a number as text.
+func NumberValue(text string, value float64) Value {
+	return Value{text, strconv.FormatFloat(value, 'g', -1, 64)}
+}
+
+// columnGroup is neighbouring columns under one heading.
+type columnGroup struct {
+	heading     string // empty over a column that is alone
+	first, size int
+}
+
+func (t Table) groups() (groups []columnGroup) {
+	for i, c := range t.Columns {
+		if last := len(groups) - 1; c.Group != "" && last >= 0 && groups[last].heading == c.Group {
+			groups[last].size++
 			continue
 		}
-		headings = append(append(headings, gr.heading), make([]string, len(gr.columns)-1)...)
-		names = append(names, gr.columns...)
+		groups = append(groups, columnGroup{c.Group, i, 1})
 	}
-	return headings, names
+	return groups
 }
 
-// widths fits every column to its widest text, and the last column of a group
-// to what its heading still needs.
-func (g grid) widths(headings, names []string) []int {
-	widths := make([]int, len(names))
-	for _, row := range append([][]string{names}, g.rows...) {
-		for i, text := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(text))
+// labels is how many columns name a row: those before the first number.
+func (t Table) labels() int {
+	for i, c := range t.Columns {
+		if c.Number {
+			return i
 		}
 	}
-	first := len(g.labels)
-	for _, gr := range g.groups {
-		last := first + gr.width() - 1
-		missing := utf8.RuneCountInString(headings[first]) - span(widths[first:last+1])
-		for i := last; missing > 0; i = first + (i-first+gr.width()-1)%gr.width() {
-			widths[i]++
-			missing--
-		}
-		first = last + 1
-	}
-	return widths
+	return len(t.Columns)
 }
 
-func span(widths []int) int {
-	total := len(columnGap) * (len(widths) - 1)
-	for _, w := range widths {
-		total += w
+// texts are the columns' names and then the rows.
+func (t Table) texts() [][]string {
+	all := make([][]string, 1, len(t.Rows)+1)
+	for _, c := range t.Columns {
+		all[0] = append(all[0], c.Name)
 	}
-	return total
+	for _, row := range t.Rows {
+		texts := make([]string, len(row.Values))
+		for i, v := range row.Values {
+			texts[i] = v.Text
+		}
+		all = append(all, texts)
+	}
+	return all
 }
 
-func (g grid) writeHeadings(b *strings.Builder, widths []int) {
-	var line strings.Builder
-	for i := range g.labels {
-		line.WriteString(strings.Repeat(" ", widths[i]) + columnGap)
-	}
-	first := len(g.labels)
-	for _, gr := range g.groups {
-		width, heading := span(widths[first:first+gr.width()]), ""
-		if len(gr.columns) > 0 {
-			heading = gr.heading
-		}
-		left := (width - utf8.RuneCountInString(heading)) / 2
-		right := width - utf8.RuneCountInString(heading) - left
-		line.WriteString(strings.Repeat(" ", left) + heading + strings.Repeat(" ", right) + columnGap)
-		first += gr.width()
-	}
-	b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
-}
-
-// markdown draws the grid with one column per group, its values separated by
-// slashes.
-func (g grid) markdown() string {
-	header := append([]string{}, g.labels...)
-	rule := make([]string, len(g.labels))
-	for i := range rule {
-		rule[i] = "---"
-	}
-	for _, gr := range g.groups {
-		name := gr.heading
-		if len(gr.columns) > 0 {
-			name += "<br>" + strings.Join(gr.columns, " / ")
-		}
-		header, rule = append(header, name), append(rule, "---:")
-	}
+// Markdown draws the table with one column per group, its values separated by slashes.
+func (t Table) Markdown() string {
 	var b strings.Builder
-	b.WriteString("**" + g.title + "**\n\n")
-	for _, line := range [][]string{header, rule} {
-		b.WriteString("| " + strings.Join(line, " | ") + " |\n")
-	}
-	for _, row := range g.rows {
-		line := append([]string{}, row[:len(g.labels)]...)
-		first := len(g.labels)
-		for _, gr := range g.groups {
-			line = append(line, strings.Join(row[first:first+gr.width()], " / "))
-			first += gr.width()
+	b.WriteString("**" + t.Title + "**\n\n")
+	line := func(cell func(g columnGroup) string) {
+		var cells []string
+		for _, g := range t.groups() {
+			cells = append(cells, cell(g))
 		}
-		b.WriteString("| " + strings.Join(line, " | ") + " |\n")
+		b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
+	}
+	texts := t.texts()
+	line(func(g columnGroup) string {
+		names := strings.Join(texts[0][g.first:g.first+g.size], " / ")
+		if g.heading != "" && names != "" {
+			return g.heading + "<br>" + names
+		}
+		return g.heading + names
+	})
+	labels := t.labels()
+	line(func(g columnGroup) string {
+		if g.first < labels {
+			return "---"
+		}
+		return "---:"
+	})
+	for _, row := range texts[1:] {
+		line(func(g columnGroup) string { return strings.Join(row[g.first:g.first+g.size], " / ") })
 	}
 	return b.String()
 }

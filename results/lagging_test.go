@@ -19,8 +19,8 @@ func TestLaggingConsumersStandBesideTheTail(t *testing.T) {
 		commit(t, r, both, block+1, m)
 	}
 	cells := cellsOf(t, r)
-	if h := cells[1].Metric("ServiceTime", measure.LaggingFetch); h == nil || h.Count() != 1000 {
-		t.Errorf("%v lacks the lagging fetches of both trials", cells[1].Histograms.Keys())
+	if d := cells[1].Spans[measure.ServiceTime.Key(measure.LaggingFetch)]; d.Count != 1000 {
+		t.Errorf("%v lacks the lagging fetches of both trials", hdr.SortedKeys(cells[1].Spans))
 	}
 	for _, m := range NewDocument("runs/1", cells).Cells[1].Metrics {
 		if m.API != "Produce" && m.API != "Fetch" {

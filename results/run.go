@@ -186,7 +186,7 @@ func (r *Run) Window() (start, end time.Time) {
 
 // WriteSummary stores the run's Document beside it.
 func (r *Run) WriteSummary() error {
-	cells, err := r.Cells()
+	cells, err := r.Cells(nil, nil)
 	if err != nil {
 		return err
 	}

@@ -1,219 +1,258 @@
 package results
 
 import (
-	"cmp"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 )
 
-// grid is a table before it is drawn as text or as Markdown.
-type grid struct {
-	title  string
-	labels []string // the columns that name a row
-	groups []group
-	rows   [][]string // labels, then each group's values in order
-}
-
-// group is a set of neighbouring columns under one heading; without columns of
-// its own it is one column.
-type group struct {
-	heading string
-	columns []string
-}
-
-func (g group) width() int { return max(1, len(g.columns)) }
-
-var shownQuantiles = []struct {
-	name string
-	q    float64
-}{{"p50", 0.5}, {"p99", 0.99}, {"p999", 0.999}}
-
-// brokerSpans are the columns of the broker's tables.
-var brokerSpans = []string{"SocketQueue+Dispatch", "RequestQueue", "LocalTime", "RemoteTime", "ResponseQueue", "ResponseSend", "Total"}
-
-// tableSpans are the columns of all tables.
-var tableSpans = append([]string{"ResponseTime", "ServiceTime", "EndToEnd"}, brokerSpans...)
-
-func inTable(key hdr.Key) bool { return InTables(key) && slices.Contains(tableSpans, key.Stage) }
-
 const (
 	notSupported = "n/a"
-	legend       = "p50, p99, p999 of all valid trials' merged histograms; n/a: too few independent samples for the percentile"
-	boundLegend  = "; ≥: a lower bound, the cell saturated"
+	// NotMeasured stands in tables where a cell has nothing of a column.
+	NotMeasured = "–"
+	legend      = "p50, p99, p999 of all valid trials' merged histograms; n/a: too few independent samples for the percentile"
+	boundLegend = "; ≥: a lower bound, the cell saturated"
 	// maxProblems is how many a table is followed by.
 	maxProblems   = 20
 	limitedLegend = "; in parentheses: not valid, limited by generator or environment"
+	// connectionsKnob is set in experiments about numbers of connections.
+	connectionsKnob = "connections"
 )
 
-// Table writes the cells as text tables of at most about 160 columns: the
-// client's view, then the broker's stages for each API, then the problems.
-func Table(w io.Writer, cells []Cell) error { return writeTables(w, cells, grid.text) }
+// InTables reports whether WriteMarkdown shows a histogram.
+func InTables(key hdr.Key) bool {
+	s := measure.SpanNamed(key.Stage)
+	return s != nil && s.In&(measure.ClientTable|measure.BrokerTable) != 0
+}
 
-// MarkdownTable writes the same tables as GitHub's Markdown.
-func MarkdownTable(w io.Writer, cells []Cell) error { return writeTables(w, cells, grid.markdown) }
-
-func writeTables(w io.Writer, cells []Cell, draw func(grid) string) error {
+// WriteMarkdown writes the cells as GitHub's Markdown: the client's view, what connections
+// take, the broker's stages for each API, then the problems.
+func WriteMarkdown(w io.Writer, cells []Cell) error {
 	if len(cells) == 0 {
 		return nil
 	}
 	var parts []string
-	grids := []grid{clientGrid(cells)}
-	if g, found := costGrid(cells); found {
-		grids = append(grids, g)
+	tables, keys := cellTables(cells, measure.BrokerTable)
+	for _, t := range tables {
+		parts = append(parts, t.Markdown())
 	}
-	for _, g := range append(grids, brokerGrids(cells)...) {
-		parts = append(parts, draw(g))
-	}
-	_, err := io.WriteString(w, strings.Join(parts, "\n")+notes(cells))
+	_, err := io.WriteString(w, strings.Join(parts, "\n")+notes(cells, keys))
 	return err
 }
 
-func clientGrid(cells []Cell) grid {
-	g := newGrid("Client: rate held and latency as clients see it", cells)
-	if slices.ContainsFunc(cells, func(c Cell) bool { return c.RateMBps > 0 || c.FetchedMBps > 0 }) {
-		g.addColumn("MB/s", func(c Cell) string { return figure(c, c.RateMBps > 0, c.RateMBps) })
-		g.addColumn("held", func(c Cell) string { return figure(c, c.OfferedMBps > 0, c.RateHeld()) })
-	} else {
-		g.addColumn("requests/s", func(c Cell) string { return figure(c, c.cost.requestsPerSec > 0, c.cost.requestsPerSec) })
+// DetailedTables are the tables of cells with every stage, for readers who can scroll.
+func DetailedTables(cells []Cell) []Table {
+	if len(cells) == 0 {
+		return nil
 	}
-	if slices.ContainsFunc(cells, func(c Cell) bool { return c.FetchedMBps > 0 }) {
-		g.addColumn("fetched", func(c Cell) string { return figure(c, c.FetchedMBps > 0, c.FetchedMBps) })
-	}
-	if slices.ContainsFunc(cells, func(c Cell) bool { return c.cost.hasAvailability && c.cost.availability < 1 }) {
-		g.addColumn("available %", availabilityText)
-	}
-	for _, api := range []string{"Produce", "Echo"} {
-		g.addSpan(cells, clientSpan(cells, api), api)
-	}
-	g.addSpan(cells, "EndToEnd", "Fetch")
-	g.addColumn("outcome", outcomeText)
-	return g.fill(cells)
+	tables, _ := cellTables(cells, measure.StageTable)
+	return tables
 }
 
-// clientSpan is what clients waited: ResponseTime, or in closed loops, where nothing
-// falls due, ServiceTime.
-func clientSpan(cells []Cell, api string) string {
-	if slices.ContainsFunc(cells, func(c Cell) bool { return c.Metric("ResponseTime", api) != nil }) {
-		return "ResponseTime"
+// cellTables are the client's view, what connections take, and the broker's part of each
+// API, which shows the spans of a view; and the histograms that are in them.
+func cellTables(cells []Cell, broker measure.View) (tables []Table, shown []hdr.Key) {
+	keys := KeysOf(cells)
+	client := newTable("Client: rate held and latency as clients see it", cells)
+	for _, n := range ClientNumbers(cells) {
+		client.addNumber(n)
 	}
-	return "ServiceTime"
-}
-
-func brokerGrids(cells []Cell) []grid {
-	var grids []grid
-	for _, api := range []string{"Produce", "Fetch"} {
-		measured := slices.DeleteFunc(slices.Clone(cells), func(c Cell) bool { return c.Metric("Total", api) == nil })
-		if len(measured) == 0 {
-			continue
+	waited := measure.Clients(keys)
+	if broker == measure.BrokerTable && slices.ContainsFunc(waited, measure.ResponseTime.Is) { // narrow
+		waited = slices.DeleteFunc(waited, measure.ServiceTime.Is)
+	}
+	for _, key := range waited {
+		name := key.Stage
+		alike := func(k hdr.Key) bool {
+			return k.Stage == key.Stage || !measure.EndToEnd.Is(k) && !measure.EndToEnd.Is(key)
 		}
-		g := newGrid("Broker, "+api+": where requests spend their time", measured)
-		for _, span := range brokerSpans {
-			if spent(measured, span, api) {
-				g.addSpan(measured, span, api)
+		if slices.ContainsFunc(waited, func(k hdr.Key) bool { return k.API != key.API && alike(k) }) {
+			name = key.String()
+		}
+		client.addSpan(key, name, tableQuantiles)
+	}
+	client.add(Column{Name: "outcome"}, func(c *Cell) Value { return TextValue(outcomeText(c)) })
+	tables = append(tables, client.fill())
+	if slices.ContainsFunc(cells, func(c Cell) bool { return c.Knobs[connectionsKnob] != "" }) {
+		b := newTable("Connections: what they take, medians of trials", cells)
+		for _, n := range measure.Numbers(measure.ConnectionsTable) {
+			b.addNumber(n)
+		}
+		if b.measured {
+			tables = append(tables, b.fill())
+		}
+	}
+	shown = client.keys
+	for _, api := range measure.APIs(keys) {
+		b := newTable("Broker, "+api+": where requests spend their time", slices.DeleteFunc(slices.Clone(cells), func(c Cell) bool {
+			return c.Spans[measure.Total.Key(api)].Count == 0
+		}))
+		for _, s := range measure.SpansIn(broker) {
+			quantiles := tableQuantiles
+			if broker == measure.StageTable && s != measure.Total {
+				quantiles = []measure.Quantile{measure.P99}
 			}
+			b.addSpan(s.Key(api), s.Name, quantiles)
 		}
-		grids = append(grids, g.fill(measured))
+		if b.measured {
+			tables, shown = append(tables, b.fill()), append(shown, b.keys...)
+		}
 	}
-	return grids
+	return tables, shown
 }
 
-// spent reports whether any request of any cell spent time in the span.
-func spent(cells []Cell, stage, api string) bool {
-	return slices.ContainsFunc(cells, func(c Cell) bool {
-		h := c.Metric(stage, api)
-		return h != nil && h.MaxNs() > 0
+// ClientNumbers are those numbers of what clients got that cells have anything to show of.
+// Requests a second stand in for rates of records, and availability is shown once it is not
+// whole.
+func ClientNumbers(cells []Cell) []*measure.Number {
+	any := func(n *measure.Number, test func(float64) bool) bool {
+		return slices.ContainsFunc(cells, func(c Cell) bool {
+			value, known := c.Number(n)
+			return known && test(value)
+		})
+	}
+	there := func(value float64) bool { return value > 0 }
+	records := any(measure.Rate, there) || any(measure.Fetched, there)
+	return slices.DeleteFunc(measure.Numbers(measure.ClientTable), func(n *measure.Number) bool {
+		switch n {
+		case measure.RequestRate:
+			return records || !any(n, there)
+		case measure.Availability:
+			return !any(n, func(share float64) bool { return share < 1 })
+		}
+		return !any(n, there)
 	})
 }
 
-// builder collects columns as functions of a cell.
-type builder struct {
-	grid
-	values []func(Cell) string
+// KeysOf are those of the histograms that any of the cells has.
+func KeysOf(cells []Cell) []hdr.Key {
+	all := map[hdr.Key]hdr.Digest{}
+	for _, c := range cells {
+		maps.Copy(all, c.Spans)
+	}
+	return hdr.SortedKeys(all)
 }
 
-func newGrid(title string, cells []Cell) *builder {
-	b := &builder{grid: grid{title: title}}
+// tableBuilder collects columns as functions of a cell.
+type tableBuilder struct {
+	Table
+	cells    []Cell
+	values   []func(*Cell) Value
+	keys     []hdr.Key
+	measured bool // some column has a value
+}
+
+// newTable begins with the knobs that tell cells apart.
+func newTable(title string, cells []Cell) *tableBuilder {
+	b := &tableBuilder{Table: Table{Title: title}, cells: cells}
 	if slices.ContainsFunc(cells, func(c Cell) bool { return c.Experiment != cells[0].Experiment }) {
-		b.addLabel("experiment", func(c Cell) string { return c.Experiment })
+		b.add(Column{Name: "experiment"}, func(c *Cell) Value { return TextValue(c.Experiment) })
 	}
 	for _, name := range VaryingKnobs(cells) {
-		b.addLabel(name, func(c Cell) string { return c.Knobs[name] })
+		b.add(Column{Name: name}, func(c *Cell) Value { return TextValue(c.Knobs[name]) })
 	}
 	return b
 }
 
-func (b *builder) addLabel(name string, value func(Cell) string) {
-	b.labels = append(b.labels, name)
-	b.values = append(b.values, value)
+func (b *tableBuilder) add(column Column, value func(*Cell) Value) {
+	b.Columns, b.values = append(b.Columns, column), append(b.values, value)
 }
 
-func (b *builder) addColumn(heading string, value func(Cell) string) {
-	b.groups = append(b.groups, group{heading: heading})
-	b.values = append(b.values, value)
+func (b *tableBuilder) addNumber(n *measure.Number) {
+	b.measured = b.measured || slices.ContainsFunc(b.cells, func(c Cell) bool {
+		_, known := c.Number(n)
+		return known
+	})
+	column := Column{Name: n.Heading, Group: n.Group, Meaning: n.Meaning, Number: true}
+	if n.Heading == "" { // alone under its group
+		column.Name, column.Group = n.Group, ""
+	}
+	b.add(column, func(c *Cell) Value { return c.Shown(n) })
 }
 
-// addSpan adds the percentiles of one span in the unit that suits it, or
-// nothing when no cell has it.
-func (b *builder) addSpan(cells []Cell, stage, api string) {
+// Shown is a number of the cell as tables show it.
+func (c *Cell) Shown(n *measure.Number) Value {
+	value, known := c.Number(n)
+	switch {
+	case n == measure.Availability: // a percentage with as many digits as tell it from 100 %
+		return c.Standing(known, false, fmt.Sprintf("%.4g", 100*value), value)
+	case n.In&measure.ClientTable != 0: // 0: there was no such load
+		known = value > 0
+	}
+	return c.Standing(known, false, Significant(value), value)
+}
+
+// addSpan adds percentiles of a span in the unit that suits it, unless no request of any
+// cell spent time in it.
+func (b *tableBuilder) addSpan(key hdr.Key, name string, quantiles []measure.Quantile) {
 	var p99s []float64
-	for _, c := range cells {
-		if h := c.Metric(stage, api); h != nil {
-			p99s = append(p99s, float64(h.ValueNs(0.99)))
+	spent := false
+	for _, c := range b.cells {
+		if d := c.Spans[key]; d.Count > 0 {
+			ns, _ := d.Quantile(0.99)
+			p99s = append(p99s, float64(ns))
+			spent = spent || d.MaxNs > 0
 		}
 	}
-	if len(p99s) == 0 {
+	if !spent {
 		return
 	}
+	b.keys, b.measured = append(b.keys, key), true
 	unit := unitFor(MedianOf(p99s).Median)
-	columns := group{heading: stage + " " + unit.name}
-	for _, shown := range shownQuantiles {
-		columns.columns = append(columns.columns, shown.name)
-		b.values = append(b.values, func(c Cell) string {
-			h := c.Metric(stage, api)
-			if h == nil {
-				return "–"
+	column := Column{Group: name + " " + unit.name, Number: true}
+	if s := measure.SpanNamed(key.Stage); s != nil {
+		column.Meaning = s.Meaning
+	}
+	for _, q := range quantiles {
+		column.Name = q.Name
+		b.add(column, func(c *Cell) Value {
+			d := c.Spans[key]
+			if d.Count == 0 {
+				return TextValue(NotMeasured)
 			}
-			ns, ok := h.Quantile(shown.q)
-			text := figure(c, ok, float64(ns)/unit.ns)
-			if ok && c.LowerBounds() {
-				return "≥" + text
-			}
-			return text
+			ns, supported := d.Quantile(q.Q)
+			return c.Standing(supported, true, Significant(float64(ns)/unit.ns), float64(ns))
 		})
 	}
-	b.groups = append(b.groups, columns)
 }
 
-func (b *builder) fill(cells []Cell) grid {
-	for _, c := range cells {
-		row := make([]string, len(b.values))
-		for i, value := range b.values {
-			row[i] = value(c)
-		}
-		b.rows = append(b.rows, row)
-	}
-	return b.grid
-}
-
-// figure prints a number so that one that does not stand is never read as one
-// that does.
-func figure(c Cell, supported bool, x float64) string {
+// Standing prints a number of the cell so that one that does not stand is never read as
+// one that does, nor a duration that is a lower bound as one that is exact.
+func (c *Cell) Standing(supported, duration bool, text string, value float64) Value {
 	switch {
 	case !supported:
-		return notSupported
+		return TextValue(notSupported)
 	case !c.Stands():
-		return "(" + Significant(x) + ")"
+		text = "(" + text + ")"
+	case duration && c.LowerBounds():
+		text = "≥" + text
 	}
-	return Significant(x)
+	return NumberValue(text, value)
+}
+
+func (b *tableBuilder) fill() Table {
+	for i := range b.cells {
+		c := &b.cells[i]
+		row := Row{Values: make([]Value, len(b.values))}
+		if c.Basis != record.Valid {
+			row.Class = string(c.Basis)
+		}
+		for i, value := range b.values {
+			row.Values[i] = value(c)
+		}
+		b.Rows = append(b.Rows, row)
+	}
+	return b.Table
 }
 
 // outcomeText says the outcome and, where trials disagree, how many had which.
-func outcomeText(c Cell) string {
+func outcomeText(c *Cell) string {
 	if len(c.Trials) == 1 {
 		return fmt.Sprintf("%s (n=%d)", c.Outcome, c.Trials[c.Outcome])
 	}
@@ -226,7 +265,7 @@ func outcomeText(c Cell) string {
 	return strings.Join(parts, ", ")
 }
 
-func notes(cells []Cell) string {
+func notes(cells []Cell, shown []hdr.Key) string {
 	var b strings.Builder
 	b.WriteString("\n" + legend)
 	if slices.ContainsFunc(cells, func(c Cell) bool { return c.LowerBounds() }) {
@@ -235,37 +274,33 @@ func notes(cells []Cell) string {
 	if slices.ContainsFunc(cells, func(c Cell) bool { return !c.Stands() && c.Basis != record.Failed }) {
 		b.WriteString(limitedLegend)
 	}
-	b.WriteString(".\n" + stillNeeded(cells))
+	b.WriteString(".\n" + stillNeeded(cells, shown))
 	writeProblems(&b, cells)
 	return b.String()
 }
 
 // stillNeeded says how many more samples would support the percentiles that lack
 // support, the most that any cell needs.
-func stillNeeded(cells []Cell) string {
-	needed := map[string]int64{}
-	var names []string
+func stillNeeded(cells []Cell, shown []hdr.Key) string {
+	byKey := map[hdr.Key]bool{}
+	for _, key := range shown {
+		byKey[key] = true
+	}
+	var most int64
+	var of measure.Metric
 	for _, c := range cells {
-		for _, key := range c.Histograms.Keys() {
-			if !inTable(key) || !c.Stands() {
-				continue
-			}
-			for _, shown := range shownQuantiles {
-				name := key.String() + " " + shown.name
-				if n := c.Histograms[key].StillNeeded(shown.q); n > 0 {
-					if needed[name] == 0 {
-						names = append(names, name)
-					}
-					needed[name] = max(needed[name], n)
+		for _, key := range hdr.SortedKeys(byKey) {
+			for _, q := range tableQuantiles {
+				if n := c.Spans[key].StillNeeded(q.Q); n > most && c.Spans[key].Count > 0 && c.Stands() {
+					most, of = n, measure.At(key, q)
 				}
 			}
 		}
 	}
-	if len(names) == 0 {
+	if most == 0 {
 		return ""
 	}
-	most := slices.MaxFunc(names, func(a, b string) int { return cmp.Compare(needed[a], needed[b]) })
-	return fmt.Sprintf("Percentiles that are n/a need up to %d more samples (%s).\n", needed[most], most)
+	return fmt.Sprintf("Percentiles that are n/a need up to %d more samples (%s).\n", most, of)
 }
 
 // writeProblems lists each problem once with the cells that have it, in the

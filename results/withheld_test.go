@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 )
 
@@ -34,37 +35,34 @@ func TestP999ThatLatenessSpoiltIsWithheld(t *testing.T) {
 		lateness time.Duration
 		spoilt   bool
 	}{{3 * time.Millisecond, true}, {1500 * time.Microsecond, false}} { // a tenth of 20 ms is the limit
-		cell := planned("reactor", "tail")
-		r := newRun(t, cell)
+		place := planned("reactor", "tail")
+		r := newRun(t, place)
 		for block := range trials {
-			commit(t, r, cell, block+1, stalled(c.lateness))
+			commit(t, r, place, block+1, stalled(c.lateness))
 		}
 		wanted := func(key hdr.Key) bool { return key.Stage != "Lateness" }
-		digests, err := r.Digests(wanted, hdr.Key{Stage: "ResponseTime", API: "Produce"})
+		cells, err := r.Cells(wanted, measure.ResponseTime.Is)
 		if err != nil {
 			t.Fatal(err)
 		}
-		merged := cellsOf(t, r)[0]
+		cell := cells[0]
 		for key, mayBeSpoilt := range map[hdr.Key]bool{
 			{Stage: "ResponseTime", API: "Produce"}: true, {Stage: "EndToEnd", API: "Fetch"}: true, {Stage: "LocalTime", API: "Produce"}: false,
 		} {
-			_, inCell := merged.Histograms[key].Quantile(0.999)
-			_, inDigest := digests[0].Merged[key].Quantile(0.999)
-			if want := !(c.spoilt && mayBeSpoilt); inCell != want || inDigest != want {
-				t.Errorf("Lateness %v: p99.9 of %s is shown: %v, in digests %v; want %v", c.lateness, key, inCell, inDigest, want)
+			_, shown := cell.Spans[key].Quantile(0.999)
+			if want := !(c.spoilt && mayBeSpoilt); shown != want {
+				t.Errorf("Lateness %v: p99.9 of %s is shown: %v, want %v", c.lateness, key, shown, want)
 			}
-			if _, shown := merged.Histograms[key].Quantile(0.99); !shown {
+			if _, shown := cell.Spans[key].Quantile(0.99); !shown {
 				t.Errorf("Lateness %v: p99 of %s is not shown", c.lateness, key)
 			}
 		}
-		curve := digests[0].Curve
+		curve := cell.Curves[measure.ResponseTime.Key("Produce")]
 		if ends := curve[len(curve)-1].Quantile; (ends < 0.999) != c.spoilt {
 			t.Errorf("Lateness %v: the curve ends at %g", c.lateness, ends)
 		}
-		for _, problems := range [][]string{merged.Problems, digests[0].Cell.Problems} {
-			if told := strings.Contains(strings.Join(problems, " "), "ResponseTime/Produce and EndToEnd/Fetch is withheld: Lateness p99.9 is 3"); told != c.spoilt {
-				t.Errorf("Lateness %v: problems %v", c.lateness, problems)
-			}
+		if told := strings.Contains(strings.Join(cell.Problems, " "), "ResponseTime/Produce and EndToEnd/Fetch is withheld: Lateness p99.9 is 3"); told != c.spoilt {
+			t.Errorf("Lateness %v: problems %v", c.lateness, cell.Problems)
 		}
 	}
 }

@@ -210,7 +210,7 @@ func printRun(run *results.Run, asJSON bool) error {
 
 // printDocument prints the cells of a run as JSON.
 func printDocument(w io.Writer, run *results.Run) error {
-	cells, err := run.Cells()
+	cells, err := run.Cells(nil, nil)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"c10klab/experiments"
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/results"
 )
 
@@ -52,7 +53,7 @@ func EvidenceOf(spec *experiments.Spec) func(hdr.Key) bool {
 	keeps := func(key hdr.Key) bool {
 		return len(spec.Evidence) == 0 || slices.Contains(spec.Evidence, key.Stage) || slices.Contains(spec.Evidence, key.String())
 	}
-	return func(key hdr.Key) bool { return predicted[key] || results.InTables(key) && keeps(key) }
+	return func(key hdr.Key) bool { return predicted[key] || measure.Shown(key) && keeps(key) }
 }
 
 // Adopt makes a run the reference evidence of its one experiment, under

@@ -75,7 +75,7 @@ func judgeEvidence(run *results.Run, current *experiments.Spec) (evidence, error
 			findings = append(findings, verdict.Finding{Prediction: p, Comparisons: []verdict.Comparison{later}})
 		}
 	}
-	cells, err := run.TableCells()
+	cells, err := run.Cells(results.InTables, nil)
 	if err != nil {
 		return evidence{}, err
 	}

@@ -135,13 +135,14 @@ func benchmarkName(t record.Trial, knobs []string) string {
 // ExportLog merges the histograms of each cell's trials that count into one tagged
 // HdrHistogram log; with more than one cell a tag begins with the cell's id.
 func ExportLog(w io.Writer, run *results.Run) error {
-	cells, err := run.Cells()
-	if err != nil {
-		return err
-	}
+	cells := run.CellOutcomes()
 	merged := hdr.Bundle{}
 	for _, cell := range cells {
-		for key, h := range cell.Histograms {
+		histograms, err := run.MergedHistograms(cell)
+		if err != nil {
+			return err
+		}
+		for key, h := range histograms {
 			if len(cells) > 1 {
 				key.Stage = cell.ID + "/" + key.Stage
 			}

@@ -46,7 +46,7 @@ func (e evidence) whatWasFound() (string, error) {
 
 func (e evidence) whatWasMeasured() (string, error) {
 	var b bytes.Buffer
-	if err := results.MarkdownTable(&b, e.cells); err != nil {
+	if err := results.WriteMarkdown(&b, e.cells); err != nil {
 		return "", err
 	}
 	e.writeSetup(&b)

@@ -227,7 +227,7 @@ func TestAFullDiskLeavesAReadableRun(t *testing.T) {
 	if err != nil || len(run.Trials) == 0 || len(run.Trials) >= 8 {
 		t.Fatalf("the run reopens with %d trials, %v", len(run.Trials), err)
 	}
-	if _, err := run.Cells(); err != nil {
+	if _, err := run.Cells(nil, nil); err != nil {
 		t.Error(err)
 	}
 }

@@ -76,7 +76,7 @@ func TestRunStoresEveryTrial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cells, err := run.Cells()
+	cells, err := run.Cells(nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +162,7 @@ func TestFailingTrialsAreStoredWithTheirReason(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cells, err := run.Cells()
+		cells, err := run.Cells(nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -188,7 +188,7 @@ func TestLimitedAndUncleanTrialsAreMeasurements(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		cells, err := run.Cells()
+		cells, err := run.Cells(nil, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -109,10 +109,7 @@ func parseOfBroker(text string) (Metric, error) {
 
 // Names are those of all spans with histograms, then of all numbers.
 func Names() []string {
-	var names []string
-	for _, s := range Spans((*Span).Recorded) {
-		names = append(names, s.Name)
-	}
+	names := NamesOf(Spans((*Span).Recorded))
 	for _, n := range numbers {
 		names = append(names, n.Name)
 	}

@@ -19,8 +19,8 @@ type Number struct {
 	// Heading is above its column of a table, under Group with its neighbours of the same
 	// group; empty: Group, or the name.
 	Heading, Group string
-	// Along is the knob whose sweeps show it.
-	Along string
+	// Along is the knob whose sweeps show it, under Title.
+	Along, Title string
 	// Of reads it from a trial; false: the trial has none.
 	Of func(*record.Trial) (float64, bool)
 	// Together is the value of several trials; nil: their median.
@@ -93,9 +93,25 @@ var (
 	_ = number(Number{Name: "lagging_mb_s", Unit: "MB/s", Meaning: "record batches fetched by lagging consumers", Clock: Client},
 		func(m *record.Measurement) (float64, bool) { return m.LaggingMBps, true })
 	RequestRate = number(Number{Name: "requests_per_s", Unit: "1/s", Meaning: "answered requests of all kinds",
-		Clock: Client, In: ClientTable | Comparisons | Sweep, Heading: "requests/s", Along: alongConnections},
+		Clock: Client, In: ClientTable | Comparisons | Sweep, Heading: "requests/s", Title: "requests a second", Along: alongConnections},
 		func(m *record.Measurement) (float64, bool) { return m.RequestsPerSec, true })
 	InFlight = fromGenerator(Number{Name: "requests_in_flight", Unit: "requests", Meaning: "producers' requests due and not answered, mean of those due in the window"})
+)
+
+// What one connection takes.
+var (
+	ServerMemory = number(Number{Name: "server_kb_per_connection", Unit: "KiB", Meaning: "resident memory of the server for each connection, recorders subtracted, in KiB",
+		Clock: Machine, In: ConnectionsTable | Sweep, Group: "KiB a connection", Heading: "server", Title: "server memory, KiB a connection", Along: alongConnections},
+		ofConnections(func(c *record.Connections) float64 { return c.ServerBytes / 1024 }))
+	_ = number(Number{Name: "generator_kb_per_connection", Unit: "KiB", Meaning: "resident memory of the load generator for each connection, in KiB",
+		Clock: Machine, In: ConnectionsTable, Group: "KiB a connection", Heading: "generator"},
+		ofConnections(func(c *record.Connections) float64 { return c.GeneratorBytes / 1024 }))
+	_ = number(Number{Name: "kernel_kb_per_connection", Unit: "KiB", Meaning: "kernel memory of the machine for each connection, both ends and the stacks of threads, in KiB",
+		Clock: Machine, In: ConnectionsTable, Group: "KiB a connection", Heading: "kernel"},
+		ofConnections(func(c *record.Connections) float64 { return c.KernelBytes / 1024 }))
+	Availability = number(Number{Name: "availability", Unit: "1", Meaning: "share of the requests due that were answered within 1 s without an error",
+		Clock: Client, In: ClientTable | Sweep, Heading: "available %", Title: "share answered within 1 s", Along: alongRate},
+		func(m *record.Measurement) (float64, bool) { return m.Availability.Share() })
 )
 
 // What the server took, by its own window.
@@ -108,7 +124,7 @@ var (
 	_ = number(Number{Name: "server_switches_per_s", Unit: "1/s", Meaning: "voluntary context switches of the server", Clock: Server},
 		ofProcess(func(p *record.Process) float64 { return float64(p.VoluntarySwitches) }, (*record.Measurement).ServerSeconds))
 	_ = number(Number{Name: "server_switches_per_request", Unit: "switches", Meaning: "voluntary context switches of the server for each answered request",
-		Clock: Server, In: ConnectionsTable | Sweep, Group: "switches a request", Heading: "voluntary", Along: alongConnections},
+		Clock: Server, In: ConnectionsTable | Sweep, Group: "switches a request", Heading: "voluntary", Title: "voluntary switches of the server a request", Along: alongConnections},
 		ofProcess(func(p *record.Process) float64 { return float64(p.VoluntarySwitches) }, (*record.Measurement).ServerRequests))
 	_ = number(Number{Name: "server_preemptions_per_request", Unit: "switches", Meaning: "involuntary context switches of the server for each answered request",
 		Clock: Server, In: ConnectionsTable, Group: "switches a request", Heading: "involuntary"},
@@ -128,25 +144,9 @@ var (
 	_ = number(Number{Name: "server_threads_asleep", Unit: "threads", Meaning: "threads of the server asleep, mean",
 		Clock: Server, In: ConnectionsTable, Group: "server threads, mean", Heading: "asleep"},
 		ofThreads(func(s record.ThreadStates) float64 { return s.Asleep }))
-)
-
-// What one connection takes.
-var (
-	ServerMemory = number(Number{Name: "server_kb_per_connection", Unit: "KiB", Meaning: "resident memory of the server for each connection, recorders subtracted, in KiB",
-		Clock: Machine, In: ConnectionsTable | Sweep, Group: "KiB a connection", Heading: "server", Along: alongConnections},
-		ofConnections(func(c *record.Connections) float64 { return c.ServerBytes / 1024 }))
-	_ = number(Number{Name: "generator_kb_per_connection", Unit: "KiB", Meaning: "resident memory of the load generator for each connection, in KiB",
-		Clock: Machine, In: ConnectionsTable, Group: "KiB a connection", Heading: "generator"},
-		ofConnections(func(c *record.Connections) float64 { return c.GeneratorBytes / 1024 }))
-	_ = number(Number{Name: "kernel_kb_per_connection", Unit: "KiB", Meaning: "kernel memory of the machine for each connection, both ends and the stacks of threads, in KiB",
-		Clock: Machine, In: ConnectionsTable, Group: "KiB a connection", Heading: "kernel"},
-		ofConnections(func(c *record.Connections) float64 { return c.KernelBytes / 1024 }))
 	_ = number(Number{Name: "slowest_connect_ms", Unit: "ms", Meaning: "the longest that a connection took to be made",
 		Clock: Client, In: ConnectionsTable, Group: "slowest connect ms"},
 		ofConnections(func(c *record.Connections) float64 { return float64(c.SlowestConnectNs) / 1e6 }))
-	Availability = number(Number{Name: "availability", Unit: "1", Meaning: "share of the requests due that were answered within 1 s without an error",
-		Clock: Client, In: ClientTable | Sweep, Heading: "available %", Along: alongRate},
-		func(m *record.Measurement) (float64, bool) { return m.Availability.Share() })
 )
 
 // What network threads and emulated disks did within the window.

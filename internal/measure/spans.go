@@ -71,6 +71,8 @@ type Span struct {
 	// where it is worked on, or where waits and work lie in it together.
 	WaitsBehind string
 	In          View
+	Before      *Span  // the one that views show it before; nil: the next declared
+	Title       string // what figures and sentences call it
 	// Beside: it is not taken once a request.
 	Beside bool
 }
@@ -126,7 +128,7 @@ var (
 	Total = span(Span{Name: "Total", Meaning: "Kafka's TotalTime: RequestQueue to Reap",
 		Clock: Server, Kafka: "TotalTimeMs", In: BrokerTable | StageTable})
 	SocketAndDispatch = span(Span{Name: "SocketQueue+Dispatch", Meaning: "the waits before the queue that Kafka's clock cannot see",
-		Clock: Server, WaitsBehind: "the thread that reads the connection", In: BrokerTable | StageFigure})
+		Clock: Server, Before: RequestQueue, WaitsBehind: "the thread that reads the connection", In: BrokerTable | StageFigure})
 	BlockedOnDisk = span(Span{Name: "BlockedOnDisk", Meaning: "one send call of file bytes: asleep in it, which a non-blocking socket leaves to the disk",
 		Clock: Server, WaitsBehind: "the disk", Beside: true})
 	LoopLag = span(Span{Name: "LoopLag", Meaning: "a network thread (API loops): from the end of one poll to the next, in which it attends to no other connection",
@@ -135,15 +137,15 @@ var (
 
 // What clients see.
 var (
-	ResponseTime = span(Span{Name: "ResponseTime", Meaning: "client: due until answered",
+	ResponseTime = span(Span{Name: "ResponseTime", Title: "response time", Meaning: "client: due until answered",
 		Clock: Client, In: ClientTable | Sweep})
-	ServiceTime = span(Span{Name: "ServiceTime", Meaning: "client: attempted until answered; with consumers=both, API Fetch is the tail consumers' and LaggingFetch the lagging ones'",
+	ServiceTime = span(Span{Name: "ServiceTime", Title: "service time", Meaning: "client: attempted until answered; with consumers=both, API Fetch is the tail consumers' and LaggingFetch the lagging ones'",
 		Clock: Client, In: ClientTable | Sweep})
 	Lateness = span(Span{Name: "Lateness", Meaning: "client: due until attempted, the generator's own delay",
 		Clock: Client, WaitsBehind: "the generator's own thread", In: Judged})
 	BackPressure = span(Span{Name: "BackPressure", Meaning: "client: attempted until the last byte was accepted",
 		Clock: Client, WaitsBehind: "the socket's buffers, which the server empties"})
-	EndToEnd = span(Span{Name: "EndToEnd", Meaning: "a record's due time until its bytes are at a consumer",
+	EndToEnd = span(Span{Name: "EndToEnd", Title: "end to end", Meaning: "a record's due time until its bytes are at a consumer",
 		Clock: Client, In: ClientTable | Sweep})
 )
 
@@ -182,8 +184,31 @@ func Spans(matches func(*Span) bool) []*Span {
 	return slices.DeleteFunc(all, func(s *Span) bool { return !matches(s) })
 }
 
-// SpansIn are those that any of the views shows.
-func SpansIn(v View) []*Span { return Spans(func(s *Span) bool { return s.In&v != 0 }) }
+// SpansIn are those that any of the views shows, in its order.
+func SpansIn(v View) []*Span {
+	shown := Spans(func(s *Span) bool { return s.In&v != 0 })
+	for from, s := range shown {
+		if to := slices.Index(shown, s.Before); to >= 0 {
+			shown = slices.Insert(slices.Delete(shown, from, from+1), to, s)
+		}
+	}
+	return shown
+}
+
+// Shown reports whether any table or figure shows a histogram.
+func Shown(key hdr.Key) bool {
+	s := SpanNamed(key.Stage)
+	return s != nil && s.In != 0
+}
+
+// NamesOf are the names of spans.
+func NamesOf(spans []*Span) []string {
+	names := make([]string, len(spans))
+	for i, s := range spans {
+		names[i] = s.Name
+	}
+	return names
+}
 
 // ByClock are those that one party takes.
 func ByClock(c Clock) []*Span { return Spans(func(s *Span) bool { return s.Clock == c }) }
@@ -212,15 +237,18 @@ func Clients(keys []hdr.Key) []hdr.Key {
 	return all
 }
 
-// APIs are those that keys are of: first those that fall due, then by name.
+// APIs are those of the requests that a load consists of, of which keys are: first those
+// that fall due, then by name. What else a server answers belongs to no load. Clients
+// measure their own; of Produce and Fetch there may be the server's part alone, since older
+// evidence has no more.
 func APIs(keys []hdr.Key) []string {
 	var due, others []string
 	for _, key := range keys {
+		s := SpanNamed(key.Stage)
 		switch {
-		case key.API == AllLoops:
-		case ResponseTime.Is(key):
+		case s == ResponseTime:
 			due = append(due, key.API)
-		default:
+		case s != nil && s.Clock == Client, key.API == Produce, key.API == Fetch:
 			others = append(others, key.API)
 		}
 	}

@@ -8,7 +8,6 @@ import (
 
 	"c10klab/internal/hdr"
 	"c10klab/internal/measure"
-	"c10klab/internal/record"
 	"c10klab/results"
 )
 
@@ -17,15 +16,15 @@ import (
 type briefColumn struct {
 	name   string
 	leaves int
-	value  func(results.CellDigest) string
+	value  func(results.Cell) string
 }
 
 // section is the rows of one experiment.
 type section struct {
 	id    string
-	cells []results.CellDigest // those shown
-	left  int                  // cells that are not
-	knobs []string             // that tell its cells apart
+	cells []results.Cell // those shown
+	left  int            // cells that are not
+	knobs []string       // that tell its cells apart
 	own   []briefColumn
 	note  string // what holds for all its cells
 }
@@ -77,8 +76,8 @@ func cutRows(sections []section, most int) (left int) {
 	return left
 }
 
-func newSection(id string, cells []results.CellDigest) section {
-	s := section{id: id, cells: cells, knobs: differingKnobs(plain(cells))}
+func newSection(id string, cells []results.Cell) section {
+	s := section{id: id, cells: cells, knobs: differingKnobs(cells)}
 	var common []string
 	for _, name := range []string{"model", "send", "consumers"} {
 		if value := cells[0].Knobs[name]; value != "" && !slices.Contains(s.knobs, name) && !(name == "consumers" && value == "none") {
@@ -92,7 +91,7 @@ func newSection(id string, cells []results.CellDigest) section {
 		s.add("p99", 0, quantileText(span, 0.99))
 		s.add("p99.9", 1, quantileText(span, 0.999))
 	}
-	if endToEnd := measure.EndToEnd.Key(measure.Fetch); slices.ContainsFunc(cells, func(c results.CellDigest) bool { return c.Merged[endToEnd].Count > 0 }) {
+	if endToEnd := measure.EndToEnd.Key(measure.Fetch); slices.ContainsFunc(cells, func(c results.Cell) bool { return c.Spans[endToEnd].Count > 0 }) {
 		s.add("EndToEnd p99", 2, quantileText(endToEnd, 0.99))
 	}
 	s.add("outcome", 0, outcomeText)
@@ -100,102 +99,64 @@ func newSection(id string, cells []results.CellDigest) section {
 	return s
 }
 
-func (s *section) add(name string, leaves int, value func(results.CellDigest) string) {
+func (s *section) add(name string, leaves int, value func(results.Cell) string) {
 	s.own = append(s.own, briefColumn{name, leaves, value})
 }
 
-// rates adds what was done a second: bytes acknowledged, else bytes fetched, else
-// requests; and the shares of what was offered and of what was answered in time.
+// rates adds what clients were served: bytes acknowledged, bytes fetched or requests a
+// second, and the shares of what was offered and of what was answered in time.
 func (s *section) rates() {
-	number := func(name string, leaves int, of func(results.CellDigest) (float64, bool)) bool {
-		any := slices.ContainsFunc(s.cells, func(c results.CellDigest) bool { value, known := of(c); return known && value > 0 })
-		if any {
-			s.add(name, leaves, func(c results.CellDigest) string {
-				value, known := of(c)
-				switch text := results.Significant(value); {
-				case !known:
-					return missing
-				case !c.Stands():
-					return "(" + text + ")"
-				default:
-					return text
-				}
-			})
+	numbers := results.ClientNumbers(s.cells)
+	produced := slices.Contains(numbers, measure.Rate)
+	for _, n := range numbers {
+		name, leaves := n.Heading, 0
+		switch {
+		case n == measure.Held:
+			leaves = 4
+		case n == measure.Fetched && produced:
+			leaves = 5
 		}
-		return any
-	}
-	produced := number("MB/s", 0, func(c results.CellDigest) (float64, bool) { return c.RateMBps, c.OfferedMBps > 0 || c.RateMBps > 0 })
-	if produced {
-		number("held", 4, func(c results.CellDigest) (float64, bool) { return c.RateHeld(), c.OfferedMBps > 0 })
-	}
-	fetchLeaves := 5
-	if !produced {
-		fetchLeaves = 0
-	}
-	fetched := number("fetched MB/s", fetchLeaves, func(c results.CellDigest) (float64, bool) { return c.FetchedMBps, c.FetchedMBps > 0 })
-	if !produced && !fetched {
-		number("requests/s", 0, medianOf(func(m *record.Measurement) (float64, bool) { return m.RequestsPerSec, true }))
-	}
-	available := medianOf(func(m *record.Measurement) (float64, bool) { return m.Availability.Share() })
-	if slices.ContainsFunc(s.cells, func(c results.CellDigest) bool { share, known := available(c); return known && share < 1 }) {
-		number("available", 0, available)
-	}
-}
-
-// medianOf is a number's median over a cell's trials.
-func medianOf(read func(*record.Measurement) (float64, bool)) func(results.CellDigest) (float64, bool) {
-	return func(c results.CellDigest) (float64, bool) {
-		var values []float64
-		for _, t := range c.Measured {
-			if value, known := read(t.Trial.Measurement); known {
-				values = append(values, value)
-			}
+		if n == measure.Fetched {
+			name += " " + n.Unit
 		}
-		if len(values) == 0 {
-			return 0, false
-		}
-		return results.MedianOf(values).Median, true
+		s.add(name, leaves, func(c results.Cell) string { return c.Shown(n).Text })
 	}
 }
 
 // clientSpan is what an experiment's clients waited: ResponseTime, or in closed loops,
-// where nothing falls due, ServiceTime; of producers before consumers.
-func clientSpan(cells []results.CellDigest) (hdr.Key, bool) {
-	for _, span := range []*measure.Span{measure.ResponseTime, measure.ServiceTime} {
-		for _, api := range []string{measure.Produce, measure.Echo, measure.Fetch, measure.LaggingFetch} {
-			key := span.Key(api)
-			if slices.ContainsFunc(cells, func(c results.CellDigest) bool { return c.Merged[key].Count > 0 }) {
-				return key, true
-			}
-		}
+// where nothing falls due, ServiceTime.
+func clientSpan(cells []results.Cell) (hdr.Key, bool) {
+	waited := slices.DeleteFunc(measure.Clients(results.KeysOf(cells)), measure.EndToEnd.Is)
+	if len(waited) == 0 {
+		return hdr.Key{}, false
 	}
-	return hdr.Key{}, false
+	return waited[0], true
 }
 
-func quantileText(key hdr.Key, q float64) func(results.CellDigest) string {
-	return func(c results.CellDigest) string {
-		span := c.Merged[key]
+func quantileText(key hdr.Key, q float64) func(results.Cell) string {
+	return func(c results.Cell) string {
+		span := c.Spans[key]
 		if span.Count == 0 {
-			return missing
+			return results.NotMeasured
 		}
 		ns, supported := span.Quantile(q)
-		return standing(c, supported, results.FormatDuration(float64(ns)), float64(ns)).Text
+		return c.Standing(supported, true, results.FormatDuration(float64(ns)), float64(ns)).Text
 	}
 }
 
 // outcomeText is a cell's outcome, and of how many trials, where they disagree.
-func outcomeText(c results.CellDigest) string {
+func outcomeText(c results.Cell) string {
 	if len(c.Trials) == 1 {
 		return string(c.Outcome)
 	}
-	return fmt.Sprintf("%s %d/%d", c.Outcome, c.Trials[c.Outcome], trials(c))
+	return fmt.Sprintf("%s %d/%d", c.Outcome, c.Trials[c.Outcome], c.TrialCount())
 }
 
 // trialsNote says how many trials a cell has.
-func trialsNote(cells []results.CellDigest) string {
-	least, most := trials(cells[0]), trials(cells[0])
+func trialsNote(cells []results.Cell) string {
+	least, most := cells[0].TrialCount(), cells[0].TrialCount()
 	for _, c := range cells {
-		least, most = min(least, trials(c)), max(most, trials(c))
+		least, most = min(least, c.TrialCount()), max(most, c.TrialCount())
 	}
 	if least == most {
 		return plural(most, "trial") + " a cell"
@@ -219,7 +180,7 @@ var tableSigns = []struct {
 	meaning string
 }{
 	{regexp.MustCompile(` n/a `), "n/a: too few independent samples for the percentile"},
-	{regexp.MustCompile(`≥ [0-9]`), "≥: a lower bound, the cell saturated"},
+	{regexp.MustCompile(`≥[0-9]`), "≥: a lower bound, the cell saturated"},
 	{regexp.MustCompile(`\([0-9.]+( [µm]?s)?\)`), "in parentheses: limited by generator or environment, counts for nothing"},
 	{regexp.MustCompile(` [0-9]+/[0-9]+\n`), "behind an outcome: of how many trials"},
 }

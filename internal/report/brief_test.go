@@ -57,7 +57,7 @@ func TestBriefsOfStoredRunsTellAllInAHundredColumns(t *testing.T) {
 		"full-queue": {"request-queue 4 ÷ 500 >= 5", "pause 4 ÷ block 500 <= 1.5", "  saturated: the server could not keep up", "acknowledged below offered requests: at worst 8.09 %, limit 5.00; shed.4",
 			"→ this is a result"},
 		"hot-reads":    {"fetched MB/s", "16 trials a cell"},
-		"availability": {"requests/s  available  outcome", "- 6 of 8 cells saturated. "},
+		"availability": {"requests/s  available %  outcome", "- 6 of 8 cells saturated. "},
 	} {
 		run, err := results.Open(filepath.Join(reference, name))
 		if err != nil {

@@ -149,7 +149,7 @@ func (t trouble) remedy() string {
 
 // briefProblems writes the kinds of problems by what they lead to, with what to do.
 func (r *Run) briefProblems(b *strings.Builder) {
-	troubles := troublesOf(r.Trials, plain(r.cells))
+	troubles := troublesOf(r.Trials, r.cells)
 	if len(troubles) == 0 {
 		return
 	}

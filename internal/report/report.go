@@ -53,9 +53,9 @@ type runView struct {
 // experimentView is one experiment of a run.
 type experimentView struct {
 	Anchor, ID, Title, Question, Method string
-	Verdicts                            table
+	Verdicts                            results.Table
 	Figures                             []figureView
-	Tables                              []table
+	Tables                              []results.Table
 }
 
 type figureView struct {
@@ -104,15 +104,15 @@ func (d document) html() ([]byte, error) {
 // Run is a stored run with all that a page or a terminal says of it, read once.
 type Run struct {
 	*results.Run
-	cells   []results.CellDigest
-	judged  []verdict.Judged
-	effects []results.Effect
-	blocks  blocks
+	cells    []results.Cell
+	judged   []verdict.Judged
+	effects  []results.Effect
+	contests []contest
 }
 
 // Read reads a run's histograms and judges its experiments.
 func Read(run *results.Run) (*Run, error) {
-	cells, err := plots.Digests(run) // first: judging then reads no histogram again
+	cells, err := plots.Cells(run) // first: judging then reads no histogram again
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,8 @@ func Read(run *results.Run) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Run{run, cells, judged, effects, readBlocks(cells)}, nil
+	contests, err := contestsOf(run, cells)
+	return &Run{run, cells, judged, effects, contests}, err
 }
 
 // Draw writes the run's figures into its directory and returns their paths.
@@ -161,7 +162,7 @@ func (r *Run) view(anchor string) (*runView, error) {
 		own := cellsOf(r.cells, j.Spec.ID)
 		e := experimentView{
 			Anchor: anchor + "-" + j.Spec.ID, ID: j.Spec.ID, Title: j.Spec.Title, Question: j.Spec.Question, Method: j.Spec.Method,
-			Verdicts: verdictTable(j), Tables: append(cellTables(own), effectTables(r.effects, j.Spec.ID)...),
+			Verdicts: verdictTable(j), Tables: append(results.DetailedTables(own), effectTables(r.effects, j.Spec.ID)...),
 		}
 		for _, f := range figures {
 			if f.Experiment == j.Spec.ID {
@@ -173,8 +174,8 @@ func (r *Run) view(anchor string) (*runView, error) {
 	return v, nil
 }
 
-func cellsOf(cells []results.CellDigest, experiment string) []results.CellDigest {
-	var own []results.CellDigest
+func cellsOf(cells []results.Cell, experiment string) []results.Cell {
+	var own []results.Cell
 	for _, c := range cells {
 		if c.Experiment == experiment {
 			own = append(own, c)

@@ -64,15 +64,15 @@ type validity struct {
 	Counts string
 	// Instrumentation is what measuring costs a server; empty: no record tells.
 	Instrumentation string
-	Checks          table
-	Trials          table
+	Checks          results.Table
+	Trials          results.Table
 }
 
 func newValidity(run *results.Run) validity {
 	v := validity{
-		Checks: table{Title: "Rules of self-judgement that failed", Columns: []column{{Name: "cell"}, {Name: "block", Number: true}, {Name: "rule"},
+		Checks: results.Table{Title: "Rules of self-judgement that failed", Columns: []results.Column{{Name: "cell"}, {Name: "block", Number: true}, {Name: "rule"},
 			{Name: "found", Number: true}, {Name: "limit", Number: true}, {Name: "leads to"}}},
-		Trials: table{Title: "Trials in the order they ran", Columns: []column{{Name: "started"}, {Name: "block", Number: true}, {Name: "cell"}, {Name: "outcome"},
+		Trials: results.Table{Title: "Trials in the order they ran", Columns: []results.Column{{Name: "started"}, {Name: "block", Number: true}, {Name: "cell"}, {Name: "outcome"},
 			{Name: "MB/s", Number: true}, {Name: "stolen CPU", Number: true, Meaning: "time that a hypervisor gave to other machines"}, {Name: "problems"}}},
 	}
 	counts := map[record.Outcome]int{}
@@ -91,19 +91,19 @@ func newValidity(run *results.Run) validity {
 }
 
 func (v *validity) addTrial(t record.Trial) {
-	block := numberCell(fmt.Sprint(t.Block), float64(t.Block))
-	rate, stolen, problems := textCell(missing), textCell(missing), t.Error
+	block := results.NumberValue(fmt.Sprint(t.Block), float64(t.Block))
+	rate, stolen, problems := results.TextValue("–"), results.TextValue("–"), t.Error
 	if m := t.Measurement; m != nil {
-		rate = numberCell(results.Significant(m.AckedMBps), m.AckedMBps)
+		rate = results.NumberValue(results.Significant(m.AckedMBps), m.AckedMBps)
 		if whole := float64(m.WindowNs) * float64(m.Host.CPUs); whole > 0 {
 			share := float64(m.Host.StealNs) / whole
-			stolen = numberCell(results.Significant(100*share)+" %", share)
+			stolen = results.NumberValue(results.Significant(100*share)+" %", share)
 		}
 		problems = strings.Join(m.Problems, "; ")
 		for _, c := range m.Checks {
 			if !c.OK {
-				v.Checks.Rows = append(v.Checks.Rows, row{string(c.Else), []cell{textCell(t.Cell), block, textCell(c.Name),
-					numberCell(results.Significant(c.Value)+" "+c.Unit, c.Value), numberCell(results.Significant(c.Limit)+" "+c.Unit, c.Limit), textCell(string(c.Else))}})
+				v.Checks.Rows = append(v.Checks.Rows, results.Row{Class: string(c.Else), Values: []results.Value{results.TextValue(t.Cell), block, results.TextValue(c.Name),
+					results.NumberValue(results.Significant(c.Value)+" "+c.Unit, c.Value), results.NumberValue(results.Significant(c.Limit)+" "+c.Unit, c.Limit), results.TextValue(string(c.Else))}})
 			}
 		}
 	}
@@ -111,8 +111,8 @@ func (v *validity) addTrial(t record.Trial) {
 	if t.Outcome == record.Valid {
 		class = ""
 	}
-	v.Trials.Rows = append(v.Trials.Rows, row{class, []cell{
-		numberCell(t.Started.UTC().Format("01-02 15:04:05"), float64(t.Started.UnixMilli())), block, textCell(t.Cell), textCell(string(t.Outcome)), rate, stolen, textCell(problems),
+	v.Trials.Rows = append(v.Trials.Rows, results.Row{Class: class, Values: []results.Value{
+		results.NumberValue(t.Started.UTC().Format("01-02 15:04:05"), float64(t.Started.UnixMilli())), block, results.TextValue(t.Cell), results.TextValue(string(t.Outcome)), rate, stolen, results.TextValue(problems),
 	}})
 }
 

@@ -31,13 +31,13 @@ const winnerKind = "winner"
 func (r *Run) summary() []sentence {
 	var all []sentence
 	for _, j := range r.judged {
-		own := append(claimSentences(j), winnerSentences(plain(cellsOf(r.cells, j.Spec.ID)), r.blocks)...)
+		own := append(claimSentences(j), winnerSentences(cellsOf(r.cells, j.Spec.ID), r.contests)...)
 		for i := range own {
 			own[i].Experiment = j.Spec.ID
 		}
 		all = append(all, own...)
 	}
-	return append(all, outcomeSentences(plain(r.cells))...)
+	return append(all, outcomeSentences(r.cells)...)
 }
 
 // claimSentences says each claim's verdict with its question.
@@ -69,12 +69,12 @@ func claimSentences(j verdict.Judged) []sentence {
 
 // winnerSentences names the winner of each contest in each group of cells that
 // differ in the contested knob alone.
-func winnerSentences(cells []results.Cell, b blocks) []sentence {
+func winnerSentences(cells []results.Cell, contests []contest) []sentence {
 	knob := contestedKnob(cells)
 	var all []sentence
-	for i, c := range contests {
+	for _, c := range contests {
 		for _, g := range groups(cells, knob) {
-			if s, decided := winner(c, g, knob, b[i]); decided {
+			if s, decided := winner(c, g, knob); decided {
 				all = append(all, s)
 			}
 		}
@@ -133,12 +133,12 @@ func differingKnobs(cells []results.Cell) []string {
 }
 
 // winner ranks a group by its medians and tells the winner from the next and the last.
-func winner(c contest, g group, knob string, values map[string]map[int]float64) (sentence, bool) {
-	ranked := slices.DeleteFunc(slices.Clone(g.cells), func(cell results.Cell) bool { return len(values[cell.ID]) == 0 })
+func winner(c contest, g group, knob string) (sentence, bool) {
+	ranked := slices.DeleteFunc(slices.Clone(g.cells), func(cell results.Cell) bool { return len(c.values[cell.ID].ByBlock) == 0 })
 	if len(ranked) < 2 {
 		return sentence{}, false
 	}
-	middle := func(cell results.Cell) float64 { return median(values[cell.ID]).Median }
+	middle := func(cell results.Cell) float64 { return results.MedianOf(c.values[cell.ID].Values()).Median }
 	slices.SortStableFunc(ranked, func(x, y results.Cell) int {
 		if c.higher {
 			x, y = y, x
@@ -150,16 +150,16 @@ func winner(c contest, g group, knob string, values map[string]map[int]float64) 
 	if g.setting != "" {
 		head = g.setting + ": " + head
 	}
-	text := against(first, ranked[1], knob, values)
+	text := c.against(first, ranked[1], knob)
 	if len(ranked) > 2 {
-		text += "; " + against(first, last, knob, values)
+		text += "; " + c.against(first, last, knob)
 	}
 	return sentence{Kind: winnerKind, Head: head, Text: text + "."}, true
 }
 
 // against says how far another cell is from the winner, and how sure that is.
-func against(first, other results.Cell, knob string, values map[string]map[int]float64) string {
-	e := ratio(values[other.ID], values[first.ID])
+func (c contest) against(first, other results.Cell, knob string) string {
+	e := c.values[other.ID].PairedWith(c.values[first.ID]).Ratio
 	name := other.Knobs[knob]
 	switch {
 	case e.N == 0:

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -16,22 +17,24 @@ func cellsWith(knob string, levels ...string) []results.Cell {
 	return cells
 }
 
-func byBlock(values ...float64) map[int]float64 {
+func byBlock(values ...float64) results.BlockValues {
 	m := map[int]float64{}
 	for i, v := range values {
 		m[i+1] = v
 	}
-	return m
+	return results.BlockValues{ByBlock: m}
 }
 
 func TestAWinnerIsSaidWithHowSureItIs(t *testing.T) {
 	cells := cellsWith("model", "a", "b", "c")
-	values := map[string]map[int]float64{
+	values := map[string]results.BlockValues{
 		"a": byBlock(10, 11, 10, 12, 10, 11, 10, 12),
 		"b": byBlock(11, 10, 11, 11, 12, 10, 11, 13),
 		"c": byBlock(30, 33, 31, 36, 30, 33, 30, 36),
 	}
-	s, found := winner(contests[0], group{cells: cells}, "model", values)
+	tail := tailContests(measure.ResponseTime.Key(measure.Produce))[0]
+	tail.values = values
+	s, found := winner(tail, group{cells: cells}, "model")
 	if !found || !strings.HasPrefix(s.Head, "a has the shortest p99") {
 		t.Errorf("head %q", s.Head)
 	}
@@ -40,19 +43,21 @@ func TestAWinnerIsSaidWithHowSureItIs(t *testing.T) {
 			t.Errorf("text %q lacks %q", s.Text, wanted)
 		}
 	}
-	few := map[string]map[int]float64{"a": byBlock(10), "b": byBlock(20)}
-	if s, _ := winner(contests[0], group{cells: cells}, "model", few); !strings.Contains(s.Text, "b has 2.00 × that in 1 block, too few to be sure") {
+	tail.values = map[string]results.BlockValues{"a": byBlock(10), "b": byBlock(20)}
+	if s, _ := winner(tail, group{cells: cells}, "model"); !strings.Contains(s.Text, "b has 2.00 × that in 1 block, too few to be sure") {
 		t.Errorf("of one block: %q", s.Text)
 	}
-	if _, found := winner(contests[0], group{cells: cells}, "model", map[string]map[int]float64{"a": byBlock(10)}); found {
+	tail.values = map[string]results.BlockValues{"a": byBlock(10)}
+	if _, found := winner(tail, group{cells: cells}, "model"); found {
 		t.Error("a winner over nobody")
 	}
 }
 
 func TestMoreIsBetterForRates(t *testing.T) {
 	cells := cellsWith("send", "inline", "pool")
-	rates := contests[len(contests)-1]
-	s, _ := winner(rates, group{cells: cells}, "send", map[string]map[int]float64{"inline": byBlock(100), "pool": byBlock(300)})
+	rates := readContest()
+	rates.values = map[string]results.BlockValues{"inline": byBlock(100), "pool": byBlock(300)}
+	s, _ := winner(rates, group{cells: cells}, "send")
 	if !rates.higher || !strings.HasPrefix(s.Head, "pool has the highest rate of reads: 300 MB/s") {
 		t.Errorf("head %q", s.Head)
 	}

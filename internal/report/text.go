@@ -1,7 +1,6 @@
 package report
 
 import (
-	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -21,18 +20,18 @@ func (r *Run) Tables(w io.Writer, names []string, markdown bool) error {
 	var b strings.Builder
 	for _, j := range r.judged {
 		own := cellsOf(r.cells, j.Spec.ID)
-		tables := cellTables(own)
+		tables := results.DetailedTables(own)
 		for i, t := range tables {
 			if i == 0 && wanted("client") || i > 0 && wanted("stages") {
-				t.write(&b, j.Spec.ID, markdown)
+				writeTable(&b, t, j.Spec.ID, markdown)
 			}
 		}
 		if t := verdictTable(j); wanted("predictions") && len(t.Rows) > 0 {
 			t.Title = "Predictions"
-			t.write(&b, j.Spec.ID, markdown)
+			writeTable(&b, t, j.Spec.ID, markdown)
 		}
-		if t := problemTable(plain(own)); wanted("problems") && len(t.Rows) > 0 {
-			t.write(&b, j.Spec.ID, markdown)
+		if t := problemTable(own); wanted("problems") && len(t.Rows) > 0 {
+			writeTable(&b, t, j.Spec.ID, markdown)
 		}
 	}
 	_, err := io.WriteString(w, strings.TrimPrefix(b.String(), "\n"))
@@ -40,52 +39,35 @@ func (r *Run) Tables(w io.Writer, names []string, markdown bool) error {
 }
 
 // problemTable is every problem of every cell.
-func problemTable(cells []results.Cell) table {
-	t := table{Title: "Problems", Columns: []column{{Name: "cell"}, {Name: "problem"}}}
+func problemTable(cells []results.Cell) results.Table {
+	t := results.Table{Title: "Problems", Columns: []results.Column{{Name: "cell"}, {Name: "problem"}}}
 	for _, c := range cells {
 		for _, problem := range c.Problems {
-			t.Rows = append(t.Rows, row{Cells: []cell{textCell(c.ID), textCell(problem)}})
+			t.Rows = append(t.Rows, results.Row{Values: []results.Value{results.TextValue(c.ID), results.TextValue(problem)}})
 		}
 	}
 	return t
 }
 
-func (t table) write(b *strings.Builder, experiment string, markdown bool) {
+func writeTable(b *strings.Builder, t results.Table, experiment string, markdown bool) {
 	t.Title = experiment + ": " + t.Title
 	b.WriteString("\n")
 	if markdown {
-		t.markdown(b)
+		b.WriteString(t.Markdown())
 	} else {
-		t.text(b, Width)
+		textTable(t).text(b, Width)
 	}
 }
 
-func (t table) markdown(b *strings.Builder) {
-	b.WriteString("**" + t.Title + "**\n\n")
-	var names, rules []string
-	for _, c := range t.Columns {
-		rule := "---"
-		if c.Number {
-			rule += ":"
-		}
-		names, rules = append(names, c.Name), append(rules, rule)
-	}
-	fmt.Fprintf(b, "| %s |\n| %s |\n", strings.Join(names, " | "), strings.Join(rules, " | "))
-	for _, r := range t.Rows {
-		var texts []string
-		for _, c := range r.Cells {
-			texts = append(texts, strings.ReplaceAll(c.Text, "|", `\|`))
-		}
-		fmt.Fprintf(b, "| %s |\n", strings.Join(texts, " | "))
-	}
-}
+// textTable is a table to be drawn as text.
+type textTable results.Table
 
 // text draws the table in a width. What its rows are named by comes first, and again
 // with the columns that find no room beside the others; long texts go on beneath.
-func (t table) text(b *strings.Builder, width int) {
+func (t textTable) text(b *strings.Builder, width int) {
 	b.WriteString(wrapped(t.Title, "", width))
 	widths := t.widths()
-	labels := slices.IndexFunc(t.Columns, func(c column) bool { return c.Number })
+	labels := slices.IndexFunc(t.Columns, func(c results.Column) bool { return c.Number })
 	if labels < 0 {
 		labels = len(t.Columns)
 	}
@@ -115,26 +97,26 @@ func (t table) text(b *strings.Builder, width int) {
 	}
 }
 
-func (t table) widths() []int {
+func (t textTable) widths() []int {
 	widths := make([]int, len(t.Columns))
 	for i, c := range t.Columns {
-		widths[i] = runes(c.Name)
+		widths[i] = runes(c.Heading())
 		for _, r := range t.Rows {
-			widths[i] = max(widths[i], runes(r.Cells[i].Text))
+			widths[i] = max(widths[i], runes(r.Values[i].Text))
 		}
 	}
 	return widths
 }
 
 // narrow takes from the widest columns until all fit.
-func (t table) narrow(widths []int, room int) {
+func (t textTable) narrow(widths []int, room int) {
 	for total(widths) > room {
 		widths[slices.Index(widths, slices.Max(widths))]--
 	}
 }
 
 // narrowTexts takes what is beyond a room from columns of text, from the nth on.
-func (t table) narrowTexts(widths []int, n, room int) {
+func (t textTable) narrowTexts(widths []int, n, room int) {
 	const least = 24
 	for i := range widths {
 		if !t.Columns[n+i].Number {
@@ -144,16 +126,16 @@ func (t table) narrowTexts(widths []int, n, room int) {
 }
 
 // writeColumns draws some of the columns.
-func (t table) writeColumns(b *strings.Builder, columns, widths []int) {
-	heading := make([]cell, len(t.Columns))
+func (t textTable) writeColumns(b *strings.Builder, columns, widths []int) {
+	heading := make([]results.Value, len(t.Columns))
 	for i, c := range t.Columns {
-		heading[i] = textCell(c.Name)
+		heading[i] = results.TextValue(c.Heading())
 	}
-	for _, r := range append([]row{{Cells: heading}}, t.Rows...) {
+	for _, r := range append([]results.Row{{Values: heading}}, t.Rows...) {
 		lines := make([][]string, len(columns))
 		most := 0
 		for i, column := range columns {
-			lines[i] = cellLines(r.Cells[column].Text, widths[column])
+			lines[i] = cellLines(r.Values[column].Text, widths[column])
 			most = max(most, len(lines[i]))
 		}
 		for n := range most {
