@@ -18,7 +18,7 @@ import (
 const testFileBytes = 3 << 20
 
 // patience bounds waits for things that must happen; it is no measure of speed.
-const patience = 30 * time.Second
+const patience = 60 * time.Second
 
 // bench is a server under test.
 type bench struct {

@@ -1,6 +1,8 @@
 package models
 
 import (
+	"errors"
+	"fmt"
 	"runtime"
 	"testing"
 	"time"
@@ -9,9 +11,9 @@ import (
 	"c10klab/internal/stage"
 )
 
-// A delay planted in one place must show in that stage and in no other. The
-// least of several requests is looked at: a busy machine makes requests slower,
-// never all of them by as much as the plant.
+// A delay planted in one place must show in that stage and in no other. The least of
+// several requests is looked at: a busy machine makes requests slower, never all of them
+// by as much as the plant. On one so busy that a few were all slower, more are sent.
 func TestPlantedDelayShowsInItsStageAlone(t *testing.T) {
 	const planted = 20 * time.Millisecond
 	for s := stage.SocketQueue; s <= stage.Reap; s++ {
@@ -19,15 +21,22 @@ func TestPlantedDelayShowsInItsStageAlone(t *testing.T) {
 			everyCombination(t, func(t *testing.T, b *bench) {
 				c := b.dial()
 				b.awaitStamps(c)
-				const requests = 4
-				for tag := range uint32(requests) {
+				const fewest, most = 4, 100
+				for tag := uint32(0); ; tag++ {
 					c.send(request(opFile, tag, number(0), number(1000)))
 					c.expect(tag, b.fileAnswer(0, 1000))
 					b.awaitFinished(int64(tag) + 1)
+					recorded, _ := b.stages.Snapshot()
+					faults := plantFaults(recorded, s, planted)
+					if tag+1 >= fewest && faults == nil {
+						break
+					}
+					if tag+1 == most {
+						t.Error(errors.Join(faults...))
+						break
+					}
 				}
 				b.stop()
-				recorded, _ := b.stages.Snapshot()
-				checkPlant(t, recorded, s, planted)
 			}, "plant="+s.String()+"="+planted.String())
 		})
 	}
@@ -65,21 +74,22 @@ func (b *bench) awaitFinished(n int64) {
 	}
 }
 
-func checkPlant(t *testing.T, bundle hdr.Bundle, planted stage.Stage, delay time.Duration) {
-	t.Helper()
+// plantFaults says where a planted delay does not show, and where it does besides.
+func plantFaults(bundle hdr.Bundle, planted stage.Stage, delay time.Duration) (faults []error) {
 	for s := stage.SocketQueue; s <= stage.Reap; s++ {
 		h := bundle[hdr.Key{Stage: s.String(), API: "file"}]
 		if h == nil {
-			t.Errorf("%s was not recorded", s)
+			faults = append(faults, fmt.Errorf("%s was not recorded", s))
 			continue
 		}
 		least := time.Duration(h.MinNs())
 		const precision = 0.999 // of a histogram's bucket
 		if s == planted && float64(least) < precision*float64(delay) {
-			t.Errorf("%s took %v at least, %v were planted in it", s, least, delay)
+			faults = append(faults, fmt.Errorf("%s took %v at least, %v were planted in it", s, least, delay))
 		}
 		if s != planted && least > delay/2 {
-			t.Errorf("%s took %v at least, with %v planted in %s", s, least, delay, planted)
+			faults = append(faults, fmt.Errorf("%s took %v at least, with %v planted in %s", s, least, delay, planted))
 		}
 	}
+	return faults
 }

@@ -45,7 +45,7 @@ func (f *countedFile) evict(t *testing.T) {
 	if err := f.os.Sync(); err != nil {
 		t.Fatal(err)
 	}
-	for range 500 {
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
 		if err := unix.Fadvise(f.Fd(), 0, 0, unix.FADV_DONTNEED); err != nil {
 			t.Fatal(err)
 		}
@@ -157,7 +157,7 @@ func TestOnlyATrustedFileIsSentWhole(t *testing.T) {
 		bytes    int
 	}{
 		{0, nil, chunkBytes},
-		{long / 4, nil, chunkBytes},
+		{long / 1000, nil, chunkBytes},
 		{long, nil, testFileBytes},
 		{long, []string{"send-cap=64KiB"}, 64 << 10},
 		{long, []string{"residency-probe=nowait"}, chunkBytes},
@@ -181,9 +181,9 @@ func TestSleepEndsTheBeliefInARegionsRest(t *testing.T) {
 	now := clock.Now()
 	const file, other = namedFile(1), namedFile(2)
 	for _, f := range []File{file, other} {
-		*r.heats.of(f, now) = heat{hotSinceNs: now - 2*int64(time.Second), lastNs: now}
+		*r.heats.of(f, now) = heat{hotSinceNs: now - 2*int64(time.Second), lastNs: now + int64(time.Minute)}
 	}
-	j := &Job{cursor: cursor{inRegion: true, restHotNs: now}}
+	j := &Job{cursor: cursor{inRegion: true, restHotNs: now + int64(time.Minute)}} // this test may be held up
 	r.asked = r.heats.of(other, now)
 	if !r.restIsHot(j, file) {
 		t.Fatal("the rest of a region just asked about is not hot")

@@ -35,8 +35,10 @@ func TestReadersOutrunByRetention(t *testing.T) {
 		}
 	}
 	done.Wait()
-	if len(told.deletions()) == 0 {
-		t.Error("nothing was deleted meanwhile")
+	for deadline := time.Now().Add(time.Minute); len(told.deletions()) == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing was deleted")
+		}
 	}
 }
 

@@ -209,7 +209,7 @@ func TestWhatTheIntervalsFsyncCoveredSurvivesAPowerCut(t *testing.T) {
 	p.mu.Unlock()
 	for round := range int64(12) {
 		appendPromised(t, p, l, 3, 100*round, noneForced)
-		for deadline := time.Now().Add(30 * time.Second); l.RecoveryPoint() < l.EndOffset(); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); l.RecoveryPoint() < l.EndOffset(); time.Sleep(time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("round %d: [%d, %d) was not forced out", round, l.RecoveryPoint(), l.EndOffset())
 			}

@@ -27,7 +27,7 @@ func at(t *testing.T, ms int64) []byte {
 // below it.
 func awaitStart(t *testing.T, l *storage.Log, told *events, start int64, deleted int) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		if gone := told.deletions(); l.StartOffset() == start && len(gone) == deleted {
 			return
 		} else if time.Now().After(deadline) {

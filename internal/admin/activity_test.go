@@ -143,7 +143,7 @@ func TestWriteBackIsSampled(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer a.Close()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		if s := a.Snapshot().WriteBack; len(s) >= 2 {
 			if s[0].AtNs >= s[1].AtNs || s[0].DirtyLimitPages <= 0 {
 				t.Errorf("samples %+v", s[:2])
