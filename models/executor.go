@@ -42,24 +42,29 @@ func (neverAway) returned(*Job, sendStatus) {
 	panic("a job came back from a send thread to a connection that has none")
 }
 
-// serve runs until the connection ends or the server stops.
-func (x *executor) serve() {
+// serve runs until the connection ends or the server stops. Where the socket does not
+// wait, it returns true when there is nothing to read for now; the same thread or another
+// calls it again when there is.
+func (x *executor) serve() (goesOn bool) {
 	c := x.conn
 	for !x.env.stopping.Load() && !c.dead.Load() {
 		j, err := c.input.next(c, &x.receiver)
 		if err != nil {
 			c.kill(err)
-			return
+			return false
 		}
 		if c.input.ended {
 			break
 		}
 		if j != nil {
 			x.serveOne(j)
+		} else if !c.manner.waits {
+			return true
 		}
 	}
 	x.linger()
 	c.kill(nil)
+	return false
 }
 
 func (x *executor) serveOne(j *Job) {

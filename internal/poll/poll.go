@@ -6,7 +6,8 @@
 // writes, futex wake, sched_yield. Everything that can block, sendfile and file reads among
 // them since cold pages block, goes through the ordinary calls.
 //
-// All functions may be called from any thread; an Epoll's Wait from one at a time.
+// All functions may be called from any thread; an Epoll's Poll, Wait and Event from one at a
+// time, since they share its buffer of events.
 package poll
 
 import (
@@ -49,6 +50,12 @@ func NewEpoll(maxEvents int) (*Epoll, error) {
 		return nil, fmt.Errorf("epoll_create1: %w", err)
 	}
 	return &Epoll{fd: fd, events: make([]unix.EpollEvent, maxEvents)}, nil
+}
+
+// Another is the same instance with a buffer of its own, for another thread to wait in at
+// the same time. Closing either closes both.
+func (e *Epoll) Another(maxEvents int) *Epoll {
+	return &Epoll{fd: e.fd, events: make([]unix.EpollEvent, maxEvents)}
 }
 
 // Add registers a descriptor for the given events.
