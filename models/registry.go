@@ -184,7 +184,11 @@ func ModelTable() Table {
 func SendTable() Table {
 	t := Table{Head: []string{"name", "file bytes are moved by", "in stage", "cold pages block", "threads"}}
 	for _, s := range sends {
-		t.Rows = append(t.Rows, []string{s.Name, s.Meaning, s.Stage, s.Blocks, censusFormula(s.threads, "none that stay")})
+		none := "none"
+		if s.Calls[StartThread] != "" {
+			none = "one a send"
+		}
+		t.Rows = append(t.Rows, []string{s.Name, s.Meaning, s.Stage, s.Blocks, censusFormula(s.threads, none)})
 	}
 	return t
 }
