@@ -8,18 +8,110 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+
+	"c10klab/internal/knob"
 )
 
-// Claim is one row of the claims register: something that the source documents
+// Claim is one row of the claims register: something that the source notes
 // assert or ask, under an id that never changes. Experiments decide it by the specs
 // that name it, unless tests or a benchmark do.
 type Claim struct {
 	ID       string `toml:"id"`
 	Question string `toml:"question"`
+	// Parts have a verdict each; there is at least one.
+	Parts []Part `toml:"parts"`
 	// Tests decide a claim about structure: it is reproduced while they pass.
 	Tests []Test `toml:"tests"`
 	// Benchmark of internal/speed decides a claim about one part alone.
 	Benchmark string `toml:"benchmark"`
+}
+
+// Part is what a claim is decided by, one condition apart from the others. Its name never
+// changes its meaning: another way of deciding the same is another part.
+type Part struct {
+	Name  string
+	Kind  PartKind
+	Needs string // what it takes to decide a part that cannot be decided here
+}
+
+// PartKind says which words the verdict of a part can be.
+type PartKind string
+
+const (
+	// Assertion is reproduced or refuted.
+	Assertion PartKind = "assertion"
+	// Question is answered by a curve or a table.
+	Question PartKind = "question"
+	// Structure conforms as long as tests pass, or counts are what they should be.
+	Structure PartKind = "structure"
+	// Baseline hardly can fail: others are held against it.
+	Baseline PartKind = "baseline"
+	// NotTransferable has no counterpart here.
+	NotTransferable PartKind = "not transferable"
+	// NotMeasurable needs what is not here.
+	NotMeasurable PartKind = "not measurable here"
+)
+
+var partKinds = []PartKind{Assertion, Question, Structure, Baseline, NotTransferable, NotMeasurable}
+
+// Decidable reports whether a run can decide the part.
+func (p Part) Decidable() bool { return p.Kind != NotTransferable && p.Kind != NotMeasurable }
+
+// UnmarshalTOML implements toml.Unmarshaler: a part is its name, or a table.
+func (p *Part) UnmarshalTOML(value any) error {
+	p.Kind = Assertion
+	switch value := value.(type) {
+	case string:
+		p.Name = value
+	case map[string]any:
+		for key, text := range value {
+			switch key {
+			case "name":
+				p.Name, _ = text.(string)
+			case "kind":
+				kind, _ := text.(string)
+				p.Kind = PartKind(kind)
+			case "needs":
+				p.Needs, _ = text.(string)
+			default:
+				return fmt.Errorf("part %v: unknown key %q", value, key)
+			}
+		}
+	}
+	switch {
+	case p.Name == "":
+		return fmt.Errorf("part %v has no name", value)
+	case !slices.Contains(partKinds, p.Kind):
+		return fmt.Errorf("part %q: kind %q is none of %q", p.Name, p.Kind, partKinds)
+	case p.Decidable() != (p.Needs == ""):
+		return fmt.Errorf("part %q: what it needs goes with %q and %q, and with nothing else", p.Name, NotTransferable, NotMeasurable)
+	}
+	return nil
+}
+
+// part finds the part that a prediction names; the only one if it names none.
+func (c Claim) part(name string) (Part, error) {
+	names := make([]string, len(c.Parts))
+	for i, p := range c.Parts {
+		names[i] = p.Name
+		if p.Name == name || name == "" && len(c.Parts) == 1 {
+			return p, nil
+		}
+	}
+	if name == "" {
+		return Part{}, fmt.Errorf("part is missing: claim %s has the parts %q", c.ID, names)
+	}
+	return Part{}, fmt.Errorf("claim %s has no part %q%s", c.ID, name, knob.DidYouMean(name, names))
+}
+
+// FindClaim returns a claim of the register.
+func FindClaim(id string) (c Claim, known bool) {
+	claims, err := Claims()
+	i := slices.IndexFunc(claims, func(c Claim) bool { return c.ID == id })
+	if err != nil || i < 0 {
+		return Claim{}, false
+	}
+	return claims[i], true
 }
 
 // Test names a test function of this module, in the register as "FILE NAME".
@@ -61,6 +153,18 @@ func Claims() ([]Claim, error) {
 	if err == nil && len(meta.Undecoded()) > 0 {
 		err = fmt.Errorf("unknown key %q", meta.Undecoded()[0])
 	}
+	for _, c := range register.Claims {
+		seen := map[string]bool{}
+		for _, p := range c.Parts {
+			if seen[p.Name] && err == nil {
+				err = fmt.Errorf("claim %s has two parts %q", c.ID, p.Name)
+			}
+			seen[p.Name] = true
+		}
+		if len(seen) == 0 && err == nil {
+			err = fmt.Errorf("claim %s has no part", c.ID)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read claims.toml: %w", err)
 	}
@@ -69,19 +173,12 @@ func Claims() ([]Claim, error) {
 
 // decidedWithoutARun says how a claim is decided that tests or a benchmark decide;
 // empty: it is none of these.
-func decidedWithoutARun(claim string) (how string, err error) {
-	claims, err := Claims()
-	if err != nil {
-		return "", err
+func decidedWithoutARun(claim string) string {
+	switch c, _ := FindClaim(claim); {
+	case len(c.Tests) > 0:
+		return "tests decide it: " + strings.Join(c.Commands(), ", ")
+	case c.Benchmark != "":
+		return "a benchmark decides it: " + c.Commands()[0]
 	}
-	i := slices.IndexFunc(claims, func(c Claim) bool { return c.ID == claim })
-	switch {
-	case i < 0:
-		return "", nil
-	case len(claims[i].Tests) > 0:
-		return "tests decide it: " + strings.Join(claims[i].Commands(), ", "), nil
-	case claims[i].Benchmark != "":
-		return "a benchmark decides it: " + claims[i].Commands()[0], nil
-	}
-	return "", nil
+	return ""
 }

@@ -85,6 +85,7 @@ type variantFile struct {
 
 type predictionFile struct {
 	Claim     string   `toml:"claim"`
+	Part      string   `toml:"part"`
 	Metric    string   `toml:"metric"`
 	A         scalars  `toml:"a"`
 	B         scalars  `toml:"b"`
@@ -100,12 +101,53 @@ type predictionFile struct {
 var (
 	topKeys        = []string{"id", "title", "claims", "question", "method", "seed", "needs", "evidence", "fixed", "axes", "servers", "exclude", "quick", "full", "predictions"}
 	variantKeys    = []string{"repeats", "fixed", "axes"}
-	predictionKeys = []string{"claim", "metric", "a", "b", "each", "along", "where", "relation", "threshold", "outcome", "refuted-by"}
+	predictionKeys = []string{"claim", "part", "metric", "a", "b", "each", "along", "where", "relation", "threshold", "outcome", "refuted-by"}
 )
 
 // Parse reads a spec strictly: an unknown key is an error. Errors begin with
 // FILE:LINE where the line is known. Knobs are checked when a plan is made.
 func Parse(file, text string) (*Spec, error) {
+	s, err := parse(file, text)
+	if err != nil {
+		return nil, err
+	}
+	for i := range s.Predictions {
+		claim, _ := FindClaim(s.Predictions[i].Claim)
+		part, err := claim.part(s.Predictions[i].Part)
+		if err != nil {
+			return nil, s.errorAtTable("predictions", i, "prediction %d: %w", i+1, err)
+		}
+		s.Predictions[i].Part = part.Name
+	}
+	return s, nil
+}
+
+// ParseStored reads the spec of a stored run. Where the present spec of the same id makes
+// the same prediction, its part counts, since runs are older than parts; a prediction
+// that no spec makes any more is of the part that it names, if any.
+func ParseStored(stored results.Spec) (*Spec, error) {
+	s, err := parse("spec "+stored.ID+" of the run", stored.Text)
+	if err != nil {
+		return nil, err
+	}
+	specs, err := Specs()
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(specs, func(now *Spec) bool { return now.ID == s.ID })
+	if i < 0 {
+		return s, nil
+	}
+	for k, p := range s.Predictions {
+		if now, there := specs[i].prediction(p); there {
+			s.Predictions[k].Part = now.Part
+		}
+	}
+	return s, nil
+}
+
+// parse reads a spec without asking which part of a claim a prediction is of.
+func parse(file, text string) (*Spec, error) {
 	var raw specFile
 	meta, err := toml.Decode(text, &raw)
 	if syntax := (toml.ParseError{}); errors.As(err, &syntax) {
@@ -173,7 +215,7 @@ func (p predictionFile) prediction(claims []string) (Prediction, error) {
 		return Prediction{}, err
 	}
 	return Prediction{
-		Claim: p.Claim, Metric: metric, A: p.A.text(), B: p.B.text(), Each: p.Each, Along: p.Along, Where: p.Where.text(),
+		Claim: p.Claim, Part: p.Part, Metric: metric, A: p.A.text(), B: p.B.text(), Each: p.Each, Along: p.Along, Where: p.Where.text(),
 		Relation: results.Relation(p.Relation), Threshold: *p.Threshold, Outcome: p.Outcome, RefutedBy: p.RefutedBy,
 	}, nil
 }

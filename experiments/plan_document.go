@@ -22,6 +22,7 @@ type PlannedExperiment struct {
 // PlannedPrediction is a prediction in words.
 type PlannedPrediction struct {
 	Claim     string `json:"claim"`
+	Part      string `json:"part"`
 	Predicts  string `json:"predicts"`
 	RefutedBy string `json:"refuted_by"`
 }
@@ -35,7 +36,7 @@ func (p *Plan) Document() PlanDocument {
 			planned.Blocks = append(planned.Blocks, e.idsInOrder(p.Seed, block))
 		}
 		for _, q := range e.Spec.Predictions {
-			planned.Predictions = append(planned.Predictions, PlannedPrediction{Claim: q.Claim, Predicts: q.String(), RefutedBy: q.Refutation()})
+			planned.Predictions = append(planned.Predictions, PlannedPrediction{Claim: q.Claim, Part: q.Part, Predicts: q.String(), RefutedBy: q.Refutation()})
 		}
 		d.Experiments = append(d.Experiments, planned)
 	}

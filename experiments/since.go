@@ -40,7 +40,7 @@ func (s *Spec) Predicts(p Prediction) bool {
 }
 
 func (s *Spec) prediction(p Prediction) (Prediction, bool) {
-	i := slices.IndexFunc(s.Predictions, func(q Prediction) bool { return q.Claim == p.Claim && q.String() == p.String() })
+	i := slices.IndexFunc(s.Predictions, p.Same)
 	if i < 0 {
 		return Prediction{}, false
 	}

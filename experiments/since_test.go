@@ -20,7 +20,7 @@ func TestEvidenceStandsWhileTheSpecPredictsTheSameOfItsCells(t *testing.T) {
 		{"other words", `title = "a small experiment"`, `title = "another title"`, ""},
 		{"another level", `"loop-per-thread"]`, `"loop-per-thread", "reactor-pool"]`, ""},
 		{"every level", `["reactor", "loop-per-thread"]`, `"*"`, ""},
-		{"another prediction", "[[predictions]]", "[[predictions]]\nclaim=\"N15\"\nmetric=\"rate_mb_s\"\neach=true\nrelation=\">=\"\nthreshold=1\n[[predictions]]", ""},
+		{"another prediction", "[[predictions]]", "[[predictions]]\nclaim=\"N15\"\npart=\"rate held\"\nmetric=\"rate_mb_s\"\neach=true\nrelation=\">=\"\nthreshold=1\n[[predictions]]", ""},
 		{"more blocks", "repeats = 8", "repeats = 12", ""},
 		{"the full variant alone", `window = "15s"`, `window = "20s"`, ""},
 		{"a threshold", "0.95", "0.9", "no longer predicts for N15: rate_held >= 0.95 in each cell, outcome valid"},

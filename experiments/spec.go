@@ -54,7 +54,7 @@ type Variant struct {
 	Axes    map[string][]string
 }
 
-// Prediction is one condition that decides a claim: on the ratio of the metric
+// Prediction is one condition that decides a part of a claim: on the ratio of the metric
 // in variant A to that in variant B, within blocks, for every pair of cells that
 // agree in all other knobs; if Each, on the metric itself in every cell that
 // matches Where; with Along, on Kendall's rank correlation of the metric with the
@@ -62,6 +62,7 @@ type Variant struct {
 // other knobs.
 type Prediction struct {
 	Claim     string
+	Part      string // of the claim; empty in a stored run of which the present spec has no such prediction
 	Metric    measure.Metric
 	A, B      map[string]string
 	Each      bool
@@ -73,6 +74,20 @@ type Prediction struct {
 	Outcome string
 	// RefutedBy says in the author's words what would refute it.
 	RefutedBy string
+}
+
+// Same reports whether two predictions demand the same, whatever part they are of and
+// whatever their authors say would refute them.
+func (p Prediction) Same(q Prediction) bool {
+	return p.Claim == q.Claim && p.String() == q.String()
+}
+
+// Decides names the claim and, where it has several, the part.
+func (p Prediction) Decides() string {
+	if c, known := FindClaim(p.Claim); p.Part == "" || known && len(c.Parts) == 1 {
+		return p.Claim
+	}
+	return p.Claim + ": " + p.Part
 }
 
 func (p Prediction) String() string {
@@ -152,10 +167,7 @@ func Select(specs []*Spec, names []string) ([]*Spec, error) {
 		if found {
 			continue
 		}
-		switch how, err := decidedWithoutARun(name); {
-		case err != nil:
-			return nil, err
-		case how != "":
+		if how := decidedWithoutARun(name); how != "" {
 			return nil, fmt.Errorf("%s has no experiment to run: %s", name, how)
 		}
 		return nil, fmt.Errorf("no experiment or claim with an experiment is named %q%s", name, knob.DidYouMean(name, known))

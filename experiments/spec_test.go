@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"c10klab/experiments/internal/fixture"
+	"c10klab/results"
 )
 
 func TestSpecMistakesNameLineAndNearestName(t *testing.T) {
@@ -32,6 +34,8 @@ func TestSpecMistakesNameLineAndNearestName(t *testing.T) {
 		{"unknown relation", `">="`, `"=>"`, `relation "=>" is none of`},
 		{"two kinds of prediction", "each = true", "each = true\na = {model=\"reactor\"}\nb = {model=\"loop-per-thread\"}", "either variants a and b to compare, or each = true"},
 		{"a claim of another", `claim = "N15"`, `claim = "N1"`, `claim "N1" is not among the experiment's claims`},
+		{"a part one letter off", `part = "rate held"`, `part = "rate hold"`, `small.toml:18: prediction 1: claim N15 has no part "rate hold" (did you mean rate held?)`},
+		{"a missing part", `part = "rate held"`, "", `small.toml:18: prediction 1: part is missing: claim N15 has the parts ["rate held" "thirty minutes with write-back"]`},
 		{"unknown span", "seed = 7", "seed = 7\nevidence = [\"EndToEn\"]", `small.toml:7: no table or figure shows a span "EndToEn" (did you mean EndToEnd?)`},
 		{"unknown need", "seed = 7", "seed = 7\nneeds = [\"two-cpu\"]", `small.toml:7: nothing known is called "two-cpu" (did you mean two-cpus?)`},
 		{"missing repeats", "repeats = 2", "", "quick.repeats is missing"},
@@ -301,4 +305,33 @@ func smallConfig(t *testing.T) PlanConfig {
 
 func configOf(specs ...*Spec) PlanConfig {
 	return PlanConfig{Specs: specs, Tables: KnobTables{Server: fixture.ServerKnobs(), Load: fixture.LoadKnobs(), Disk: fixture.DiskKnobs()}}
+}
+
+// Stored runs are older than parts: what they predicted is of the part that the same
+// prediction has now, and of none if nobody predicts it any more.
+func TestPredictionsOfStoredRunsFindTheirParts(t *testing.T) {
+	specs, err := Specs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	selected, err := Select(specs, []string{"full-queue"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := regexp.MustCompile("(?m)^part = .*\n").ReplaceAllString(selected[0].Text, "")
+	text = strings.Replace(text, "threshold = 5", "threshold = 7", 1)
+	if _, err := Parse("full-queue.toml", text); err == nil {
+		t.Error("a spec without parts is taken")
+	}
+	stored, err := ParseStored(results.NewSpec("full-queue", text, 8))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parts []string
+	for _, p := range stored.Predictions {
+		parts = append(parts, p.Part)
+	}
+	if want := []string{"", "block harms responses that are complete", "pause cures", "split cures"}; !slices.Equal(parts, want) {
+		t.Errorf("parts %q, want %q", parts, want)
+	}
 }

@@ -32,6 +32,7 @@ var listings = map[string]func() (listing, error){
 	"models":      listModels,
 	"sends":       listSends,
 	"experiments": listExperiments,
+	"claims":      listClaims,
 	"knobs":       listKnobs,
 	"metrics":     listMetrics,
 }
@@ -45,11 +46,11 @@ func newListCommand() *cobra.Command {
 	slices.Sort(names)
 	cmd := &cobra.Command{
 		Use:   "list " + strings.Join(names, "|") + " [GROUP]",
-		Short: "List models, send strategies, experiments, knobs or metrics",
-		Long: `List what names there are: threading models, send strategies (how file data is sent), experiments with their claims,
-cells and minutes, knobs with their defaults, and metrics. A knob is a flag of the command that it belongs to, and a
-key in experiments and in --set. Knobs come in groups: "list knobs send" shows one, "list knobs" all but the instruments,
-which change what is measured and not what is done.`,
+		Short: "List models, send strategies, experiments, claims, knobs or metrics",
+		Long: `List what names there are: threading models, send strategies (how file data is sent), experiments with the parts of
+claims that they decide, cells and minutes, claims with their parts, knobs with their defaults, and metrics. A knob is a
+flag of the command that it belongs to, and a key in experiments and in --set. Knobs come in groups: "list knobs send"
+shows one, "list knobs" all but the instruments, which change what is measured and not what is done.`,
 		Example: `  c10klab list models
   c10klab list experiments
   c10klab list knobs model
@@ -119,7 +120,7 @@ func listSends() (listing, error) {
 }
 
 func listExperiments() (listing, error) {
-	l := listing{head: []string{"name", "claims", "cells", "quick", "full", "question"}}
+	l := listing{head: []string{"name", "decides", "cells", "quick", "full", "question"}}
 	specs, err := experiments.Specs()
 	if err != nil {
 		return l, err
@@ -133,7 +134,42 @@ func listExperiments() (listing, error) {
 		if err != nil {
 			return l, err
 		}
-		l.rows = append(l.rows, []string{s.ID, strings.Join(s.Claims, " "), fmt.Sprint(cells), quick, full, s.Question})
+		l.rows = append(l.rows, []string{s.ID, strings.Join(partsOf(s), "; "), fmt.Sprint(cells), quick, full, s.Question})
+	}
+	return l, nil
+}
+
+// partsOf names the parts of claims that a spec predicts something of.
+func partsOf(s *experiments.Spec) []string {
+	var parts []string
+	for _, p := range s.Predictions {
+		if !slices.Contains(parts, p.Decides()) {
+			parts = append(parts, p.Decides())
+		}
+	}
+	return parts
+}
+
+func listClaims() (listing, error) {
+	l := listing{head: []string{"name", "kind", "experiments"}}
+	claims, err := experiments.Claims()
+	if err != nil {
+		return l, err
+	}
+	specs, err := experiments.Specs()
+	if err != nil {
+		return l, err
+	}
+	for _, c := range claims {
+		for _, part := range c.Parts {
+			var deciding []string
+			for _, s := range specs {
+				if slices.ContainsFunc(s.Predictions, func(p experiments.Prediction) bool { return p.Claim == c.ID && p.Part == part.Name }) {
+					deciding = append(deciding, s.ID)
+				}
+			}
+			l.rows = append(l.rows, []string{c.ID + ": " + part.Name, string(part.Kind), cmp.Or(strings.Join(deciding, " "), "–")})
+		}
 	}
 	return l, nil
 }

@@ -48,6 +48,15 @@ func TestListsAreComplete(t *testing.T) {
 	for _, s := range specs {
 		want["experiments"] = append(want["experiments"], s.ID)
 	}
+	claims, err := experiments.Claims()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range claims {
+		for _, p := range c.Parts {
+			want["claims"] = append(want["claims"], c.ID+": "+p.Name)
+		}
+	}
 	for _, k := range allKnobs.Knobs() {
 		want["knobs"] = append(want["knobs"], k.Name)
 	}

@@ -27,7 +27,7 @@ func newReproduceCommand() *cobra.Command {
 	var o reproduceOptions
 	cmd := &cobra.Command{
 		Use:   "reproduce CLAIM",
-		Short: "Run the experiments of a claim here, and print this machine's verdict beside the reference's",
+		Short: "Run the experiments of a claim here, and print this machine's verdict of each part beside the reference's",
 		Long: `Run every experiment that decides a claim, in the variant and with the blocks of the stored evidence (the full
 variant where there is none), and print what this machine says beside what the evidence says.
 The exit status tells about trials, as that of run does, and not about verdicts.`,
@@ -128,7 +128,7 @@ func (o reproduceOptions) reproduceSpec(ctx context.Context, spec *experiments.S
 func printReproductions(w io.Writer, all []evidence.Reproduction) error {
 	p := &printer{w: w}
 	for _, r := range all {
-		p.line("%s by %s: here %s, reference %s", r.Claim, r.Experiment, r.Here, r.Reference)
+		p.line("%s: %s, by %s: here %s, reference %s", r.Claim, r.Part, r.Experiment, r.Here, r.Reference)
 		if p.err != nil {
 			return p.err
 		}

@@ -23,7 +23,7 @@ func inadmissible(run *results.Run, current *experiments.Spec) []string {
 			continue
 		}
 		cells := slices.DeleteFunc(slices.Clone(run.Info.Cells), func(c results.PlannedCell) bool { return c.Experiment != current.ID })
-		if then, err := experiments.Parse("spec of the run", stored.Text); err != nil {
+		if then, err := experiments.ParseStored(stored); err != nil {
 			reasons = append(reasons, err.Error())
 		} else {
 			reasons = append(reasons, current.ChangedSince(then, cells, run.Info.Full)...)
@@ -65,7 +65,7 @@ func Adopt(run *results.Run, referenceDir string, replace bool) (adopted *result
 	if err := run.CheckManifest(); err != nil {
 		return nil, nil, fmt.Errorf("only a complete run that is as it was measured is evidence: %w", err)
 	}
-	spec, err := experiments.Parse("spec of the run", run.Info.Specs[0].Text)
+	spec, err := experiments.ParseStored(run.Info.Specs[0])
 	if err != nil {
 		return nil, nil, err
 	}

@@ -134,56 +134,132 @@ func replacePart(text, id, heading, content string) (string, error) {
 	return strings.TrimRight(text, "\n") + "\n\n## " + heading + "\n\n" + part + "\n", nil
 }
 
-// contents is the table of all claims.
+// contents is the table of all claims, with a row for each part.
 func contents(claims []experiments.Claim, specs []*experiments.Spec, all []evidence, benchmarks measuredEvidence) string {
 	var b strings.Builder
-	b.WriteString("| claim | question | verdict | ratio [interval] | figure | spec |\n| --- | --- | --- | --- | --- | --- |\n")
+	b.WriteString("| claim | part | measured [interval] | predicted | blocks | verdict | page |\n| --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, claim := range claims {
-		verdict, ratio, figure, decided := benchmarks.result(claim)
-		if !decided {
-			verdict, ratio, figure = claimResult(claim, all)
+		rows := make([]contentsRow, len(claim.Parts))
+		decided := 0
+		for i, p := range claim.Parts {
+			rows[i] = rowOf(claim, p, specs, all, benchmarks)
+			if rows[i].decided() {
+				decided++
+			}
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s |\n", claim.ID, claim.Question, verdict, ratio, figure, specLinks(claim.ID, specs))
+		id := "**" + claim.ID + "**"
+		if len(rows) == 1 {
+			rows[0].part = claim.Question
+		} else {
+			fmt.Fprintf(&b, "| %s | *%s* | | | | *%d of %d parts decided* | |\n", id, claim.Question, decided, len(rows))
+			id = ""
+		}
+		for _, r := range rows {
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", id, r.part, r.measured, r.predicted, r.blocks, r.verdict, r.page)
+		}
 	}
+	b.WriteString("\nMeasured is the comparison nearest to failing, of as many as the brackets say; × is a ratio of two variants. Blocks: how many, and the coverage of the interval.\n")
 	return b.String()
 }
 
-// claimResult takes the findings of all reference runs together that concern a
-// claim, and returns the deciding one's ratio and figure. A claim that no run concerns
-// is open, unless tests decide it.
-func claimResult(claim experiments.Claim, all []evidence) (text, ratio, figure string) {
-	var findings []verdict.Finding
+// contentsRow is what the contents say of a part.
+type contentsRow struct {
+	part, measured, predicted, blocks, verdict, page string
+	word                                             results.Verdict
+}
+
+func (r contentsRow) decided() bool {
+	switch r.word {
+	case results.Reproduced, results.Refuted, verdict.Answered, verdict.Conforms, verdict.Baseline:
+		return true
+	}
+	return false
+}
+
+// rowOf takes the findings of all reference runs and benchmarks together that concern a part. One
+// that none concerns is open, unless tests decide it or it cannot be decided here.
+func rowOf(claim experiments.Claim, part experiments.Part, specs []*experiments.Spec, all []evidence, benchmarks measuredEvidence) contentsRow {
+	findings := slices.Clone(benchmarks.findings[claim.ID])
 	for _, e := range all {
 		findings = append(findings, e.findings...)
 	}
-	found, deciding, concerned := verdict.ClaimVerdict(findings, claim.ID)
+	word, deciding, concerned := verdict.OfPart(claim.ID, part, findings)
+	row := contentsRow{part: part.Name, measured: none, predicted: none, blocks: none, page: none, word: word}
+	missing := predictionsWithoutFinding(claim.ID, part.Name, specs, findings)
+	switch {
+	case !concerned && part.Kind == experiments.Structure && len(claim.Tests) > 0:
+		row.word, row.page = verdict.Conforms, "[tests](#claims-that-tests-decide)"
+	case !concerned && len(missing) > 0:
+		row.page = fmt.Sprintf("[not run](%s)", filepath.ToSlash(missing[0].File))
+	}
+	row.verdict = string(row.word)
 	if !concerned {
-		return structuralResult(claim)
+		if part.Needs != "" {
+			row.verdict += ": " + part.Needs
+		}
+		return row
 	}
 	c := deciding.Deciding()
-	switch text = string(found); {
-	case c.Inadmissible:
-		text = "open (the run is not admissible)"
-	case found == results.Inconclusive && c.Reason != "":
-		text += " (" + c.Reason + ")"
-	}
+	row.measured, row.page = measuredText(deciding, c), benchmarks.page(claim)
+	row.predicted = fmt.Sprintf("%s %.6g", deciding.Prediction.Relation, deciding.Prediction.Threshold)
 	for _, e := range all {
-		if _, own, here := verdict.ClaimVerdict(e.findings, claim.ID); here && slices.EqualFunc(own.Comparisons, deciding.Comparisons, verdict.Comparison.Equal) {
-			return text, deciding.Format(c.Estimate), e.figure()
+		if slices.ContainsFunc(e.findings, func(f verdict.Finding) bool { return f.Prediction.Claim == claim.ID && f.Prediction.Part == part.Name }) {
+			row.page = fmt.Sprintf("[%s](%s)", e.spec.ID, filepath.ToSlash(filepath.Join(e.dir, pageFile)))
 		}
 	}
-	return text, deciding.Format(c.Estimate), none
+	if n := comparisonsOf(findings, claim.ID, part.Name); n > 1 {
+		row.measured += fmt.Sprintf(" (of %d)", n)
+	}
+	row.blocks = fmt.Sprint(c.Estimate.N)
+	if c.Estimate.Bounded() {
+		row.blocks += fmt.Sprintf(" (%.1f %%)", 100*c.Estimate.Coverage)
+	}
+	switch {
+	case c.Inadmissible:
+		row.verdict = "open (the run is not admissible)"
+	case word == results.Inconclusive && c.Reason != "":
+		row.verdict += " (" + c.Reason + ")"
+	}
+	if len(missing) > 0 && word != results.Refuted {
+		row.word, row.verdict = results.Undecided, fmt.Sprintf("open (%s is not run)", missing[0].ID)
+	}
+	return row
 }
 
-func specLinks(claim string, specs []*experiments.Spec) string {
-	var links []string
+// predictionsWithoutFinding are the specs that predict something of a part that no stored run
+// was asked.
+func predictionsWithoutFinding(claim, part string, specs []*experiments.Spec, findings []verdict.Finding) []*experiments.Spec {
+	var missing []*experiments.Spec
 	for _, s := range specs {
-		if slices.Contains(s.Claims, claim) {
-			links = append(links, fmt.Sprintf("[%s](%s)", s.ID, filepath.ToSlash(s.File)))
+		if slices.ContainsFunc(s.Predictions, func(p experiments.Prediction) bool {
+			return p.Claim == claim && p.Part == part && !slices.ContainsFunc(findings, func(f verdict.Finding) bool { return f.Prediction.Same(p) })
+		}) {
+			missing = append(missing, s)
 		}
 	}
-	if len(links) == 0 {
-		return none
+	return missing
+}
+
+func comparisonsOf(findings []verdict.Finding, claim, part string) int {
+	n := 0
+	for _, f := range findings {
+		if f.Prediction.Claim == claim && f.Prediction.Part == part {
+			n += len(f.Comparisons)
+		}
 	}
-	return strings.Join(links, ", ")
+	return n
+}
+
+// measuredText names the metric and its value.
+func measuredText(f verdict.Finding, c verdict.Comparison) string {
+	switch metric := f.Prediction.Metric.String(); {
+	case metric == "": // of a benchmark, which says what it measured
+		return c.Cells + ": " + formatMeasured(c.Estimate)
+	case f.Prediction.Each:
+		return metric + " " + f.Format(c.Estimate)
+	case f.Prediction.Along != "":
+		return fmt.Sprintf("%s, rank correlation with %s %s", metric, f.Prediction.Along, f.Format(c.Estimate))
+	default:
+		return metric + " × " + f.Format(c.Estimate)
+	}
 }

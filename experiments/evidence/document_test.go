@@ -13,13 +13,16 @@ import (
 	"c10klab/results"
 )
 
-// found is one comparison of a claim.
-func found(claim string, v results.Verdict, reason string, inadmissible bool) []evidence {
+// found is one comparison of a part.
+func found(claim experiments.Claim, part int, v results.Verdict, reason string, inadmissible bool) []evidence {
 	c := verdict.Comparison{Cells: "model=reactor", Estimate: results.MedianOf([]float64{1, 2, 3, 4, 5, 6, 7, 8}), Verdict: v, Reason: reason, Inadmissible: inadmissible}
-	return []evidence{{spec: &experiments.Spec{ID: "x"}, run: &results.Run{}, findings: []verdict.Finding{{Prediction: experiments.Prediction{Claim: claim}, Comparisons: []verdict.Comparison{c}}}}}
+	return []evidence{{spec: &experiments.Spec{ID: "x"}, dir: "x", run: &results.Run{}, findings: []verdict.Finding{{
+		Prediction:  experiments.Prediction{Claim: claim.ID, Part: claim.Parts[part].Name, Relation: ">=", Threshold: 5},
+		Comparisons: []verdict.Comparison{c}}}}}
 }
 
-func TestContentsSayVerdictsAndWhatIsMissing(t *testing.T) {
+func register(t *testing.T) map[string]experiments.Claim {
+	t.Helper()
 	claims, err := experiments.Claims()
 	if err != nil {
 		t.Fatal(err)
@@ -28,43 +31,81 @@ func TestContentsSayVerdictsAndWhatIsMissing(t *testing.T) {
 	for _, c := range claims {
 		register[c.ID] = c
 	}
-	for name, c := range map[string]struct {
-		all             []evidence
-		verdict, figure string
-	}{
-		"reproduced":   {found("K2", results.Reproduced, "", false), "reproduced", none},
-		"inconclusive": {found("K2", results.Inconclusive, "3 of 8 blocks on the other side: about 5 more blocks needed", false), "inconclusive (3 of 8 blocks on the other side: about 5 more blocks needed)", none},
-		"few blocks":   {found("K2", results.Undecided, "3 of at least 8 blocks", false), "open", none},
-		"inadmissible": {found("K2", results.Undecided, "", true), "open (the run is not admissible)", none},
-		"of a test":    {found("N1", results.Reproduced, "", false), "reproduced", "[TestCallbacksComeInRequestOrderAfterSending](models/conformance_test.go)"},
-	} {
-		verdict, _, figure := claimResult(register["K2"], c.all)
-		if verdict != c.verdict || figure != c.figure {
-			t.Errorf("%s: verdict %q, figure %q; want %q, %q", name, verdict, figure, c.verdict, c.figure)
-		}
-	}
-	if verdict, ratio, figure := claimResult(register["N24"], nil); verdict != "open" || ratio != none || figure != none {
-		t.Errorf("a claim without a run or a test reads %s, %s, %s", verdict, ratio, figure)
-	}
+	return register
 }
 
-func TestEveryClaimHasARowInTheRegistersOrder(t *testing.T) {
-	claims, err := experiments.Claims()
-	if err != nil {
-		t.Fatal(err)
-	}
+func TestContentsSayVerdictsAndWhatIsMissing(t *testing.T) {
+	register := register(t)
 	specs, err := experiments.Specs()
 	if err != nil {
 		t.Fatal(err)
 	}
-	lines := strings.Split(strings.TrimSpace(contents(claims, specs, nil, measuredEvidence{})), "\n")
-	if len(lines) != 2+len(claims) {
-		t.Fatalf("%d lines for %d claims", len(lines), len(claims))
-	}
-	for i, claim := range claims {
-		if columns := strings.Split(lines[2+i], " | "); len(columns) != 6 || columns[0] != "| "+claim.ID || columns[1] != claim.Question {
-			t.Errorf("row %q is not that of %s", lines[2+i], claim.ID)
+	const page, tests = "[x](x/README.md)", "[tests](#claims-that-tests-decide)"
+	for name, c := range map[string]struct {
+		claim         string
+		part          int
+		v             results.Verdict // of the run; empty: there is none
+		reason        string
+		inadmissible  bool
+		verdict, page string
+	}{
+		"reproduced":    {"N21", 0, results.Reproduced, "", false, "reproduced", page},
+		"inconclusive":  {"N21", 0, results.Inconclusive, "3 of 8 blocks on the other side: about 5 more blocks needed", false, "inconclusive (3 of 8 blocks on the other side: about 5 more blocks needed)", page},
+		"few blocks":    {"N21", 0, results.Undecided, "3 of at least 8 blocks", false, "open", page},
+		"inadmissible":  {"N21", 0, results.Undecided, "", true, "open (the run is not admissible)", page},
+		"a question":    {"N16", 0, results.Refuted, "", false, "answered", page},
+		"a baseline":    {"M8", 0, results.Reproduced, "", false, "open (availability is not run)", page},
+		"structure":     {"K6", 0, results.Reproduced, "", false, "conforms", page},
+		"of tests":      {"K2", 0, "", "", false, "conforms", tests},
+		"not run":       {"N5", 0, "", "", false, "open", "[not run](experiments/specs/thread-per-send.toml)"},
+		"no experiment": {"N24", 0, "", "", false, "open", none},
+		"not here":      {"M2", 1, "", "", false, "not measurable here: a machine with more than two cores", none},
+	} {
+		var all []evidence
+		if c.v != "" {
+			all = found(register[c.claim], c.part, c.v, c.reason, c.inadmissible)
 		}
+		row := rowOf(register[c.claim], register[c.claim].Parts[c.part], specs, all, measuredEvidence{})
+		if row.verdict != c.verdict || row.page != c.page {
+			t.Errorf("%s: verdict %q, page %q; want %q, %q", name, row.verdict, row.page, c.verdict, c.page)
+		}
+	}
+}
+
+// One part that is not decided hides no other.
+func TestEveryPartHasARowInTheRegistersOrder(t *testing.T) {
+	claims, err := experiments.Claims()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := contents(claims, nil, found(register(t)["N2"], 2, results.Reproduced, "", false), measuredEvidence{})
+	rows := strings.Split(strings.Split(text, "\n\n")[0], "\n")[2:]
+	next := func() string {
+		if len(rows) == 0 {
+			t.Fatal("a row is missing")
+		}
+		row := rows[0]
+		rows = rows[1:]
+		return row
+	}
+	for _, claim := range claims {
+		first := next()
+		if !strings.HasPrefix(first, "| **"+claim.ID+"** | ") || !strings.Contains(first, claim.Question) {
+			t.Errorf("row %q is not that of %s", first, claim.ID)
+		}
+		if claim.ID == "N2" && !strings.Contains(first, "*1 of 8 parts decided*") {
+			t.Errorf("N2 is summed up so: %s", first)
+		}
+		for _, part := range claim.Parts {
+			if row := ""; len(claim.Parts) > 1 {
+				if row = next(); !strings.HasPrefix(row, "|  | "+part.Name+" | ") {
+					t.Errorf("row %q is not that of %s, %s", row, claim.ID, part.Name)
+				}
+			}
+		}
+	}
+	if len(rows) > 0 {
+		t.Errorf("rows of no claim: %q", rows)
 	}
 }
 
@@ -109,12 +150,12 @@ func TestDocumentIsGeneratedBetweenItsMarkers(t *testing.T) {
 	}
 	for _, part := range []string{
 		"By hand.", "More by hand.",
-		"| N24 | Can one command name the stage and cause that dominate a slow time window? | open | – | – | – |",
-		"| reproduced | 0.990 [0.990, 0.990] | [p99, p999](results/reference/write-100mbs/plots/write-100mbs-tail.png) | [write-100mbs](experiments/specs/write-100mbs.toml) |",
-		"| K2 | Do callbacks of in-flight responses run only after the response was sent? | reproduced | – | [TestCallbacksComeInRequestOrderAfterSending](models/conformance_test.go) | – |",
+		"| **N24** | Can one command name the stage and cause that dominate a slow time window? | – | – | – | open | – |",
+		"|  | rate held | rate_held 0.990 [0.990, 0.990] (of 12) | >= 0.95 | 8 (99.2 %) | baseline | [write-100mbs](results/reference/write-100mbs/README.md) |",
+		"| **K2** | Do callbacks of in-flight responses run only after the response was sent? | – | – | – | conforms | [tests](#claims-that-tests-decide) |",
 		"`go test ./models -run '^TestCallbacksComeInRequestOrderAfterSending$'`",
 		"![write-100mbs-tail.png](plots/write-100mbs-tail.png)",
-		"| N15 | rate_held >= 0.95 in each cell, outcome valid | consumers=tail model=reactor | 0.990 [0.990, 0.990] | 8 | reproduced |",
+		"| N15: rate held | rate_held >= 0.95 in each cell, outcome valid | consumers=tail model=reactor | 0.990 [0.990, 0.990] | 8 | reproduced |",
 		"| M1 | threads/net = 1 in each cell with model=reactor |",
 		"(8 blocks: smallest to largest, 99.2 %)", "`c10klab run write-100mbs --full`",
 	} {

@@ -11,7 +11,6 @@ import (
 
 	"c10klab/experiments"
 	"c10klab/experiments/verdict"
-	"c10klab/plots"
 	"c10klab/results"
 )
 
@@ -60,7 +59,7 @@ func judgeEvidence(run *results.Run, current *experiments.Spec) (evidence, error
 	if i < 0 {
 		return evidence{}, fmt.Errorf("the run has no experiment %s", current.ID)
 	}
-	then, err := experiments.Parse("spec of the run", run.Info.Specs[i].Text)
+	then, err := experiments.ParseStored(run.Info.Specs[i])
 	if err != nil {
 		return evidence{}, err
 	}
@@ -94,18 +93,4 @@ func (e evidence) withhold(reasons []string) {
 			f.Comparisons[i].Reason = "not admissible as evidence: " + strings.Join(reasons, "; ")
 		}
 	}
-}
-
-// figure links the first of the experiment's figures, a sweep rather than single levels;
-// "–" if none was drawn.
-func (e evidence) figure() string {
-	stored := plots.InDir(e.run.Dir, e.spec.ID)
-	if len(stored) == 0 {
-		return none
-	}
-	first := stored[0]
-	if i := slices.IndexFunc(stored, func(f plots.Stored) bool { return f.Says == "sweep" }); i >= 0 {
-		first = stored[i]
-	}
-	return fmt.Sprintf("[%s](%s)", first.Says, filepath.ToSlash(filepath.Join(results.PlotsDir(e.dir), first.File)))
 }

@@ -143,5 +143,5 @@ func benchmarkFindings(claim experiments.Claim, dir string) ([]verdict.Finding, 
 		}
 		conditions = append(conditions, verdict.Condition{What: p.what, Relation: p.relation, Threshold: p.threshold, Values: values})
 	}
-	return verdict.JudgeConditions(claim.ID, conditions), nil
+	return verdict.JudgeConditions(claim.ID, claim.Parts[0].Name, conditions), nil
 }

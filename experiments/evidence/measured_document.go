@@ -35,33 +35,23 @@ func readMeasured(claims []experiments.Claim, referenceDir, docDir string) (meas
 	return m, nil
 }
 
-// result is a claim's row where its benchmark decides it; false: none does.
-func (m measuredEvidence) result(claim experiments.Claim) (text, ratio, record string, concerned bool) {
-	found, deciding, concerned := verdict.ClaimVerdict(m.findings[claim.ID], claim.ID)
-	if !concerned {
-		return "", "", "", false
+// page links the record of the claim's benchmark.
+func (m measuredEvidence) page(claim experiments.Claim) string {
+	if claim.Benchmark == "" {
+		return none
 	}
-	c := deciding.Deciding()
-	text = string(found)
-	if found == results.Inconclusive && c.Reason != "" {
-		text += " (" + c.Reason + ")"
-	}
-	return text, formatMeasured(c.Estimate), m.link(benchmarks[claim.Benchmark]), true
-}
-
-func (m measuredEvidence) link(b benchmark) string {
-	return fmt.Sprintf("[%s](%s)", b.record, filepath.ToSlash(filepath.Join(m.dir, b.record)))
+	return fmt.Sprintf("[known answers](%s)", filepath.ToSlash(filepath.Join(m.dir, pageFile)))
 }
 
 // table lists what the benchmarks say, prediction by prediction.
 func (m measuredEvidence) table(claims []experiments.Claim) string {
 	var b strings.Builder
 	b.WriteString("These claims are about one part alone, which a benchmark measures: every value is the median of its rounds, with the exact interval of the median.\n\n" +
-		"| claim | question | predicted | measured [interval] | rounds | verdict | command |\n| --- | --- | --- | --- | ---: | --- | --- |\n")
+		"| claim | predicted | measured [interval] | rounds | verdict | command |\n| --- | --- | --- | ---: | --- | --- |\n")
 	for _, claim := range claims {
 		for _, f := range m.findings[claim.ID] {
 			c := f.Comparisons[0]
-			fmt.Fprintf(&b, "| %s | %s | %s %s %.6g | %s | %d | %s | %s |\n", claim.ID, claim.Question,
+			fmt.Fprintf(&b, "| %s | %s %s %.6g | %s | %d | %s | %s |\n", claim.ID,
 				c.Cells, f.Prediction.Relation, f.Prediction.Threshold, formatMeasured(c.Estimate), c.Estimate.N, c.Verdict, claim.Commands()[0])
 		}
 	}

@@ -73,7 +73,7 @@ func TestBenchmarkDecidesAClaimByItsRounds(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if verdict, _, _ := verdict.ClaimVerdict(findings, "K3"); verdict != test.verdict {
+		if verdict, _, _ := verdict.OfPart("K3", claimOf(t, "K3").Parts[0], findings); verdict != test.verdict {
 			t.Errorf("%s: %s, want %s", name, verdict, test.verdict)
 		}
 	}

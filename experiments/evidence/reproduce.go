@@ -9,10 +9,11 @@ import (
 	"c10klab/results"
 )
 
-// Reproduction sets what a run here says of a claim beside what the reference
+// Reproduction sets what a run here says of a part of a claim beside what the reference
 // evidence says.
 type Reproduction struct {
 	Claim      string          `json:"claim"`
+	Part       string          `json:"part"`
 	Experiment string          `json:"experiment"`
 	Here       results.Verdict `json:"here"`
 	Reference  results.Verdict `json:"reference"`
@@ -54,7 +55,7 @@ func MadeAs(run *results.Run, spec *experiments.Spec) (full bool, repeats int) {
 	return run.Info.Full, repeats
 }
 
-// Reproduce judges a spec's claims by a run here and by the reference run, which
+// Reproduce judges the parts of a spec's claims by a run here and by the reference run, which
 // may be nil: then the claims are open there.
 func Reproduce(spec *experiments.Spec, claims []string, here, reference *results.Run) ([]Reproduction, error) {
 	own, err := verdict.Judge(spec, here)
@@ -66,16 +67,21 @@ func Reproduce(spec *experiments.Spec, claims []string, here, reference *results
 		return nil, err
 	}
 	var all []Reproduction
-	for _, claim := range claims {
-		r := Reproduction{Claim: claim, Experiment: spec.ID}
-		r.Here, _, _ = verdict.ClaimVerdict(own, claim)
-		r.Reference, _, _ = verdict.ClaimVerdict(theirs, claim)
-		for _, f := range own {
-			if f.Prediction.Claim == claim {
-				r.addRows(f, theirs)
+	for _, id := range claims {
+		claim, _ := experiments.FindClaim(id)
+		for _, part := range claim.Parts {
+			r := Reproduction{Claim: id, Part: part.Name, Experiment: spec.ID}
+			r.Here, _, _ = verdict.OfPart(id, part, own)
+			r.Reference, _, _ = verdict.OfPart(id, part, theirs)
+			for _, f := range own {
+				if f.Prediction.Claim == id && f.Prediction.Part == part.Name {
+					r.addRows(f, theirs)
+				}
+			}
+			if len(r.Rows) > 0 { // else other experiments decide it
+				all = append(all, r)
 			}
 		}
-		all = append(all, r)
 	}
 	return all, nil
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"c10klab/experiments/internal/fixture"
+	"c10klab/experiments/verdict"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -21,12 +22,12 @@ func TestReproductionStandsBesideTheReference(t *testing.T) {
 		reference *results.Run
 		want      results.Verdict
 		text      string
-	}{{nil, results.Undecided, "n/a"}, {held(), results.Reproduced, "0.990 [0.990, 0.990]"}} {
+	}{{nil, results.Undecided, "n/a"}, {held(), verdict.Baseline, "0.990 [0.990, 0.990]"}} {
 		got, err := Reproduce(spec, spec.Claims, run, c.reference)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(got) != 1 || got[0].Here != results.Reproduced || got[0].Reference != c.want || len(got[0].Rows) != 4 || got[0].Rows[0].Reference.Text != c.text {
+		if len(got) != 1 || got[0].Here != verdict.Baseline || got[0].Reference != c.want || len(got[0].Rows) != 4 || got[0].Rows[0].Reference.Text != c.text {
 			t.Errorf("%+v", got)
 		}
 	}

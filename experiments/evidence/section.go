@@ -65,7 +65,7 @@ func (e evidence) writeFindings(b *bytes.Buffer) {
 			if c.Reason != "" {
 				verdict += " (" + c.Reason + ")"
 			}
-			fmt.Fprintf(b, "| %s | %s | %s | %s | %d | %s |\n", f.Prediction.Claim, f.Prediction, c.Cells, f.Format(c.Estimate), c.Estimate.N, verdict)
+			fmt.Fprintf(b, "| %s | %s | %s | %s | %d | %s |\n", f.Prediction.Decides(), f.Prediction, c.Cells, f.Format(c.Estimate), c.Estimate.N, verdict)
 		}
 	}
 	fmt.Fprintf(b, "\nThe median is over blocks; its interval is exact, by order statistics, with at least %.0f %% coverage (%d blocks: smallest to largest, %.1f %%).\n\n",

@@ -163,7 +163,7 @@ func TestVerifyNamesWhatDoesNotHold(t *testing.T) {
 			if err != nil {
 				r.t.Fatal(err)
 			}
-			r.write("EXPERIMENTS.md", strings.Replace(string(text), "| reproduced |", "| refuted |", 1))
+			r.write("EXPERIMENTS.md", strings.Replace(string(text), "| baseline |", "| refuted |", 1))
 		}, "verdicts and tables are those of the runs", CheckFails, "c10klab document writes it anew"},
 		{"a prediction after the run", func(before, _ string) results.Source { return results.Source{Revision: before, Clean: true} },
 			func(repository) {}, "prediction committed before the run", CheckFails, "was committed after the run's revision"},
@@ -222,7 +222,7 @@ func TestInadmissibleEvidenceDecidesNothing(t *testing.T) {
 			t.Errorf("the document lacks %q", part)
 		}
 	}
-	for _, verdict := range []string{"| reproduced | 0", "| reproduced | 1", "| 8 | reproduced |"} {
+	for _, verdict := range []string{"| reproduced | 0", "| reproduced | 1", "| 8 | reproduced |", "| baseline |", "| conforms | [write-100mbs]"} {
 		if strings.Contains(string(text), verdict) {
 			t.Errorf("the run decides a claim: %q", verdict)
 		}
@@ -255,8 +255,15 @@ func TestAdoptedRunsKeepWhatEvidenceNeeds(t *testing.T) {
 	if _, _, err := Adopt(run, reference, false); err == nil {
 		t.Error("evidence was replaced unasked")
 	}
+	page := filepath.Join(adopted.Dir, pageFile)
+	if err := os.WriteFile(page, []byte("By hand."), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	if _, _, err := Adopt(run, reference, true); err != nil {
 		t.Error(err)
+	}
+	if text, err := os.ReadFile(page); err != nil || string(text) != "By hand." {
+		t.Errorf("the page reads %q after the run was replaced, %v", text, err)
 	}
 	if entries, err := os.ReadDir(reference); err != nil || len(entries) != 1 {
 		t.Errorf("%v are left, %v", entries, err)
@@ -268,6 +275,7 @@ func TestEvidenceKeepsWhatPredictionsUseAndTheSpecLists(t *testing.T) {
 	spec := parsed(t, text+`
 [[predictions]]
 claim = "`+parsed(t, fixture.SmallSpec).Claims[0]+`"
+part = "rate held"
 metric = "BackPressure/Fetch p99"
 each = true
 relation = "<="

@@ -22,7 +22,7 @@ func storedPlan(dir string, tables experiments.KnobTables) (*experiments.Plan, e
 	}
 	plan := &experiments.Plan{Seed: run.Info.Seed}
 	for _, stored := range run.Info.Specs {
-		spec, err := experiments.Parse("spec of the run", stored.Text)
+		spec, err := experiments.ParseStored(stored)
 		if err != nil {
 			return nil, err
 		}

@@ -57,11 +57,12 @@ type Condition struct {
 	Values    []float64 // one a round
 }
 
-// JudgeConditions decides a claim by what a benchmark measured, as Judge does by runs.
-func JudgeConditions(claim string, conditions []Condition) []Finding {
+// JudgeConditions decides a part of a claim by what a benchmark measured, as Judge does by
+// runs.
+func JudgeConditions(claim, part string, conditions []Condition) []Finding {
 	var findings []Finding
 	for _, c := range conditions {
-		p := experiments.Prediction{Claim: claim, Relation: c.Relation, Threshold: c.Threshold}
+		p := experiments.Prediction{Claim: claim, Part: part, Relation: c.Relation, Threshold: c.Threshold}
 		findings = append(findings, Finding{p, []Comparison{compared(p, c.What, c.Values, false, results.Missing{})}})
 	}
 	correctRefutations(findings, claim)

@@ -23,7 +23,7 @@ type Judged struct {
 func JudgeRun(run *results.Run) ([]Judged, error) {
 	all := make([]Judged, len(run.Info.Specs))
 	for i, stored := range run.Info.Specs {
-		spec, err := experiments.Parse("spec "+stored.ID+" of the run", stored.Text)
+		spec, err := experiments.ParseStored(stored)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", run.Dir, err)
 		}

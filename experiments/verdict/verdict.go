@@ -89,19 +89,42 @@ func together(verdicts []results.Verdict) results.Verdict {
 	return results.Undecided
 }
 
-// ClaimVerdict is the verdict of the findings that concern a claim, and the one
-// among them that decides it; false when none does.
-func ClaimVerdict(findings []Finding, claim string) (results.Verdict, Finding, bool) {
+// The words for what became of a part, beside those of a prediction.
+const (
+	// Answered: a question, whatever the answer is.
+	Answered results.Verdict = "answered"
+	// Conforms: structure is as it should be.
+	Conforms results.Verdict = "conforms"
+	// Baseline: what hardly can fail did not.
+	Baseline results.Verdict = "baseline"
+)
+
+// OfPart is the word for a part of a claim by the findings that concern it, and the one
+// among them that decides it; false when none does, and then the part is open, or is what
+// its kind says.
+func OfPart(claim string, part experiments.Part, findings []Finding) (word results.Verdict, deciding Finding, concerned bool) {
 	var own []Finding
 	var verdicts []results.Verdict
 	for _, f := range findings {
-		if f.Prediction.Claim == claim && len(f.Comparisons) > 0 {
+		if f.Prediction.Claim == claim && f.Prediction.Part == part.Name && len(f.Comparisons) > 0 {
 			own, verdicts = append(own, f), append(verdicts, f.Verdict())
 		}
 	}
 	if len(own) == 0 {
+		if !part.Decidable() {
+			return results.Verdict(part.Kind), Finding{}, false
+		}
 		return results.Undecided, Finding{}, false
 	}
-	verdict := together(verdicts)
-	return verdict, own[slices.Index(verdicts, verdict)], true
+	word = together(verdicts)
+	deciding = own[slices.Index(verdicts, word)]
+	switch {
+	case part.Kind == experiments.Question && word != results.Undecided:
+		word = Answered
+	case part.Kind == experiments.Structure && word == results.Reproduced:
+		word = Conforms
+	case part.Kind == experiments.Baseline && word == results.Reproduced:
+		word = Baseline
+	}
+	return word, deciding, true
 }

@@ -20,7 +20,7 @@ func verdictOf(t *testing.T, spec *experiments.Spec, run *results.Run) (results.
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdict, deciding, found := ClaimVerdict(findings, "N15")
+	verdict, deciding, found := OfPart("N15", experiments.Part{Name: "rate held", Kind: experiments.Assertion}, findings)
 	if !found {
 		t.Fatal("no finding concerns the claim")
 	}
@@ -88,7 +88,7 @@ func TestRatiosPairCellsThatAgreeInAllElse(t *testing.T) {
 	}
 	for _, c := range cases {
 		relation, threshold, _ := strings.Cut(c.relation, " ")
-		spec := parsed(t, oneModel+fmt.Sprintf("[[predictions]]\nclaim=\"N15\"\nmetric=\"ResponseTime/Produce p99\"\n"+
+		spec := parsed(t, oneModel+fmt.Sprintf("[[predictions]]\nclaim=\"N15\"\npart=\"rate held\"\nmetric=\"ResponseTime/Produce p99\"\n"+
 			"a={consumers=\"tail\"}\nb={consumers=\"none\"}\nrelation=%q\nthreshold=%s\n", relation, threshold))
 		run := simulated(t, filepath.Join(t.TempDir(), "run"), spec, 8, func(cell results.PlannedCell, block int) (record.Outcome, float64, float64) {
 			if cell.Knobs["consumers"] == "tail" {
@@ -104,7 +104,7 @@ func TestRatiosPairCellsThatAgreeInAllElse(t *testing.T) {
 }
 
 func TestEachPairOfTwinsIsCompared(t *testing.T) {
-	spec := parsed(t, strings.Split(fixture.SmallSpec, "[[predictions]]")[0]+"[[predictions]]\nclaim=\"N15\"\nmetric=\"rate_mb_s\"\n"+
+	spec := parsed(t, strings.Split(fixture.SmallSpec, "[[predictions]]")[0]+"[[predictions]]\nclaim=\"N15\"\npart=\"rate held\"\nmetric=\"rate_mb_s\"\n"+
 		"a={consumers=\"tail\"}\nb={consumers=\"none\"}\nrelation=\"<=\"\nthreshold=1\n")
 	run := simulated(t, filepath.Join(t.TempDir(), "run"), spec, 1, func(results.PlannedCell, int) (record.Outcome, float64, float64) {
 		return record.Valid, 1, 1e6
@@ -153,7 +153,7 @@ func TestARefutationWithstandsHolm(t *testing.T) {
 func TestATrendIsJudgedByRanks(t *testing.T) {
 	text := strings.Replace(fixture.SmallSpec, `model = ["reactor", "loop-per-thread"]`, `loops = [1, 2, 3, 4]`, 1)
 	head := strings.Split(text, "[[predictions]]")[0]
-	spec := parsed(t, head+"[[predictions]]\nclaim=\"N15\"\nmetric=\"ResponseTime/Produce p99\"\nalong=\"loops\"\nwhere={consumers=\"tail\"}\nrelation=\">=\"\nthreshold=0.5\n")
+	spec := parsed(t, head+"[[predictions]]\nclaim=\"N15\"\npart=\"rate held\"\nmetric=\"ResponseTime/Produce p99\"\nalong=\"loops\"\nwhere={consumers=\"tail\"}\nrelation=\">=\"\nthreshold=0.5\n")
 	for name, c := range map[string]struct {
 		p99  func(loops float64, block int) float64
 		want results.Verdict
@@ -177,7 +177,7 @@ func TestATrendIsJudgedByRanks(t *testing.T) {
 }
 
 func TestBlocksWithoutSupportAreNamed(t *testing.T) {
-	spec := parsed(t, strings.Split(fixture.SmallSpec, "[[predictions]]")[0]+"[[predictions]]\nclaim=\"N15\"\nmetric=\"ResponseTime/Produce p999\"\neach=true\nrelation=\"<=\"\nthreshold=1e9\n")
+	spec := parsed(t, strings.Split(fixture.SmallSpec, "[[predictions]]")[0]+"[[predictions]]\nclaim=\"N15\"\npart=\"rate held\"\nmetric=\"ResponseTime/Produce p999\"\neach=true\nrelation=\"<=\"\nthreshold=1e9\n")
 	run := simulated(t, filepath.Join(t.TempDir(), "run"), spec, 8, func(results.PlannedCell, int) (record.Outcome, float64, float64) {
 		return record.Valid, 1, 1e6 // 1000 requests a trial
 	})

@@ -52,7 +52,7 @@ func briefOf(t *testing.T, run *results.Run) string {
 
 func TestBriefsOfStoredRunsTellAllInAHundredColumns(t *testing.T) {
 	for name, wanted := range map[string][]string{
-		"write-100mbs": {"- N15: reproduced. ", "loop-per-thread has the shortest p99", "EndToEnd p99", "(12 comparisons)"},
+		"write-100mbs": {"- N15, rate held: baseline. ", "loop-per-thread has the shortest p99", "EndToEnd p99", "(12 comparisons)"},
 		"cold-reads":   {"  reproduced  N10  0.007 [", "ResponseTime/Produce p99: pool ÷ inline <= 0.2"},
 		"full-queue": {"request-queue 4 ÷ 500 >= 5", "pause 4 ÷ block 500 <= 1.5", "  saturated: the server could not keep up", "acknowledged below offered requests: at worst 8.09 %, limit 5.00; shed.4",
 			"→ this is a result"},

@@ -27,7 +27,7 @@ func pageOf(t *testing.T, dirs ...string) string {
 func TestAPageHoldsEverythingAndAsksForNothing(t *testing.T) {
 	text := pageOf(t, filepath.Join(reference, "cold-reads"))
 	for _, wanted := range []string{
-		"N1: reproduced", "has the shortest p99 response time", "How to reproduce", "git checkout ", "<svg", "data-sort=", "Linux 6",
+		"N1, against a send pool: reproduced", "has the shortest p99 response time", "How to reproduce", "git checkout ", "<svg", "data-sort=", "Linux 6",
 		"p99 of one trial", "trials: ",
 	} {
 		if !strings.Contains(text, wanted) {
@@ -75,7 +75,7 @@ func TestAnEmptyRunHasAPageThatSaysSo(t *testing.T) {
 	}
 	defer run.Close()
 	text := pageOf(t, dir)
-	for _, wanted := range []string{"0 of 3 planned trials", "N15: open"} {
+	for _, wanted := range []string{"0 of 3 planned trials", "N15, rate held: open"} {
 		if !strings.Contains(text, wanted) {
 			t.Errorf("the page lacks %q", wanted)
 		}
@@ -94,6 +94,7 @@ repeats = 3
 repeats = 8
 [[predictions]]
 claim = "N15"
+part = "rate held"
 metric = "rate_held"
 each = true
 relation = ">="

@@ -40,29 +40,29 @@ func (r *Run) summary() []sentence {
 	return append(all, outcomeSentences(r.cells)...)
 }
 
-// claimSentences says each claim's verdict with its question.
+// claimSentences says the verdict of each part of the run's claims that its spec predicts
+// something of; the first one of a claim with the claim's question.
 func claimSentences(j verdict.Judged) []sentence {
-	register, err := experiments.Claims()
-	if err != nil {
-		return nil // a run can be read without the register
-	}
 	var all []sentence
 	for _, id := range j.Spec.Claims {
-		verdict, deciding, found := verdict.ClaimVerdict(j.Findings, id)
-		question := ""
-		if i := slices.IndexFunc(register, func(c experiments.Claim) bool { return c.ID == id }); i >= 0 {
-			question = register[i].Question
+		claim, _ := experiments.FindClaim(id)
+		question := claim.Question + " "
+		for _, part := range claim.Parts {
+			if !slices.ContainsFunc(j.Findings, func(f verdict.Finding) bool { return f.Prediction.Claim == id && f.Prediction.Part == part.Name }) {
+				continue
+			}
+			word, deciding, found := verdict.OfPart(id, part, j.Findings)
+			text := "This run has no cells that decide it"
+			if found {
+				c := deciding.Deciding()
+				text = fmt.Sprintf("Decided by: %s: %s over %s", deciding.Prediction, deciding.Format(c.Estimate), plural(c.Estimate.N, "block"))
+				if c.Reason != "" {
+					text += " (" + c.Reason + ")"
+				}
+			}
+			all = append(all, sentence{Kind: "verdict " + string(word), Head: fmt.Sprintf("%s, %s: %s", id, part.Name, word), Text: question + text + "."})
+			question = ""
 		}
-		if !found {
-			all = append(all, sentence{Kind: "verdict open", Head: id + ": open", Text: question + " This run has no cells that decide it."})
-			continue
-		}
-		c := deciding.Deciding()
-		text := fmt.Sprintf("%s Decided by: %s: %s over %s", question, deciding.Prediction, deciding.Format(c.Estimate), plural(c.Estimate.N, "block"))
-		if c.Reason != "" {
-			text += " (" + c.Reason + ")"
-		}
-		all = append(all, sentence{Kind: "verdict " + string(verdict), Head: fmt.Sprintf("%s: %s", id, verdict), Text: text + "."})
 	}
 	return all
 }

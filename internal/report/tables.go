@@ -18,7 +18,7 @@ func verdictTable(j verdict.Judged) results.Table {
 				verdict += " (" + c.Reason + ")"
 			}
 			t.Rows = append(t.Rows, results.Row{Class: string(c.Verdict), Values: []results.Value{
-				results.TextValue(f.Prediction.Claim), results.TextValue(f.Prediction.String()), results.TextValue(c.Cells),
+				results.TextValue(f.Prediction.Decides()), results.TextValue(f.Prediction.String()), results.TextValue(c.Cells),
 				results.NumberValue(f.Format(c.Estimate), c.Estimate.Median), countValue(c.Estimate.N), results.TextValue(verdict),
 			}})
 		}
