@@ -36,14 +36,15 @@ type loop struct {
 	justNow   instant // since the poll's end, or since the last request was handled
 	ready     readyList
 	paused    pause
-	muted     muteHeap
+	muted     mutedConns
 	lingering []*conn // which wait for their peer to take the last bytes
 }
 
-func newLoop(e *env, number int, offload offloader) (*loop, error) {
+func newLoop(e *env, number int, process func(*Job), handlers *handlers, offload offloader) (*loop, error) {
 	name := fmt.Sprintf("net-%d", number)
 	counters := e.newThreadCounters(name)
 	l := &loop{
+		process: process, handlers: handlers,
 		newConnections: newQueue[accepted](e.config.ConnectionQueue),
 		closing:        make(chan struct{}),
 		receiver:       e.newReceiver(counters, make([]byte, scratchBytes)),
@@ -137,7 +138,7 @@ func (l *loop) onMessage(m message) {
 		l.sender.onMessage(m)
 	case jobEnded:
 		if c := m.job.conn; !c.dead.Load() {
-			l.mute(c, m.job.response.mutedUntilNs)
+			l.muted.mute(c, m.job.response.mutedUntilNs)
 			c.endedHere++
 		}
 		m.job.free()

@@ -9,11 +9,5 @@ var loopPerThreadPool = Model{
 	Hides:   "a wait behind the loop's other connections in SocketQueue and ResponseQueue; a wait of a woken handler for a CPU in RequestQueue",
 	threads: []threadGroup{{"acceptor", oneThread}, {"net", perLoop}, {sharedHandlers, perHandler}},
 	fits:    func(Config) error { return nil },
-	start: func(e *env, l *listener) (running, error) {
-		m, err := startLoops(e, e.config.Loops, true)
-		if err != nil {
-			return nil, err
-		}
-		return m.serve(l)
-	},
+	start:   func(e *env, l *listener) (running, error) { return startLoops(e, l, true) },
 }

@@ -4,16 +4,39 @@ import "golang.org/x/sys/unix"
 
 // loops are the network threads of a model, with what surrounds them.
 type loops struct {
-	env      *env
 	all      []*loop
 	acceptor *acceptor // nil: the only loop accepts
 	handlers *handlers // nil: loops handle requests
 }
 
-// startLoops makes n network threads. With handlers requests go to a pool;
-// otherwise the loops handle them.
-func startLoops(e *env, n int, handlers bool) (*loops, error) {
-	m := &loops{env: e}
+// startReactor starts one network thread, which accepts, too. With handlers requests go to
+// a pool; otherwise network threads handle them.
+func startReactor(e *env, l *listener, handlers bool) (running, error) {
+	m, err := newLoops(e, 1, handlers)
+	if err == nil {
+		err = m.all[0].listenOn(l)
+	}
+	if err == nil {
+		err = m.start()
+	}
+	return m, err
+}
+
+// startLoops starts several, and an acceptor on a thread of its own that gives
+// connections to them in turn.
+func startLoops(e *env, l *listener, handlers bool) (running, error) {
+	m, err := newLoops(e, e.config.Loops, handlers)
+	if err == nil {
+		err = m.start()
+	}
+	if err == nil {
+		m.acceptor, err = startAcceptor(e, l, unix.SOCK_NONBLOCK, m.roundRobin())
+	}
+	return m, err
+}
+
+func newLoops(e *env, n int, handlers bool) (*loops, error) {
+	m := &loops{all: make([]*loop, n)}
 	var err error
 	process := e.handleHere
 	if handlers {
@@ -28,33 +51,12 @@ func startLoops(e *env, n int, handlers bool) (*loops, error) {
 			return nil, err
 		}
 	}
-	for i := range n {
-		l, err := newLoop(e, i, offload)
-		if err != nil {
+	for i := range m.all {
+		if m.all[i], err = newLoop(e, i, process, m.handlers, offload); err != nil {
 			return nil, err
 		}
-		l.process, l.handlers = process, m.handlers
-		m.all = append(m.all, l)
 	}
 	return m, nil
-}
-
-// serve starts the loops' threads. The acceptor, on a thread of its own, gives
-// connections to the loops in turn.
-func (m *loops) serve(l *listener) (*loops, error) {
-	err := m.start()
-	if err == nil {
-		m.acceptor, err = startAcceptor(m.env, l, unix.SOCK_NONBLOCK, m.roundRobin())
-	}
-	return m, err
-}
-
-// serveOnListener lets the only loop accept, too.
-func (m *loops) serveOnListener(l *listener) (*loops, error) {
-	if err := m.all[0].listenOn(l); err != nil {
-		return nil, err
-	}
-	return m, m.start()
 }
 
 func (m *loops) start() error {

@@ -7,11 +7,5 @@ var reactor = Model{
 	Hides:   "a wait behind the loop's other connections: in SocketQueue before the request is read, in ResponseQueue until the turn's responses are sent",
 	threads: []threadGroup{{"net", oneThread}},
 	fits:    withoutHandlerThreads,
-	start: func(e *env, l *listener) (running, error) {
-		m, err := startLoops(e, 1, false)
-		if err != nil {
-			return nil, err
-		}
-		return m.serveOnListener(l)
-	},
+	start:   func(e *env, l *listener) (running, error) { return startReactor(e, l, false) },
 }

@@ -8,11 +8,5 @@ var reactorPool = Model{
 	Hides:   "a wait behind the loop's other connections in SocketQueue and ResponseQueue; a wait of a woken handler for a CPU in RequestQueue",
 	threads: []threadGroup{{"net", oneThread}, {sharedHandlers, perHandler}},
 	fits:    func(Config) error { return nil },
-	start: func(e *env, l *listener) (running, error) {
-		m, err := startLoops(e, 1, true)
-		if err != nil {
-			return nil, err
-		}
-		return m.serveOnListener(l)
-	},
+	start:   func(e *env, l *listener) (running, error) { return startReactor(e, l, true) },
 }

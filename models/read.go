@@ -173,14 +173,14 @@ type muteEnd struct {
 	conn *conn
 }
 
-// muteHeap holds a loop's muted connections, the first to be read on top.
-type muteHeap []muteEnd
+// mutedConns is a heap of a loop's muted connections, the first to be read on top.
+type mutedConns []muteEnd
 
-func (h muteHeap) Len() int           { return len(h) }
-func (h muteHeap) Less(i, k int) bool { return h[i].atNs < h[k].atNs }
-func (h muteHeap) Swap(i, k int)      { h[i], h[k] = h[k], h[i] }
-func (h *muteHeap) Push(x any)        { *h = append(*h, x.(muteEnd)) }
-func (h *muteHeap) Pop() any {
+func (h mutedConns) Len() int           { return len(h) }
+func (h mutedConns) Less(i, k int) bool { return h[i].atNs < h[k].atNs }
+func (h mutedConns) Swap(i, k int)      { h[i], h[k] = h[k], h[i] }
+func (h *mutedConns) Push(x any)        { *h = append(*h, x.(muteEnd)) }
+func (h *mutedConns) Pop() any {
 	last := len(*h) - 1
 	end := (*h)[last]
 	(*h)[last] = muteEnd{}
@@ -190,13 +190,13 @@ func (h *muteHeap) Pop() any {
 
 // mute stops reading a connection until an instant. Of two such requests the later
 // instant counts.
-func (l *loop) mute(c *conn, untilNs int64) {
+func (h *mutedConns) mute(c *conn, untilNs int64) {
 	c.reading.mutedUntilNs = max(c.reading.mutedUntilNs, untilNs)
-	heap.Push(&l.muted, muteEnd{untilNs, c})
+	heap.Push(h, muteEnd{untilNs, c})
 }
 
 // expire has those connections read again whose time is over.
-func (h *muteHeap) expire(ready *readyList) {
+func (h *mutedConns) expire(ready *readyList) {
 	now := clock.Now()
 	for len(*h) > 0 && (*h)[0].atNs <= now {
 		c := heap.Pop(h).(muteEnd).conn
@@ -208,7 +208,7 @@ func (h *muteHeap) expire(ready *readyList) {
 }
 
 // untilFirst is how long the loop may sleep without missing an end.
-func (h muteHeap) untilFirst() time.Duration {
+func (h mutedConns) untilFirst() time.Duration {
 	return max(0, time.Duration(h[0].atNs-clock.Now()))
 }
 

@@ -188,7 +188,7 @@ func (s *sender) sendHere(j *Job) sendStatus {
 	}
 	for {
 		s.transmit.capBytes = s.residency.chunk
-		s.transmit.blocked.pass = !s.env.recordsBlocked() && s.residency.unwatched()
+		s.transmit.blocked.skips = !s.env.recordsBlocked() && s.residency.unwatched()
 		status := s.transmit.send(j)
 		s.residency.sent(s.transmit.blocked.ns)
 		if status != sendYield || s.env.config.SendsPerTurn > 0 || !s.sendsItself(j) {
@@ -226,7 +226,7 @@ func (s *sender) sent(j *Job) *Job {
 	next := c.order.advance()
 	c.endedHere++
 	if j.response.mutedUntilNs != 0 {
-		s.loop.mute(c, j.response.mutedUntilNs)
+		s.loop.muted.mute(c, j.response.mutedUntilNs)
 	}
 	s.env.finish(j, s.on.thread.Index)
 	j.freeHere()

@@ -234,8 +234,8 @@ type blockedTime struct {
 	meter   *osthread.BlockedMeter // made by the thread's first measurement
 	hint    int                    // the thread's number, for recorders
 	ns      int64                  // of the send calls in the present turn
-	going   bool                   // the thread has not slept since the last measurement's end
-	pass    bool                   // nothing is measured in the present turn
+	awake   bool                   // the thread has not slept since the last measurement's end
+	skips   bool                   // nothing is measured in the present turn
 	follows bool                   // the next turn comes straight after this one
 }
 
@@ -244,16 +244,16 @@ func (e *env) recordsBlocked() bool { return e.config.BlockedTime && e.stages !=
 
 // newTurn begins a turn of send calls; with follows, straight after another.
 func (b *blockedTime) newTurn() {
-	b.ns, b.going, b.follows = 0, b.going && b.follows, false
+	b.ns, b.awake, b.follows = 0, b.awake && b.follows, false
 }
 
 // interrupted says that the thread does something between two calls that may sleep.
-func (b *blockedTime) interrupted() { b.going = false }
+func (b *blockedTime) interrupted() { b.awake = false }
 
 // begin starts a measurement; one that goes on from the last call's end needs
 // nothing for it.
 func (b *blockedTime) begin(j *Job) {
-	if !b.on || b.pass || b.going {
+	if !b.on || b.skips || b.awake {
 		return
 	}
 	if b.meter == nil {
@@ -270,12 +270,12 @@ func (b *blockedTime) begin(j *Job) {
 
 // end returns what the call slept, 0 where that is not measured.
 func (b *blockedTime) end(j *Job) (ns int64) {
-	if !b.on || b.pass {
+	if !b.on || b.skips {
 		return 0
 	}
 	ns = b.meter.EndNs()
 	b.ns += ns
-	b.going = b.meter.Awake()
+	b.awake = b.meter.Awake()
 	if b.env.recordsBlocked() {
 		b.env.stages.Blocked(b.hint, j.class, ns)
 	}

@@ -13,14 +13,17 @@ import (
 	"c10klab/internal/stage"
 )
 
-// running is a started model.
+// running is a started model. Server.Stop calls the first two on its caller's thread, in
+// this order, and then env.exit, once no connection lives; any thread may call the others.
 type running interface {
 	// stopAccepting refuses connections and returns when no more will come.
 	stopAccepting()
 	// drain makes the threads that read connections look at env.stopping and
-	// env.aborting; when it returns they own all connections there will ever be.
+	// env.aborting; when it returns they own all connections there will ever be. Stop
+	// calls it once more when it has lost patience and set env.aborting.
 	drain()
-	// connectionsByLoop is how many connections each network thread owns.
+	// connectionsByLoop is how many connections each network thread owns; nil where
+	// connections have threads of their own.
 	connectionsByLoop() []int
 	// queueFull counts what happened to requests that found the request queue full.
 	queueFull() QueueFull
