@@ -1,11 +1,37 @@
 package models
 
 import (
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"c10klab/internal/need"
 	"c10klab/internal/osthread"
+
+	"golang.org/x/sys/unix"
 )
+
+// awaitAsleep returns once a thread is asleep on a futex: one that only means to sleep
+// would see that the word has changed, and not sleep.
+func awaitAsleep(t *testing.T, tid int, word *atomic.Uint32) {
+	t.Helper()
+	path := fmt.Sprintf("/proc/self/task/%d/syscall", tid)
+	if _, err := os.ReadFile(path); err != nil {
+		need.Lacking(t, "the system call that a thread is in: "+err.Error())
+	}
+	asleep := fmt.Sprintf("%d %p ", unix.SYS_FUTEX, word)
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if text, err := os.ReadFile(path); err == nil && strings.HasPrefix(string(text), asleep) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the thread does not go to sleep")
+		}
+	}
+}
 
 // A thread that waits for an item sleeps on until wakeDue, and takes then all that
 // was appended meanwhile.
@@ -13,7 +39,9 @@ func TestTakerSleepsUntilTheWakeIsDue(t *testing.T) {
 	q := newQueue[int](4)
 	taken := make(chan int, 4)
 	threads := osthread.NewRegistry(osthread.Options{})
+	tid := make(chan int, 1)
 	if err := threads.Start("taker-0", func(thread *osthread.Thread) {
+		tid <- thread.TID
 		for item, ok := q.take(thread); ok; item, ok = q.take(thread) {
 			taken <- item
 		}
@@ -21,11 +49,7 @@ func TestTakerSleepsUntilTheWakeIsDue(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	for asleep := false; !asleep; time.Sleep(time.Millisecond) {
-		q.mu.Lock()
-		asleep = q.takers.sleeping == 1
-		q.mu.Unlock()
-	}
+	awaitAsleep(t, <-tid, &q.takers.sequence)
 	for i := range 3 {
 		if !q.offerUnwoken(i) {
 			t.Fatalf("item %d was refused", i)
