@@ -1,11 +1,12 @@
 package main
 
 import (
-	"cmp"
+	"slices"
 	"testing"
 
 	"c10klab/experiments"
 	"c10klab/experiments/runner"
+	"c10klab/models"
 )
 
 func planOf(t *testing.T, full bool, names ...string) *experiments.Plan {
@@ -24,11 +25,9 @@ func planOf(t *testing.T, full bool, names ...string) *experiments.Plan {
 	return plan
 }
 
-// fullMinutes bounds what one full experiment may take, its twin included; longFullMinutes
-// what those may that cross the models with a long axis.
-const fullMinutes = 30
-
-var longFullMinutes = map[string]float64{"connections": 35}
+// fullMinutes bounds what one full experiment may take, its twin included; modelMinutes
+// what one that takes every model may take for each.
+const fullMinutes, modelMinutes = 30, 6
 
 func TestEverySpecExpandsIntoCellsThatAServerAccepts(t *testing.T) {
 	specs, err := experiments.Specs()
@@ -40,8 +39,14 @@ func TestEverySpecExpandsIntoCellsThatAServerAccepts(t *testing.T) {
 			plan := planOf(t, full, spec.ID)
 			minutes := plan.Estimate().Minutes()
 			t.Logf("%s, full %v: %d cells, %d trials, %.1f minutes", spec.ID, full, len(plan.Experiments[0].Cells), plan.Trials(), minutes)
-			if most := cmp.Or(longFullMinutes[spec.ID], fullMinutes); full && minutes > most {
-				t.Errorf("%s takes %.1f minutes, more than %g", spec.ID, minutes, most)
+			most := fullMinutes
+			if slices.ContainsFunc(spec.Axes, func(a experiments.Axis) bool {
+				return a.Knob == "model" && slices.Contains(a.Levels, experiments.EveryLevel)
+			}) {
+				most = modelMinutes * len(models.Models())
+			}
+			if full && minutes > float64(most) {
+				t.Errorf("%s takes %.1f minutes, more than %d", spec.ID, minutes, most)
 			}
 		}
 	}
@@ -52,7 +57,7 @@ func TestTheMainJobKeepsItsCellsAndTime(t *testing.T) {
 	if minutes := plan.Estimate().Minutes(); minutes > 4 {
 		t.Errorf("the main job takes %.1f minutes, more than 4", minutes)
 	}
-	if first := plan.Experiments[0]; first.Spec.ID != "write-100mbs" || len(first.Cells) != 12 {
+	if first := plan.Experiments[0]; first.Spec.ID != "write-100mbs" || len(first.Cells) != 2*len(models.Models()) {
 		t.Errorf("it begins with %d cells of %s", len(first.Cells), first.Spec.ID)
 	}
 }
