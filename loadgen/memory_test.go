@@ -5,8 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"c10klab/loadgen/plan"
 	"c10klab/loadgen/judge"
+	"c10klab/loadgen/plan"
 )
 
 // TestIdleConnectionsAreCheap counts the heap of connections that had one answer each:

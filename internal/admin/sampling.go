@@ -79,15 +79,7 @@ func (s StageSampler) Samples() record.Samples {
 	kept, lost := s.Stages.Kept()
 	all := record.Samples{Lost: lost, ClockErrorNs: s.ClockErrorNs(), KernelStamps: s.KernelStamps, Requests: make([]record.ServerSample, len(kept))}
 	for i, k := range kept {
-		st := &k.Stamps
-		all.Requests[i] = record.ServerSample{
-			API: s.Stages.API(k.Class), ID: k.ID,
-			Arrived: st[stage.Arrived], ReadStart: st[stage.ReadStart], FrameComplete: st[stage.FrameComplete],
-			EnqueueStart: st[stage.EnqueueStart], Dequeued: st[stage.Dequeued], LocalDone: st[stage.LocalDone],
-			ResponseComplete: st[stage.ResponseComplete], ResponseDequeued: st[stage.ResponseDequeued],
-			FirstWrite: st[stage.FirstWrite], LastByte: st[stage.LastByte], Reaped: st[stage.Reaped],
-			LastSend: k.LastSendNs,
-		}
+		all.Requests[i] = record.ServerSample{API: s.Stages.API(k.Class), ID: k.ID, BoundariesNs: k.Stamps[:], LastSend: k.LastSendNs}
 	}
 	return all
 }

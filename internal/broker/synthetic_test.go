@@ -74,7 +74,7 @@ func TestKnobsReachTheConfigurations(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if c := SyntheticConfigFrom(v); c != (SyntheticConfig{10 * time.Millisecond, true, true, 9}) {
+	if c := SyntheticConfigFrom(v); c != (SyntheticConfig{Cost: 10 * time.Millisecond, Exponential: true, Sleep: true, Seed: 9}) {
 		t.Errorf("set values read as %+v", c)
 	}
 }

@@ -13,23 +13,14 @@ type Samples struct {
 	KernelStamps bool `json:"kernel_stamps"`
 }
 
-// ServerSample is one request's boundaries (see package stage), CLOCK_MONOTONIC
-// nanoseconds; 0: not stamped.
+// ServerSample is one request's boundaries, CLOCK_MONOTONIC nanoseconds; 0: not stamped.
 type ServerSample struct {
-	API              string `json:"api"`
-	ID               int32  `json:"id"` // correlation id
-	Arrived          int64  `json:"arrived"`
-	ReadStart        int64  `json:"read_start"`
-	FrameComplete    int64  `json:"frame_complete"`
-	EnqueueStart     int64  `json:"enqueue_start"`
-	Dequeued         int64  `json:"dequeued"`
-	LocalDone        int64  `json:"local_done"`
-	ResponseComplete int64  `json:"response_complete"`
-	ResponseDequeued int64  `json:"response_dequeued"`
-	FirstWrite       int64  `json:"first_write"`
-	LastByte         int64  `json:"last_byte"`
-	Reaped           int64  `json:"reaped"`
-	LastSend         int64  `json:"last_send"` // the last send call began
+	API string `json:"api"`
+	ID  int32  `json:"id"` // correlation id
+	// BoundariesNs are in the order of package stage: stage number i of package measure
+	// lies between number i and the next.
+	BoundariesNs []int64 `json:"boundaries_ns"`
+	LastSend     int64   `json:"last_send"` // the last send call began
 }
 
 // Join is what sampled requests say when the stamps of both sides are put together

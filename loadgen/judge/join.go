@@ -40,24 +40,43 @@ type joinedSpan struct {
 	floor func(j joined) int64
 }
 
+// The first stage's beginning is the one boundary that may lack; lastByte is the end of
+// Send, which the client may see.
+var (
+	arrived, readStart = beginOf(measure.SocketQueue), beginOf(measure.Receive)
+	lastByte           = beginOf(measure.Send) + 1
+)
+
+// beginOf is the number of the boundary that a stage begins at; its end is the next.
+func beginOf(s *measure.Span) int { return slices.Index(measure.Stages, s) }
+
+// at is when the server passed a boundary; when it has no stamp of the request's arrival,
+// that is when it began to read it.
+func (j joined) at(boundary int) int64 {
+	if ns := j.server.BoundariesNs[boundary]; ns != 0 || boundary != arrived {
+		return ns
+	}
+	return j.server.BoundariesNs[readStart]
+}
+
+// stageSpans are the server's stages that begin at some boundaries.
+func stageSpans(from, to int) (spans []joinedSpan) {
+	for i := from; i < to; i++ {
+		spans = append(spans, joinedSpan{span: measure.Stages[i], of: func(j joined) int64 { return j.at(i+1) - j.at(i) }})
+	}
+	return spans
+}
+
 // terms lie one after the other from the due time to the answer, so that they add up
 // to the response time.
-var terms = []joinedSpan{
+var terms = slices.Concat([]joinedSpan{
 	{span: measure.Lateness, of: func(j joined) int64 { return j.client.AttemptedNs - j.client.DueNs }},
 	{span: measure.RequestWire, of: joined.requestWireNs},
-	{span: measure.SocketQueue, of: func(j joined) int64 { return j.server.ReadStart - j.arrived() }},
-	{span: measure.Receive, of: func(j joined) int64 { return j.server.FrameComplete - j.server.ReadStart }},
-	{span: measure.Dispatch, of: func(j joined) int64 { return j.server.EnqueueStart - j.server.FrameComplete }},
-	{span: measure.RequestQueue, of: func(j joined) int64 { return j.server.Dequeued - j.server.EnqueueStart }},
-	{span: measure.LocalTime, of: func(j joined) int64 { return j.server.LocalDone - j.server.Dequeued }},
-	{span: measure.RemoteTime, of: func(j joined) int64 { return j.server.ResponseComplete - j.server.LocalDone }},
-	{span: measure.ResponseQueue, of: func(j joined) int64 { return j.server.ResponseDequeued - j.server.ResponseComplete }},
-	{span: measure.SendWait, of: func(j joined) int64 { return j.server.FirstWrite - j.server.ResponseDequeued }},
-	{span: measure.Send, of: func(j joined) int64 { return j.server.LastByte - j.server.FirstWrite }},
+}, stageSpans(0, lastByte), []joinedSpan{
 	// The client may have the answer before the last send call has returned.
 	{span: measure.ResponseWire, of: joined.responseWireNs,
-		floor: func(j joined) int64 { return j.server.LastSend - j.server.LastByte }},
-}
+		floor: func(j joined) int64 { return j.server.LastSend - j.at(lastByte) }},
+})
 
 // beside are no terms: they overlap terms or lie after the answer.
 func beside(serverStamps, clientStamps bool) []joinedSpan {
@@ -66,23 +85,19 @@ func beside(serverStamps, clientStamps bool) []joinedSpan {
 		{span: measure.BackPressure, of: func(j joined) int64 { return j.client.LastByteNs - j.client.AttemptedNs }},
 	}
 	if serverStamps {
-		spans = append(spans, joinedSpan{span: measure.RequestNetwork, of: func(j joined) int64 { return j.server.Arrived - j.client.BegunNs }})
+		spans = append(spans, joinedSpan{span: measure.RequestNetwork, of: func(j joined) int64 { return j.server.BoundariesNs[arrived] - j.client.BegunNs }})
 	}
 	if clientStamps {
 		spans = append(spans,
 			joinedSpan{span: measure.ResponseNetwork, of: func(j joined) int64 { return j.client.ArrivedNs - j.server.LastSend }},
 			joinedSpan{span: measure.AnswerRead, of: func(j joined) int64 { return j.client.AnsweredNs - j.client.ArrivedNs }})
 	}
-	return append(spans, joinedSpan{span: measure.Reap, of: func(j joined) int64 { return j.server.Reaped - j.server.LastByte }})
+	return append(spans, stageSpans(lastByte, len(measure.Stages))...)
 }
 
-// arrived is when the server's kernel had the request; without its stamp, when the
-// server began to read it.
-func (j joined) arrived() int64 { return cmp.Or(j.server.Arrived, j.server.ReadStart) }
+func (j joined) requestWireNs() int64 { return j.at(arrived) - j.client.AttemptedNs }
 
-func (j joined) requestWireNs() int64 { return j.arrived() - j.client.AttemptedNs }
-
-func (j joined) responseWireNs() int64 { return j.client.AnsweredNs - j.server.LastByte }
+func (j joined) responseWireNs() int64 { return j.client.AnsweredNs - j.at(lastByte) }
 
 func (j joined) responseNs() int64 { return j.client.AnsweredNs - j.client.DueNs }
 

@@ -5,35 +5,41 @@ import (
 	"reflect"
 	"testing"
 
+	"c10klab/internal/measure"
 	"c10klab/internal/osthread"
 	"c10klab/internal/record"
 )
 
 // soundJoined is a request all of whose spans are one more than the one before.
 func soundJoined(id int32) (Sample, record.ServerSample) {
-	c := Sample{Request: Request{ID: id, DueNs: 1000, AttemptedNs: 1001, BegunNs: 1002, LastByteNs: 1060}, ArrivedNs: 1085, AnsweredNs: 1090}
-	s := record.ServerSample{API: "Echo", ID: id, Arrived: 1003, ReadStart: 1006, FrameComplete: 1010, EnqueueStart: 1015, Dequeued: 1021,
-		LocalDone: 1028, ResponseComplete: 1036, ResponseDequeued: 1045, FirstWrite: 1055, LastSend: 1060, LastByte: 1066, Reaped: 1078}
-	return c, s
+	s := record.ServerSample{API: "Echo", ID: id, BoundariesNs: []int64{1003}}
+	for i := range measure.Stages {
+		s.BoundariesNs = append(s.BoundariesNs, s.BoundariesNs[i]+int64(i)+3)
+	}
+	sent := s.BoundariesNs[lastByte]
+	s.LastSend = sent - 6
+	return Sample{Request: Request{ID: id, DueNs: 1000, AttemptedNs: 1001, BegunNs: 1002, LastByteNs: sent - 6}, ArrivedNs: sent + 19, AnsweredNs: sent + 24}, s
 }
 
 func TestTermsOfAJoinedRequestAddUpToItsResponseTime(t *testing.T) {
 	c, s := soundJoined(1)
-	for _, arrived := range []int64{s.Arrived, 0} { // with the kernel's stamp, and without
-		s.Arrived = arrived
+	for _, ns := range []int64{s.BoundariesNs[arrived], 0} { // with the kernel's stamp, and without
+		s.BoundariesNs[arrived] = ns
 		var sum int64
 		for _, span := range terms {
 			sum += span.of(joined{&c, &s})
 		}
 		if sum != c.AnsweredNs-c.DueNs {
-			t.Errorf("arrived %d: terms add up to %d ns, the client waited %d", arrived, sum, c.AnsweredNs-c.DueNs)
+			t.Errorf("arrived %d: terms add up to %d ns, the client waited %d", ns, sum, c.AnsweredNs-c.DueNs)
 		}
 	}
 }
 
 func TestTheSampleOfWiresSaysHowFarItMayBeOff(t *testing.T) {
 	wire := func(ns int64) joined {
-		return joined{&Sample{AnsweredNs: 100 + ns}, &record.ServerSample{Arrived: ns, LastByte: 100}}
+		s := record.ServerSample{BoundariesNs: make([]int64, len(measure.Stages)+1)}
+		s.BoundariesNs[arrived], s.BoundariesNs[lastByte] = ns, 100
+		return joined{&Sample{AnsweredNs: 100 + ns}, &s}
 	}
 	if got := wiresError([]joined{wire(10), wire(20), wire(30), wire(40)}); math.Abs(got-12.909944) > 1e-6 {
 		t.Errorf("wires of 20, 40, 60 and 80 ns: standard error %g, want 25.82 ÷ 2", got)
@@ -87,12 +93,16 @@ func TestTermsBelowTheClockErrorAreFound(t *testing.T) {
 	}{
 		{"sound", func(*Sample, *record.ServerSample) {}, false},
 		{"answered within the last send call", func(c *Sample, s *record.ServerSample) { c.AnsweredNs, c.ArrivedNs = s.LastSend+1, s.LastSend }, false},
-		{"arrived a little before it was sent", func(c *Sample, s *record.ServerSample) { s.Arrived = c.AttemptedNs - clockError + 1 }, false},
-		{"arrived before it was sent", func(c *Sample, s *record.ServerSample) { s.Arrived = c.AttemptedNs - clockError - 1 }, true},
-		{"arrived before its send call began", func(c *Sample, s *record.ServerSample) { c.BegunNs = s.Arrived + clockError + 1 }, true},
-		{"read before it arrived", func(_ *Sample, s *record.ServerSample) { s.ReadStart = s.Arrived - clockError - 1 }, true},
+		{"arrived a little before it was sent", func(c *Sample, s *record.ServerSample) { s.BoundariesNs[arrived] = c.AttemptedNs - clockError + 1 }, false},
+		{"arrived before it was sent", func(c *Sample, s *record.ServerSample) { s.BoundariesNs[arrived] = c.AttemptedNs - clockError - 1 }, true},
+		{"arrived before its send call began", func(c *Sample, s *record.ServerSample) { c.BegunNs = s.BoundariesNs[arrived] + clockError + 1 }, true},
+		{"read before it arrived", func(_ *Sample, s *record.ServerSample) {
+			s.BoundariesNs[readStart] = s.BoundariesNs[arrived] - clockError - 1
+		}, true},
 		{"attempted before due", func(c *Sample, _ *record.ServerSample) { c.DueNs = c.AttemptedNs + clockError + 1 }, true},
-		{"handled before it was taken", func(_ *Sample, s *record.ServerSample) { s.LocalDone = s.Dequeued - clockError - 1 }, true},
+		{"handled before it was taken", func(_ *Sample, s *record.ServerSample) {
+			s.BoundariesNs[beginOf(measure.LocalTime)+1] = s.BoundariesNs[beginOf(measure.LocalTime)] - clockError - 1
+		}, true},
 		{"answered before the last send call", func(c *Sample, s *record.ServerSample) { c.AnsweredNs = s.LastSend - clockError - 1 }, true},
 		{"the answer arrived before the last send call", func(c *Sample, s *record.ServerSample) { c.ArrivedNs = s.LastSend - clockError - 1 }, true},
 		{"answered before the answer arrived", func(c *Sample, _ *record.ServerSample) { c.AnsweredNs = c.ArrivedNs - clockError - 1 }, true},
