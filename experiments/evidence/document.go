@@ -28,6 +28,7 @@ func endMarker(id string) string   { return "<!-- end generated: " + id + " -->"
 // written by hand and stays.
 type page struct {
 	of       string // what it tells of, for a check
+	says     string // of parts of claims, in a few words
 	path     string
 	current  string
 	rendered string

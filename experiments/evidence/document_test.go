@@ -1,8 +1,10 @@
 package evidence
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -180,5 +182,32 @@ func TestDocumentIsGeneratedBetweenItsMarkers(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Logf("%s", text)
+	}
+}
+
+// What was measured is told in words, too.
+func TestEveryDecidedClaimHasAnAnswer(t *testing.T) {
+	text, err := os.ReadFile("../../EXPERIMENTS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answered []string
+	for _, heading := range regexp.MustCompile(`(?m)^### ([A-Z0-9, ]+): `).FindAllStringSubmatch(string(text), -1) {
+		answered = append(answered, strings.Split(heading[1], ", ")...)
+	}
+	var decided []string
+	row := regexp.MustCompile(`(?m)^\| (?:\*\*(\w+)\*\*)? \| (.*) \|$`)
+	id := ""
+	for _, r := range row.FindAllStringSubmatch(string(text), -1) {
+		id = cmp.Or(r[1], id)
+		words := regexp.MustCompile(` \| (reproduced|refuted|answered|conforms|baseline|inconclusive)\b`)
+		if words.MatchString(r[2]) && !slices.Contains(decided, id) {
+			decided = append(decided, id)
+		}
+	}
+	slices.Sort(answered)
+	slices.Sort(decided)
+	if len(decided) == 0 || !slices.Equal(slices.Compact(answered), decided) {
+		t.Errorf("answers to %v, and decided are %v", answered, decided)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"c10klab/experiments"
 	"c10klab/experiments/verdict"
 	"c10klab/plots"
 	"c10klab/results"
@@ -24,8 +25,24 @@ const (
 // became of it; what it says, by hand; and the tables, how and where it was measured.
 func (e evidence) page(dir string) (page, error) {
 	title := fmt.Sprintf("# %s: %s\n", strings.Join(e.spec.Claims, ", "), e.spec.Title)
-	return renderPage(e.spec.ID, filepath.Join(dir, pageFile), title,
+	p, err := renderPage(e.spec.ID, filepath.Join(dir, pageFile), title,
 		part{findingsID, "What was found", e.whatWasFound}, part{tablesID, "What was measured", e.whatWasMeasured})
+	p.says = e.verdicts()
+	return p, err
+}
+
+// verdicts tells what the run alone says of each part that it concerns.
+func (e evidence) verdicts() string {
+	var all []string
+	for _, id := range e.spec.Claims {
+		claim, _ := experiments.FindClaim(id)
+		for _, p := range claim.Parts {
+			if word, deciding, concerned := verdict.OfPart(id, p, e.findings); concerned {
+				all = append(all, fmt.Sprintf("%s: %s", deciding.Prediction.Decides(), word))
+			}
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 func (e evidence) whatWasFound() (string, error) {
@@ -61,11 +78,11 @@ func (e evidence) writeFindings(b *bytes.Buffer) {
 	b.WriteString("**Predictions and what became of them.**\n\n| claim | prediction | cells | median [interval] | blocks | verdict |\n| --- | --- | --- | ---: | ---: | --- |\n")
 	for _, f := range e.findings {
 		for _, c := range f.Comparisons {
-			verdict := string(c.Verdict)
+			word := string(c.Verdict)
 			if c.Reason != "" {
-				verdict += " (" + c.Reason + ")"
+				word += " (" + c.Reason + ")"
 			}
-			fmt.Fprintf(b, "| %s | %s | %s | %s | %d | %s |\n", f.Prediction.Decides(), f.Prediction, c.Cells, f.Format(c.Estimate), c.Estimate.N, verdict)
+			fmt.Fprintf(b, "| %s | %s | %s | %s | %d | %s |\n", f.Prediction.Decides(), f.Prediction, c.Cells, f.Format(c.Estimate), c.Estimate.N, word)
 		}
 	}
 	fmt.Fprintf(b, "\nThe median is over blocks; its interval is exact, by order statistics, with at least %.0f %% coverage (%d blocks: smallest to largest, %.1f %%).\n\n",

@@ -138,7 +138,11 @@ func verifyDocuments(cfg VerifyConfig, opened map[string]*results.Run) []Evidenc
 		if p.changed() {
 			err = fmt.Errorf("%s: %w; once all runs hold, c10klab document writes it anew", p.path, firstDifference(p.current, p.rendered))
 		}
-		checks = append(checks, outcomeOf(p.of, check, err))
+		c := outcomeOf(p.of, check, err)
+		if c.Status == CheckHolds {
+			c.Detail = p.says
+		}
+		checks = append(checks, c)
 	}
 	return checks
 }
