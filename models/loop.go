@@ -30,12 +30,14 @@ type loop struct {
 	newConnections *queue[accepted]
 	closing        chan struct{} // closed once the loop will adopt no more connections
 
+	conns     connTable
 	count     atomic.Int64 // of connections
 	jobs      freeJobs
 	receiver  receiver
 	justNow   instant // since the poll's end, or since the last request was handled
 	ready     readyList
 	paused    pause
+	times     loopTimes
 	muted     mutedConns
 	lingering []*conn // which wait for their peer to take the last bytes
 }
@@ -50,6 +52,7 @@ func newLoop(e *env, number int, process func(*Job), handlers *handlers, offload
 		receiver:       e.newReceiver(counters, make([]byte, scratchBytes)),
 	}
 	e.atExit(nil, l.closeNewConnections)
+	l.times = e.newLoopTimes(name)
 	if err := l.open(e, name); err != nil {
 		return nil, err
 	}
@@ -64,13 +67,14 @@ func newLoop(e *env, number int, process func(*Job), handlers *handlers, offload
 
 // start runs the loop's threads, that which accepts last.
 func (l *loop) start() error {
+	sending := &l.sender.transmit.blocked.hint
 	if h := l.sender.half; h != nil {
-		if err := h.poller.start(l.sender.begin, h.turn, l.sender.end); err != nil {
+		if err := h.start(h.turn, sending, &h.times.hint); err != nil {
 			return err
 		}
-		return l.poller.start(func() {}, l.turn, func() {})
+		return l.poller.start(l.turn, &l.times.hint)
 	}
-	return l.poller.start(l.sender.begin, l.turn, l.sender.end)
+	return l.poller.start(l.turn, sending, &l.times.hint)
 }
 
 func (l *loop) turn() {

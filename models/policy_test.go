@@ -141,7 +141,7 @@ func (b *bench) fillQueue(first uint32) (gated []client) {
 
 // received is how many requests handlers have taken, and how many are queued.
 func (b *bench) received() (handled int64, queued int) {
-	q := b.server.running.(*loops).handlers.shared.queue
+	q := b.server.running.(*loops).handlers.pools[0].queue
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return b.service.handled.Load(), q.count

@@ -14,7 +14,7 @@ import (
 const eventsPerWait = 256
 
 // poller is a thread that waits in epoll and that other threads reach by its mailbox: a
-// loop, or the writing half of one. Its methods are its own thread's, but for post, notify
+// loop, the writing half of one, or a selector. Its methods are its own thread's, but for post, notify
 // and exit, which any thread may call.
 type poller struct {
 	env    *env
@@ -22,8 +22,6 @@ type poller struct {
 	thread *osthread.Thread
 	epoll  *poll.Epoll
 	wake   *poll.Eventfd
-	conns  connTable
-	times  loopTimes
 
 	mail     mailbox
 	sleeping atomic.Bool
@@ -95,7 +93,7 @@ func (m *mailbox) forgetLongest() {
 
 // open makes what the thread waits in; the server's exit ends the thread and closes it.
 func (p *poller) open(e *env, name string) (err error) {
-	p.env, p.name, p.times = e, name, e.newLoopTimes(name)
+	p.env, p.name = e, name
 	if p.epoll, err = poll.NewEpoll(eventsPerWait); err != nil {
 		return err
 	}
@@ -107,12 +105,14 @@ func (p *poller) open(e *env, name string) (err error) {
 	return p.epoll.Add(p.wake.FD(), poll.Readable)
 }
 
-// start runs the thread, which takes turns until exit; before and after are called on it.
-func (p *poller) start(before, turn, after func()) error {
+// start runs the thread, which takes turns until exit. The hints for recorders get the
+// thread's number before.
+func (p *poller) start(turn func(), hints ...*int) error {
 	return p.env.threads.Start(p.name, func(t *osthread.Thread) {
-		p.thread, p.times.hint = t, t.Index
-		before()
-		defer after()
+		p.thread = t
+		for _, hint := range hints {
+			*hint = t.Index
+		}
 		for !p.ending.Load() {
 			turn()
 		}
@@ -176,7 +176,13 @@ var assertsThreads bool
 
 // assertOnThread panics in tests if the caller is not the poller's thread.
 func (p *poller) assertOnThread() {
-	if assertsThreads && p.thread.TID != unix.Gettid() {
+	if assertsThreads {
+		p.mustBeHere()
+	}
+}
+
+func (p *poller) mustBeHere() {
+	if p.thread.TID != unix.Gettid() {
 		panic("called on another thread than " + p.name)
 	}
 }

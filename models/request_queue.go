@@ -44,10 +44,6 @@ type QueueFull struct {
 	Sheds  int64 // the service refused the request
 }
 
-func (p *handlerPool) queueFull() QueueFull {
-	return QueueFull{Waits: p.queue.fullWaits.Load(), Pauses: p.pauses.Load(), Sheds: p.sheds.Load()}
-}
-
 // enqueuer is how network threads hand a request to the pool. They stamp the
 // attempt, so a request that has to wait for room does so in RequestQueue.
 func (p *handlerPool) enqueuer() func(*Job) {
@@ -132,7 +128,10 @@ func CheckService(c Config, service Service) error {
 	if _, err := isolatedClass(c, service); err != nil {
 		return err
 	}
-	return checkRefuser(c, service)
+	if _, can := service.(Refuser); c.OnFull == OnFullShed && !can {
+		return fmt.Errorf("knob on-full: shed needs a service that can refuse requests, which %T cannot", service)
+	}
+	return nil
 }
 
 // isolatedClass finds the class to isolate by its name, in any case; 0: none.
@@ -164,12 +163,11 @@ func isolatedGroup(class string) string {
 // share (Kafka: io threads).
 const sharedHandlers = "io"
 
-// handlers are a model's handler threads: those that all classes of requests
-// share, and those of the isolated class.
+// handlers are a model's handler threads: a pool for all classes of requests, and with
+// knob isolate a second one for that class.
 type handlers struct {
-	shared   *handlerPool
-	isolated *handlerPool // nil: no class is isolated
-	class    stage.Class  // the isolated one
+	pools []*handlerPool
+	class stage.Class // the isolated one
 }
 
 func startAllHandlers(e *env) (*handlers, error) {
@@ -177,23 +175,24 @@ func startAllHandlers(e *env) (*handlers, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &handlers{shared: shared}
+	h := &handlers{pools: []*handlerPool{shared}}
 	if h.class, err = isolatedClass(e.config, e.service); err != nil || h.class == 0 {
 		return h, err
 	}
-	h.isolated, err = startHandlers(e, isolatedGroup(e.config.Isolate), e.config.IsolatedHandlers)
+	isolated, err := startHandlers(e, isolatedGroup(e.config.Isolate), e.config.IsolatedHandlers)
+	h.pools = append(h.pools, isolated)
 	return h, err
 }
 
 // enqueuer is how network threads hand on a request, into the queue of its class.
 func (h *handlers) enqueuer() func(*Job) {
-	shared := h.shared.enqueuer()
-	if h.isolated == nil {
+	shared := h.pools[0].enqueuer()
+	if h.class == 0 {
 		return shared
 	}
-	isolated := h.isolated.enqueuer()
+	isolated := h.pools[1].enqueuer()
 	return func(j *Job) {
-		if h.poolOf(j) == h.isolated {
+		if j.class == h.class {
 			isolated(j)
 			return
 		}
@@ -203,37 +202,26 @@ func (h *handlers) enqueuer() func(*Job) {
 
 // poolOf is the pool that a request belongs to.
 func (h *handlers) poolOf(j *Job) *handlerPool {
-	if h.isolated != nil && j.class == h.class {
-		return h.isolated
+	if h.class != 0 && j.class == h.class {
+		return h.pools[1]
 	}
-	return h.shared
+	return h.pools[0]
 }
 
 // wakeDue wakes the handlers that are due for what loops have put into the queues,
 // and reports whether there were any.
-func (h *handlers) wakeDue() bool {
-	woken := h.shared.queue.wakeDue()
-	if h.isolated != nil {
-		woken = h.isolated.queue.wakeDue() || woken
+func (h *handlers) wakeDue() (woken bool) {
+	for _, p := range h.pools {
+		woken = p.queue.wakeDue() || woken
 	}
 	return woken
 }
 
-func (h *handlers) queueFull() QueueFull {
-	full := h.shared.queueFull()
-	if h.isolated != nil {
-		other := h.isolated.queueFull()
-		full.Waits += other.Waits
-		full.Pauses += other.Pauses
-		full.Sheds += other.Sheds
+func (h *handlers) queueFull() (sum QueueFull) {
+	for _, p := range h.pools {
+		sum.Waits += p.queue.fullWaits.Load()
+		sum.Pauses += p.pauses.Load()
+		sum.Sheds += p.sheds.Load()
 	}
-	return full
-}
-
-// checkRefuser reports whether the service can run with on-full=shed.
-func checkRefuser(c Config, service Service) error {
-	if _, can := service.(Refuser); c.OnFull == OnFullShed && !can {
-		return fmt.Errorf("knob on-full: shed needs a service that can refuse requests, which %T cannot", service)
-	}
-	return nil
+	return sum
 }

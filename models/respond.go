@@ -58,18 +58,16 @@ func newSender(l *loop, number int, counters *threadCounters, offload offloader)
 	s := &sender{env: e, loop: l, on: &l.poller, offload: offload, residency: e.newResidency()}
 	if e.config.OnFull == OnFullSplit {
 		name := fmt.Sprintf("write-%d", number)
-		s.half = &writingHalf{sender: s}
+		s.half = &writingHalf{sender: s, times: e.newLoopTimes(name)}
 		s.on, counters = &s.half.poller, e.newThreadCounters(name)
 		if err := s.half.open(e, name); err != nil {
 			return nil, err
 		}
 	}
 	s.transmit = e.newTurnTransmitter(counters)
+	e.atExit(nil, s.transmit.close)
 	return s, nil
 }
-
-func (s *sender) begin() { s.transmit.blocked.hint = s.on.thread.Index }
-func (s *sender) end()   { s.transmit.close() }
 
 // answer offers a complete response to its connection's order and sends it when
 // its turn has come. The thread took it at takenNs; 0: now.
@@ -267,6 +265,8 @@ func endElsewhere(j *Job, thread int) *Job {
 type writingHalf struct {
 	poller
 	sender *sender
+	conns  connTable
+	times  loopTimes
 }
 
 func (w *writingHalf) turn() {

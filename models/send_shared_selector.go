@@ -2,9 +2,7 @@ package models
 
 import (
 	"fmt"
-	"sync/atomic"
 
-	"c10klab/internal/osthread"
 	"c10klab/internal/poll"
 )
 
@@ -21,11 +19,8 @@ var sendSharedSelector = Send{
 // readiness event a send thread sends one chunk and arms the socket again. The first
 // chunk, too, waits for its event.
 type sharedSelector struct {
-	env    *env
-	epoll  *poll.Epoll
-	wake   *poll.Eventfd
-	ending atomic.Bool
-	work   *queue[*Job]
+	poller
+	work *queue[*Job]
 
 	mu   poll.Mutex
 	jobs map[int]*Job // by descriptor, which each of them keeps open
@@ -35,20 +30,11 @@ type sharedSelector struct {
 const writableOnce = poll.Writable | poll.OneShot
 
 func startSharedSelector(e *env, _ *handlers) (offloader, error) {
-	s := &sharedSelector{env: e, work: newQueue[*Job](e.config.SendQueueBound), jobs: map[int]*Job{}}
-	var err error
-	if s.epoll, err = poll.NewEpoll(eventsPerWait); err != nil {
+	s := &sharedSelector{work: newQueue[*Job](e.config.SendQueueBound), jobs: map[int]*Job{}}
+	if err := s.open(e, "select-0"); err != nil {
 		return nil, err
 	}
-	e.atExit(nil, func() { s.epoll.Close() })
-	if s.wake, err = poll.NewEventfd(); err != nil {
-		return nil, err
-	}
-	e.atExit(s.exit, func() { s.wake.Close() })
-	if err := s.epoll.Add(s.wake.FD(), poll.Readable); err != nil {
-		return nil, err
-	}
-	if err := e.threads.Start("select-0", s.run); err != nil {
+	if err := s.start(s.turn); err != nil {
 		return nil, err
 	}
 	return s, startSendThreads(e, s.work, s.sendChunk)
@@ -63,17 +49,15 @@ func (s *sharedSelector) submit(j *Job) {
 	}
 }
 
-// run is the selector thread's.
-func (s *sharedSelector) run(thread *osthread.Thread) {
-	for !s.ending.Load() {
-		thread.AboutToBlock()
-		n, err := s.epoll.Wait(s.env.config.PollTimeout)
-		if err != nil {
-			s.env.log("%s: %v", thread.Name, err)
-		}
-		for i := range n {
-			s.onEvent(s.epoll.Event(i).FD)
-		}
+// turn is the selector thread's.
+func (s *sharedSelector) turn() {
+	s.thread.AboutToBlock()
+	n, err := s.epoll.Wait(s.env.config.PollTimeout)
+	if err != nil {
+		s.env.log("%s: %v", s.name, err)
+	}
+	for i := range n {
+		s.onEvent(s.epoll.Event(i).FD)
 	}
 }
 
@@ -122,12 +106,6 @@ func (s *sharedSelector) leave(j *Job) {
 	delete(s.jobs, j.conn.fd)
 	s.mu.Unlock()
 	if err := s.epoll.Remove(j.conn.fd); err != nil {
-		s.env.log("select-0: %v", err)
+		s.env.log("%s: %v", s.name, err)
 	}
-}
-
-// exit ends the selector thread.
-func (s *sharedSelector) exit() {
-	s.ending.Store(true)
-	s.wake.Wake()
 }
