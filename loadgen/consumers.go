@@ -23,9 +23,9 @@ type consumerKind struct {
 	consumers      []*consumer
 }
 
-// connectConsumers connects the tail consumers and the lagging ones, each kind
-// with a receiver of its own: taking large responses off a socket must delay
-// neither the producers' stamps nor those of the tail.
+// connectConsumers connects the tail consumers, and the lagging ones, which begin with the
+// first offset of each partition. Each kind has a receiver of its own: taking large
+// responses off a socket must delay neither the producers' stamps nor those of the tail.
 func (l *load) connectConsumers() error {
 	if l.cfg.tails() {
 		tail := &consumerKind{name: judge.TailConsumers, tail: true, topic: l.topic, count: l.cfg.tailCount(), starts: l.endsBefore, planned: plan.OfConsumers, spans: judge.OwnFetches}
@@ -36,29 +36,20 @@ func (l *load) connectConsumers() error {
 	if !l.cfg.lags() {
 		return nil
 	}
-	lagging, err := l.laggingConsumers()
-	if err != nil {
-		return err
-	}
-	return l.connectKind(lagging)
-}
-
-// laggingConsumers begin with the first offset of each partition.
-func (l *load) laggingConsumers() (*consumerKind, error) {
 	count := l.cfg.laggingCount()
 	if err := l.cfg.checkLaggingCount(l.laggingTopic.partitions); err != nil {
-		return nil, fmt.Errorf("%w of topic %q", err, l.laggingTopic.name)
+		return fmt.Errorf("%w of topic %q", err, l.laggingTopic.name)
 	}
 	starts, err := l.laggingTopic.offsets(l.ctx, logStart)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	lagging := &consumerKind{name: "lagging", topic: l.laggingTopic, count: count, starts: starts, planned: plan.OfConsumers, spans: judge.OwnFetches, wraps: l.cfg.LaggingWrap}
 	lagging.bytesPerSecond = l.cfg.FetchBytesPerSecond / float64(count)
 	if l.cfg.tails() {
 		lagging.planned, lagging.spans = plan.OfLaggingConsumers, judge.LaggingFetches
 	}
-	return lagging, nil
+	return l.connectKind(lagging)
 }
 
 func (l *load) connectKind(kind *consumerKind) error {

@@ -2,10 +2,6 @@ package loadgen
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"strconv"
-	"strings"
 
 	"c10klab/internal/record"
 )
@@ -39,32 +35,6 @@ func (f footprint) perConnection(after footprint, n int, c *record.Connections) 
 	}
 	c.GeneratorBytes = per(after.ownBytes - f.ownBytes)
 	c.KernelBytes = per(after.kernelBytes - f.kernelBytes)
-}
-
-// kernelFields are the lines of /proc/meminfo that connections and threads show in.
-var kernelFields = []string{"Slab:", "KernelStack:", "PageTables:"}
-
-// readKernelBytes reads the machine's kernel memory (proc(5), meminfo).
-func readKernelBytes() (bytes int64, err error) {
-	const path = "/proc/meminfo"
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return 0, fmt.Errorf("read the kernel's memory: %w", err)
-	}
-	for line := range strings.Lines(string(text)) {
-		for _, field := range kernelFields {
-			number, found := strings.CutPrefix(line, field)
-			if !found {
-				continue
-			}
-			kb, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(number), " kB"), 10, 64)
-			if err != nil {
-				return 0, fmt.Errorf("read the kernel's memory: %s: %w", field, err)
-			}
-			bytes += kb << 10
-		}
-	}
-	return bytes, nil
 }
 
 // describeConnections is what the connections of a finished run were like.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -210,11 +211,11 @@ func TestMissingAdminPortIsAnError(t *testing.T) {
 }
 
 func TestMachineTimesAreThoseOfAllCores(t *testing.T) {
-	before, err := readMachineTimes()
+	before, err := readMachine()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if before.CPUs < 1 || before.BusyNs <= 0 {
+	if before.CPUs != runtime.NumCPU() || before.BusyNs <= 0 {
 		t.Errorf("%+v", before)
 	}
 }

@@ -1,27 +1,29 @@
 package loadgen
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"strconv"
-	"strings"
+	"math"
 	"sync"
 	"time"
 
 	"c10klab/internal/clock"
 	"c10klab/internal/record"
 	"c10klab/loadgen/judge"
+
+	"github.com/prometheus/procfs"
 )
+
+// proc is the kernel's account of the machine.
+var proc, _ = procfs.NewDefaultFS() // one that is missing fails when it is read
 
 // takeSnapshot reads both sides, the servers by mark at the beginning of the window and
 // by snapshot at its end.
 func (l *load) takeSnapshot(ask func(*admin, context.Context) ([]byte, error)) (judge.Snapshot, error) {
 	s := judge.Snapshot{AtNs: clock.Now(), Process: record.ThisProcess(), AnswersBefore: l.answers.Load()}
 	var err error
-	if s.Machine, err = readMachineTimes(); err != nil {
+	if s.Machine, err = readMachine(); err != nil {
 		return s, err
 	}
 	if s.Threads, err = l.threads.all(); err != nil {
@@ -44,35 +46,34 @@ func (l *load) askServers(ask func(*admin, context.Context) ([]byte, error)) ([]
 	return answers, errors.Join(failures...)
 }
 
-// tickNs is one USER_HZ tick, the unit of /proc/stat on all Linux architectures.
-const tickNs = int64(time.Second) / 100
-
-// readMachineTimes reads /proc/stat (proc(5)).
-func readMachineTimes() (record.HostUse, error) {
-	const path = "/proc/stat"
-	text, err := os.ReadFile(path)
+// readMachine reads the machine's cumulative processor time (proc(5), /proc/stat), in
+// which user time includes that of guests.
+func readMachine() (record.HostUse, error) {
+	stat, err := proc.Stat()
 	if err != nil {
-		return record.HostUse{}, err
+		return record.HostUse{}, fmt.Errorf("read the processors' times: %w", err)
 	}
-	line, perCPU, _ := bytes.Cut(text, []byte("\n"))
-	const idle, iowait, steal, guest = 4, 5, 8, 9 // user time includes guest time
-	columns := strings.Fields(string(line))
-	if len(columns) <= steal || columns[0] != "cpu" {
-		return record.HostUse{}, fmt.Errorf("%s begins with %q, not with the processors' times", path, line)
-	}
-	m := record.HostUse{CPUs: bytes.Count(append([]byte("\n"), perCPU...), []byte("\ncpu"))}
-	for i := 1; i < min(guest, len(columns)); i++ {
-		ticks, err := strconv.ParseInt(columns[i], 10, 64)
-		if err != nil {
-			return record.HostUse{}, fmt.Errorf("%s: column %d: %w", path, i, err)
+	ns := func(seconds ...float64) (sum int64) {
+		for _, s := range seconds {
+			sum += int64(math.Round(s * float64(time.Second)))
 		}
-		switch i {
-		case idle, iowait:
-		case steal:
-			m.StealNs = ticks * tickNs
-		default:
-			m.BusyNs += ticks * tickNs
+		return sum
+	}
+	t := stat.CPUTotal
+	return record.HostUse{BusyNs: ns(t.User, t.Nice, t.System, t.IRQ, t.SoftIRQ), StealNs: ns(t.Steal), CPUs: len(stat.CPU)}, nil
+}
+
+// readKernelBytes reads the machine's kernel memory that connections and threads show in
+// (proc(5), /proc/meminfo).
+func readKernelBytes() (bytes int64, err error) {
+	m, err := proc.Meminfo()
+	if err != nil {
+		return 0, fmt.Errorf("read the kernel's memory: %w", err)
+	}
+	for _, part := range []*uint64{m.SlabBytes, m.KernelStackBytes, m.PageTablesBytes} {
+		if part != nil {
+			bytes += int64(*part)
 		}
 	}
-	return m, nil
+	return bytes, nil
 }

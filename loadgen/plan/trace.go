@@ -9,7 +9,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"io"
 	"math"
 	"os"
@@ -205,26 +204,24 @@ func (t *Trace) source(kind Kind, part, parts, connections int) Source {
 // of each kind.
 func (t *Trace) hash(from, window time.Duration, protocol string, connections [Kinds]int) string {
 	h := sha256.New()
+	var buf [16]byte
 	for kind, api := range APIs(protocol) {
-		if list := &t.lists[kind]; len(list.requests) > 0 {
-			fmt.Fprintf(h, "trace of %s, %d connections, %v from %v\n", api, connections[kind], window, from)
-			list.hashInto(h, from, window, connections[kind])
+		l := &t.lists[kind]
+		if len(l.requests) == 0 {
+			continue
+		}
+		fmt.Fprintf(h, "trace of %s, %d connections, %v from %v\n", api, connections[kind], window, from)
+		for i, r := range l.requests {
+			if r.offsetNs < int64(from) || r.offsetNs >= int64(from+window) {
+				continue
+			}
+			binary.BigEndian.PutUint64(buf[:], uint64(r.offsetNs))
+			binary.BigEndian.PutUint32(buf[8:], uint32(i%connections[kind]))
+			binary.BigEndian.PutUint32(buf[12:], uint32(l.sizes[r.size]))
+			h.Write(buf[:])
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-func (l *traceList) hashInto(h hash.Hash, from, window time.Duration, connections int) {
-	var buf [16]byte
-	for i, r := range l.requests {
-		if r.offsetNs < int64(from) || r.offsetNs >= int64(from+window) {
-			continue
-		}
-		binary.BigEndian.PutUint64(buf[:], uint64(r.offsetNs))
-		binary.BigEndian.PutUint32(buf[8:], uint32(i%connections))
-		binary.BigEndian.PutUint32(buf[12:], uint32(l.sizes[r.size]))
-		h.Write(buf[:])
-	}
 }
 
 // traceLine is one request as Write orders them.
