@@ -2,13 +2,14 @@ package models
 
 import (
 	"c10klab/internal/poll"
+	"c10klab/internal/stage"
 
 	"golang.org/x/sys/unix"
 )
 
 var sendCopy = Send{
 	Name: "copy", Meaning: "pread and send on the thread that owns the connection",
-	Stage: "Send", Blocks: "that thread",
+	Stage: stage.Send.String(), Blocks: "that thread",
 	Calls: map[FileCall]string{ReadFile: WritingThread},
 	mover: newCopyMover,
 }

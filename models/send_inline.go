@@ -1,11 +1,15 @@
 package models
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"c10klab/internal/stage"
+)
 
 // sendInline is Kafka's way.
 var sendInline = Send{
 	Name: "inline", Meaning: "sendfile on the thread that owns the connection (Kafka)",
-	Stage: "Send", Blocks: "that thread: in loop models all its connections",
+	Stage: stage.Send.String(), Blocks: "that thread: in loop models all its connections",
 	Calls: map[FileCall]string{SendfileToSocket: WritingThread},
 	mover: newSendfileMover,
 }

@@ -2,13 +2,14 @@ package models
 
 import (
 	"c10klab/internal/poll"
+	"c10klab/internal/stage"
 
 	"golang.org/x/sys/unix"
 )
 
 var sendMmap = Send{
 	Name: "mmap", Meaning: "send from a mapping, one for each call, on the thread that owns the connection",
-	Stage: "Send", Blocks: "that thread, in the page faults of send",
+	Stage: stage.Send.String(), Blocks: "that thread, in the page faults of send",
 	Calls: map[FileCall]string{SendMapped: WritingThread},
 	mover: newMappedMover, capBytes: chunkBytes,
 }

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 )
 
@@ -57,7 +58,7 @@ var knownAnswers = []knownAnswer{
 			RateHeld, ServerCores, ObjectsPerAnswer, BytesPerAnswer float64
 			Measurement                                             struct{ Checks []record.Check }
 		}) string {
-			late := slices.IndexFunc(h.Measurement.Checks, func(c record.Check) bool { return strings.HasPrefix(c.Name, "Lateness") })
+			late := slices.IndexFunc(h.Measurement.Checks, func(c record.Check) bool { return strings.HasPrefix(c.Name, measure.Lateness.Name) })
 			lateness := none
 			if late >= 0 {
 				lateness = fmt.Sprintf("%.2f of %.2f", h.Measurement.Checks[late].Value, h.Measurement.Checks[late].Limit)
@@ -116,8 +117,8 @@ var knownAnswers = []knownAnswer{
 			Ratios            map[string][]float64
 		}) string {
 			row := fmt.Sprintf("%s | %.3f", w.Model, median(w.TermsOverResponse))
-			for _, term := range []string{"RequestWire", "ResponseWire", "RequestNetwork", "ResponseNetwork"} {
-				row += " | " + quartiles("%.2f", w.Ratios[term])
+			for _, term := range []*measure.Span{measure.RequestWire, measure.ResponseWire, measure.RequestNetwork, measure.ResponseNetwork} {
+				row += " | " + quartiles("%.2f", w.Ratios[term.Name])
 			}
 			return row
 		})},

@@ -25,10 +25,8 @@ func (h *Histogram) Independent(q float64) int64 {
 	return independent(h.Count(), h.dependent[nearest(q)])
 }
 
-// StillNeeded is how many more samples, clustered as these are, would support
-// quantile q; 0 if these do.
-func (h *Histogram) StillNeeded(q float64) int64 { return stillNeeded(h.Count(), h.Independent(q), q) }
-
+// stillNeeded is how many more samples, clustered as these are, would support quantile q;
+// 0 if these do.
 func stillNeeded(n, independent int64, q float64) int64 {
 	if Supports(independent, q) {
 		return 0
@@ -39,9 +37,6 @@ func stillNeeded(n, independent int64, q float64) int64 {
 	}
 	return int64(math.Ceil(missing))
 }
-
-// Withhold makes the samples support quantile q, one of Quantiles, no longer.
-func (h *Histogram) Withhold(q float64) { h.dependent[nearest(q)] = float64(h.Count()) }
 
 // Withheld is the digest whose samples no longer support quantile q, one of Quantiles.
 func (d Digest) Withheld(q float64) Digest {

@@ -40,7 +40,8 @@ func (d Digest) Quantile(q float64) (ns int64, supported bool) {
 	return d.quantileNs[i], Supports(independent(d.Count, d.dependent[i]), q)
 }
 
-// StillNeeded is as a Histogram's, for one of Quantiles; 0 for others.
+// StillNeeded is how many more samples, clustered as these are, would support q, one of
+// Quantiles; 0 if these do, and for others.
 func (d Digest) StillNeeded(q float64) int64 {
 	i := slices.Index(Quantiles[:], q)
 	if i < 0 {

@@ -92,7 +92,7 @@ func newSection(id string, cells []results.Cell) section {
 		s.add("p99.9", 1, quantileText(span, 0.999))
 	}
 	if endToEnd := measure.EndToEnd.Key(measure.Fetch); slices.ContainsFunc(cells, func(c results.Cell) bool { return c.Spans[endToEnd].Count > 0 }) {
-		s.add("EndToEnd p99", 2, quantileText(endToEnd, 0.99))
+		s.add(measure.EndToEnd.Name+" p99", 2, quantileText(endToEnd, 0.99))
 	}
 	s.add("outcome", 0, outcomeText)
 	s.note = strings.Join(append(common, trialsNote(cells)), ", ")

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -127,7 +128,7 @@ var remedies = []struct {
 	{about: "lagging consumers caught up", text: "a longer backlog: a larger --set backlog-bytes=…, or a shorter --set window=…"},
 	{about: "late requests of emulated disk", text: "the disk beneath is slower than the emulated one: --data DIR on a faster disk"},
 	{about: "backlog in, or missing in", text: "the page cache did not hold what it should: more free memory, or a smaller --set backlog-bytes=…"},
-	{about: "Lateness", text: "more CPUs for the generator, root for its priority, or a lower --set rate=…; c10klab doctor says what lacks"},
+	{about: measure.Lateness.Name, text: "more CPUs for the generator, root for its priority, or a lower --set rate=…; c10klab doctor says what lacks"},
 	{about: "steady state", text: "a longer --set warm-up=… or --set window=…, if the change is not what the experiment is about"},
 	{about: "server's window", text: "the server was asked late: an idle machine, or a longer --set window=…"},
 	{about: "starvation", text: "some connections were served far less than others: c10klab show DIR --tables stages"},

@@ -163,3 +163,15 @@ func TestServedPagesFollowAGrowingRun(t *testing.T) {
 		t.Errorf("a path of no page is answered with %d", answer.Code)
 	}
 }
+
+func TestAPageShowsWhatClientsOfEchoWaited(t *testing.T) {
+	text := pageOf(t, filepath.Join(reference, "connections-open"))
+	if !regexp.MustCompile(`ResponseTime (s|ms|µs) p99`).MatchString(text) {
+		t.Error("the page has no latency of clients in its table")
+	}
+	for _, wanted := range []string{"the shortest p99 response time of Echo", "response time of Echo, p99 and p99.9", "KiB a connection server"} {
+		if !strings.Contains(text, wanted) {
+			t.Errorf("the page lacks %q", wanted)
+		}
+	}
+}
