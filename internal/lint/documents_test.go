@@ -70,6 +70,9 @@ func TestLinksOfTheDocumentsLead(t *testing.T) {
 				t.Errorf("%s links to %s, which has no such heading", path, l[1])
 			}
 		}
+		if filepath.Base(path) == "changes.md" {
+			continue // makes files
+		}
 		for _, f := range goFile.FindAllStringSubmatch(text, -1) {
 			if _, err := os.Stat(filepath.Join(root, filepath.FromSlash(f[1]))); err != nil {
 				t.Errorf("%s names %s: %v", path, f[1], err)
