@@ -44,7 +44,7 @@ type Stored struct {
 // order that readers see them.
 func InDir(runDir, experiment string) (stored []Stored) {
 	for _, kind := range kinds {
-		file := base(experiment, kind.name) + ".png"
+		file := base(experiment, kind.name) + ".svg"
 		if _, err := os.Stat(filepath.Join(results.PlotsDir(runDir), file)); err == nil {
 			stored = append(stored, Stored{file, kind.says})
 		}
@@ -87,15 +87,15 @@ func Figures(run *results.Run, cells []results.Cell, ratios Ratios) ([]Figure, e
 }
 
 // Draw writes the figures of every experiment of the run, from its cells, into dir, which it
-// makes if needed, as EXPERIMENT-KIND.png and .svg, and returns their paths in
-// order.
+// makes if needed, as EXPERIMENT-KIND.png and .svg, of packed evidence as .svg alone, and
+// returns their paths in order.
 func Draw(run *results.Run, cells []results.Cell, ratios Ratios, dir string) ([]string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make directory for figures: %w", err)
 	}
 	var files []string
 	err := eachFigure(run, cells, ratios, func(experiment, kind string, f figure) error {
-		names, err := f.save(filepath.Join(dir, base(experiment, kind)))
+		names, err := f.save(filepath.Join(dir, base(experiment, kind)), run.Packed())
 		files = append(files, names...)
 		return err
 	})

@@ -316,12 +316,12 @@ func TestFiguresInADirectoryAreInTheOrderThatReadersSee(t *testing.T) {
 	if err := os.Mkdir(results.PlotsDir(dir), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range []string{"x-heat.png", "x-tail.png", "x-tail.svg", "y-rates.png", "x-other.png"} {
+	for _, file := range []string{"x-heat.svg", "x-tail.png", "x-tail.svg", "y-rates.svg", "x-other.svg"} {
 		if err := os.WriteFile(filepath.Join(results.PlotsDir(dir), file), nil, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := InDir(dir, "x"); !slices.Equal(got, []Stored{{"x-tail.png", "p99, p999"}, {"x-heat.png", "heat map"}}) {
+	if got := InDir(dir, "x"); !slices.Equal(got, []Stored{{"x-tail.svg", "p99, p999"}, {"x-heat.svg", "heat map"}}) {
 		t.Errorf("figures %v", got)
 	}
 }

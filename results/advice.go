@@ -9,6 +9,8 @@ var advice = []struct {
 }{
 	{ErrNoRun, "name a directory that has a run.json; c10klab run --out DIR makes one"},
 	{ErrNewerSchema, "read it with the version that wrote it, whose revision run.json names, or with a newer one"},
+	{ErrOlderSchema, "compare, report and export read it as it is; evidence has to be measured anew"},
+	{ErrPacked, "measure anew into a directory of its own, and c10klab adopt --replace puts that in its place"},
 	{ErrNoManifest, "c10klab run --resume --out DIR completes an interrupted run"},
 	{ErrUnlisted, "move it away: evidence is what the run wrote"},
 	{ErrChanged, "restore it from a copy or by git; sha256sum -c manifest.sha256 lists all files that differ"},

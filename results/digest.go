@@ -21,6 +21,15 @@ func (r *Run) digest(c *Cell, wanted, curves func(hdr.Key) bool, digester *hdr.D
 			return err
 		}
 	}
+	if r.packed != nil {
+		addLog := func(log io.Reader, wanted func(hdr.Key) bool, clusters map[string][]float64) error {
+			_, err := digester.AddLog(log, wanted, clusters)
+			return err
+		}
+		if err := r.packed.addMerged(c, withLateness(wanted), addLog, digester.AddClustering); err != nil {
+			return err
+		}
+	}
 	c.Spans, c.Curves = digester.Together(), map[hdr.Key][]hdr.Bracket{}
 	withheld := c.withholdSpoilt()
 	for key := range c.Spans {
@@ -40,12 +49,22 @@ func (r *Run) digest(c *Cell, wanted, curves func(hdr.Key) bool, digester *hdr.D
 // taken together.
 func (r *Run) MergedHistograms(c Cell) (hdr.Bundle, error) {
 	var sum hdr.Sum
+	if r.packed != nil {
+		err := r.packed.addMerged(&c, nil, sum.AddLog, sum.AddClustering)
+		return sum.Bundle(), err
+	}
+	err := r.addMerged(&sum, c, nil)
+	return sum.Bundle(), err
+}
+
+// addMerged adds the wanted histograms of the trials that a cell's numbers are from.
+func (r *Run) addMerged(sum *hdr.Sum, c Cell, wanted func(hdr.Key) bool) error {
 	for _, t := range c.Measured {
-		if err := r.addHistograms(&sum, *t.Trial, nil); err != nil {
-			return nil, err
+		if err := r.addHistograms(sum, *t.Trial, wanted); err != nil {
+			return err
 		}
 	}
-	return sum.Bundle(), nil
+	return nil
 }
 
 // remember keeps the trials' digests for TrialDigests.
@@ -78,6 +97,9 @@ var digesters = sync.Pool{New: func() any { return new(hdr.Digester) }}
 
 func (r *Run) digestTrial(t record.Trial, wanted func(hdr.Key) bool,
 	read func(io.Reader, func(hdr.Key) bool, map[string][]float64) (map[hdr.Key]hdr.Digest, error)) (map[hdr.Key]hdr.Digest, error) {
+	if r.packed != nil {
+		return r.packed.of(t, wanted), nil
+	}
 	f, err := r.openHistograms(t)
 	if err != nil {
 		return nil, err

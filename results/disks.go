@@ -58,6 +58,9 @@ func windowOf(samples []record.DiskSample, begin, end int64) (w record.DiskWindo
 // DiskSamples reads the samples of a trial's disks, in the order of Trial.Disks; none
 // if they were not kept.
 func (r *Run) DiskSamples(t record.Trial) ([][]record.DiskSample, error) {
+	if r.packed != nil {
+		return r.packed.trials[t.Name()].disks, nil
+	}
 	var samples [][]record.DiskSample
 	err := readJSON(r.trialPath(t, disksSuffix), &samples)
 	if !errors.Is(err, fs.ErrNotExist) {

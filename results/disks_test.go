@@ -105,7 +105,7 @@ func TestAdoptedRunsOfOlderVersionsKeepTheDiskSamplesThatFiguresShow(t *testing.
 			t.Fatal(err)
 		}
 	}
-	adopted, err := run.Adopt(filepath.Join(dir, "reference"), nil, false)
+	adopted, err := run.Adopt(filepath.Join(dir, "reference"), everything, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestAdoptedRecordsDoNotTellWhereTheRunLay(t *testing.T) {
 	if err := run.Commit(trial); err != nil {
 		t.Fatal(err)
 	}
-	adopted, err := run.Adopt(filepath.Join(dir, "reference"), nil, false)
+	adopted, err := run.Adopt(filepath.Join(dir, "reference"), everything, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 // Info is run.json: everything that all trials of a run share.
 type Info struct {
 	Schema      int       `json:"schema"`
+	Packed      int       `json:"packed,omitempty"` // the version of the packed form; 0: each trial has files of its own
 	Specs       []Spec    `json:"specs"`
 	Full        bool      `json:"full"` // the full variant of the specs, not the quick one
 	CommandLine []string  `json:"command_line"`

@@ -18,9 +18,11 @@ import (
 const manifestFile = "manifest.sha256"
 
 var (
-	// ErrNoManifest says that a run has no hashes to be checked against: it was
-	// interrupted, or an older version wrote it.
+	// ErrNoManifest says that a run has no hashes to be checked against, since it was
+	// interrupted.
 	ErrNoManifest = errors.New("the run has no " + manifestFile)
+	// ErrOlderSchema says, with ErrNoManifest, that the version which wrote the run made none.
+	ErrOlderSchema = errors.New("the run was written by an older version, which made no " + manifestFile)
 	// ErrChanged says that a file is not what the manifest says.
 	ErrChanged = errors.New("the file was changed after the run")
 	// ErrUnlisted says that a file was added after the run.
@@ -34,18 +36,21 @@ func (r *Run) Seal() error {
 	if err != nil {
 		return err
 	}
-	var lines strings.Builder
+	return writeAtomic(filepath.Join(r.Dir, manifestFile), func(w io.Writer) error { return writeManifest(w, r.Dir, files) })
+}
+
+// writeManifest writes what sha256sum(1) does of the files.
+func writeManifest(w io.Writer, dir string, files []string) error {
 	for _, file := range files {
-		sum, err := hashOf(filepath.Join(r.Dir, file))
+		sum, err := hashOf(filepath.Join(dir, file))
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&lines, "%s  %s\n", sum, filepath.ToSlash(file))
+		if _, err := fmt.Fprintf(w, "%s  %s\n", sum, filepath.ToSlash(file)); err != nil {
+			return err
+		}
 	}
-	return writeAtomic(filepath.Join(r.Dir, manifestFile), func(w io.Writer) error {
-		_, err := io.WriteString(w, lines.String())
-		return err
-	})
+	return nil
 }
 
 // OpenChecked opens a run as Open does, and refuses one whose files are not those of its
@@ -81,11 +86,13 @@ func (r *Run) CheckManifest() error {
 		}
 		delete(listed, filepath.ToSlash(file))
 		got, err := hashOf(path)
-		if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("%w: %w", ErrMissing, err)
+		} else if err != nil {
 			return err
 		}
 		if got != want {
-			return fmt.Errorf("%s: %w", path, ErrChanged)
+			return fmt.Errorf("%s: %w: its SHA-256 is %s, the manifest's %s", path, ErrChanged, got, want)
 		}
 	}
 	if len(listed) > 0 {
@@ -97,7 +104,9 @@ func (r *Run) CheckManifest() error {
 func (r *Run) readManifest() (map[string]string, error) {
 	path := filepath.Join(r.Dir, manifestFile)
 	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) && r.Info.Schema < manifestSchema {
+		return nil, fmt.Errorf("%s: %w (schema %d): %w", filepath.Join(r.Dir, runFile), ErrOlderSchema, r.Info.Schema, ErrNoManifest)
+	} else if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%s: %w", r.Dir, ErrNoManifest)
 	} else if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
@@ -118,8 +127,19 @@ func (r *Run) readManifest() (map[string]string, error) {
 	return listed, nil
 }
 
-// evidenceFiles lists run.json and what is in trials, relative to the run.
+// evidenceFiles lists run.json and what is in trials, relative to the run; of a packed
+// run its own files and whatever else looks like one.
 func (r *Run) evidenceFiles() ([]string, error) {
+	if r.packed != nil {
+		others, err := filepath.Glob(filepath.Join(r.Dir, "*.gz"))
+		files := slices.Clone(packedFiles)
+		for _, other := range others {
+			if name := filepath.Base(other); !slices.Contains(files, name) {
+				files = append(files, name)
+			}
+		}
+		return files, err
+	}
 	files := []string{runFile}
 	entries, err := os.ReadDir(filepath.Join(r.Dir, trialsDir))
 	if err != nil {

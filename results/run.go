@@ -38,6 +38,7 @@ type Run struct {
 
 	lock    *os.File                          // of who writes it; nil: it is only read
 	digests map[string]map[hdr.Key]hdr.Digest // of trials, once Digests has read them
+	packed  *packed                           // nil: each trial has files of its own
 }
 
 // Open reads a run, finished or not. Its errors wrap ErrNoRun, ErrGarbled, ErrMissing or
@@ -53,8 +54,16 @@ func Open(dir string) (*Run, error) {
 	switch {
 	case r.Info.Schema > SchemaVersion:
 		return nil, fmt.Errorf("open %s: %w (schema %d, this program reads up to %d)", path, ErrNewerSchema, r.Info.Schema, SchemaVersion)
+	case r.Info.Packed > PackedVersion:
+		return nil, fmt.Errorf("open %s: %w (packed form %d, this program reads up to %d)", path, ErrNewerSchema, r.Info.Packed, PackedVersion)
 	case r.Info.Schema < 1:
 		return nil, fmt.Errorf("open %s: schema %d: %w", path, r.Info.Schema, ErrGarbled)
+	case r.Info.Packed > 0:
+		if err := r.openPacked(); err != nil {
+			return nil, err
+		}
+		r.sortTrials()
+		return r, nil
 	}
 	trials := filepath.Join(dir, trialsDir)
 	if _, err := os.Stat(trials); errors.Is(err, fs.ErrNotExist) {
@@ -74,16 +83,20 @@ func Open(dir string) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(r.Trials, func(a, b record.Trial) int { return a.Started.Compare(b.Started) })
+	r.sortTrials()
 	return r, nil
+}
+
+func (r *Run) sortTrials() {
+	slices.SortStableFunc(r.Trials, func(a, b record.Trial) int { return a.Started.Compare(b.Started) })
 }
 
 func (r *Run) readTrial(file string, t *record.Trial) error {
 	if err := readJSON(file, t); err != nil {
 		return err
 	}
-	if t.Cell == "" || t.Block < 1 || t.Outcome == "" || t.Measured() && t.Measurement.WindowNs <= 0 {
-		return fmt.Errorf("%s: cell %q, block %d, outcome %q: %w", file, t.Cell, t.Block, t.Outcome, ErrGarbled)
+	if err := t.Plausible(); err != nil {
+		return fmt.Errorf("%s: %w: %w", file, err, ErrGarbled)
 	}
 	if named := r.trialPath(*t, ".json"); filepath.Base(file) != filepath.Base(named) {
 		return fmt.Errorf("%s: the trial in it belongs into %s: %w", file, filepath.Base(named), ErrGarbled)
@@ -143,6 +156,9 @@ func (r *Run) Histograms(t record.Trial) (hdr.Bundle, error) {
 func (r *Run) addHistograms(sum *hdr.Sum, t record.Trial, wanted func(hdr.Key) bool) error {
 	if !t.Measured() {
 		return nil
+	}
+	if r.packed != nil {
+		return r.packed.addHistograms(sum, t, wanted)
 	}
 	f, err := r.openHistograms(t)
 	if err != nil {

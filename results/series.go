@@ -28,6 +28,9 @@ func (r *Run) commitSeries(t *record.Trial) error {
 // versions that did not keep it.
 func (r *Run) Series(t record.Trial) ([]record.TimeSeries, error) {
 	var series []record.TimeSeries
+	if r.packed != nil {
+		return r.packed.trials[t.Name()].series, nil
+	}
 	path := r.trialPath(t, seriesSuffix)
 	if err := readJSON(path, &series); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err

@@ -80,7 +80,7 @@ func TestAdoptedRunsKeepTheSeriesThatFiguresShow(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	adopted, err := run.Adopt(filepath.Join(dir, "reference"), nil, false)
+	adopted, err := run.Adopt(filepath.Join(dir, "reference"), everything, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -321,7 +321,7 @@ func writeProblems(b *strings.Builder, cells []Cell) {
 			b.WriteString("\nProblems:\n\n")
 		}
 		if i == maxProblems {
-			fmt.Fprintf(b, "- and %d more, in the run's %s\n", len(problems)-i, summaryFile)
+			fmt.Fprintf(b, "- and %d more, in the records of the trials\n", len(problems)-i)
 			break
 		}
 		fmt.Fprintf(b, "- %s: %s\n", strings.Join(where[problem], ", "), problem)

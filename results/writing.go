@@ -64,6 +64,9 @@ func Resume(dir string, as Resumption) (*Run, error) {
 		return nil, errors.Join(err, lock.Close())
 	}
 	r.lock = lock
+	if r.packed != nil {
+		return nil, errors.Join(fmt.Errorf("resume %s: %w", dir, ErrPacked), r.Close())
+	}
 	if err := r.removePartial(); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}

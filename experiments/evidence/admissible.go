@@ -41,9 +41,10 @@ func inadmissible(run *results.Run, current *experiments.Spec) []string {
 	return reasons
 }
 
-// EvidenceOf reports which histograms the evidence of a spec needs: those of its
-// predictions, and those that tables and figures show, as far as the spec keeps them.
-func EvidenceOf(spec *experiments.Spec) func(hdr.Key) bool {
+// KeptOf is what the evidence of a spec keeps: of single trials the histograms that its
+// predictions use, of cells those that tables and figures show, as far as the spec keeps
+// them.
+func KeptOf(spec *experiments.Spec) results.Kept {
 	predicted := map[hdr.Key]bool{}
 	for _, p := range spec.Predictions {
 		if key, isDuration := p.Metric.Key(); isDuration {
@@ -53,7 +54,11 @@ func EvidenceOf(spec *experiments.Spec) func(hdr.Key) bool {
 	keeps := func(key hdr.Key) bool {
 		return len(spec.Evidence) == 0 || slices.Contains(spec.Evidence, key.Stage) || slices.Contains(spec.Evidence, key.String())
 	}
-	return func(key hdr.Key) bool { return predicted[key] || measure.Shown(key) && keeps(key) }
+	return results.Kept{
+		Trials:  func(key hdr.Key) bool { return predicted[key] },
+		Cells:   func(key hdr.Key) bool { return !predicted[key] && measure.Shown(key) && keeps(key) },
+		Numbers: measure.AllNumbers,
+	}
 }
 
 // Adopt makes a run the reference evidence of its one experiment, under
@@ -82,7 +87,7 @@ func Adopt(run *results.Run, referenceDir string, replace bool) (adopted *result
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("read the experiment's page: %w", err)
 	}
-	adopted, err = run.Adopt(dir, EvidenceOf(spec), replace)
+	adopted, err = run.Adopt(dir, KeptOf(spec), replace)
 	if err == nil && written != nil { // what was written by hand outlives the run
 		err = results.WriteFile(filepath.Join(dir, pageFile), written)
 	}

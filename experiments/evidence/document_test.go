@@ -129,7 +129,7 @@ func TestDocumentIsGeneratedBetweenItsMarkers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, kind := range []string{"stages", "tail"} {
-		if err := os.WriteFile(filepath.Join(results.PlotsDir(run.Dir), "write-100mbs-"+kind+".png"), nil, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(results.PlotsDir(run.Dir), "write-100mbs-"+kind+".svg"), nil, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -156,7 +156,7 @@ func TestDocumentIsGeneratedBetweenItsMarkers(t *testing.T) {
 		"|  | rate held | rate_held 0.990 [0.990, 0.990] (of 12) | >= 0.95 | 8 (99.2 %) | baseline | [write-100mbs](results/reference/write-100mbs/README.md) |",
 		"| **K2** | Do callbacks of in-flight responses run only after the response was sent? | – | – | – | conforms | [tests](#claims-that-tests-decide) |",
 		"`go test ./models -run '^TestCallbacksComeInRequestOrderAfterSending$'`",
-		"![write-100mbs-tail.png](plots/write-100mbs-tail.png)",
+		"![write-100mbs-tail.svg](plots/write-100mbs-tail.svg)",
 		"| N15: rate held | rate_held >= 0.95 in each cell, outcome valid | consumers=tail model=reactor | 0.990 [0.990, 0.990] | 8 | reproduced |",
 		"| M1 | threads/net = 1 in each cell with model=reactor |",
 		"(8 blocks: smallest to largest, 99.2 %)", "`c10klab run write-100mbs --full`",
@@ -165,7 +165,7 @@ func TestDocumentIsGeneratedBetweenItsMarkers(t *testing.T) {
 			t.Errorf("the document lacks %q", part)
 		}
 	}
-	if tail, stages := strings.Index(string(text), "write-100mbs-tail.png]"), strings.Index(string(text), "write-100mbs-stages.png]"); tail < 0 || stages < tail {
+	if tail, stages := strings.Index(string(text), "write-100mbs-tail.svg]"), strings.Index(string(text), "write-100mbs-stages.svg]"); tail < 0 || stages < tail {
 		t.Errorf("the figures' order: tail at %d, stages at %d", tail, stages)
 	}
 	if strings.Contains(string(text), "OUTDATED") {

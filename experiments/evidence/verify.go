@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"c10klab/experiments"
@@ -66,7 +68,7 @@ func Verify(cfg VerifyConfig) ([]EvidenceCheck, error) {
 		checks = append(checks, verifyRun(run, spec, history)...)
 	}
 	checks = append(checks, verifyStrays(cfg.Reference, specs)...)
-	checks = append(checks, verifySize(cfg.Reference))
+	checks = append(checks, verifySizes(cfg.Reference)...)
 	return append(checks, verifyDocuments(cfg, opened)...), nil
 }
 
@@ -78,7 +80,10 @@ func outcomeOf(of, check string, err error) EvidenceCheck {
 }
 
 func verifyRun(run *results.Run, spec *experiments.Spec, history history) []EvidenceCheck {
-	checks := []EvidenceCheck{outcomeOf(spec.ID, "files are those of the manifest", run.CheckManifest())}
+	checks := []EvidenceCheck{
+		outcomeOf(spec.ID, "files are those of the manifest", run.CheckManifest()),
+		outcomeOf(spec.ID, "values are those of the histograms", run.CheckValues()),
+	}
 	admissible := EvidenceCheck{spec.ID, "spec, blocks and source admit it as evidence", CheckHolds, ""}
 	if reasons := inadmissible(run, spec); len(reasons) > 0 {
 		admissible.Status, admissible.Detail = CheckInadmissible, strings.Join(reasons, "; ")
@@ -101,22 +106,36 @@ func verifyStrays(reference string, specs []*experiments.Spec) []EvidenceCheck {
 	return checks
 }
 
-func verifySize(reference string) EvidenceCheck {
-	var total int64
-	err := filepath.WalkDir(reference, func(_ string, entry fs.DirEntry, err error) error {
+// verifySizes checks what the repository carries: bytes in all and for each run on
+// average, and the files of every run.
+func verifySizes(reference string) []EvidenceCheck {
+	bytes, files := int64(0), map[string]int{} // by run
+	err := filepath.WalkDir(reference, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}
+		inside, err := filepath.Rel(reference, path)
+		if err != nil {
+			return err
+		}
+		run, _, _ := strings.Cut(filepath.ToSlash(inside), "/")
+		files[run]++
 		info, err := entry.Info()
 		if err == nil {
-			total += info.Size()
+			bytes += info.Size()
 		}
 		return err
 	})
-	if err == nil && total > results.MaxReferenceBytes {
-		err = fmt.Errorf("%d MiB, more than %d", total>>20, results.MaxReferenceBytes>>20)
+	if allowed := min(results.MaxReferenceBytes, int64(len(files))*results.MaxBytesARun); err == nil && bytes > allowed {
+		err = fmt.Errorf("%d bytes, more than %d for %d runs", bytes, allowed, len(files))
 	}
-	return outcomeOf(reference, "size of all runs", err)
+	checks := []EvidenceCheck{outcomeOf(reference, "size of all runs", err)}
+	for _, run := range slices.Sorted(maps.Keys(files)) {
+		if files[run] > results.MaxFilesOfRun {
+			checks = append(checks, outcomeOf(run, "number of files", fmt.Errorf("%d, more than %d", files[run], results.MaxFilesOfRun)))
+		}
+	}
+	return checks
 }
 
 // verifyDocuments computes every verdict and table of the document and the pages anew.

@@ -1,8 +1,12 @@
 package evidence
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -82,26 +86,58 @@ func newRepository(t *testing.T) repository {
 	r.git("add", ".")
 	r.git("commit", "-q", "-m", "with")
 	source := results.Source{Revision: r.git("rev-parse", "HEAD"), Clean: true}
-	run := fixture.Run(t, source, r.path("results/reference/"+evidenceSpec), spec.ID, spec.Text, cellsOf(t, spec, false)[:3], results.MinBlocks,
+	run := fixture.Run(t, source, filepath.Join(t.TempDir(), "run"), spec.ID, spec.Text, cellsOf(t, spec, false)[:3], results.MinBlocks,
 		func(results.PlannedCell, int) (record.Outcome, float64, float64) { return record.Valid, 0.99, 1e6 })
-	if err := run.Close(); err != nil {
+	if err := errors.Join(run.Close(), run.Seal()); err != nil {
 		t.Fatal(err)
 	}
-	r.seal()
+	adopted, _, err := Adopt(run, r.path("results/reference"), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.seal(adopted)
 	return r
 }
 
 // seal writes the manifest of the run, and the document.
-func (r repository) seal() {
+func (r repository) seal(run *results.Run) {
 	r.t.Helper()
-	run, err := results.Open(r.path("results/reference/" + evidenceSpec))
-	if err == nil {
-		err = run.Seal()
-	}
+	err := run.Seal()
 	if err == nil {
 		_, err = UpdateDocuments(r.config().Document, r.config().Reference)
 	}
 	if err != nil {
+		r.t.Fatal(err)
+	}
+}
+
+// edit replaces a text in a packed file, and makes the manifest say so.
+func (r repository) edit(name, old, new string) {
+	r.t.Helper()
+	run, err := results.Open(r.path("results/reference/" + evidenceSpec))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	file, err := os.ReadFile(r.path(name))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	unpacked, err := gzip.NewReader(bytes.NewReader(file))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	text, err := io.ReadAll(unpacked)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, err = io.WriteString(w, strings.Replace(string(text), old, new, 1))
+	if err := errors.Join(err, w.Close()); err != nil {
+		r.t.Fatal(err)
+	}
+	r.write(name, packed.String())
+	if err := run.Seal(); err != nil {
 		r.t.Fatal(err)
 	}
 }
@@ -126,13 +162,13 @@ func (r repository) copied(t *testing.T, source func(before, with string) result
 		t.Fatal(err)
 	}
 	c.write("results/reference/"+evidenceSpec+"/run.json", string(text))
-	c.seal()
+	c.seal(run)
 	return c
 }
 
 func TestVerifyNamesWhatDoesNotHold(t *testing.T) {
 	var proper func(before, with string) results.Source // the one that it was made from
-	trial := "results/reference/" + evidenceSpec + "/trials/01-write-100mbs.reactor.none.json"
+	trials := "results/reference/" + evidenceSpec + "/trials.jsonl.gz"
 	cases := []struct {
 		name   string
 		source func(before, with string) results.Source
@@ -142,7 +178,16 @@ func TestVerifyNamesWhatDoesNotHold(t *testing.T) {
 		detail string
 	}{
 		{"proper evidence", proper, func(repository) {}, "", "", ""},
-		{"an edited trial", proper, func(r repository) { r.write(trial, "{}") }, "readable", CheckFails, "01-write-100mbs.reactor.none.json"},
+		{"an edited trial", proper, func(r repository) { r.write(trials, "{}") }, "readable", CheckFails, trials},
+		{"an edited trial's hash", proper, func(r repository) { r.write(trials, "{}") }, "readable", CheckFails, "its SHA-256 is 44136fa355b3678a"},
+		{"too many files", proper, func(r repository) {
+			for i := range results.MaxFilesOfRun {
+				r.write(fmt.Sprintf("results/reference/%s/plots/%d.svg", evidenceSpec, i), "")
+			}
+		}, "number of files", CheckFails, "more than 15"},
+		{"too much", proper, func(r repository) {
+			r.write("results/reference/"+evidenceSpec+"/plots/large.svg", strings.Repeat(" ", results.MaxBytesARun))
+		}, "size of all runs", CheckFails, "more than 1000000 for 1 runs"},
 		{"an empty run", proper, func(r repository) {
 			if err := os.RemoveAll(r.path("results/reference/" + evidenceSpec)); err != nil {
 				r.t.Fatal(err)
@@ -151,13 +196,9 @@ func TestVerifyNamesWhatDoesNotHold(t *testing.T) {
 				r.t.Fatal(err)
 			}
 		}, "readable", CheckFails, "name a directory that has a run.json"},
-		{"an edited number", proper, func(r repository) {
-			text, err := os.ReadFile(r.path(trial))
-			if err != nil {
-				r.t.Fatal(err)
-			}
-			r.write(trial, strings.Replace(string(text), `"rate_mb_s":99`, `"rate_mb_s":98`, 1))
-		}, "files are those of the manifest", CheckFails, "the file was changed after the run"},
+		{"an edited value", proper, func(r repository) {
+			r.edit(trials, `"max_ns":`, `"max_ns":1`)
+		}, "values are those of the histograms", CheckFails, "are not those of its histogram in cells.hlog.gz"},
 		{"an edited verdict", proper, func(r repository) {
 			text, err := os.ReadFile(r.config().Document)
 			if err != nil {
@@ -281,7 +322,8 @@ each = true
 relation = "<="
 threshold = 1
 `)
-	wanted := EvidenceOf(spec)
+	kept := KeptOf(spec)
+	wanted := func(key hdr.Key) bool { return kept.Trials(key) || kept.Cells(key) }
 	for key, want := range map[hdr.Key]bool{
 		{Stage: "BackPressure", API: "Fetch"}: true, // of a prediction
 		{Stage: "Total", API: "Produce"}:      true, // listed

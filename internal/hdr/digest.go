@@ -49,3 +49,46 @@ func (d Digest) StillNeeded(q float64) int64 {
 	}
 	return stillNeeded(d.Count, independent(d.Count, d.dependent[i]), q)
 }
+
+// Values are a digest as files hold it.
+type Values struct {
+	Count  int64   `json:"count"`
+	MeanNs float64 `json:"mean_ns"`
+	P50Ns  int64   `json:"p50_ns"`
+	P99Ns  int64   `json:"p99_ns"`
+	P999Ns int64   `json:"p999_ns"`
+	MaxNs  int64   `json:"max_ns"`
+	// Clusters is the mean size of the clusters in which durations beyond each of
+	// Quantiles came; absent where all are 1.
+	Clusters []float64 `json:"clusters,omitempty"`
+	// Unsupported are the percentiles that so few independent durations say nothing of.
+	Unsupported []string `json:"unsupported,omitempty"`
+}
+
+// QuantileNames are what Quantiles are called.
+var QuantileNames = [len(Quantiles)]string{"p50", "p99", "p999"}
+
+// Values are those of the digest, whose clusters are not kept in it.
+func (d Digest) Values(clusters []float64) Values {
+	v := Values{Count: d.Count, MeanNs: d.MeanNs, P50Ns: d.quantileNs[0], P99Ns: d.quantileNs[1], P999Ns: d.quantileNs[2], MaxNs: d.MaxNs, Clusters: clusters}
+	for i, q := range Quantiles {
+		if _, supported := d.Quantile(q); !supported {
+			v.Unsupported = append(v.Unsupported, QuantileNames[i])
+		}
+	}
+	return v
+}
+
+// Digest is the one that the values are of.
+func (v Values) Digest() Digest {
+	d := Digest{Count: v.Count, MeanNs: v.MeanNs, MaxNs: v.MaxNs, quantileNs: [len(Quantiles)]int64{v.P50Ns, v.P99Ns, v.P999Ns}}
+	addDependent(&d.dependent, d.Count, v.Clusters)
+	return d
+}
+
+// SameValues reports whether two digests are of the same durations, however these came
+// in time.
+func (d Digest) SameValues(other Digest) bool {
+	d.dependent = other.dependent
+	return d == other
+}

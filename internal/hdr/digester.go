@@ -64,6 +64,19 @@ func (d *Digester) eachDigest(r io.Reader, wanted func(Key) bool, clusters map[s
 	return digests, err
 }
 
+// AddClustering counts the dependent durations of a digest whose durations were added
+// already, from a log that tells nothing of them.
+func (s *Sum) AddClustering(key Key, d Digest) {
+	if own := s.sums[key]; own != nil {
+		for i, n := range d.dependent {
+			own.dependent[i] += n
+		}
+	}
+}
+
+// AddClustering is as a Sum's.
+func (d *Digester) AddClustering(key Key, of Digest) { d.sum.AddClustering(key, of) }
+
 // Reset forgets what was taken together.
 func (d *Digester) Reset() {
 	for _, s := range d.sum.sums {

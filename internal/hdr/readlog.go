@@ -20,6 +20,9 @@ var lineBuffers = sync.Pool{New: func() any {
 	return &buffer
 }}
 
+// tagPrefix begins the line of a histogram that has a tag.
+var tagPrefix = []byte("Tag=")
+
 // errNoHistogram says that a line of a log is neither comment, legend nor interval.
 var errNoHistogram = errors.New("a line holds no histogram")
 
@@ -51,7 +54,7 @@ func eachHistogram(r io.Reader, wanted func(Key) bool, add func(key Key, encoded
 
 // splitLogLine divides "Tag=KEY,start,length,max,HISTOGRAM".
 func splitLogLine(line []byte) (key Key, encoded []byte, err error) {
-	if tagged, found := bytes.CutPrefix(line, []byte("Tag=")); found {
+	if tagged, found := bytes.CutPrefix(line, tagPrefix); found {
 		tag, rest, _ := bytes.Cut(tagged, []byte(","))
 		key, _ = ParseKey(unique.Make(string(tag)).Value()) // one copy for all trials
 		line = rest
@@ -66,14 +69,22 @@ func splitLogLine(line []byte) (key Key, encoded []byte, err error) {
 	return key, bytes.TrimSpace(line), nil
 }
 
-// CopyLog copies a histogram log without the histograms that are not wanted.
-func CopyLog(w io.Writer, r io.Reader, wanted func(Key) bool) error {
+// CopyLog copies the histograms of a log whose keys are wanted, all if wanted is nil, as
+// they are encoded, without comments and legend. Each tag begins with owner and a slash,
+// so that the logs of several owners fit into one.
+func CopyLog(w io.Writer, r io.Reader, owner string, wanted func(Key) bool) error {
 	lines := bufio.NewReader(r)
 	for {
 		line, err := lines.ReadBytes('\n')
-		if len(line) > 0 && keepsLine(line, wanted) {
-			if _, err := w.Write(line); err != nil {
-				return fmt.Errorf("copy histogram log: %w", err)
+		if tagged, isHistogram := bytes.CutPrefix(line, tagPrefix); isHistogram {
+			key, _, malformed := splitLogLine(line)
+			if malformed != nil {
+				return malformed
+			}
+			if wanted == nil || wanted(key) {
+				if _, err := fmt.Fprintf(w, "%s%s/%s\n", tagPrefix, owner, bytes.TrimRight(tagged, "\n")); err != nil {
+					return fmt.Errorf("copy histogram log: %w", err)
+				}
 			}
 		}
 		if errors.Is(err, io.EOF) {
@@ -84,7 +95,22 @@ func CopyLog(w io.Writer, r io.Reader, wanted func(Key) bool) error {
 	}
 }
 
-func keepsLine(line []byte, wanted func(Key) bool) bool {
-	key, _, err := splitLogLine(line)
-	return err != nil || line[0] == '#' || line[0] == '"' || wanted(key)
+// SplitLog divides a log of several owners into one for each, by owner.
+func SplitLog(r io.Reader) (map[string][]byte, error) {
+	logs := map[string][]byte{}
+	lines := bufio.NewScanner(r)
+	lines.Buffer(nil, maxLogLine)
+	for n := 1; lines.Scan(); n++ {
+		tagged, isHistogram := bytes.CutPrefix(lines.Bytes(), tagPrefix)
+		if !isHistogram {
+			continue
+		}
+		owner, rest, found := bytes.Cut(tagged, []byte("/"))
+		if !found {
+			return nil, fmt.Errorf("line %d: %w of an owner", n, errNoHistogram)
+		}
+		log := append(append(logs[string(owner)], tagPrefix...), rest...)
+		logs[string(owner)] = append(log, '\n')
+	}
+	return logs, lines.Err()
 }

@@ -47,6 +47,14 @@ func At(key hdr.Key, q Quantile) Metric {
 // Metric is the number as a metric.
 func (n *Number) Metric() Metric { return Metric{text: n.Name, number: n} }
 
+// ofServer is the metric of a server that may be another than the broker.
+func (m Metric) ofServer(name string) Metric {
+	if name != record.Broker {
+		m.text, m.server = name+":"+m.text, name
+	}
+	return m
+}
+
 // ParseMetric reads a metric's name.
 func ParseMetric(text string) (Metric, error) {
 	server, rest, found := strings.Cut(text, ":")
@@ -61,11 +69,9 @@ func ParseMetric(text string) (Metric, error) {
 		return m, fmt.Errorf("metric %q: no server is named before the colon", text)
 	case m.clock() != Server && m.clock() != Disk:
 		return m, fmt.Errorf("metric %q: %s is no server's own, but by the clock of: %s", text, rest, m.clock())
-	case server == record.Broker:
-		return m, nil
 	}
-	m.text, m.server = text, server
-	if m.IsDuration() {
+	m = m.ofServer(server)
+	if m.IsDuration() && server != record.Broker {
 		m.key.Server = server
 	}
 	return m, nil
@@ -153,26 +159,39 @@ func (m Metric) Of(t *record.Trial) (v Value) {
 	if t.Measurement == nil || m.IsDuration() {
 		return v
 	}
+	if value, stored := t.Numbers[m.text]; stored {
+		v.Value, v.Supported = pointed(value)
+		return v
+	}
 	if len(t.Servers) > 1 || m.server != "" {
 		t = t.OfServer(m.Server())
 	}
 	if m.IsCount() {
-		v.Value, v.Supported = countThreads(t.Measurement, m.threads)
+		groups := threadsOf(t.Measurement)
+		v.Value, v.Supported = groups[m.threads], groups != nil
 	} else {
 		v.Value, v.Supported = m.number.Of(t)
 	}
 	return v
 }
 
-func countThreads(m *record.Measurement, group string) (float64, bool) {
-	switch after := m.Broker().After; {
-	case after == nil:
-		return 0, false
-	case after.ThreadUse != nil:
-		return float64(after.ThreadUse[group].Threads), true
-	default:
-		return float64(after.Census.Groups()[group]), true
+// threadsOf counts the threads of each group of the server's; nil: there is no server to
+// be asked.
+func threadsOf(m *record.Measurement) map[string]float64 {
+	after := m.Broker().After
+	if after == nil {
+		return nil
 	}
+	groups := map[string]float64{}
+	for group, use := range after.ThreadUse {
+		groups[group] = float64(use.Threads)
+	}
+	if after.ThreadUse == nil {
+		for group, threads := range after.Census.Groups() {
+			groups[group] = float64(threads)
+		}
+	}
+	return groups
 }
 
 // OfDigest reads a duration from the digest of the histogram of its Key.

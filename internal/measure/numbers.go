@@ -2,6 +2,7 @@ package measure
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -21,7 +22,8 @@ type Number struct {
 	Heading, Group string
 	// Along is the knob whose sweeps show it, under Title.
 	Along, Title string
-	// Of reads it from a trial; false: the trial has none.
+	// Of reads it from a trial; false: the trial has none. Packed evidence has its value, and
+	// not all that it was computed from.
 	Of func(*record.Trial) (float64, bool)
 	// Together is the value of several trials; nil: their median.
 	Together func([]*record.Trial) (float64, bool)
@@ -53,10 +55,49 @@ func ofTrial(n Number, of func(*record.Trial) (float64, bool)) *Number {
 		if t.Measurement == nil {
 			return 0, false
 		}
+		if value, stored := t.Numbers[n.Name]; stored {
+			return pointed(value)
+		}
 		return of(t)
 	}
 	numbers = append(numbers, &n)
 	return &n
+}
+
+func pointed(value *float64) (float64, bool) {
+	if value == nil {
+		return 0, false
+	}
+	return *value, true
+}
+
+// AllNumbers are those of a trial with a measurement by name, its servers' groups of
+// threads among them; nil where it does not support one.
+func AllNumbers(t *record.Trial) map[string]*float64 {
+	all := map[string]*float64{}
+	add := func(m Metric) {
+		all[m.text] = nil
+		if v := m.Of(t); v.Supported && !math.IsNaN(v.Value) && !math.IsInf(v.Value, 0) {
+			all[m.text] = &v.Value
+		}
+	}
+	servers := []string{record.Broker}
+	for _, s := range t.Servers {
+		if s.Name != record.Broker {
+			servers = append(servers, s.Name)
+		}
+	}
+	for _, server := range servers {
+		for _, n := range numbers {
+			if server == record.Broker || n.Clock == Server || n.Clock == Disk {
+				add(n.Metric().ofServer(server))
+			}
+		}
+		for group := range threadsOf(t.OfServer(server).Measurement) {
+			add(Metric{text: threadsPrefix + group, threads: group}.ofServer(server))
+		}
+	}
+	return all
 }
 
 // Numbers are those that any of the views shows, all if v is 0, in the order of

@@ -1,6 +1,11 @@
 package record
 
-import "time"
+import (
+	"fmt"
+	"time"
+
+	"c10klab/internal/hdr"
+)
 
 // Trial is one measurement of one cell by fresh processes on a fresh directory,
 // or the reason why there is none.
@@ -38,8 +43,29 @@ type Trial struct {
 	// the load and after it.
 	PagesBefore []Residency `json:"pages_before,omitempty"`
 	PagesAfter  []Residency `json:"pages_after,omitempty"`
-	Error       string      `json:"error,omitempty"`
-	LogTail     string      `json:"log_tail,omitempty"`
+	// Numbers and Spans are of packed evidence: the values of all numbers by name, nil
+	// where the trial did not support one, and those of all spans, by STAGE/API.
+	Numbers map[string]*float64   `json:"numbers,omitempty"`
+	Spans   map[string]hdr.Values `json:"spans,omitempty"`
+	Error   string                `json:"error,omitempty"`
+	LogTail string                `json:"log_tail,omitempty"`
+}
+
+// Name is unique within a run: BLOCK-CELL, with the number of any but the first attempt.
+func (t *Trial) Name() string {
+	name := fmt.Sprintf("%02d-%s", t.Block, t.Cell)
+	if t.Attempt > 1 {
+		name += fmt.Sprintf(".%d", t.Attempt)
+	}
+	return name
+}
+
+// Plausible says what a trial's record lacks.
+func (t *Trial) Plausible() error {
+	if t.Cell == "" || t.Block < 1 || t.Outcome == "" || t.Measured() && t.Measurement.WindowNs <= 0 {
+		return fmt.Errorf("cell %q, block %d, outcome %q", t.Cell, t.Block, t.Outcome)
+	}
+	return nil
 }
 
 // TrialServer is a server of a trial, as it was started; Measurement.Servers has what it
@@ -70,6 +96,7 @@ func (t *Trial) OfServer(name string) *Trial {
 		return &own
 	}
 	m := t.Measurement
+	own.Numbers = nil // which are the broker's
 	own.Measurement = &Measurement{Outcome: m.Outcome, WindowStartUnixMs: m.WindowStartUnixMs, WindowStartNs: m.WindowStartNs, WindowNs: m.WindowNs}
 	if s := *m.Server(name); s.StageSource != StagesNone {
 		s.Name = Broker

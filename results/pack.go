@@ -1,0 +1,235 @@
+package results
+
+import (
+	"bytes"
+	"compress/gzip"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"c10klab/internal/hdr"
+	"c10klab/internal/record"
+)
+
+// Kept says what packed evidence keeps of a run beside the records of its trials and the
+// values of all their spans.
+type Kept struct {
+	// Trials are the histograms kept of single trials: those that predictions use.
+	Trials func(hdr.Key) bool
+	// Cells are the histograms kept of cells, merged: those that tables and figures show,
+	// and that are not the sum of trials' kept ones.
+	Cells func(hdr.Key) bool
+	// Numbers are all of a trial that can be measured, by name; nil where it did not.
+	Numbers func(*record.Trial) map[string]*float64
+}
+
+// pack writes the run's evidence to dir.
+func (r *Run) pack(dir string, kept Kept) error {
+	info := r.Info
+	info.Schema, info.Packed = SchemaVersion, PackedVersion
+	if err := writeJSON(filepath.Join(dir, runFile), info); err != nil {
+		return err
+	}
+	files, err := r.evidenceFiles()
+	if err != nil {
+		return err
+	}
+	for file, write := range map[string]func(io.Writer) error{
+		packedTrials:     func(w io.Writer) error { return r.packTrials(w, kept.Numbers) },
+		packedHistograms: func(w io.Writer) error { return r.packHistograms(w, kept.Trials) },
+		packedCells:      func(w io.Writer) error { return r.packCells(w, kept.Cells) },
+		rawManifest:      func(w io.Writer) error { return writeManifest(w, r.Dir, files) },
+	} {
+		if err := writeAtomic(filepath.Join(dir, file), compressed(write)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compressed writes gzip that depends on the content alone: no name, no time.
+func compressed(write func(io.Writer) error) func(io.Writer) error {
+	return func(to io.Writer) error {
+		w, err := gzip.NewWriterLevel(to, gzip.BestCompression)
+		if err != nil {
+			return err
+		}
+		return errors.Join(write(w), w.Close())
+	}
+}
+
+// packTrials writes a line for each trial: its record without what is dropped, its
+// numbers and the values of its spans.
+func (r *Run) packTrials(w io.Writer, numbers func(*record.Trial) map[string]*float64) error {
+	shown := r.shownTrials()
+	inside, err := r.relativePaths()
+	if err != nil {
+		return err
+	}
+	for _, t := range r.inOrder() {
+		text, err := os.ReadFile(r.trialPath(t, ".json"))
+		if err != nil {
+			return fmt.Errorf("adopt: %w", err)
+		}
+		line, err := condensed([]byte(inside.Replace(string(text))), shown[t.Name()])
+		if err != nil {
+			return fmt.Errorf("adopt %s: %w", t.Name(), err)
+		}
+		if t.Measured() {
+			spans, err := r.TrialDigests(t, nil)
+			if err != nil {
+				return err
+			}
+			values := map[string]hdr.Values{}
+			for key, digest := range spans {
+				values[key.String()] = digest.Values(t.Clusters[key.String()])
+			}
+			line["spans"], line["numbers"] = values, numbers(&t)
+		}
+		if len(t.DiskWindows) > 0 {
+			line["disk_windows"] = t.DiskWindows // schema 2 has the samples instead
+		}
+		if shown[t.Name()] {
+			if err := r.putBack(line, t); err != nil {
+				return err
+			}
+		}
+		if err := json.NewEncoder(w).Encode(line); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// putBack makes the series and the disk samples of a trial parts of its record again.
+func (r *Run) putBack(line map[string]any, t record.Trial) error {
+	series, err := r.Series(t)
+	if err != nil {
+		return err
+	}
+	if measurement, measured := line["measurement"].(map[string]any); measured && series != nil {
+		measurement["over_time"] = series
+	}
+	samples, err := r.DiskSamples(t)
+	if err != nil {
+		return err
+	}
+	disks, _ := line["disks"].([]any)
+	for i, of := range samples {
+		if i < len(disks) {
+			disks[i].(map[string]any)["samples"] = of
+		}
+	}
+	return nil
+}
+
+// inOrder lists the trials by block and then by name, so that equal runs are packed
+// alike.
+func (r *Run) inOrder() []record.Trial {
+	return slices.SortedFunc(slices.Values(r.Trials), func(a, b record.Trial) int { return strings.Compare(a.Name(), b.Name()) })
+}
+
+func (r *Run) packHistograms(w io.Writer, wanted func(hdr.Key) bool) error {
+	start, end := r.Window()
+	if err := (hdr.Bundle{}).WriteLog(w, start, end); err != nil { // the heading
+		return err
+	}
+	for _, t := range r.inOrder() {
+		if !t.Measured() {
+			continue
+		}
+		f, err := r.openHistograms(t)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(hdr.CopyLog(w, f, t.Name(), wanted), f.Close()); err != nil {
+			return fmt.Errorf("%s: %w", f.Name(), err)
+		}
+	}
+	return nil
+}
+
+func (r *Run) packCells(w io.Writer, wanted func(hdr.Key) bool) error {
+	start, end := r.Window()
+	if err := (hdr.Bundle{}).WriteLog(w, start, end); err != nil { // the heading
+		return err
+	}
+	for _, c := range r.CellOutcomes() {
+		var sum hdr.Sum
+		if err := r.addMerged(&sum, c, wanted); err != nil {
+			return err
+		}
+		var log bytes.Buffer
+		if err := errors.Join(sum.Bundle().WriteLog(&log, start, end), hdr.CopyLog(w, &log, c.ID, nil)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shownTrials are the names of the trials whose series and disk samples figures show.
+func (r *Run) shownTrials() map[string]bool {
+	shown := map[string]bool{}
+	for _, c := range r.CellOutcomes() {
+		if t, measured := r.ShownTrial(c); measured {
+			shown[t.Name()] = true
+		}
+	}
+	return shown
+}
+
+// relativePaths makes the paths of files inside the run relative to the directory that
+// holds it: evidence does not tell where a machine keeps its files.
+func (r *Run) relativePaths() (*strings.Replacer, error) {
+	dir, err := filepath.Abs(r.Dir)
+	if err != nil {
+		return nil, fmt.Errorf("adopt: %w", err)
+	}
+	return strings.NewReplacer(dir+string(filepath.Separator), filepath.Base(dir)+string(filepath.Separator)), nil
+}
+
+// condensed is a trial's record as evidence holds it. Dropped are single requests and
+// appends, disk samples, the list of threads where their sums by group remain, the means
+// that the trend was judged by, and clusters, which are among the values of spans; of a
+// trial that no figure shows the events of its store, too. All else is as it was written,
+// so that no version adds what another did not measure.
+func condensed(text []byte, shown bool) (map[string]any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber() // to the last digit
+	var record map[string]any
+	if err := decoder.Decode(&record); err != nil {
+		return nil, err
+	}
+	delete(record, "clusters")
+	dropped := []string{"slowest", "slowest_appends", "samples", "mean_time_ns"}
+	if !shown {
+		dropped = append(dropped, "events", "write_back")
+	}
+	drop(record, dropped)
+	return record, nil
+}
+
+// drop removes members of these names, at any depth.
+func drop(value any, names []string) {
+	switch v := value.(type) {
+	case map[string]any:
+		for _, name := range names {
+			delete(v, name)
+		}
+		if v["thread_use"] != nil {
+			delete(v, "census")
+		}
+		for _, member := range v {
+			drop(member, names)
+		}
+	case []any:
+		for _, element := range v {
+			drop(element, names)
+		}
+	}
+}
