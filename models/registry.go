@@ -36,7 +36,7 @@ type Model struct {
 	start func(e *env, l *listener) (running, error)
 }
 
-// registry shows every model on one screen, in the order of the documents' table.
+// registry shows every model on one screen, in the order in which all tables have them.
 var registry = []Model{
 	threadPerConnection,
 	reactor,

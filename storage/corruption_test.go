@@ -266,6 +266,18 @@ func TestTheCorruptionTableIsInTheDocument(t *testing.T) {
 			t.Errorf("docs/storage.md has no row %q", c.damage)
 		}
 	}
+	_, table, _ := bytes.Cut(text, []byte("| damage | what survives |\n|---|---|\n"))
+	table, _, _ = bytes.Cut(table, []byte("\n\n"))
+	for row := range bytes.Lines(table) {
+		damage, _, _ := strings.Cut(strings.TrimPrefix(string(row), "| "), " | ")
+		done := false
+		for _, c := range corruptions {
+			done = done || c.damage == damage
+		}
+		if !done {
+			t.Errorf("docs/storage.md has a damage %q that no test does", damage)
+		}
+	}
 }
 
 // TestOtherVersionsAreNotTakenForDamage: files that a later version of Kafka might

@@ -3,6 +3,7 @@ package admin
 import (
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -131,6 +132,13 @@ func TestEveryKafkaNameIsDocumented(t *testing.T) {
 		}
 		if m.Kafka != "" && !strings.Contains(string(text), "| `"+m.Name+"` | `"+m.Kafka+"` |") {
 			t.Errorf("docs/stages.md does not map | `%s` | `%s` |", m.Name, m.Kafka)
+		}
+	}
+	for line := range strings.Lines(string(text)) {
+		name, isMetric := strings.CutPrefix(line, "| `kafka_")
+		name, _, _ = strings.Cut("kafka_"+name, "`")
+		if isMetric && !slices.ContainsFunc(Families, func(f Family) bool { return f.Name == name }) {
+			t.Errorf("docs/stages.md has %s, which the page has not", name)
 		}
 	}
 }

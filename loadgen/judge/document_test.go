@@ -3,6 +3,7 @@ package judge
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +23,14 @@ func TestTheDocumentedTableIsTheOneRunsAreJudgedBy(t *testing.T) {
 		}
 		if row := fmt.Sprintf("| %s | %s | %s |", r.Name, r.Limit, then); !strings.Contains(string(text), row+"\n") {
 			t.Errorf("%s lacks the row %q", path, row)
+		}
+	}
+	_, table, _ := strings.Cut(string(text), "| rule | at most | else |\n|---|---|---|\n")
+	table, _, _ = strings.Cut(table, "\n\n")
+	for row := range strings.Lines(table) {
+		name, _, _ := strings.Cut(strings.TrimPrefix(row, "| "), " | ")
+		if !strings.HasSuffix(name, "(by the runner)") && !slices.ContainsFunc(Rules, func(r Rule) bool { return r.Name == name }) {
+			t.Errorf("%s has a rule %q that no run is judged by", path, name)
 		}
 	}
 }
