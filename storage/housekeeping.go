@@ -90,7 +90,7 @@ func (k *housekeeper) run() {
 				return nil
 			})
 		case now := <-chores.C:
-			if err := k.keepHouse(now); err != nil {
+			if err := k.runChores(now); err != nil {
 				k.store.observer.HousekeepingFailed(err)
 			}
 		}
@@ -105,8 +105,9 @@ func (k *housekeeper) flush(log func() error) {
 	}
 }
 
-// keepHouse applies retention and writes the checkpoints of every log dir.
-func (k *housekeeper) keepHouse(now time.Time) error {
+// runChores applies retention, forgets idle producers and writes the checkpoints of every
+// log dir.
+func (k *housekeeper) runChores(now time.Time) error {
 	k.chore.Lock()
 	defer k.chore.Unlock()
 	if k.stopped() {

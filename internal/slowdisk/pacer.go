@@ -54,8 +54,8 @@ func (p *pacer) arrive(r Request) (plan Plan, delayed bool) {
 	return plan, true
 }
 
-// nap is the longest sleep between two looks at what the control socket said.
-const nap = 20 * time.Millisecond
+// longestSleep is the longest sleep between two looks at what the control socket said.
+const longestSleep = 20 * time.Millisecond
 
 // wait sleeps until the request is finished, the stall is over, or the delay
 // has been switched off.
@@ -71,7 +71,7 @@ func (p *pacer) wait(finishNs int64) {
 		if until <= now {
 			return
 		}
-		p.sleep(min(until, now+int64(nap)))
+		p.sleep(min(until, now+int64(longestSleep)))
 	}
 }
 

@@ -83,7 +83,7 @@ func TestStallAndDelayAreObeyed(t *testing.T) {
 func TestSwitchingOffReleasesWaitingRequests(t *testing.T) {
 	p, now := virtualPacer(models[HDD])
 	p.sleep = func(untilNs int64) { *now = untilNs; p.release() }
-	if took := take(p, now, 0); took > nap {
+	if took := take(p, now, 0); took > longestSleep {
 		t.Errorf("a released request took %v", took)
 	}
 	p.mark()
