@@ -31,7 +31,7 @@ func listen(address string, c Config) (*listener, error) {
 		return nil, fmt.Errorf("listen on %s: socket: %w", addr, err)
 	}
 	l := &listener{fd: fd, buffer: c.SocketBufferBytes}
-	if err := l.bind(sockaddr, c.Backlog); err != nil {
+	if err := l.bind(sockaddr, c.ListenBacklog); err != nil {
 		unix.Close(fd)
 		return nil, fmt.Errorf("listen on %s: %w", addr, err)
 	}

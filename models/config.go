@@ -59,7 +59,7 @@ var Knobs = []knob.Knob{
 		Meaning: "the kernel's policy for the server's threads; batch: a thread that wakes does not preempt the one that runs (SCHED_BATCH)"},
 	{Name: "socket-buffer", Group: knob.Connection, Kind: knob.Bytes, Default: "100KiB",
 		Meaning: "SO_SNDBUF and SO_RCVBUF of connections, 0: the kernel's own tuning (Kafka: 100 KiB)"},
-	{Name: "backlog", Group: knob.Connection, Kind: knob.Int, Unit: "connections", Default: "1024", Min: 1, Max: 1 << 16,
+	{Name: "listen-backlog", Group: knob.Connection, Kind: knob.Int, Unit: "connections", Default: "1024", Min: 1, Max: 1 << 16,
 		Meaning: "listen backlog, capped by net.core.somaxconn (Kafka: 50)"},
 	{Name: "max-connections", Group: knob.Connection, Kind: knob.Int, Unit: "connections", Default: "0", Max: 1e6,
 		Meaning: "connections that the server must have room for: descriptors and threads are checked when it starts, further connections are closed at once; 0: no bound but the system's (Kafka: max.connections)"},
@@ -95,7 +95,7 @@ type Config struct {
 	PinThreads        bool `knob:"pin-threads"`
 	Batch             bool `knob:"scheduling=batch"`
 	SocketBufferBytes int  `knob:"socket-buffer"`
-	Backlog           int  `knob:"backlog"`
+	ListenBacklog     int  `knob:"listen-backlog"`
 	MaxConnections    int  `knob:"max-connections"` // 0: no bound
 	MaxFrameBytes     int  `knob:"max-frame"`
 	Plant             stage.Plant

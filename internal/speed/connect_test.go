@@ -44,7 +44,7 @@ func BenchmarkTenThousandConnects(b *testing.B) {
 	fmt.Printf("\n%-26s %8s %30s %30s %6s %6s %10s %8s\n", "model", "backlog", "connect ms: p50 p99 max", "first answer ms: p50 p99 max", "slow", "slow", "overflows", "drops")
 	for _, model := range []string{"loop-per-thread-pool", "reactor", "thread-per-connection", "goroutine-per-connection"} {
 		for _, backlog := range []int{1024, 50} {
-			ready, stop := serve(b, binary, "--service", "echo", "--model", model, "--backlog", strconv.Itoa(backlog))
+			ready, stop := serve(b, binary, "--service", "echo", "--model", model, "--listen-backlog", strconv.Itoa(backlog))
 			s := connectAll(b, ready.Listen)
 			stop()
 			s.Model, s.Backlog = model, backlog
