@@ -164,6 +164,25 @@ func TestCommandsOfTheDocumentsParse(t *testing.T) {
 	}
 }
 
+// What the README shows of a stored run is what is printed of it.
+func TestTheReadmeShowsWhatIsPrinted(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, shown, _ := strings.Cut(string(text), "(`go run ./cmd/c10klab show results/reference/cold-reads`):\n\n```\n")
+	shown, _, _ = strings.Cut(shown, "```")
+	printed, _, exit := runCommand(t, "show", absolute(t, "../../results/reference/cold-reads"))
+	for line := range strings.Lines(shown) {
+		if !strings.Contains(printed, line) {
+			t.Errorf("show, which ended with %d, does not print %q", exit, line)
+		}
+	}
+	if strings.Count(shown, "\n") < 5 {
+		t.Errorf("the README shows %q", shown)
+	}
+}
+
 // isProse: a sentence that begins with the program's name goes on with no command.
 func isProse(word string) bool {
 	return slices.Contains([]string{"measures", "runs", "is"}, word)

@@ -120,7 +120,7 @@ func listSends() (listing, error) {
 }
 
 func listExperiments() (listing, error) {
-	l := listing{head: []string{"name", "decides", "cells", "quick", "full", "question"}}
+	l := listing{head: []string{"name", "cells", "quick", "full", "question", "decides"}}
 	specs, err := experiments.Specs()
 	if err != nil {
 		return l, err
@@ -134,20 +134,24 @@ func listExperiments() (listing, error) {
 		if err != nil {
 			return l, err
 		}
-		l.rows = append(l.rows, []string{s.ID, strings.Join(partsOf(s), "; "), fmt.Sprint(cells), quick, full, s.Question})
+		l.rows = append(l.rows, []string{s.ID, fmt.Sprint(cells), quick, full, s.Question, partsOf(s)})
 	}
 	return l, nil
 }
 
 // partsOf names the parts of claims that a spec predicts something of.
-func partsOf(s *experiments.Spec) []string {
-	var parts []string
-	for _, p := range s.Predictions {
-		if !slices.Contains(parts, p.Decides()) {
-			parts = append(parts, p.Decides())
+func partsOf(s *experiments.Spec) string {
+	var claims []string
+	for _, id := range s.Claims {
+		var parts []string
+		for _, p := range s.Predictions {
+			if p.Claim == id && !slices.Contains(parts, p.Part) {
+				parts = append(parts, p.Part)
+			}
 		}
+		claims = append(claims, id+": "+strings.Join(parts, ", "))
 	}
-	return parts
+	return strings.Join(claims, "; ")
 }
 
 func listClaims() (listing, error) {
