@@ -51,7 +51,7 @@ func TestThreadsCountEveryByteTheyMove(t *testing.T) {
 	})
 }
 
-func TestQueueLengthsAreTold(t *testing.T) {
+func TestQueueLengthsArePublished(t *testing.T) {
 	b := startBench(t, defaultConfig(t, "handlers=1", "loops=1"))
 	const waiting = 5
 	var clients []client
@@ -66,7 +66,7 @@ func TestQueueLengthsAreTold(t *testing.T) {
 				return q
 			}
 		}
-		t.Fatal("the request queue is not told of")
+		t.Fatal("the request queue is not published")
 		return QueueLength{}
 	}
 	b.await("the queue to fill", func() bool { return requests().Now == waiting })
@@ -93,12 +93,12 @@ func TestQueueLengthsAreTold(t *testing.T) {
 	}
 }
 
-func TestIdleHandlersAreTold(t *testing.T) {
+func TestIdleHandlersAreCounted(t *testing.T) {
 	b := startBench(t, defaultConfig(t, "handlers=2"))
 	idle := func() HandlerIdle { return b.server.HandlerIdle()[0] }
 	b.await("sleeping handlers to be counted as idle", func() bool { return idle().IdleNs > 0 })
 	if got := idle(); got.Name != sharedHandlers || got.Threads != 2 {
-		t.Errorf("the pool is told as %+v", got)
+		t.Errorf("the pool is published as %+v", got)
 	}
 	before := idle()
 	b.await("time without requests to count", func() bool { return idle().IdleNs > before.IdleNs })
