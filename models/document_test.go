@@ -18,7 +18,7 @@ func TestDocumentsShowTheRegistry(t *testing.T) {
 	}
 	want := string(text)
 	for name, table := range map[string]Table{"models": ModelTable(), "sends": SendTable()} {
-		begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->\n"
+		begin, end := "<!-- begin generated: "+name+" -->\n", "<!-- end generated: "+name+" -->\n"
 		before, rest, found := strings.Cut(want, begin)
 		_, after, closed := strings.Cut(rest, end)
 		if !found || !closed {

@@ -8,5 +8,5 @@ var loopPerThread = Model{
 	Hides:   "a wait behind the loop's other connections: in SocketQueue before the request is read, in ResponseQueue until the turn's responses are sent",
 	threads: []threadGroup{{"acceptor", oneThread}, {"net", perLoop}},
 	fits:    withoutHandlerThreads,
-	start:   func(e *env, l *listener) (running, error) { return startLoops(e, l, false) },
+	start:   func(e *env, l *listener) (running, error) { return startLoops(e, l, e.config.Loops, false) },
 }

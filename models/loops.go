@@ -22,10 +22,10 @@ func startReactor(e *env, l *listener, handlers bool) (running, error) {
 	return m, err
 }
 
-// startLoops starts several, and an acceptor on a thread of its own that gives
+// startLoops starts n, and an acceptor on a thread of its own that gives
 // connections to them in turn.
-func startLoops(e *env, l *listener, handlers bool) (running, error) {
-	m, err := newLoops(e, e.config.Loops, handlers)
+func startLoops(e *env, l *listener, n int, handlers bool) (running, error) {
+	m, err := newLoops(e, n, handlers)
 	if err == nil {
 		err = m.start()
 	}
