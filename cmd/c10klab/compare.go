@@ -52,6 +52,7 @@ The exit status is 0 whether or not there is a difference.`,
 	}
 	cmd.Flags().StringVar(&o.axis, "axis", "", "what the two shall differ in: a knob, or one of "+strings.Join(verdict.SetupNames, ", "))
 	cmd.Flags().StringArrayVar(&o.metrics, "metric", nil, "a metric as in list metrics, such as \"ResponseTime/Produce p99\"; repeatable (default: the client's)")
+	completeFlag(cmd, "metric", completeMetrics)
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON")
 	return cmd
 }

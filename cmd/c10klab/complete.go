@@ -7,6 +7,7 @@ import (
 
 	"c10klab/experiments"
 	"c10klab/internal/knob"
+	"c10klab/internal/measure"
 
 	"github.com/spf13/cobra"
 )
@@ -65,6 +66,28 @@ func completeSettings(_ *cobra.Command, _ []string, typed string) ([]string, cob
 		return offered, cobra.ShellCompDirectiveNoFileComp
 	}
 	return offered, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+}
+
+// completeMetrics offers numbers, SPAN/ and after it the APIs that code names, and after
+// those the percentiles.
+func completeMetrics(_ *cobra.Command, _ []string, typed string) ([]string, cobra.ShellCompDirective) {
+	var offered []string
+	span, _, named := strings.Cut(typed, "/")
+	if !named {
+		for _, n := range measure.Numbers(0) {
+			offered = append(offered, cobra.CompletionWithDesc(n.Name, n.Meaning))
+		}
+		for _, s := range measure.Spans((*measure.Span).Recorded) {
+			offered = append(offered, cobra.CompletionWithDesc(s.Name+"/", s.Meaning))
+		}
+		return offered, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
+	}
+	for _, api := range []string{measure.Produce, measure.Fetch, measure.LaggingFetch, measure.Echo, measure.AllLoops} {
+		for _, q := range measure.Quantiles {
+			offered = append(offered, span+"/"+api+" "+q.Name)
+		}
+	}
+	return offered, cobra.ShellCompDirectiveNoFileComp
 }
 
 // runPlaces are where run directories are kept unless told otherwise.

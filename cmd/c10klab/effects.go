@@ -49,6 +49,7 @@ some pairs: then the levels of another axis decide, and the ratio over all hides
 		},
 	}
 	cmd.Flags().StringArrayVar(&metrics, "metric", nil, "a metric as in list metrics; repeatable (default: the client's)")
+	completeFlag(cmd, "metric", completeMetrics)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -75,6 +75,9 @@ shows one, "list knobs" all but the instruments, which change what is measured a
 			if err != nil {
 				return err
 			}
+			if args[0] == "metrics" && !asJSON {
+				return printMetrics(os.Stdout, l)
+			}
 			return l.print(os.Stdout, asJSON)
 		},
 	}
@@ -201,9 +204,9 @@ func listKnobs() (listing, error) {
 	return l, nil
 }
 
-// Widths of the list of knobs in runes.
+// Widths of lists, and of the columns of the list of knobs, in runes.
 const (
-	knobsWidth   = 100
+	listWidth    = 100
 	nameWidth    = 22
 	defaultWidth = 20
 )
@@ -246,20 +249,25 @@ func printKnobs(w io.Writer, group []string, all bool) error {
 
 // writeKnob writes a knob's name, default and meaning in columns.
 func writeKnob(text *strings.Builder, k knob.Knob) {
-	value := cmp.Or(strings.TrimSpace(k.Default+" "+k.Unit), "–")
 	meaning := k.Meaning
 	if k.Kind == knob.Choice {
 		meaning += " [" + strings.Join(k.Choices, ", ") + "]"
 	}
-	lines := wrap(meaning, knobsWidth-2-nameWidth-1-defaultWidth-1)
-	if len(k.Name) > nameWidth || len(value) > defaultWidth {
-		fmt.Fprintf(text, "  %-*s %s\n", nameWidth, k.Name, value)
+	writeEntry(text, nameWidth, k.Name, defaultWidth, cmp.Or(strings.TrimSpace(k.Default+" "+k.Unit), "–"), meaning)
+}
+
+// writeEntry writes a name, a value and what they mean in columns of the widths, the last
+// on as many lines as it takes; beneath the others where those are wider.
+func writeEntry(text *strings.Builder, nameWidth int, name string, valueWidth int, value, meaning string) {
+	lines := wrap(meaning, listWidth-2-nameWidth-1-valueWidth-1)
+	if utf8.RuneCountInString(name) > nameWidth || utf8.RuneCountInString(value) > valueWidth {
+		fmt.Fprintf(text, "  %-*s %s\n", nameWidth, name, value)
 	} else {
-		fmt.Fprintf(text, "  %-*s %-*s %s\n", nameWidth, k.Name, defaultWidth, value, lines[0])
+		fmt.Fprintf(text, "  %-*s %-*s %s\n", nameWidth, name, valueWidth, value, lines[0])
 		lines = lines[1:]
 	}
 	for _, line := range lines {
-		fmt.Fprintf(text, "%*s %s\n", 2+nameWidth+1+defaultWidth, "", line)
+		fmt.Fprintf(text, "%*s %s\n", 2+nameWidth+1+valueWidth, "", line)
 	}
 }
 
@@ -283,15 +291,49 @@ func wrap(words string, width int) (lines []string) {
 // listMetrics lists what experiments can be judged by, histograms and a trial's
 // numbers, and the families of a server's metrics page.
 func listMetrics() (listing, error) {
-	l := listing{head: []string{"name", "of", "unit", "meaning"}}
+	l := listing{head: []string{"name", "of", "unit", "clock", "kafka", "meaning"}}
+	add := func(name, of, unit string, clock measure.Clock, kafka, meaning string) {
+		l.rows = append(l.rows, []string{name, of, unit, string(clock), cmp.Or(kafka, "–"), meaning})
+	}
 	for _, s := range measure.Spans((*measure.Span).Recorded) {
-		l.rows = append(l.rows, []string{s.Name, "histogram", "ns", s.Meaning})
+		add(s.Name, "histogram", "ns", s.Clock, s.Kafka, s.Meaning)
 	}
 	for _, n := range measure.Numbers(0) {
-		l.rows = append(l.rows, []string{n.Name, "trial", n.Unit, n.Meaning})
+		add(n.Name, "trial", n.Unit, n.Clock, n.Kafka, n.Meaning)
 	}
-	for _, m := range admin.Families {
-		l.rows = append(l.rows, []string{m.Name, record.MetricsPath, m.Unit, m.Meaning})
+	for _, f := range admin.Families {
+		add(f.Name, record.MetricsPath, f.Unit, measure.Server, f.Kafka, f.Meaning)
 	}
 	return l, nil
+}
+
+// metricKinds head the parts of the list of metrics for people, by column "of".
+var metricKinds = map[string]string{
+	"histogram":        `HISTOGRAMS, each by API: a metric is "NAME/API p50", p99, p999 or max`,
+	"trial":            `NUMBERS of a trial, and "threads/GROUP", the server's threads whose names begin so`,
+	record.MetricsPath: "FAMILIES of a server's metrics page, since its start",
+}
+
+// printMetrics prints the list by kind: name, unit and clock, meaning, and Kafka's name.
+func printMetrics(w io.Writer, l listing) error {
+	const nameWidth, unitWidth = 32, 18
+	var text strings.Builder
+	kind := ""
+	for _, row := range l.rows {
+		if row[1] != kind {
+			kind = row[1]
+			fmt.Fprintf(&text, "%s%s\n", map[bool]string{true: "\n"}[text.Len() > 0], metricKinds[kind])
+		}
+		meaning, kafka := row[5], "Kafka: "+row[4]
+		isMBean := strings.Contains(kafka, "=") // which is too long for a column
+		if row[4] != "–" && !isMBean {
+			meaning += "; " + kafka
+		}
+		writeEntry(&text, nameWidth, row[0], unitWidth, row[2]+", "+row[3], meaning)
+		if isMBean {
+			fmt.Fprintf(&text, "    %s\n", kafka)
+		}
+	}
+	_, err := io.WriteString(w, text.String())
+	return err
 }

@@ -83,13 +83,33 @@ func TestListsAreComplete(t *testing.T) {
 		if !slices.Equal(names, want[list]) {
 			t.Errorf("list %s shows %v, want %v", list, names, want[list])
 		}
-		if list == "knobs" {
+		if list == "knobs" || list == "metrics" {
 			continue // for people they are in groups
 		}
 		stdout, _, exit := runCommand(t, "list", list)
 		if exit != exitOK || strings.Count(stdout, "\n") != len(names)+1 {
 			t.Errorf("list %s for people ended with %d: %s", list, exit, stdout)
 		}
+	}
+}
+
+func TestMetricsAreListedWithin100Columns(t *testing.T) {
+	stdout, stderr, exit := runCommand(t, "list", "metrics")
+	if exit != exitOK || stderr != "" {
+		t.Fatalf("list metrics ended with %d: %s", exit, stderr)
+	}
+	for line := range strings.Lines(stdout) {
+		if columns := utf8.RuneCountInString(strings.TrimRight(line, "\n")); columns > 100 {
+			t.Errorf("%d columns: %s", columns, line)
+		}
+	}
+	for _, row := range listed(t, "metrics") {
+		if !strings.Contains(stdout, "  "+row["name"]+" ") {
+			t.Errorf("%s is not shown", row["name"])
+		}
+	}
+	if !strings.Contains(stdout, "Kafka: RequestQueueTimeMs") {
+		t.Errorf("Kafka's names are not shown:\n%s", stdout)
 	}
 }
 

@@ -137,13 +137,13 @@ var (
 
 // What clients see.
 var (
-	ResponseTime = span(Span{Name: "ResponseTime", Title: "response time", Meaning: "client: due until answered",
+	ResponseTime = span(Span{Name: "ResponseTime", Title: "response time", Meaning: "due until answered",
 		Clock: Client, In: ClientTable | Sweep})
-	ServiceTime = span(Span{Name: "ServiceTime", Title: "service time", Meaning: "client: attempted until answered; with consumers=both, API Fetch is the tail consumers' and LaggingFetch the lagging ones'",
+	ServiceTime = span(Span{Name: "ServiceTime", Title: "service time", Meaning: "attempted until answered; with consumers=both, API Fetch is the tail consumers' and LaggingFetch the lagging ones'",
 		Clock: Client, In: ClientTable | Sweep})
-	Lateness = span(Span{Name: "Lateness", Meaning: "client: due until attempted, the generator's own delay",
+	Lateness = span(Span{Name: "Lateness", Meaning: "due until attempted, the generator's own delay",
 		Clock: Client, WaitsBehind: "the generator's own thread", In: Judged})
-	BackPressure = span(Span{Name: "BackPressure", Meaning: "client: attempted until the last byte was accepted",
+	BackPressure = span(Span{Name: "BackPressure", Meaning: "attempted until the last byte was accepted",
 		Clock: Client, WaitsBehind: "the socket's buffers, which the server empties"})
 	EndToEnd = span(Span{Name: "EndToEnd", Title: "end to end", Meaning: "a record's due time until its bytes are at a consumer",
 		Clock: Client, In: ClientTable | Sweep})
