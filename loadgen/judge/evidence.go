@@ -90,7 +90,7 @@ func (e *Evidence) Judge(m *record.Measurement) error {
 	if e.Load.Open && e.Load.Answers {
 		m.Availability = &record.Availability{LimitNs: int64(availableWithin), Within: t.Counts[Within], Beyond: t.Counts[Beyond]}
 	}
-	m.Histograms, m.OverTime, m.MeanTimeNs = t.bundle(e.Load.API), t.series(e.Load.API), t.trend.means()
+	m.Histograms, m.OverTime, m.MeanTimeNs = t.bundle(e.Load.API), t.timeSeries(e.Load.API), t.trend.means()
 	m.Generator = record.Since(e.After.Process, e.Before.Process)
 	m.GeneratorThreads = threadsSince(e.After.Threads, e.Before.Threads)
 	gap, err := e.addServers(m)

@@ -340,8 +340,8 @@ func (t *Tally) bundle(api string) hdr.Bundle {
 	return b
 }
 
-// series names the time series that counted anything.
-func (t *Tally) series(api string) []record.TimeSeries {
+// timeSeries names the time series that counted anything.
+func (t *Tally) timeSeries(api string) []record.TimeSeries {
 	var named []record.TimeSeries
 	for i, key := range keys(api) {
 		if d, counted := t.overTime[i].document(t.window.StartNs()); counted {
