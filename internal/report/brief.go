@@ -22,6 +22,8 @@ const (
 	mostWinners     = 4
 	mostRows        = 40
 	mostPredictions = 30
+	// mostClaimRunes is how much of a claim's and its part's name a prediction's line has.
+	mostClaimRunes = 24
 )
 
 // Brief is what a run prints at its end: what came of it in words, one table, the
@@ -90,7 +92,7 @@ func (r *Run) briefPredictions(b *strings.Builder) {
 				continue // a quick variant lacks its cells
 			}
 			nearest := f.Deciding()
-			lines = append(lines, line{string(f.Verdict()), f.Prediction.Claim, f.Format(nearest.Estimate), f})
+			lines = append(lines, line{string(f.Verdict()), shortened(f.Prediction.Decides(), mostClaimRunes), f.Format(nearest.Estimate), f})
 			if f.Verdict() == results.Undecided {
 				reasons[nearest.Reason] = true
 			}
@@ -125,7 +127,7 @@ const letters = "abcdefghijklmnopqrstuvwxyz"
 func predictionText(p experiments.Prediction, comparisons, width int) string {
 	var nearest string
 	if comparisons > 1 {
-		nearest = fmt.Sprintf(" (%d comparisons)", comparisons)
+		nearest = fmt.Sprintf(" (of %d)", comparisons)
 	}
 	if p.Each || p.Along != "" {
 		text := strings.Replace(p.String(), " in each cell with ", ", ", 1)
@@ -144,19 +146,22 @@ func predictionText(p experiments.Prediction, comparisons, width int) string {
 	if len(a) == 1 && !strings.Contains(letters, a[0][:1]) {
 		a[0] = differing + " " + a[0]
 	}
-	ratio := func(most int) string {
-		return fmt.Sprintf("%s: %s ÷ %s %s %g", p.Metric, shortened(strings.Join(a, " "), most), shortened(strings.Join(b, " "), most), p.Relation, p.Threshold)
+	metric := p.Metric.String()
+	span, quantile, _ := strings.Cut(metric, " ")
+	brief := strings.TrimSpace(strings.Split(span, "/")[0] + " " + quantile) // without the API
+	ratio := func(metric string, most int) string {
+		return fmt.Sprintf("%s: %s ÷ %s %s %g", metric, shortened(strings.Join(a, " "), most), shortened(strings.Join(b, " "), most), p.Relation, p.Threshold)
 	}
 	common := ""
 	if len(both) > 0 {
 		common = ", " + strings.Join(both, " ")
 	}
-	for _, text := range []string{ratio(width) + common + nearest, ratio(width) + common, ratio(width), ratio(20), ratio(16), ratio(12)} {
+	for _, text := range []string{ratio(metric, width) + common + nearest, ratio(metric, width) + common, ratio(metric, width), ratio(brief, width), ratio(brief, 16), ratio(brief, 12)} {
 		if runes(text) <= width {
 			return text
 		}
 	}
-	return shortened(ratio(9), width)
+	return shortened(fmt.Sprintf("%s %s %g", p.Metric, p.Relation, p.Threshold), width)
 }
 
 // keysOf are the names of either set of knobs, each once.

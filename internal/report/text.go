@@ -5,11 +5,12 @@ import (
 	"slices"
 	"strings"
 
+	"c10klab/internal/measure"
 	"c10klab/results"
 )
 
 // TableNames are the tables of Tables.
-var TableNames = []string{"client", "stages", "predictions", "problems", "all"}
+var TableNames = []string{"client", "stages", "numbers", "predictions", "problems", "all"}
 
 // Tables writes tables by name, of each experiment in turn, as text no wider than Width
 // or as Markdown; all without names.
@@ -20,11 +21,13 @@ func (r *Run) Tables(w io.Writer, names []string, markdown bool) error {
 	var b strings.Builder
 	for _, j := range r.judged {
 		own := cellsOf(r.cells, j.Spec.ID)
-		tables := results.DetailedTables(own)
-		for i, t := range tables {
+		for i, t := range results.DetailedTables(own) {
 			if i == 0 && wanted("client") || i > 0 && wanted("stages") {
 				writeTable(&b, t, j.Spec.ID, markdown)
 			}
+		}
+		if t := numberTable(own); wanted("numbers") && len(t.Rows) > 0 {
+			writeTable(&b, t, j.Spec.ID, markdown)
 		}
 		if t := verdictTable(j); wanted("predictions") && len(t.Rows) > 0 {
 			t.Title = "Predictions"
@@ -36,6 +39,32 @@ func (r *Run) Tables(w io.Writer, names []string, markdown bool) error {
 	}
 	_, err := io.WriteString(w, strings.TrimPrefix(b.String(), "\n"))
 	return err
+}
+
+// numberTable is every number that a cell measured and that is not 0 everywhere.
+func numberTable(cells []results.Cell) results.Table {
+	t := results.Table{Title: "Numbers, of several trials together"}
+	knobs := differingKnobs(cells)
+	for _, name := range knobs {
+		t.Columns = append(t.Columns, results.Column{Name: name})
+	}
+	numbers := slices.DeleteFunc(measure.Numbers(0), func(n *measure.Number) bool {
+		return !slices.ContainsFunc(cells, func(c results.Cell) bool { value, known := c.Number(n); return known && value != 0 })
+	})
+	for _, n := range numbers {
+		t.Columns = append(t.Columns, results.Column{Name: n.Name, Meaning: n.Meaning, Number: true})
+	}
+	for _, c := range cells {
+		var r results.Row
+		for _, name := range knobs {
+			r.Values = append(r.Values, results.TextValue(c.Knobs[name]))
+		}
+		for _, n := range numbers {
+			r.Values = append(r.Values, c.Shown(n))
+		}
+		t.Rows = append(t.Rows, r)
+	}
+	return t
 }
 
 // problemTable is every problem of every cell.
@@ -63,93 +92,131 @@ func writeTable(b *strings.Builder, t results.Table, experiment string, markdown
 type textTable results.Table
 
 // text draws the table in a width. What its rows are named by comes first, and again
-// with the columns that find no room beside the others; long texts go on beneath.
+// with the columns that find no room beside the others; columns of a group stay together
+// under its heading. Long texts go on beneath. What all rows are named alike stands in the
+// title.
 func (t textTable) text(b *strings.Builder, width int) {
+	t = t.withoutConstants()
 	b.WriteString(wrapped(t.Title, "", width))
-	widths := t.widths()
 	labels := slices.IndexFunc(t.Columns, func(c results.Column) bool { return c.Number })
+	room := width * 3 / 5
 	if labels < 0 {
-		labels = len(t.Columns)
+		labels, room = len(t.Columns), width
 	}
-	room := width
-	if labels < len(t.Columns) {
-		room = width * 3 / 5
+	widths := t.widths()
+	for total(widths[:labels]) > room { // take from the widest
+		widths[slices.Index(widths, slices.Max(widths[:labels]))]--
 	}
-	t.narrow(widths[:labels], room)
-	t.narrowTexts(widths[labels:], labels, width-total(widths[:labels])-len(columnGap))
-	for from := labels; ; {
-		used, to := total(widths[:labels]), from
-		for to < len(t.Columns) && used+len(columnGap)+widths[to] <= width {
-			used += len(columnGap) + widths[to]
-			to++
+	beside := width - total(widths[:labels]) - len(columnGap)
+	for i, c := range t.Columns[labels:] {
+		if !c.Number {
+			widths[labels+i] = min(widths[labels+i], beside)
 		}
-		var columns []int
-		for i := range t.Columns {
-			if i < labels || i >= from && i < to {
-				columns = append(columns, i)
+	}
+	for from := labels; ; {
+		to := from
+		for to < len(t.Columns) {
+			next := t.groupEnd(to)
+			if to > from && total(widths[from:next]) > beside {
+				break
 			}
+			to = next
 		}
 		b.WriteString("\n")
-		t.writeColumns(b, columns, widths)
+		t.writeColumns(b, labels, from, to, widths)
 		if from = to; from >= len(t.Columns) {
 			return
 		}
 	}
 }
 
+// withoutConstants takes out columns that name all of several rows alike.
+func (t textTable) withoutConstants() textTable {
+	shown := t
+	shown.Columns, shown.Rows = nil, make([]results.Row, len(t.Rows))
+	var constant []string
+	naming := true
+	for i, c := range t.Columns {
+		naming = naming && !c.Number
+		if len(t.Rows) > 1 && naming && !slices.ContainsFunc(t.Rows, func(r results.Row) bool { return r.Values[i].Text != t.Rows[0].Values[i].Text }) {
+			constant = append(constant, c.Name+"="+t.Rows[0].Values[i].Text)
+			continue
+		}
+		shown.Columns = append(shown.Columns, c)
+		for n, r := range t.Rows {
+			shown.Rows[n].Values = append(shown.Rows[n].Values, r.Values[i])
+		}
+	}
+	if len(constant) > 0 {
+		shown.Title += " (" + strings.Join(constant, " ") + ")"
+	}
+	return shown
+}
+
+// groupEnd is the end of the group that begins with a column.
+func (t textTable) groupEnd(from int) int {
+	to := from + 1
+	for to < len(t.Columns) && t.Columns[from].Group != "" && t.Columns[to].Group == t.Columns[from].Group {
+		to++
+	}
+	return to
+}
+
+// widths fit every column, and the last of a group its heading.
 func (t textTable) widths() []int {
 	widths := make([]int, len(t.Columns))
 	for i, c := range t.Columns {
-		widths[i] = runes(c.Heading())
+		widths[i] = runes(c.Name)
 		for _, r := range t.Rows {
 			widths[i] = max(widths[i], runes(r.Values[i].Text))
 		}
 	}
+	for from := 0; from < len(widths); {
+		to := t.groupEnd(from)
+		widths[to-1] += max(0, runes(t.Columns[from].Group)-total(widths[from:to]))
+		from = to
+	}
 	return widths
 }
 
-// narrow takes from the widest columns until all fit.
-func (t textTable) narrow(widths []int, room int) {
-	for total(widths) > room {
-		widths[slices.Index(widths, slices.Max(widths))]--
+// writeColumns draws the labels and, beside them, some columns.
+func (t textTable) writeColumns(b *strings.Builder, labels, from, to int, widths []int) {
+	groups := strings.Repeat(" ", total(widths[:labels]))
+	for at := from; at < to; at = t.groupEnd(at) {
+		room := total(widths[at:t.groupEnd(at)])
+		left := (room - runes(t.Columns[at].Group)) / 2
+		groups += columnGap + padded(strings.Repeat(" ", max(0, left))+t.Columns[at].Group, room)
 	}
-}
-
-// narrowTexts takes what is beyond a room from columns of text, from the nth on.
-func (t textTable) narrowTexts(widths []int, n, room int) {
-	const least = 24
-	for i := range widths {
-		if !t.Columns[n+i].Number {
-			widths[i] = min(widths[i], max(least, room-total(widths)+widths[i]))
-		}
+	if groups = strings.TrimRight(groups, " "); groups != "" {
+		b.WriteString(groups + "\n")
 	}
-}
-
-// writeColumns draws some of the columns.
-func (t textTable) writeColumns(b *strings.Builder, columns, widths []int) {
 	heading := make([]results.Value, len(t.Columns))
 	for i, c := range t.Columns {
-		heading[i] = results.TextValue(c.Heading())
+		heading[i] = results.TextValue(c.Name)
 	}
 	for _, r := range append([]results.Row{{Values: heading}}, t.Rows...) {
-		lines := make([][]string, len(columns))
+		var columns [][]string
 		most := 0
-		for i, column := range columns {
-			lines[i] = cellLines(r.Values[column].Text, widths[column])
-			most = max(most, len(lines[i]))
+		for i, v := range r.Values {
+			columns = append(columns, cellLines(v.Text, widths[i]))
+			if i < labels || i >= from && i < to {
+				most = max(most, len(columns[i]))
+			}
 		}
 		for n := range most {
 			var line string
-			for i, column := range columns {
+			for i, lines := range columns {
+				if i >= labels && (i < from || i >= to) {
+					continue
+				}
 				text := ""
-				if n < len(lines[i]) {
-					text = lines[i][n]
+				if n < len(lines) {
+					text = lines[n]
 				}
-				if t.Columns[column].Number {
-					line += strings.Repeat(" ", widths[column]-runes(text)) + text + columnGap
-				} else {
-					line += padded(text, widths[column]) + columnGap
+				if t.Columns[i].Number {
+					text = strings.Repeat(" ", widths[i]-runes(text)) + text
 				}
+				line += padded(text, widths[i]) + columnGap
 			}
 			b.WriteString(strings.TrimRight(line, " ") + "\n")
 		}
