@@ -58,7 +58,7 @@ func (p *Plan) Print(w io.Writer) error {
 		}
 		b.WriteString("\n")
 		for _, p := range e.Spec.Predictions {
-			fmt.Fprintf(&b, "%s predicts %s; refuted by %s\n", p.Claim, p, p.Refutation())
+			fmt.Fprintf(&b, "%s predicts %s; refuted by %s\n", p.Decides(), p, p.Refutation())
 		}
 		b.WriteString("\n")
 	}
