@@ -26,6 +26,7 @@ func newVerifyCommand() *cobra.Command {
 		Long: `Check every run under the reference directory: its files against their hashes, its spec against the committed one,
 that the prediction was committed before the run, that the tree was clean; then compute all verdicts and tables anew and
 compare them with EXPERIMENTS.md, the pages beside the evidence and the known answers. Without git history the checks that need it are skipped by name.
+Of each run it tells the commits since, and what has changed since of the server's, the generator's and the disk's code.
 A run that is what it says, but may not decide claims, is "not admissible"; its claims stay open.`,
 		Example: "  c10klab verify",
 		Args:    noArguments,
@@ -67,8 +68,8 @@ func newAdoptCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "adopt RUN",
 		Short: "Make a run the stored evidence of its experiment",
-		Long: `Copy a complete run of one experiment to the reference directory, with those histograms only that predictions,
-tables and figures use, and series and disk samples of those trials only that figures show; write its hashes and draw its figures. Then ` + "`c10klab document`" + ` brings it into EXPERIMENTS.md and writes its page, of which what is written by hand stays.`,
+		Long: `Pack a complete run of one experiment into the reference directory: records and values of all trials, the histograms that
+predictions, tables and figures use, what figures show, hashes, and the figures (docs/evidence.md has the form). Then ` + "`c10klab document`" + ` brings it into EXPERIMENTS.md and writes its page, of which what is written by hand stays.`,
 		Example:           "  c10klab adopt results/runs/n15 --replace",
 		Args:              oneArgument("a run directory"),
 		ValidArgsFunction: completeRuns,

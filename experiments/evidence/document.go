@@ -71,6 +71,10 @@ func renderPages(document, referenceDir string, open opener) ([]page, error) {
 	if err != nil {
 		return nil, err
 	}
+	history := openHistory(filepath.Dir(document))
+	for i := range evidence {
+		evidence[i].made = " " + history.mark(evidence[i].run)
+	}
 	benchmarks, err := readMeasured(claims, referenceDir, filepath.Dir(document))
 	if err != nil {
 		return nil, err
@@ -79,6 +83,9 @@ func renderPages(document, referenceDir string, open opener) ([]page, error) {
 		part{contentsID, "Contents", func() (string, error) { return contents(claims, specs, evidence, benchmarks), nil }},
 		part{structuralID, "Claims that tests decide", func() (string, error) { return structuralTable(claims), nil }},
 		part{measuredID, "Claims that benchmarks decide", func() (string, error) { return benchmarks.table(claims), nil }})
+	if history.missing != "" && sameButAge(main.current, main.rendered) {
+		main.rendered = main.current // its marks can be neither checked nor made
+	}
 	pages := []page{main}
 	for _, e := range evidence {
 		if err == nil {
@@ -159,7 +166,7 @@ func contents(claims []experiments.Claim, specs []*experiments.Spec, all []evide
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", id, r.part, r.measured, r.predicted, r.blocks, r.verdict, r.page)
 		}
 	}
-	b.WriteString("\nMeasured is the comparison nearest to failing, of as many as the brackets say; × is a ratio of two variants. Blocks: how many, and the coverage of the interval.\n")
+	b.WriteString("\nMeasured is the comparison nearest to failing, of as many as the brackets say; × is a ratio of two variants. Blocks: how many, and the coverage of the interval. Beside a page: the day of its run, and which code has changed since (`c10klab verify` counts the commits).\n")
 	return b.String()
 }
 
@@ -205,7 +212,7 @@ func rowOf(claim experiments.Claim, part experiments.Part, specs []*experiments.
 	row.predicted = fmt.Sprintf("%s %.6g", deciding.Prediction.Relation, deciding.Prediction.Threshold)
 	for _, e := range all {
 		if slices.ContainsFunc(e.findings, func(f verdict.Finding) bool { return f.Prediction.Claim == claim.ID && f.Prediction.Part == part.Name }) {
-			row.page = fmt.Sprintf("[%s](%s)", e.spec.ID, filepath.ToSlash(filepath.Join(e.dir, pageFile)))
+			row.page = fmt.Sprintf("[%s](%s)%s", e.spec.ID, filepath.ToSlash(filepath.Join(e.dir, pageFile)), e.made)
 		}
 	}
 	if n := comparisonsOf(findings, claim.ID, part.Name); n > 1 {

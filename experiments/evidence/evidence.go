@@ -22,6 +22,7 @@ type evidence struct {
 	run      *results.Run
 	cells    []results.Cell
 	findings []verdict.Finding
+	made     string // when, and which code is older than the present one
 }
 
 // opener opens a run directory, as results.Open does.

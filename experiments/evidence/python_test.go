@@ -11,7 +11,6 @@ import (
 	"slices"
 	"testing"
 
-	"c10klab/experiments"
 	"c10klab/experiments/verdict"
 	"c10klab/internal/need"
 	"c10klab/results"
@@ -36,15 +35,11 @@ func TestTheDocumentedReaderRecomputesAVerdict(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	spec, err := experiments.Parse("spec of the run", run.Info.Specs[0].Text)
+	judged, err := verdict.JudgeRun(run)
 	if err != nil {
 		t.Fatal(err)
 	}
-	findings, err := verdict.Judge(spec, run)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range findings {
+	for _, f := range judged[0].Findings {
 		key, isDuration := f.Prediction.Metric.Key()
 		if !isDuration {
 			continue

@@ -27,6 +27,8 @@ const (
 	// CheckInadmissible: the run is what it says, and by what it says may not decide
 	// claims; EXPERIMENTS.md leaves them open.
 	CheckInadmissible CheckStatus = "not admissible"
+	// CheckOlder: the run stands, and code that it was made with has changed since.
+	CheckOlder CheckStatus = "older code"
 )
 
 // EvidenceCheck is one check of one reference run, or of the document.
@@ -88,7 +90,7 @@ func verifyRun(run *results.Run, spec *experiments.Spec, history history) []Evid
 	if reasons := inadmissible(run, spec); len(reasons) > 0 {
 		admissible.Status, admissible.Detail = CheckInadmissible, strings.Join(reasons, "; ")
 	}
-	return append(checks, admissible, history.verifyPrediction(run, spec))
+	return append(checks, admissible, history.verifyPrediction(run, spec), history.verifyAge(run, spec.ID))
 }
 
 // verifyStrays finds runs of no spec, which the document would pass over.

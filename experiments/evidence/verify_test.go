@@ -166,6 +166,55 @@ func (r repository) copied(t *testing.T, source func(before, with string) result
 	return c
 }
 
+// commit adds a file to the history.
+func (r repository) commit(name string) {
+	r.t.Helper()
+	r.write(name, "package x\n")
+	r.git("add", name)
+	r.git("commit", "-q", "-m", "later")
+}
+
+func changeCode(r repository) { r.commit("internal/poll/epoll.go") }
+
+// A mark of age is neither made nor lost where there is no history to tell it by.
+func TestMarksOfAgeOutliveTheHistory(t *testing.T) {
+	r := newRepository(t)
+	changeCode(r)
+	update := func() string {
+		if _, err := UpdateDocuments(r.config().Document, r.config().Reference); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(r.config().Document)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	marked := update()
+	if !strings.Contains(marked, ", *older server, generator*") {
+		t.Errorf("nothing is marked: %s", marked)
+	}
+	r.commit("README.md")
+	if update() != marked {
+		t.Error("a commit that changes no code changed the marks")
+	}
+	if err := os.RemoveAll(r.path(".git")); err != nil {
+		t.Fatal(err)
+	}
+	if update() != marked {
+		t.Error("the marks are gone with the history")
+	}
+	checks, err := Verify(r.config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range checks {
+		if c.Status == CheckFails || c.Check == "code is that of the run" && c.Status != CheckSkipped {
+			t.Errorf("%+v", c)
+		}
+	}
+}
+
 func TestVerifyNamesWhatDoesNotHold(t *testing.T) {
 	var proper func(before, with string) results.Source // the one that it was made from
 	trials := "results/reference/" + evidenceSpec + "/trials.jsonl.gz"
@@ -220,6 +269,9 @@ func TestVerifyNamesWhatDoesNotHold(t *testing.T) {
 				r.t.Fatal(err)
 			}
 		}, "prediction committed before the run", CheckSkipped, "no git history"},
+		{"older code", proper, changeCode, "code is that of the run", CheckOlder, "; changed since: server, generator"},
+		{"older code that the contents do not mark", proper, changeCode, "verdicts and tables are those of the runs", CheckFails, "*older server, generator*"},
+		{"only a test is newer", proper, func(r repository) { r.commit("storage/log_test.go") }, "", "", ""},
 		{"a run of no spec", proper, func(r repository) { r.write("results/reference/unheard-of/run.json", "{}") },
 			"belongs to a spec", CheckFails, `"unheard-of"`},
 	}
