@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -75,17 +76,14 @@ func TestTheMonitorIsToldEveryTimeUnderLoad(t *testing.T) {
 		return
 	}
 	stop := make(chan struct{})
+	var stopped atomic.Bool
 	var load sync.WaitGroup
 	defer load.Wait()
 	defer close(stop)
+	defer stopped.Store(true)
 	for range 2 * runtime.NumCPU() {
 		load.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
+			for !stopped.Load() {
 			}
 		})
 		load.Go(func() {
