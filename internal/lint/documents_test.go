@@ -89,3 +89,23 @@ func TestOverviewsStayShort(t *testing.T) {
 		}
 	}
 }
+
+func TestTheTableOfDependenciesIsThatOfTheModule(t *testing.T) {
+	required, err := os.ReadFile(filepath.Join(root, "go.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	modules := func(pattern, text string) []string {
+		var all []string
+		for _, m := range regexp.MustCompile(pattern).FindAllStringSubmatch(text, -1) {
+			all = append(all, m[1])
+		}
+		slices.Sort(all)
+		return all
+	}
+	direct := modules(`(?m)^\t(\S+) v\S+$`, string(required))
+	told := modules("(?m)^\\| `(\\S+)` \\|", documents(t)[filepath.Join(root, "docs", "dependencies.md")])
+	if len(direct) == 0 || !slices.Equal(direct, told) {
+		t.Errorf("go.mod requires %q, docs/dependencies.md tells of %q", direct, told)
+	}
+}
