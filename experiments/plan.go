@@ -11,13 +11,6 @@ import (
 	"c10klab/results"
 )
 
-// trialOverhead is what a trial costs besides warm-up and window: two process
-// starts, first answers, drain, and giving the disk back.
-const trialOverhead = 1500 * time.Millisecond
-
-// disksOverhead is what emulated disks add: mounting them, and taking them down.
-const disksOverhead = 3 * time.Second
-
 // Plan is what a run will do.
 type Plan struct {
 	Experiments []Planned
@@ -228,15 +221,6 @@ func fileNamePart(text string) string {
 		}
 	}
 	return b.String()
-}
-
-// TrialTime estimates how long a trial takes.
-func (k KnobTables) TrialTime(knobs map[string]string) time.Duration {
-	total := trialOverhead + k.Duration(knobs, WarmUpKnob) + k.Duration(knobs, WindowKnob)
-	if usesDisks(knobs) {
-		total += disksOverhead
-	}
-	return total
 }
 
 // Order is the sequence of cells, by index, in a block counted from 1: a

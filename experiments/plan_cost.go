@@ -1,14 +1,29 @@
 package experiments
 
 import (
+	"errors"
 	"fmt"
-	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"c10klab/results"
 )
+
+// trialOverhead is what a trial costs besides warm-up and window: two process
+// starts, first answers, drain, and giving the disk back.
+const trialOverhead = 1500 * time.Millisecond
+
+// disksOverhead is what emulated disks add: mounting them, and taking them down.
+const disksOverhead = 3 * time.Second
+
+// TrialTime estimates how long a trial takes.
+func (k KnobTables) TrialTime(knobs map[string]string) time.Duration {
+	total := trialOverhead + k.Duration(knobs, WarmUpKnob) + k.Duration(knobs, WindowKnob)
+	if usesDisks(knobs) {
+		total += disksOverhead
+	}
+	return total
+}
 
 // UsesDisks reports whether a cell asks for emulated disks.
 func (p *Plan) UsesDisks() bool {
@@ -37,32 +52,34 @@ func (p *Plan) Estimate() time.Duration {
 	return total
 }
 
-// Print writes the cells, the order of each block and the estimated time.
-func (p *Plan) Print(w io.Writer) error {
-	var b strings.Builder
-	for _, e := range p.Experiments {
-		fmt.Fprintf(&b, "%s: %s\n%d cells × %d blocks\n\n", e.Spec.ID, e.Spec.Title, len(e.Cells), e.Repeats)
-		for i, cell := range e.Cells {
-			fmt.Fprintf(&b, "%4d  %s  (%s)\n", i+1, cell.ID, Settings(cell.Knobs))
-		}
-		for _, cell := range e.LeftOut {
-			fmt.Fprintf(&b, "   –  %s\n", cell)
-		}
-		b.WriteString("\n")
-		for block := 1; block <= e.Repeats; block++ {
-			fmt.Fprintf(&b, "block %d:", block)
-			for _, cell := range e.Order(p.Seed, block) {
-				fmt.Fprintf(&b, " %d", cell+1)
-			}
-			b.WriteString("\n")
-		}
-		b.WriteString("\n")
-		for _, p := range e.Spec.Predictions {
-			fmt.Fprintf(&b, "%s predicts %s; refuted by %s\n", p.Decides(), p, p.Refutation())
-		}
-		b.WriteString("\n")
+// A plan beyond these asks for PlanConfig.Yes.
+const (
+	mostHours  = 12
+	mostTrials = 10_000
+)
+
+// ErrTooLong says that a plan asks for more than a run is likely meant to take.
+var ErrTooLong = errors.New("confirm with --yes, or choose with --only, --set and --repeats")
+
+// tooLong asks for confirmation of what may be a mistake.
+func tooLong(cfg PlanConfig, trials, hours float64) error {
+	if cfg.Yes || trials <= mostTrials && hours <= mostHours {
+		return nil
 	}
-	fmt.Fprintf(&b, "seed %d, %d trials, about %.1f minutes\n", p.Seed, p.Trials(), p.Estimate().Minutes())
-	_, err := io.WriteString(w, b.String())
-	return err
+	return fmt.Errorf("%.0f trials would take about %.0f hours: %w", trials, hours, ErrTooLong)
+}
+
+// tooManyCells refuses a product too large before it is made.
+func tooManyCells(cfg PlanConfig, axes []Axis, fixed map[string]string, repeats int) error {
+	if len(cfg.Only) > 0 {
+		return nil // what is left is counted later
+	}
+	trials := float64(repeats)
+	for _, axis := range axes {
+		trials *= float64(len(axis.Levels))
+	}
+	if trials <= mostTrials {
+		return nil
+	}
+	return tooLong(cfg, trials, trials*cfg.Tables.TrialTime(fixed).Hours())
 }
