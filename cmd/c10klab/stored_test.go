@@ -174,6 +174,42 @@ func TestDamagedRunsAreNamedAndLeftAlone(t *testing.T) {
 	}
 }
 
+// Every command that reads evidence names the file that is not as its manifest says, with
+// both hashes, and what to do.
+func TestDamagedEvidenceIsNamedByEveryCommand(t *testing.T) {
+	for name, do := range map[string]func(file string) error{
+		"truncated": func(file string) error { return os.Truncate(file, 50) },
+		"edited":    func(file string) error { return os.WriteFile(file, []byte("{}"), 0o644) },
+	} {
+		for _, file := range []string{"trials.jsonl.gz", "histograms.hlog.gz", "cells.hlog.gz", "raw.sha256.gz"} {
+			reference := t.TempDir()
+			if _, stderr, exit := runCommand(t, "adopt", storedRun(t), "--reference", reference); exit != exitOK {
+				t.Fatalf("adopt ended with %d: %s", exit, stderr)
+			}
+			dir := filepath.Join(reference, "write-100mbs")
+			if err := do(filepath.Join(dir, file)); err != nil {
+				t.Fatal(err)
+			}
+			before := contentsOf(t, dir)
+			for _, args := range [][]string{
+				{"compare", dir, dir}, {"effects", dir}, {"export", dir}, {"plot", dir}, {"show", dir},
+				{"report", dir, "-o", filepath.Join(t.TempDir(), "report.html")}, {"run", "--resume", "--out", dir},
+				{"adopt", dir, "--reference", t.TempDir()}, {"verify", "--reference", reference, "--json"},
+			} {
+				stdout, stderr, exit := runCommand(t, args...)
+				for _, part := range []string{filepath.Join(dir, file), "its SHA-256 is ", ", the manifest's ", "; restore it"} {
+					if exit == exitOK || !strings.Contains(stdout+stderr, part) {
+						t.Errorf("%s %s: %s ended with %d and does not say %q: %s", name, file, args[0], exit, part, stderr)
+					}
+				}
+			}
+			if contentsOf(t, dir) != before {
+				t.Errorf("%s %s: the evidence was changed", name, file)
+			}
+		}
+	}
+}
+
 // Evidence is what the manifest says, to the byte.
 func TestWhatIsNotAsItWasMeasuredIsNotAdopted(t *testing.T) {
 	const trial = "trials/01-write-100mbs.reactor"
