@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -34,7 +35,8 @@ func BenchmarkReportOfTenThousandTrials(b *testing.B) {
 	b.ReportMetric(float64(record.ThisProcess().PeakRSSBytes)/1e6, "peak-RSS-MB")
 }
 
-// largeRun makes a run of many trials, all with the numbers of one committed trial.
+// largeRun makes a run of many trials, all with the numbers of one committed trial and
+// the histograms of its cell.
 func largeRun(b *testing.B, cells, blocks int) string {
 	b.Helper()
 	origin := filepath.Join(reference, "cold-reads")
@@ -42,8 +44,13 @@ func largeRun(b *testing.B, cells, blocks int) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	histograms, err := os.ReadFile(filepath.Join(results.TrialsDir(origin), "01-cold-reads.pool.hlog"))
+	merged, err := source.MergedHistograms(source.CellOutcomes()[0])
 	if err != nil {
+		b.Fatal(err)
+	}
+	var histograms bytes.Buffer
+	start, end := source.Window()
+	if err := merged.WriteLog(&histograms, start, end); err != nil {
 		b.Fatal(err)
 	}
 	info := results.Info{Specs: []results.Spec{results.NewSpec("cold-reads", source.Info.Specs[0].Text, blocks)}}
@@ -73,7 +80,7 @@ func largeRun(b *testing.B, cells, blocks int) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	template.Outcome, template.LogTail = record.Valid, ""
+	template.Outcome, template.LogTail, template.Numbers = record.Valid, "", nil
 	for i := range cells * blocks {
 		t := template
 		cell := info.Cells[i%cells]
@@ -83,7 +90,7 @@ func largeRun(b *testing.B, cells, blocks int) string {
 			b.Fatal(err)
 		}
 		base := strings.TrimSuffix(run.LogPath(t), ".log")
-		for suffix, content := range map[string][]byte{".json": text, ".hlog": histograms, ".disks": samples, ".series": series} {
+		for suffix, content := range map[string][]byte{".json": text, ".hlog": histograms.Bytes(), ".disks": samples, ".series": series} {
 			if err := os.WriteFile(base+suffix, content, 0o644); err != nil {
 				b.Fatal(err)
 			}
