@@ -2,7 +2,6 @@ package models
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -110,7 +109,7 @@ func awaitStartUsage(t *testing.T, before usage) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatal(fmt.Sprintf("before the start %+v, after it failed %+v", before, now))
+			t.Fatalf("before the start %+v, after it failed %+v", before, now)
 		}
 	}
 }
