@@ -62,9 +62,20 @@ func NewPlan(cfg PlanConfig) (*Plan, error) {
 		plan.Experiments = append(plan.Experiments, planned)
 	}
 	if plan.Trials() == 0 {
-		return nil, fmt.Errorf("nothing to run: no cell of the %d experiments chosen matches --only %s", len(cfg.Specs), strings.Join(cfg.Only, " "))
+		return nil, plan.nothingToRun(cfg)
 	}
 	return plan, tooLong(cfg, float64(plan.Trials()), plan.Estimate().Hours())
+}
+
+// nothingToRun says why no cell is left: those that were asked for are refused, or there
+// are none.
+func (p *Plan) nothingToRun(cfg PlanConfig) error {
+	for _, planned := range p.Experiments {
+		if len(planned.LeftOut) > 0 {
+			return fmt.Errorf("nothing to run: %s", strings.Join(planned.LeftOut, "; "))
+		}
+	}
+	return fmt.Errorf("nothing to run: no cell of the %d experiments chosen matches --only %s", len(cfg.Specs), strings.Join(cfg.Only, " "))
 }
 
 func expand(spec *Spec, cfg PlanConfig, only map[string][]string) (Planned, error) {

@@ -288,7 +288,7 @@ func TestReproduceSetsThisMachineBesideTheReference(t *testing.T) {
 	if exit != exitOK && exit != exitLimited { // a busy machine limits
 		t.Fatalf("ended with %d: %s", exit, stderr)
 	}
-	for _, part := range []string{"N15 by write-100mbs: here open, reference reproduced", "of at least 8 blocks", "rate_held >= 0.95"} {
+	for _, part := range []string{"N15: rate held, by write-100mbs: here open, reference baseline", "of at least 8 blocks", "rate_held >= 0.95"} {
 		if !strings.Contains(stdout, part) {
 			t.Errorf("%q is missing: %s", part, stdout)
 		}

@@ -26,7 +26,7 @@ func (r *Run) Tables(w io.Writer, names []string, markdown bool) error {
 				writeTable(&b, t, j.Spec.ID, markdown)
 			}
 		}
-		if t := numberTable(own); wanted("numbers") && len(t.Rows) > 0 {
+		if t := numberTable(own); wanted("numbers") && len(t.Columns) > 0 {
 			writeTable(&b, t, j.Spec.ID, markdown)
 		}
 		if t := verdictTable(j); wanted("predictions") && len(t.Rows) > 0 {

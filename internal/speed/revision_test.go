@@ -14,7 +14,7 @@ import (
 const otherBinary = "C10KLAB_OTHER"
 
 // revisionRounds are pairs of runs; each begins with the other binary in turn.
-const revisionRounds = 41
+const revisionRounds = 31
 
 // guarded are the loads at fixed rates that two revisions are compared under. Batches of
 // Produce are small, so that a checksum is no part of what is compared.
