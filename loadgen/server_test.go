@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -90,6 +91,26 @@ func TestServersStagesOfTheWindowAreInTheMeasurement(t *testing.T) {
 	var back record.Measurement
 	if err := json.Unmarshal(text, &back); err != nil || back.Outcome != m.Outcome {
 		t.Errorf("read back with outcome %q, %v", back.Outcome, err)
+	}
+}
+
+// A server with its stages off counts no answers; that is no fault of the generator's.
+func TestServerThatCountsNoAnswersIsNotSetAgainstTheGenerator(t *testing.T) {
+	answer := func(w http.ResponseWriter, _ *http.Request) {
+		json.NewEncoder(w).Encode(record.ServerSnapshot{MonotonicNs: time.Now().UnixNano()})
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+record.MarkPath, answer)
+	mux.HandleFunc("GET "+record.SnapshotPath, answer)
+	mux.HandleFunc("GET "+record.MemoryPath, func(w http.ResponseWriter, _ *http.Request) { json.NewEncoder(w).Encode(record.Memory{}) })
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	cfg := echoConfig(t, startFake(t, echoFrame).addr)
+	cfg.Servers = brokerAt(strings.TrimPrefix(server.URL, "http://"))
+	m := run(t, cfg)
+	const rule = "answers counted by only one of server and generator"
+	if !slices.ContainsFunc(m.NotJudged, func(name string) bool { return strings.Contains(name, rule) }) {
+		t.Errorf("not judged are %q, and of %d answers counted by the generator alone nothing may follow: %+v", m.NotJudged, m.Answered, m.Checks)
 	}
 }
 

@@ -148,7 +148,7 @@ func (e *Evidence) addServers(m *record.Measurement) (gap countGap, err error) {
 			return nil, fmt.Errorf("server %s: %w", name, err)
 		}
 		m.Servers = append(m.Servers, use)
-		if name == record.Broker && use.Counters != nil && e.Load.Answers {
+		if name == record.Broker && e.Load.Answers && use.After != nil && use.After.Counters.AllResponses() > 0 { // with stages off it counts none
 			beyond := e.countGap(use.Counters.Responses[e.Load.API])
 			gap = &beyond
 		}
