@@ -13,6 +13,7 @@ import (
 
 	"c10klab/internal/measure"
 	"c10klab/internal/record"
+	"c10klab/results"
 )
 
 const recordSuffix = ".json"
@@ -109,6 +110,7 @@ var knownAnswers = []knownAnswer{
 			}
 			return fmt.Sprintf("%d | %.1f | %s", len(f.Off), median(f.Off)/1e3, quartiles("%.2f", more))
 		})},
+	{"against-revision", "load, model | CPU µs an answer | other revision | other ÷ this | pairs | switches | other | calls | other | allocations | other", 1, revisionRows},
 	{"thread-per-connection", "server | answers/s | p99.9 ms | throughput to C | p99.9 to C", 1, threadRows},
 	{"wires-against-idle-echo", "model | terms | RequestWire | ResponseWire | RequestNetwork | ResponseNetwork", 1,
 		each(func(w struct {
@@ -210,6 +212,25 @@ func instrumentationRows(text []byte) ([]string, error) {
 			ns := loads[load][name]
 			rows = append(rows, fmt.Sprintf("%s | %s | %.0f | %s", load, name, median(ns), quartiles("%.3f", over(ns, loads[load]["off"]))))
 		}
+	}
+	return rows, nil
+}
+
+// revisionRows show the interval of the median, by which revisions are compared.
+func revisionRows(text []byte) ([]string, error) {
+	type perAnswer struct{ CPUNs, Switches, SystemCalls, Allocations []float64 }
+	var loads map[string]struct{ This, Other perAnswer }
+	if err := json.Unmarshal(text, &loads); err != nil {
+		return nil, err
+	}
+	var rows []string
+	for _, name := range slices.Sorted(maps.Keys(loads)) {
+		this, other := loads[name].This, loads[name].Other
+		row := fmt.Sprintf("%s | %.1f | %.1f | %s | %d", name, median(this.CPUNs)/1e3, median(other.CPUNs)/1e3, results.Ratio(other.CPUNs, this.CPUNs), len(this.CPUNs))
+		for _, count := range [][2][]float64{{this.Switches, other.Switches}, {this.SystemCalls, other.SystemCalls}, {this.Allocations, other.Allocations}} {
+			row += fmt.Sprintf(" | %.3f | %.3f", median(count[0]), median(count[1]))
+		}
+		rows = append(rows, row)
 	}
 	return rows, nil
 }
