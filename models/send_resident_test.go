@@ -70,9 +70,18 @@ func TestResidentSendsHotChunksOnTheLoopAndColdOnesElsewhere(t *testing.T) {
 				counts, _ := b.server.Residency()
 				return counts
 			}
+			// The kernel may be moving a page of the file just then (compaction), which is not
+			// seen there meanwhile: such a chunk goes another way, and the next time it is hot.
+			var before Residency
 			hot := fetch()
-			if hot.Probes < testFileBytes/chunkBytes || hot.Hot != hot.Probes {
-				t.Errorf("of a cached file %d chunks of %d were called hot", hot.Hot, hot.Probes)
+			for range 3 {
+				if hot.Hot-before.Hot == hot.Probes-before.Probes {
+					break
+				}
+				before, hot = hot, fetch()
+			}
+			if asked := hot.Probes - before.Probes; asked < testFileBytes/chunkBytes || hot.Hot-before.Hot != asked {
+				t.Errorf("of a cached file %d chunks of %d were called hot", hot.Hot-before.Hot, asked)
 			}
 			b.service.file.evict(t)
 			cold := fetch()
