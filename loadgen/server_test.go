@@ -94,11 +94,9 @@ func TestServersStagesOfTheWindowAreInTheMeasurement(t *testing.T) {
 	}
 }
 
-// A server with its stages off counts no answers; that is no fault of the generator's.
-func TestServerThatCountsNoAnswersIsNotSetAgainstTheGenerator(t *testing.T) {
-	answer := func(w http.ResponseWriter, _ *http.Request) {
-		json.NewEncoder(w).Encode(record.ServerSnapshot{MonotonicNs: time.Now().UnixNano()})
-	}
+// runBesideAdmin loads an echo server whose admin port answers every mark and snapshot so.
+func runBesideAdmin(t *testing.T, answer http.HandlerFunc) *record.Measurement {
+	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+record.MarkPath, answer)
 	mux.HandleFunc("GET "+record.SnapshotPath, answer)
@@ -107,7 +105,15 @@ func TestServerThatCountsNoAnswersIsNotSetAgainstTheGenerator(t *testing.T) {
 	defer server.Close()
 	cfg := echoConfig(t, startFake(t, echoFrame).addr)
 	cfg.Servers = brokerAt(strings.TrimPrefix(server.URL, "http://"))
-	m := run(t, cfg)
+	return run(t, cfg)
+}
+
+// A server with its stages off counts no answers; that is no fault of the generator's.
+func TestServerThatCountsNoAnswersIsNotSetAgainstTheGenerator(t *testing.T) {
+	answer := func(w http.ResponseWriter, _ *http.Request) {
+		json.NewEncoder(w).Encode(record.ServerSnapshot{MonotonicNs: time.Now().UnixNano()})
+	}
+	m := runBesideAdmin(t, answer)
 	const rule = "answers counted by only one of server and generator"
 	if !slices.ContainsFunc(m.NotJudged, func(name string) bool { return strings.Contains(name, rule) }) {
 		t.Errorf("not judged are %q, and of %d answers counted by the generator alone nothing may follow: %+v", m.NotJudged, m.Answered, m.Checks)
@@ -126,15 +132,7 @@ func TestServerWhoseSnapshotsComeLateHasItsOwnWindow(t *testing.T) {
 			ThreadUse: map[string]osthread.Use{"conn": {Threads: 1, CPUNs: n * int64(time.Second)}},
 		})
 	}
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+record.MarkPath, answer)
-	mux.HandleFunc("GET "+record.SnapshotPath, answer)
-	mux.HandleFunc("GET "+record.MemoryPath, func(w http.ResponseWriter, _ *http.Request) { json.NewEncoder(w).Encode(record.Memory{}) })
-	server := httptest.NewServer(mux)
-	defer server.Close()
-	cfg := echoConfig(t, startFake(t, echoFrame).addr)
-	cfg.Servers = brokerAt(strings.TrimPrefix(server.URL, "http://"))
-	m := run(t, cfg)
+	m := runBesideAdmin(t, answer)
 	if w := m.Broker().Window; w == nil || *w != (record.ServerWindow{Ns: int64(interval), Requests: 1000, Bytes: 70}) {
 		t.Fatalf("the server's window is %+v", w)
 	}

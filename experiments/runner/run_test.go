@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"c10klab/experiments"
+	"c10klab/internal/need"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -246,7 +247,7 @@ func TestDataInMemoryIsRefused(t *testing.T) {
 	const memory = "/dev/shm"
 	var st unix.Statfs_t
 	if unix.Statfs(memory, &st) != nil || st.Type != unix.TMPFS_MAGIC {
-		t.Skip(memory + " is no tmpfs here")
+		need.Lacking(t, "a tmpfs at "+memory)
 	}
 	cfg, _ := fakeRun(t, "ok")
 	cfg.DataDir = memory
