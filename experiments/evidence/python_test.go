@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -71,4 +73,70 @@ func TestTheDocumentedReaderRecomputesAVerdict(t *testing.T) {
 			t.Errorf("%s: the reader printed %d lines", f.Prediction, lines)
 		}
 	}
+}
+
+// Code that shares nothing with this program comes to every verdict of the stored runs, and
+// to every interval to the last digit: docs/analysis/verdicts.py, from trials and histograms.
+func TestOtherCodeRecomputesEveryVerdict(t *testing.T) {
+	python := need.Program(t, "python3", "python3")
+	dirs, err := filepath.Glob("../../results/reference/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command(python, append([]string{"../../docs/analysis/verdicts.py"}, dirs...)...).Output()
+	if err != nil {
+		t.Fatalf("%v: %s", err, stderrOf(err))
+	}
+	type comparison struct {
+		Run, Claim, Verdict         string
+		Prediction, N               int
+		Median, Lo, Hi, Coverage, P float64
+	}
+	recomputed := map[string][]comparison{}
+	name := func(run, claim string, prediction int) string { return fmt.Sprint(run, " ", claim, " ", prediction) }
+	for line := range bytes.Lines(out) {
+		var c comparison
+		if err := json.Unmarshal(line, &c); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		of := name(c.Run, c.Claim, c.Prediction)
+		recomputed[of] = append(recomputed[of], c)
+	}
+	compared := 0
+	for _, dir := range dirs {
+		run, err := results.Open(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		judged, err := verdict.JudgeRun(run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, f := range judged[0].Findings {
+			of := name(filepath.Base(dir), f.Prediction.Claim, i)
+			if len(recomputed[of]) != len(f.Comparisons) {
+				t.Errorf("%s: %d comparisons, other code makes %d", of, len(f.Comparisons), len(recomputed[of]))
+				continue
+			}
+			for k, c := range f.Comparisons {
+				other, e := recomputed[of][k], c.Estimate
+				exact := other.Median == e.Median && other.Lo == e.Lo && other.Hi == e.Hi && other.N == e.N && other.Verdict == string(c.Verdict)
+				if !exact || math.Abs(other.Coverage-e.Coverage) > 1e-9 || math.Abs(other.P-c.P) > 1e-9 {
+					t.Errorf("%s, %s: %v, n %d, p %v, %s; other code says %+v", of, c.Cells, e, e.N, c.P, c.Verdict, other)
+				}
+				compared++
+			}
+		}
+	}
+	if compared == 0 {
+		t.Error("nothing was compared")
+	}
+}
+
+// stderrOf is what a program that failed wrote there.
+func stderrOf(err error) []byte {
+	if failed, ok := err.(*exec.ExitError); ok {
+		return failed.Stderr
+	}
+	return nil
 }

@@ -1,0 +1,312 @@
+#!/usr/bin/env python3
+"""Recomputes every verdict of the stored runs from the committed evidence.
+
+It shares no code with c10klab and needs nothing but Python 3.11's standard library. The
+rules are those that docs/experiments.md tells in words. For each comparison of each
+prediction it prints a line of JSON:
+
+    run, claim, prediction (from 0), cells (the first cell, of a pair the second too),
+    n, median, lo, hi, coverage, p (after Holm's correction), verdict
+
+Percentiles come from the trials' histograms; where one differs from the value that the
+trial's line states, the script says so on stderr and ends with status 1.
+
+Usage: verdicts.py RUN-DIRECTORY...   (such as results/reference/*)
+"""
+
+import base64
+import gzip
+import json
+import math
+import os
+import sys
+import tomllib
+import zlib
+
+LEAST_BLOCKS = 8
+LEAST_COVERAGE = 0.95
+ALPHA = 0.05
+QUANTILES = {"p50": 0.5, "p99": 0.99, "p999": 0.999, "max": 1.0}
+FROM_BEST = ["valid", "saturated", "environment-limited", "generator-limited", "failed"]
+
+
+# ---- reading ----
+
+
+def lines_of(path):
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        yield from lines
+
+
+def trial_name(trial):
+    name = "%02d-%s" % (trial["block"], trial["cell"])
+    return name if trial["attempt"] == 1 else "%s.%d" % (name, trial["attempt"])
+
+
+def counts_of(payload):
+    """{highest ns of a bucket: count} of an HdrHistogram's counts: each number, in ZigZag
+    LEB128 of at most nine bytes, is a bucket's count, or minus how many empty ones follow."""
+    counts, bucket, at = {}, 0, 0
+    while at < len(payload):
+        number = shift = 0
+        while True:
+            byte, at = payload[at], at + 1
+            if shift == 56:  # the ninth byte has eight bits
+                number |= byte << shift
+                break
+            number |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                break
+        number = (number >> 1) ^ -(number & 1)
+        if number < 0:
+            bucket -= number
+            continue
+        if number:
+            halvings = max(0, bucket // 1024 - 1)  # buckets double their width every 1024
+            counts[((bucket - 1024 * halvings + 1) << halvings) - 1] = number
+        bucket += 1
+    return counts
+
+
+def histograms_of(run):
+    """{(trial's name, "SPAN/API"): {highest ns of a bucket: count}}."""
+    held = {}
+    for line in lines_of(os.path.join(run, "histograms.hlog.gz")):
+        if line.startswith("Tag="):
+            tag, _, _, _, text = line[len("Tag=") :].split(",")
+            owner, span = tag.split("/", 1)
+            payload = zlib.decompress(base64.b64decode(text)[8:])[40:]
+            held[owner, span] = counts_of(payload)
+    return held
+
+
+def at_quantile(counts, q):
+    total = sum(counts.values())
+    wanted = min(max(1, int(q * total + 0.5)), total)
+    for ns in sorted(counts):
+        wanted -= counts[ns]
+        if wanted <= 0:
+            return ns
+    raise ValueError("an empty histogram")
+
+
+class Run:
+    def __init__(self, directory):
+        self.name = os.path.basename(os.path.normpath(directory))
+        with open(os.path.join(directory, "run.json"), encoding="utf-8") as file:
+            self.info = json.load(file)
+        self.trials = {}  # by cell
+        for line in lines_of(os.path.join(directory, "trials.jsonl.gz")):
+            trial = json.loads(line)
+            self.trials.setdefault(trial["cell"], []).append(trial)
+        self.histograms = histograms_of(directory)
+        self.disagreements = []
+
+    def cells(self, experiment):
+        return [
+            c
+            for c in self.info["cells"]
+            if c["experiment"] == experiment and not c.get("twin_of") and c["id"] in self.trials
+        ]
+
+    def values(self, metric, cell, bounds_help):
+        """{block: value}, and whether some are lower bounds."""
+        span, _, quantile = metric.rpartition(" ")
+        values, bounds = {}, False
+        for trial in self.trials[cell["id"]]:
+            outcome = trial["outcome"]
+            bound = outcome == "saturated" and span != ""
+            if metric.startswith("threads/"):
+                value = self.threads(trial, metric)
+            elif outcome not in ("valid", "saturated") or bound and not bounds_help:
+                continue
+            elif span:
+                value = self.duration(trial, span, quantile)
+            else:
+                value = trial.get("numbers", {}).get(metric)
+            if value is not None and math.isfinite(value):
+                values[trial["block"]] = value
+                bounds = bounds or bound
+        return values, bounds
+
+    def threads(self, trial, metric):
+        numbers = trial.get("numbers", {})
+        known = any(name.startswith("threads/") for name in numbers)
+        return numbers.get(metric, 0) if known else None
+
+    def duration(self, trial, span, quantile):
+        stated = trial.get("spans", {}).get(span)
+        if not stated or not stated["count"] or quantile in stated.get("unsupported", []):
+            return None
+        value = stated[quantile + "_ns"]
+        counts = self.histograms.get((trial_name(trial), span))
+        if counts is None:
+            self.disagreements.append(f"{trial_name(trial)}: no histogram of {span}")
+        elif quantile != "max" and at_quantile(counts, QUANTILES[quantile]) != value:
+            self.disagreements.append(
+                f"{trial_name(trial)}: {span} {quantile} is stated as {value} ns, and is "
+                f"{at_quantile(counts, QUANTILES[quantile])} ns by its histogram"
+            )
+        elif sum(counts.values()) != stated["count"]:
+            self.disagreements.append(f"{trial_name(trial)}: {span} has another count")
+        return value
+
+    def outcome(self, cell):
+        """The most frequent one of the trials that were not repeated for being limited."""
+        trials = self.trials[cell["id"]]
+        counted = dict.fromkeys(FROM_BEST, 0)
+        for t in trials:
+            again = any(o["block"] == t["block"] and o["attempt"] > t["attempt"] for o in trials)
+            if not (again and t["outcome"].endswith("-limited")):
+                counted[t["outcome"]] += 1
+        return max(FROM_BEST, key=lambda o: (counted[o], FROM_BEST.index(o)))
+
+
+# ---- judging ----
+
+
+def coverage(n, k):
+    """The chance that the k-th smallest and k-th largest of n values enclose the median."""
+    return 1 - 2 * sum(math.comb(n, i) for i in range(k)) / 2**n
+
+
+def sign_test(holding, n):
+    """The chance that at most so many of n fair coins show heads."""
+    return (1 - coverage(n, holding + 1)) / 2
+
+
+class Comparison:
+    def __init__(self, prediction, cells, values, bounds):
+        self.cells, self.values = cells, sorted(values)
+        self.n = n = len(values)
+        self.median = self.lo = self.hi = self.coverage = 0
+        if n:
+            self.median = (self.values[(n - 1) // 2] + self.values[n // 2]) / 2
+        enclosing = [k for k in range(1, n // 2 + 1) if coverage(n, k) >= LEAST_COVERAGE]
+        if enclosing:
+            k = max(enclosing)
+            self.lo, self.hi = self.values[k - 1], self.values[n - k]
+            self.coverage = coverage(n, k)
+        relation, threshold = prediction["relation"], prediction["threshold"]
+        holds = {">=": lambda v: v >= threshold, "<=": lambda v: v <= threshold, "=": lambda v: v == threshold}[relation]
+        self.p = sign_test(sum(map(holds, values)), n)
+        if n < LEAST_BLOCKS or not enclosing:
+            self.verdict = "open"
+        elif holds(self.lo) and holds(self.hi):
+            self.verdict = "reproduced"
+        elif any(holds(v) for v in (self.lo, self.hi)) or relation == "=" and self.lo < threshold < self.hi:
+            self.verdict = "inconclusive"
+        else:
+            self.verdict = "inconclusive" if bounds else "refuted"
+
+
+def text(value):
+    """A knob's value as the program writes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def knobs(table):
+    return {name: text(value) for name, value in table.items()}
+
+
+def matches(cell, wanted):
+    return all(cell["knobs"].get(name) == value for name, value in wanted.items())
+
+
+def each(run, cells, p):
+    for cell in cells:
+        if matches(cell, knobs(p.get("where", {}))):
+            values, bounds = run.values(p["metric"], cell, p["relation"] == ">=")
+            c = Comparison(p, [cell["id"]], [values[b] for b in sorted(values)], bounds)
+            outcome = run.outcome(cell)
+            if p.get("outcome", outcome) != outcome and c.verdict != "open":
+                c.verdict = "refuted" if outcome in ("valid", "saturated") else "inconclusive"
+                c.p = 0
+            yield c
+
+
+def pairs(run, cells, p):
+    a, b = knobs(p["a"]), knobs(p["b"])
+    for first in cells:
+        for second in cells:
+            if matches(first, a) and second["knobs"] == first["knobs"] | b:
+                above, bounds = run.values(p["metric"], first, p["relation"] == ">=")
+                below, _ = run.values(p["metric"], second, False)
+                both = [n for n in sorted(above) if n in below and above[n] > 0 and below[n] > 0]
+                yield Comparison(p, [first["id"], second["id"]], [above[n] / below[n] for n in both], bounds)
+
+
+def tau(values):
+    rising = sum((later > earlier) - (later < earlier) for i, earlier in enumerate(values) for later in values[i + 1 :])
+    return rising / (len(values) * (len(values) - 1) / 2)
+
+
+def along(run, cells, p):
+    rows = {}
+    for cell in cells:
+        if matches(cell, knobs(p.get("where", {}))):
+            others = {k: v for k, v in cell["knobs"].items() if k != p["along"]}
+            rows.setdefault(json.dumps(others, sort_keys=True), []).append(cell)
+    for row in rows.values():
+        if len(row) > 1:
+            levels = [run.values(p["metric"], cell, False)[0] for cell in row]
+            blocks = [[v[b] for v in levels if b in v] for b in sorted(set().union(*levels))]
+            yield Comparison(p, [row[0]["id"]], [tau(b) for b in blocks if len(b) > 1], False)
+
+
+def correct(comparisons):
+    """Holm's correction over the comparisons of a claim; what it does not let stand is open."""
+    highest = 0
+    for rank, c in enumerate(sorted(comparisons, key=lambda c: c.p)):
+        highest = max(highest, min(1, c.p * (len(comparisons) - rank)))
+        c.p = highest
+        if c.verdict == "refuted" and c.p > ALPHA:
+            c.verdict = "inconclusive"
+
+
+def judge(run):
+    for stored in run.info["specs"]:
+        spec = tomllib.loads(stored["text"])
+        cells = run.cells(spec["id"])
+        found = []
+        for i, p in enumerate(spec.get("predictions", [])):
+            kind = each if p.get("each") else along if p.get("along") else pairs
+            found += [(i, p["claim"], c) for c in kind(run, cells, p)]
+        for claim in spec["claims"]:
+            correct([c for _, of, c in found if of == claim])
+        yield from found
+
+
+def main(directories):
+    status = 0
+    for directory in directories:
+        if not os.path.exists(os.path.join(directory, "run.json")):
+            continue
+        run = Run(directory)
+        for prediction, claim, c in judge(run):
+            print(
+                json.dumps(
+                    {
+                        "run": run.name,
+                        "claim": claim,
+                        "prediction": prediction,
+                        "cells": c.cells,
+                        "n": c.n,
+                        "median": c.median,
+                        "lo": c.lo,
+                        "hi": c.hi,
+                        "coverage": c.coverage,
+                        "p": c.p,
+                        "verdict": c.verdict,
+                    }
+                )
+            )
+        for line in run.disagreements:
+            print(f"{run.name}: {line}", file=sys.stderr)
+            status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
