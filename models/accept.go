@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"c10klab/internal/clock"
 	"c10klab/internal/osthread"
 	"c10klab/internal/poll"
 
@@ -141,7 +142,8 @@ func startAcceptor(e *env, l *listener, flags int, assign func(accepted)) (*acce
 	return a, e.threads.Start("acceptor", a.run)
 }
 
-// pauseOnExhaustion keeps an acceptor without descriptors from spinning.
+// pauseOnExhaustion keeps a server without descriptors from spinning: what it cannot
+// accept stays ready (nginx looks away from its listener for 500 ms).
 const pauseOnExhaustion = 100 * time.Millisecond
 
 func (a *acceptor) run(*osthread.Thread) {
@@ -204,7 +206,15 @@ func (l *loop) stopListening() {
 	}
 }
 
-// acceptReady accepts what waits on the loop's own listener.
+// watchListener changes what the loop hears of its own listener; 0: nothing.
+func (l *loop) watchListener(events uint32) {
+	if err := l.epoll.Modify(l.listener.fd, events); err != nil && !l.env.stopping.Load() {
+		l.env.log("%s: %v", l.name, err)
+	}
+}
+
+// acceptReady accepts what waits on the loop's own listener. Without descriptors it looks
+// away from it for a while, and serves on.
 func (l *loop) acceptReady() {
 	for range connectionsPerTurn {
 		if l.env.stopping.Load() {
@@ -216,6 +226,10 @@ func (l *loop) acceptReady() {
 		}
 		if err != nil {
 			l.env.reportAccept(err)
+			if exhausted(err) {
+				l.watchListener(0)
+				l.acceptAtNs = clock.Now() + int64(pauseOnExhaustion)
+			}
 			return
 		}
 		l.adopt(a)

@@ -3,7 +3,9 @@ package models
 import (
 	"fmt"
 	"sync/atomic"
+	"time"
 
+	"c10klab/internal/clock"
 	"c10klab/internal/poll"
 
 	"golang.org/x/sys/unix"
@@ -27,6 +29,7 @@ type loop struct {
 	sender   *sender   // of the connections' responses
 	// listener is set where the loop accepts for itself.
 	listener       *listener
+	acceptAtNs     int64 // when it is looked at again, CLOCK_MONOTONIC; 0: it is
 	newConnections *queue[accepted]
 	closing        chan struct{} // closed once the loop will adopt no more connections
 
@@ -113,6 +116,14 @@ func (l *loop) pollOnce() int {
 		poll.Yield()
 	}
 	timeout := l.env.config.PollTimeout
+	if l.acceptAtNs != 0 {
+		if left := time.Duration(l.acceptAtNs - clock.Now()); left > 0 {
+			timeout = min(timeout, left)
+		} else {
+			l.acceptAtNs = 0
+			l.watchListener(poll.Readable)
+		}
+	}
 	if len(l.lingering) > 0 {
 		timeout = min(timeout, lingerPoll)
 	}
