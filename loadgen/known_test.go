@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"c10klab/internal/hdr"
-	"c10klab/internal/queueing"
 	"c10klab/loadgen/judge"
 	"c10klab/loadgen/plan"
 )
@@ -51,10 +50,10 @@ func queueCases() []queueCase {
 	const half, busy, service = 0.5, 0.7, float64(knownService)
 	const many, unlimited = 64, 1 << 20
 	return []queueCase{
-		{"M/M/1 in the server", queueing.MM1{Utilisation: busy, Service: service}, busy, exponentialService(1), many, unlimited},
-		{"M/M/1 in the generator", queueing.MM1{Utilisation: half, Service: service}, half, exponentialService(2), 1, 1},
-		{"M/D/1 in the server", queueing.MD1{Utilisation: half, Service: service}, half, constantService, many, unlimited},
-		{"M/D/1 in the generator", queueing.MD1{Utilisation: busy, Service: service}, busy, constantService, 1, 1},
+		{"M/M/1 in the server", mm1{Utilisation: busy, Service: service}, busy, exponentialService(1), many, unlimited},
+		{"M/M/1 in the generator", mm1{Utilisation: half, Service: service}, half, exponentialService(2), 1, 1},
+		{"M/D/1 in the server", md1{Utilisation: half, Service: service}, half, constantService, many, unlimited},
+		{"M/D/1 in the generator", md1{Utilisation: busy, Service: service}, busy, constantService, 1, 1},
 	}
 }
 
