@@ -29,7 +29,6 @@ func TestACommitLogBehavesLikePartitionLogs(t *testing.T) {
 		"flush policies":             TestFlushPolicies,
 		"power cuts":                 TestNothingForcedOutIsLostInAPowerCut,
 		"intervals and power":        TestWhatTheIntervalsFsyncCoveredSurvivesAPowerCut,
-		"truncation and power":       TestATruncationIsNotTakenBackByAPowerCut,
 		"producers and power":        TestIdempotentProducersSurviveAPowerCut,
 		"held back records":          TestAHeldBackRecordIsNoPromise,
 		"faults":                     TestFaultsLoseNothingAcknowledged,
@@ -62,8 +61,6 @@ func TestACommitLogBehavesLikePartitionLogs(t *testing.T) {
 		"foreign directories":        TestForeignDirectoriesAreRefusedUntouched,
 		"an interrupted creation":    TestAnInterruptedCreateTopicIsCompleted,
 		"a lost topic id":            TestALostTopicIDIsTakenFromTheOtherPartitions,
-		"truncation":                 TestTruncationRemovesWholeBatchesFromTheOffsetOn,
-		"truncation below the start": TestTruncationBelowTheStartIsRefused,
 		"closing twice":              TestClosingTwiceIsHarmless,
 	} {
 		t.Run(name, func(t *testing.T) { underCommitLog(t, test) })
