@@ -136,8 +136,8 @@ func TestServerWhoseSnapshotsComeLateHasItsOwnWindow(t *testing.T) {
 	if w := m.Broker().Window; w == nil || *w != (record.ServerWindow{Ns: int64(interval), Requests: 1000, Bytes: 70}) {
 		t.Fatalf("the server's window is %+v", w)
 	}
-	if voluntary, _, _ := m.SwitchesPerRequest(m.Broker()); voluntary != 3 || m.ServerCores(m.Broker()) != 0.2 {
-		t.Errorf("%g switches a request and %g cores, want 3 and 0.2", voluntary, m.ServerCores(m.Broker()))
+	if m.Broker().Process.VoluntarySwitches != 3000 || m.ServerCores(m.Broker()) != 0.2 {
+		t.Errorf("%d switches and %g cores, want 3000 and 0.2", m.Broker().Process.VoluntarySwitches, m.ServerCores(m.Broker()))
 	}
 	if m.Broker().ThreadUseNs != 2*int64(interval) || m.Broker().ThreadUseRequests != 3000 {
 		t.Errorf("threads were counted %v apart with %d requests between, want %v and 3000", time.Duration(m.Broker().ThreadUseNs), m.Broker().ThreadUseRequests, 2*interval)

@@ -101,11 +101,3 @@ func countLabel(n int64) string {
 	}
 	return strconv.FormatInt(n, 10)
 }
-
-// plural writes a count with its noun: 1 trial, 8 trials.
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}

@@ -184,7 +184,7 @@ func (f forest) Plot(c draw.Canvas, p *plot.Plot) {
 		if r.Relation != "" {
 			predicted = fmt.Sprintf(", predicted %s %g", r.Relation, r.Threshold)
 		}
-		tellAt(&c, at, glyphRadius, "%s: %s over %s%s: %s", r.Label, r.Estimate, plural(r.Estimate.N, "block"), predicted, r.verdictName())
+		tellAt(&c, at, glyphRadius, "%s: %s over %s%s: %s", r.Label, r.Estimate, results.Plural(r.Estimate.N, "block"), predicted, r.verdictName())
 	}
 }
 

@@ -120,7 +120,7 @@ func overTimeFigure(experiment string, s source) (figure, bool) {
 			panel := &panelPlot{Plot: row.make(shown, i == 0)}
 			panel.X.Max = seconds
 			if len(f.panels) == 0 {
-				panel.title = fmt.Sprintf("%s (n = %s)", facet.title(), plural(len(shown), "trial"))
+				panel.title = fmt.Sprintf("%s (n = %s)", facet.title(), results.Plural(len(shown), "trial"))
 			}
 			panels = append(panels, panel)
 		}

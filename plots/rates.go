@@ -44,7 +44,7 @@ func (t rates) Plot(c draw.Canvas, p *plot.Plot) {
 		}
 		centre := vg.Point{X: trX(e.Median), Y: y}
 		c.DrawGlyph(draw.GlyphStyle{Color: tailColours[0], Radius: glyphRadius, Shape: shape}, centre)
-		tellAt(&c, centre, glyphRadius, "%s: median of %s %s MB/s, %s", r.label, plural(e.N, "trial"), e, r.outcome)
+		tellAt(&c, centre, glyphRadius, "%s: median of %s %s MB/s, %s", r.label, results.Plural(e.N, "trial"), e, r.outcome)
 	}
 }
 
@@ -88,7 +88,7 @@ func ratePlot(rows []rateRow, highest float64) *plot.Plot {
 	pl.X.Min, pl.X.Max = 0, highest*1.05
 	labels := make([]string, len(rows))
 	for i, r := range rows {
-		labels[i] = fmt.Sprintf("%s, n=%s", r.label, plural(len(r.trials), "trial"))
+		labels[i] = fmt.Sprintf("%s, n=%s", r.label, results.Plural(len(r.trials), "trial"))
 	}
 	rowTicks(pl, labels)
 	pl.Add(verticalGrid{}, rates{rows})

@@ -1,7 +1,6 @@
 package plots
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -157,19 +156,10 @@ func (s source) labelBy(cell results.Cell, knobs []string) string {
 	return strings.Join(parts, labelSeparator)
 }
 
-// keys are the histograms of all cells.
-func (s source) keys() []hdr.Key {
-	all := map[hdr.Key]hdr.Digest{}
-	for _, cell := range s.cells {
-		maps.Copy(all, cell.Spans)
-	}
-	return hdr.SortedKeys(all)
-}
-
 // waited is what clients waited for the answers of the experiment's first API, that is
 // for those that fall due, or in closed loops for those asked for; false: for none.
 func (s source) waited() (wait, bool) {
-	for _, key := range measure.Clients(s.keys()) {
+	for _, key := range measure.Clients(results.KeysOf(s.cells)) {
 		if span := measure.SpanNamed(key.Stage); !measure.EndToEnd.Is(key) {
 			return wait{key, span.Title + " of " + key.API, span.Title + " (" + span.Meaning + ")"}, true
 		}
@@ -185,7 +175,7 @@ type wait struct {
 
 // api is the first API whose stages the servers measured; empty: of none.
 func (s source) api() string {
-	keys := s.keys()
+	keys := results.KeysOf(s.cells)
 	for _, api := range measure.APIs(keys) {
 		if slices.Contains(keys, measure.LocalTime.Key(api)) {
 			return api

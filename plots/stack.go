@@ -46,7 +46,7 @@ type stack struct {
 
 // name is the stack's label with how much was measured.
 func (s stack) name() string {
-	name := fmt.Sprintf("%s, n=%s in %s", s.label, countLabel(s.count), plural(s.total.N, "trial"))
+	name := fmt.Sprintf("%s, n=%s in %s", s.label, countLabel(s.count), results.Plural(s.total.N, "trial"))
 	if !s.stands {
 		name += ", " + s.outcome
 	}

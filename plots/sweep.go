@@ -112,16 +112,7 @@ func (s source) sweepAxis() (string, bool) {
 
 // sweepLabel names a cell by what varies beside the axis.
 func (s source) sweepLabel(cell results.Cell, axis string) string {
-	var parts []string
-	for _, name := range s.rowKnobs() {
-		if value := cell.Knobs[name]; name != axis && value != "" {
-			if value[0] >= '0' && value[0] <= '9' {
-				value = name + " " + value
-			}
-			parts = append(parts, value)
-		}
-	}
-	return strings.Join(parts, labelSeparator)
+	return s.labelBy(cell, slices.DeleteFunc(s.rowKnobs(), func(name string) bool { return name == axis || cell.Knobs[name] == "" }))
 }
 
 func (s source) sweepLabels(axis string) []string {
@@ -264,7 +255,7 @@ func (s sweepCurves) Plot(c draw.Canvas, p *plot.Plot) {
 		bar := draw.LineStyle{Color: style.Color, Width: 1}
 		for i, point := range l.points {
 			e := point.estimate
-			text := fmt.Sprintf("%s at %s: median of %s %s", l.label, strconv.FormatFloat(point.x, 'f', -1, 64), plural(e.N, "trial"), results.Format(s.swept.Metric, e.Median))
+			text := fmt.Sprintf("%s at %s: median of %s %s", l.label, strconv.FormatFloat(point.x, 'f', -1, 64), results.Plural(e.N, "trial"), results.Format(s.swept.Metric, e.Median))
 			if e.Bounded() {
 				low, high := at(point.x, e.Lo), at(point.x, e.Hi)
 				c.StrokeLine2(bar, low.X, low.Y, high.X, high.Y)

@@ -19,7 +19,7 @@ const sweepColumns = 3
 // sweptRows are the rows of panels along an axis: what clients waited, a percentile a
 // panel, and the numbers that belong to the axis.
 func (s source) sweptRows(axis string) (rows [][]swept) {
-	for _, key := range measure.Clients(s.keys()) {
+	for _, key := range measure.Clients(results.KeysOf(s.cells)) {
 		span := measure.SpanNamed(key.Stage)
 		if span.In&measure.Sweep == 0 {
 			continue

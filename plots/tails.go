@@ -149,7 +149,7 @@ func (r row) missing() string {
 
 // name is the row's label with how much was measured.
 func (r row) name() string {
-	return fmt.Sprintf("%s, n=%s in %s", r.label, countLabel(r.count), plural(r.trials, "trial"))
+	return fmt.Sprintf("%s, n=%s in %s", r.label, countLabel(r.count), results.Plural(r.trials, "trial"))
 }
 
 // widestRow is the width of the longest row name.

@@ -1,7 +1,7 @@
 package results
 
 import (
-	"fmt"
+	"cmp"
 	"math"
 	"slices"
 
@@ -17,7 +17,6 @@ type Difference struct {
 	Ratio  Estimate `json:"ratio"`  // of the first to the second
 	P      float64  `json:"p"`      // two-sided, of no difference; 1 where nothing was compared
 	Paired bool     `json:"paired"` // within blocks; else between independent trials
-	NA, NB int      `json:"-"`
 }
 
 // Different reports whether the ratio's interval leaves 1 out.
@@ -25,24 +24,12 @@ func (d Difference) Different() bool {
 	return d.Ratio.Bounded() && (d.Ratio.Lo > 1 || d.Ratio.Hi < 1)
 }
 
-func (d Difference) String() string {
-	switch {
-	case d.Ratio.N == 0:
-		return "n/a"
-	case !d.Ratio.Bounded():
-		return fmt.Sprintf("× %s (n=%d, too few trials for an interval)", Significant(d.Ratio.Median), d.Ratio.N)
-	case !d.Different():
-		return fmt.Sprintf("no detectable difference: × %s (p=%.3f)", d.Ratio, d.P)
-	}
-	return fmt.Sprintf("× %s (p=%.3f)", d.Ratio, d.P)
-}
-
 // Paired compares variants that ran in the same blocks: the median of a[i]/b[i]
 // with its order-statistic interval, and the sign test that the interval inverts.
 // The slices are parallel.
 func Paired(a, b []float64) Difference {
 	ratios := ratiosOf(a, b)
-	d := Difference{Ratio: MedianOf(ratios), P: 1, Paired: true, NA: len(ratios), NB: len(ratios)}
+	d := Difference{Ratio: MedianOf(ratios), P: 1, Paired: true}
 	above, below := 0, 0
 	for _, r := range ratios {
 		if r > 1 {
@@ -64,7 +51,7 @@ func Paired(a, b []float64) Difference {
 // Methods, section 4.3). Values that are not positive are left out.
 func Unpaired(a, b []float64) Difference {
 	a, b = positive(a), positive(b)
-	d := Difference{P: 1, NA: len(a), NB: len(b)}
+	d := Difference{P: 1}
 	if len(a) == 0 || len(b) == 0 {
 		return d
 	}
@@ -81,8 +68,7 @@ func Unpaired(a, b []float64) Difference {
 		d.Ratio.Lo, d.Ratio.Hi, d.Ratio.Coverage = ratios[k-1], ratios[n-k], coverage
 	}
 	thresholds := benchmath.DefaultThresholds
-	comparison := benchmath.AssumeNothing.Compare(benchmath.NewSample(a, &thresholds), benchmath.NewSample(b, &thresholds))
-	d.P = comparison.P
+	d.P = benchmath.AssumeNothing.Compare(benchmath.NewSample(a, &thresholds), benchmath.NewSample(b, &thresholds)).P
 	return d
 }
 
@@ -100,15 +86,7 @@ func Holm(p []float64) []float64 {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(i, j int) int {
-		switch {
-		case p[i] < p[j]:
-			return -1
-		case p[i] > p[j]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(p[i], p[j]) })
 	adjusted := make([]float64, len(p))
 	highest := 0.0
 	for rank, i := range order {

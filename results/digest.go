@@ -111,12 +111,3 @@ func (r *Run) digestTrial(t record.Trial, wanted func(hdr.Key) bool,
 	}
 	return spans, nil
 }
-
-// ShownTrial is the trial of a cell that figures over time show: the first of those
-// that the cell's numbers are from.
-func (r *Run) ShownTrial(c Cell) (record.Trial, bool) {
-	if len(c.Measured) == 0 {
-		return record.Trial{}, false
-	}
-	return *c.Measured[0].Trial, true
-}

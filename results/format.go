@@ -1,6 +1,7 @@
 package results
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 
@@ -18,6 +19,14 @@ func Significant(x float64) string {
 		decimals = max(0, 2-int(math.Log10(magnitude)))
 	}
 	return strconv.FormatFloat(x, 'f', decimals, 64)
+}
+
+// Plural prints a count with its noun: 1 trial, 8 trials.
+func Plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // timeUnit is a unit that durations of a column are shown in.

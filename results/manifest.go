@@ -42,7 +42,7 @@ func (r *Run) Seal() error {
 // writeManifest writes what sha256sum(1) does of the files.
 func writeManifest(w io.Writer, dir string, files []string) error {
 	for _, file := range files {
-		sum, err := hashOf(filepath.Join(dir, file))
+		sum, err := HashFile(filepath.Join(dir, file))
 		if err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func (r *Run) CheckManifest() error {
 			return fmt.Errorf("%s: %w", path, ErrUnlisted)
 		}
 		delete(listed, filepath.ToSlash(file))
-		got, err := hashOf(path)
+		got, err := HashFile(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%w: %w", ErrMissing, err)
 		} else if err != nil {
@@ -154,15 +154,16 @@ func (r *Run) evidenceFiles() ([]string, error) {
 	return files, nil
 }
 
-func hashOf(path string) (string, error) {
+// HashFile is the SHA-256 of a file in hexadecimal.
+func HashFile(path string) (string, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return "", fmt.Errorf("hash: %w", err)
+		return "", err
 	}
 	defer f.Close()
 	h := sha256.New()
 	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("hash %s: %w", path, err)
+		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -172,12 +172,13 @@ func (r *Run) packCells(w io.Writer, wanted func(hdr.Key) bool) error {
 	return nil
 }
 
-// shownTrials are the names of the trials whose series and disk samples figures show.
+// shownTrials are the names of the trials whose series and disk samples figures show: of
+// each cell the first of those that its numbers are from.
 func (r *Run) shownTrials() map[string]bool {
 	shown := map[string]bool{}
 	for _, c := range r.CellOutcomes() {
-		if t, measured := r.ShownTrial(c); measured {
-			shown[t.Name()] = true
+		if len(c.Measured) > 0 {
+			shown[c.Measured[0].Trial.Name()] = true
 		}
 	}
 	return shown

@@ -130,17 +130,21 @@ func (v BlockValues) Values() []float64 {
 // Blocks lists the blocks in order.
 func (v BlockValues) Blocks() []int { return slices.Sorted(maps.Keys(v.ByBlock)) }
 
-// PairedWith compares with another cell's, or metric's, values within the blocks that
-// both have.
-func (v BlockValues) PairedWith(other BlockValues) Difference {
-	var above, below []float64
+// shared are the values of two in the blocks that both have.
+func (v BlockValues) shared(other BlockValues) (own, others []float64) {
 	for _, block := range v.Blocks() {
 		if value, both := other.ByBlock[block]; both {
-			above, below = append(above, v.ByBlock[block]), append(below, value)
+			own, others = append(own, v.ByBlock[block]), append(others, value)
 		}
 	}
-	return Paired(above, below)
+	return own, others
 }
+
+// PairedWith compares with another cell's values within the blocks that both have.
+func (v BlockValues) PairedWith(other BlockValues) Difference { return Paired(v.shared(other)) }
+
+// Ratios are those to another cell's values, in the blocks where both are positive.
+func (v BlockValues) Ratios(other BlockValues) []float64 { return ratiosOf(v.shared(other)) }
 
 // DefaultMetrics are those that effects and comparisons are shown for unless others are
 // asked for: what clients waited, and the rates and costs, as far as the first trial of

@@ -5,8 +5,6 @@ package runner
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -114,9 +112,9 @@ func newRunner(cfg Config, plan *experiments.Plan) (*runner, error) {
 	if cfg.DataDir == "" {
 		cfg.DataDir, realDisk = cfg.Out, emulationMissing()
 	}
-	binaryHash, err := hashFile(cfg.Binary)
+	binaryHash, err := results.HashFile(cfg.Binary)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("hash the program: %w", err)
 	}
 	cpus, err := osthread.ProcessCPUs()
 	if err != nil {
@@ -156,19 +154,6 @@ func newRunner(cfg Config, plan *experiments.Plan) (*runner, error) {
 	}
 	r.progress = newProgress(cfg.Progress, plan, before)
 	return r, nil
-}
-
-func hashFile(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("hash the program: %w", err)
-	}
-	defer f.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("hash the program: %w", err)
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
 // runAll runs experiment after experiment, and within one block after block, so

@@ -106,7 +106,7 @@ func checkAxis(axis string, pairs []cellPair) error {
 func (c *RunComparison) pair(cfg CompareConfig, axis map[string]string) []cellPair {
 	left, right := cfg.A.cells(), cfg.B.cells()
 	same := func(a, b results.Cell) bool {
-		return a.Experiment == b.Experiment && maps.Equal(withoutAll(a.Knobs, axis), withoutAll(b.Knobs, axis))
+		return a.Experiment == b.Experiment && maps.Equal(without(a.Knobs, axis), without(b.Knobs, axis))
 	}
 	var pairs []cellPair
 	for _, a := range left {
@@ -131,7 +131,7 @@ func (s Side) cells() []results.Cell {
 	return slices.DeleteFunc(s.Run.CellOutcomes(), func(c results.Cell) bool { return !experiments.Matches(c.Knobs, s.Where) })
 }
 
-func withoutAll(knobs, names map[string]string) map[string]string {
+func without(knobs, names map[string]string) map[string]string {
 	rest := maps.Clone(knobs)
 	for name := range names {
 		delete(rest, name)

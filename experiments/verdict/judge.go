@@ -136,22 +136,11 @@ func (j judge) pairs(p experiments.Prediction) ([]Comparison, error) {
 			if err != nil {
 				return nil, err
 			}
-			comparisons = append(comparisons, compared(p, j.label(a, p.A), ratios(numerator, denominator), numerator.Bounds,
+			comparisons = append(comparisons, compared(p, j.label(a, p.A), numerator.Ratios(denominator), numerator.Bounds,
 				numerator.Missing.And(denominator.Missing)))
 		}
 	}
 	return comparisons, nil
-}
-
-func ratios(numerator, denominator results.BlockValues) []float64 {
-	var values []float64
-	for _, block := range numerator.Blocks() {
-		above, below := numerator.ByBlock[block], denominator.ByBlock[block]
-		if above > 0 && below > 0 {
-			values = append(values, above/below)
-		}
-	}
-	return values
 }
 
 // along judges the rank correlation of the metric with the levels of an axis, for
@@ -178,10 +167,7 @@ func (j judge) along(p experiments.Prediction) ([]Comparison, error) {
 		for _, block := range slices.Sorted(maps.Keys(byBlock)) {
 			blocks = append(blocks, byBlock[block])
 		}
-		trend := results.TrendOf(blocks)
-		c := compared(p, j.label(row[0], map[string]string{p.Along: ""}), trend.Taus, false, missing)
-		c.Trend = &trend
-		comparisons = append(comparisons, c)
+		comparisons = append(comparisons, compared(p, j.label(row[0], map[string]string{p.Along: ""}), results.Taus(blocks), false, missing))
 	}
 	return comparisons, nil
 }
@@ -195,7 +181,7 @@ func (j judge) rows(knob string, where map[string]string) [][]results.Cell {
 		if !experiments.Matches(cell.Knobs, where) {
 			continue
 		}
-		key := experiments.Settings(without(cell.Knobs, knob))
+		key := experiments.Settings(without(cell.Knobs, map[string]string{knob: ""}))
 		if rows[key] == nil {
 			keys = append(keys, key)
 		}
@@ -208,12 +194,6 @@ func (j judge) rows(knob string, where map[string]string) [][]results.Cell {
 		}
 	}
 	return ordered
-}
-
-func without(knobs map[string]string, name string) map[string]string {
-	rest := maps.Clone(knobs)
-	delete(rest, name)
-	return rest
 }
 
 // label names a cell by the knobs that differ between cells, without those that

@@ -24,13 +24,6 @@ type Comparison struct {
 	P float64
 	// Inadmissible: the run may not decide claims, for the reason given.
 	Inadmissible bool
-	// Trend is the test of the trend, for a prediction along an axis.
-	Trend *results.Trend
-}
-
-// Equal reports whether two comparisons are the same one.
-func (c Comparison) Equal(d Comparison) bool {
-	return c.Cells == d.Cells && c.Estimate == d.Estimate && c.Verdict == d.Verdict
 }
 
 // Finding is what a run says of one prediction.

@@ -132,17 +132,6 @@ func (m *Measurement) ServerCores(s *ServerUse) float64 {
 	return float64(s.Process.CPUNs) / float64(m.ServerNs(s))
 }
 
-// SwitchesPerRequest are a server's context switches in its window for each request
-// that it answered in it, of its threads' own will (a thread waits) and against it (a thread's
-// time is up, or another goes first); false where they are not known.
-func (m *Measurement) SwitchesPerRequest(s *ServerUse) (voluntary, involuntary float64, known bool) {
-	requests := m.ServerRequests(s)
-	if s.Process == nil || requests == 0 {
-		return 0, 0, false
-	}
-	return float64(s.Process.VoluntarySwitches) / requests, float64(s.Process.InvoluntarySwitches) / requests, true
-}
-
 // ThreadStates is how many of a server's threads were in which state, as means over
 // ThreadUseNs: Running on a CPU, Waiting for one, Asleep.
 type ThreadStates struct{ Running, Waiting, Asleep float64 }

@@ -20,8 +20,8 @@ func TestServerIsMeasuredByItsOwnWindow(t *testing.T) {
 	if m.ServerSeconds(m.Broker()) != 3 || m.ServerRequests(m.Broker()) != 300 || m.ServerBytes(m.Broker()) != 4000 || m.ServerCores(m.Broker()) != 0.5 {
 		t.Errorf("%g s, %g requests, %g bytes, %g cores; want 3, 300, 4000 and 0.5", m.ServerSeconds(m.Broker()), m.ServerRequests(m.Broker()), m.ServerBytes(m.Broker()), m.ServerCores(m.Broker()))
 	}
-	if voluntary, involuntary, known := m.SwitchesPerRequest(m.Broker()); voluntary != 2 || involuntary != 1 || !known {
-		t.Errorf("%g and %g switches a request (known: %v), want 2 and 1", voluntary, involuntary, known)
+	if p := m.Broker().Process; p.VoluntarySwitches != 600 || p.InvoluntarySwitches != 300 {
+		t.Errorf("%d and %d switches, want 600 and 300", p.VoluntarySwitches, p.InvoluntarySwitches)
 	}
 }
 

@@ -159,7 +159,7 @@ func trialsNote(cells []results.Cell) string {
 		least, most = min(least, c.TrialCount()), max(most, c.TrialCount())
 	}
 	if least == most {
-		return plural(most, "trial") + " a cell"
+		return results.Plural(most, "trial") + " a cell"
 	}
 	return fmt.Sprintf("%d to %d trials a cell", least, most)
 }

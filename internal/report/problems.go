@@ -204,7 +204,7 @@ func Shortfall(run *results.Run) string {
 	if status == 1 {
 		what, leads = "failed in a trial", []record.Outcome{record.Failed}
 	}
-	text := fmt.Sprintf("%d of %s %s (%s)", len(names), plural(len(cells), "cell"), what, someOf(names))
+	text := fmt.Sprintf("%d of %s %s (%s)", len(names), results.Plural(len(cells), "cell"), what, someOf(names))
 	for _, t := range troublesOf(run.Trials, nil) {
 		if slices.Contains(leads, t.leads) {
 			return text + ": " + t.cause() + "; " + strings.ReplaceAll(t.remedy(), "DIR", results.ShellQuote(run.Dir))

@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"c10klab/experiments/verdict"
@@ -175,13 +176,7 @@ func (r *Run) view(anchor string) (*runView, error) {
 }
 
 func cellsOf(cells []results.Cell, experiment string) []results.Cell {
-	var own []results.Cell
-	for _, c := range cells {
-		if c.Experiment == experiment {
-			own = append(own, c)
-		}
-	}
-	return own
+	return slices.DeleteFunc(slices.Clone(cells), func(c results.Cell) bool { return c.Experiment != experiment })
 }
 
 // progress says how much of a run is there, as long as something is missing.

@@ -29,7 +29,7 @@ func setup(run *results.Run) []fact {
 		facts = append(facts, fact{"limit " + name, host.Limits[name]})
 	}
 	for _, spec := range info.Specs {
-		facts = append(facts, fact{"spec " + spec.ID, fmt.Sprintf("SHA-256 %s, %s", spec.SHA256, plural(spec.Repeats, "block"))})
+		facts = append(facts, fact{"spec " + spec.ID, fmt.Sprintf("SHA-256 %s, %s", spec.SHA256, results.Plural(spec.Repeats, "block"))})
 		facts = append(facts, fact{"knobs of " + spec.ID, sharedKnobs(cellKnobs(run, spec.ID))})
 	}
 	return facts
@@ -86,7 +86,7 @@ func newValidity(run *results.Run) validity {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[outcome], outcome))
 		}
 	}
-	v.Counts = fmt.Sprintf("%s: %s.", plural(len(run.Trials), "trial"), strings.Join(parts, ", "))
+	v.Counts = fmt.Sprintf("%s: %s.", results.Plural(len(run.Trials), "trial"), strings.Join(parts, ", "))
 	return v
 }
 

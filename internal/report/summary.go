@@ -55,7 +55,7 @@ func claimSentences(j verdict.Judged) []sentence {
 			text := "This run has no cells that decide it"
 			if found {
 				c := deciding.Deciding()
-				text = fmt.Sprintf("Decided by: %s: %s over %s", deciding.Prediction, deciding.Format(c.Estimate), plural(c.Estimate.N, "block"))
+				text = fmt.Sprintf("Decided by: %s: %s over %s", deciding.Prediction, deciding.Format(c.Estimate), results.Plural(c.Estimate.N, "block"))
 				if c.Reason != "" {
 					text += " (" + c.Reason + ")"
 				}
@@ -165,7 +165,7 @@ func (c contest) against(first, other results.Cell, knob string) string {
 	case e.N == 0:
 		return name + " has no block in common with it"
 	case !e.Bounded():
-		return fmt.Sprintf("%s has %s × that in %s, too few to be sure", name, results.Significant(e.Median), plural(e.N, "block"))
+		return fmt.Sprintf("%s has %s × that in %s, too few to be sure", name, results.Significant(e.Median), results.Plural(e.N, "block"))
 	case e.Lo <= 1 && 1 <= e.Hi:
 		return fmt.Sprintf("%s cannot be told from it: %s × that, interval %s to %s", name, results.Significant(e.Median), results.Significant(e.Lo), results.Significant(e.Hi))
 	}
@@ -182,7 +182,7 @@ func outcomeSentences(cells []results.Cell) []sentence {
 	}
 	var all []sentence
 	for _, outcome := range slices.Sorted(maps.Keys(where)) {
-		all = append(all, sentence{Kind: "warning", Head: fmt.Sprintf("%d of %s %s", len(where[outcome]), plural(len(cells), "cell"), outcome),
+		all = append(all, sentence{Kind: "warning", Head: fmt.Sprintf("%d of %s %s", len(where[outcome]), results.Plural(len(cells), "cell"), outcome),
 			Text: outcomeMeaning[outcome] + " " + someOf(where[outcome])})
 	}
 	return all
@@ -211,11 +211,4 @@ var outcomeMeaning = map[record.Outcome]string{
 	record.GeneratorLimited:   "The load generator was late there; no number of these counts.",
 	record.EnvironmentLimited: "The machine interfered there; no number of these counts.",
 	record.Failed:             "No measurement came of these.",
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
