@@ -26,172 +26,145 @@ type Mem struct {
 // NewMem makes an empty file system.
 func NewMem() *Mem { return &Mem{root: newDirectory(), locked: map[string]bool{}} }
 
-// find walks to a path.
+func failed(op Op, path string, err error) error {
+	return &fs.PathError{Op: string(op), Path: path, Err: err}
+}
+
+// find walks to a path. Under mu.
 func (m *Mem) find(path string) (*node, error) {
 	n := m.root
-	for name := range strings.SplitSeq(strings.Trim(filepath.Clean(path), "/"), "/") {
-		if name == "" || name == "." {
-			continue
-		}
+	for name := range strings.FieldsFuncSeq(path, func(c rune) bool { return c == filepath.Separator }) {
 		if !n.isDirectory() {
-			return nil, failed("find", path, syscall.ENOTDIR)
+			return nil, syscall.ENOTDIR
 		}
 		if n = n.names[name]; n == nil {
-			return nil, failed("find", path, syscall.ENOENT)
+			return nil, syscall.ENOENT
 		}
 	}
 	return n, nil
 }
 
-// parent walks to the directory that a path's last name is in.
-func (m *Mem) parent(path string) (dir *node, name string, err error) {
-	path = filepath.Clean(path)
-	dir, err = m.find(filepath.Dir(path))
-	if err == nil && !dir.isDirectory() {
-		err = failed("find", path, syscall.ENOTDIR)
+// directory walks to a directory. Under mu.
+func (m *Mem) directory(path string) (*node, error) {
+	n, err := m.find(path)
+	if err == nil && !n.isDirectory() {
+		err = syscall.ENOTDIR
 	}
-	return dir, filepath.Base(path), err
+	return n, err
 }
 
-func failed(op, path string, err error) error { return &fs.PathError{Op: op, Path: path, Err: err} }
-
-// Open implements FS.
-func (m *Mem) Open(path string, flags int) (File, error) {
+// in runs use, under mu, on the directory that a path's last name is in.
+func (m *Mem) in(op Op, path string, use func(dir *node, name string) error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	dir, name, err := m.parent(path)
+	parent, name := filepath.Split(filepath.Clean(path))
+	dir, err := m.directory(parent)
+	if err == nil {
+		err = use(dir, name)
+	}
+	if err != nil {
+		return failed(op, path, err)
+	}
+	return nil
+}
+
+func (m *Mem) Open(path string, flags int) (File, error) {
+	f := &memFile{mem: m, path: path}
+	err := m.in(OpOpen, path, func(dir *node, name string) error {
+		f.node = dir.names[name]
+		switch {
+		case f.node == nil && flags&os.O_CREATE == 0:
+			return syscall.ENOENT
+		case f.node == nil:
+			f.node = &node{}
+			dir.change(nameChange{name: f.node})
+		case flags&os.O_EXCL != 0:
+			return syscall.EEXIST
+		case f.node.isDirectory():
+			return syscall.EISDIR
+		case flags&os.O_TRUNC != 0:
+			f.node.resize(0)
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
-	n := dir.names[name]
-	switch {
-	case n == nil && flags&os.O_CREATE == 0:
-		return nil, failed("open", path, syscall.ENOENT)
-	case n == nil:
-		n = &node{}
-		dir.change(nameChange{name: n})
-	case flags&os.O_EXCL != 0:
-		return nil, failed("open", path, syscall.EEXIST)
-	case n.isDirectory():
-		return nil, failed("open", path, syscall.EISDIR)
-	case flags&os.O_TRUNC != 0:
-		n.resize(0)
-	}
-	return &memFile{mem: m, node: n, path: path}, nil
+	return f, nil
 }
 
-// Mkdir implements FS.
 func (m *Mem) Mkdir(path string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.mkdir(path)
+	return m.in(OpMkdir, path, func(dir *node, name string) error {
+		if dir.names[name] != nil {
+			return syscall.EEXIST
+		}
+		dir.change(nameChange{name: newDirectory()})
+		return nil
+	})
 }
 
-func (m *Mem) mkdir(path string) error {
-	dir, name, err := m.parent(path)
-	if err != nil {
-		return err
-	}
-	if dir.names[name] != nil {
-		return failed("mkdir", path, syscall.EEXIST)
-	}
-	dir.change(nameChange{name: newDirectory()})
-	return nil
-}
-
-// MkdirAll implements FS.
 func (m *Mem) MkdirAll(path string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for i, c := range path + "/" {
-		if c != '/' || i == 0 {
-			continue
-		}
-		if err := m.mkdir(path[:i]); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
+	parent := filepath.Dir(path)
+	if parent == path {
+		return nil
+	}
+	if err := m.MkdirAll(parent); err != nil {
+		return err
+	}
+	if err := m.Mkdir(path); !errors.Is(err, fs.ErrExist) {
+		return err
 	}
 	return nil
 }
 
-// Rename implements FS.
 func (m *Mem) Rename(from, to string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	dir, old, err := m.parent(from)
-	if err != nil {
-		return err
-	}
-	n := dir.names[old]
-	switch {
-	case filepath.Dir(filepath.Clean(from)) != filepath.Dir(filepath.Clean(to)):
-		return failed("rename", to, syscall.EXDEV)
-	case n == nil:
-		return failed("rename", from, syscall.ENOENT)
-	}
-	dir.change(nameChange{old: nil, filepath.Base(to): n})
-	return nil
+	return m.in(OpRename, from, func(dir *node, old string) error {
+		n := dir.names[old]
+		switch {
+		case filepath.Dir(from) != filepath.Dir(to):
+			return syscall.EXDEV
+		case n == nil:
+			return syscall.ENOENT
+		}
+		dir.change(nameChange{old: nil, filepath.Base(to): n})
+		return nil
+	})
 }
 
-// Remove implements FS.
 func (m *Mem) Remove(path string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	dir, name, err := m.parent(path)
-	if err != nil {
-		return err
-	}
-	switch n := dir.names[name]; {
-	case n == nil:
-		return failed("remove", path, syscall.ENOENT)
-	case len(n.names) > 0:
-		return failed("remove", path, syscall.ENOTEMPTY)
-	}
-	dir.change(nameChange{name: nil})
-	return nil
+	return m.in(OpRemove, path, func(dir *node, name string) error {
+		switch n := dir.names[name]; {
+		case n == nil:
+			return syscall.ENOENT
+		case len(n.names) > 0:
+			return syscall.ENOTEMPTY
+		}
+		dir.change(nameChange{name: nil})
+		return nil
+	})
 }
 
-// RemoveAll implements FS.
 func (m *Mem) RemoveAll(path string) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	dir, name, err := m.parent(path)
+	err := m.in(OpRemove, path, func(dir *node, name string) error {
+		dir.removeAll(name)
+		return nil
+	})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	if n := dir.names[name]; n != nil {
-		n.empty()
-		dir.change(nameChange{name: nil})
-	}
-	return nil
+	return err
 }
 
-// empty removes all that is in a directory.
-func (n *node) empty() {
-	for _, name := range slices.Collect(maps.Keys(n.names)) {
-		n.names[name].empty()
-		n.change(nameChange{name: nil})
-	}
-}
-
-// List implements FS.
 func (m *Mem) List(path string) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n, err := m.find(path)
+	dir, err := m.directory(path)
 	if err != nil {
-		return nil, err
+		return nil, failed(OpList, path, err)
 	}
-	if !n.isDirectory() {
-		return nil, failed("list", path, syscall.ENOTDIR)
-	}
-	return slices.Sorted(maps.Keys(n.names)), nil
+	return slices.Sorted(maps.Keys(dir.names)), nil
 }
 
-// Exists implements FS.
 func (m *Mem) Exists(path string) (bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -202,22 +175,17 @@ func (m *Mem) Exists(path string) (bool, error) {
 	return err == nil, err
 }
 
-// SyncDir implements FS.
 func (m *Mem) SyncDir(path string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	n, err := m.find(path)
+	dir, err := m.directory(path)
 	if err != nil {
-		return err
+		return failed(OpSyncDir, path, err)
 	}
-	if !n.isDirectory() {
-		return failed("sync", path, syscall.ENOTDIR)
-	}
-	n.synced, n.renames = maps.Clone(n.names), nil
+	dir.synced, dir.renames = maps.Clone(dir.names), nil
 	return nil
 }
 
-// Lock implements FS.
 func (m *Mem) Lock(path string) (io.Closer, error) {
 	f, err := m.Open(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {

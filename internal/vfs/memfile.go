@@ -4,7 +4,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"sync/atomic"
 )
 
 // memFile is an open file of a Mem. Like a descriptor it outlives the file's name.
@@ -12,31 +11,31 @@ type memFile struct {
 	mem    *Mem
 	node   *node
 	path   string
-	closed atomic.Bool
+	closed bool // under mem.mu
 }
 
 func (f *memFile) Name() string { return f.path }
 func (f *memFile) Fd() int      { return -1 }
 
-func (f *memFile) Close() error {
-	if f.closed.Swap(true) {
-		return failed("close", f.path, os.ErrClosed)
-	}
-	return nil
-}
-
 // do runs use under the file system's lock on a file that is open.
-func (f *memFile) do(op string, use func(*node) error) error {
+func (f *memFile) do(op Op, use func(*node) error) error {
 	f.mem.mu.Lock()
 	defer f.mem.mu.Unlock()
-	if f.closed.Load() {
+	if f.closed {
 		return failed(op, f.path, os.ErrClosed)
 	}
 	return use(f.node)
 }
 
+func (f *memFile) Close() error {
+	return f.do(OpClose, func(*node) error {
+		f.closed = true
+		return nil
+	})
+}
+
 func (f *memFile) ReadAt(b []byte, at int64) (n int, err error) {
-	err = f.do("read", func(file *node) error {
+	err = f.do(OpRead, func(file *node) error {
 		if at < int64(len(file.bytes)) {
 			n = copy(b, file.bytes[at:])
 		}
@@ -48,45 +47,42 @@ func (f *memFile) ReadAt(b []byte, at int64) (n int, err error) {
 	return n, err
 }
 
-func (f *memFile) WriteAt(b []byte, at int64) (int, error) {
-	err := f.do("write", func(file *node) error {
-		change := byteChange{at, append([]byte{}, b...)}
-		file.bytes = change.appliedTo(file.bytes)
-		file.writes = append(file.writes, change)
+func (f *memFile) WriteAt(b []byte, at int64) (n int, err error) {
+	err = f.do(OpWrite, func(file *node) error {
+		file.write(byteChange{at, append([]byte{}, b...)})
+		n = len(b)
 		return nil
 	})
-	if err != nil {
-		return 0, err
-	}
-	return len(b), nil
+	return n, err
 }
 
 func (f *memFile) Truncate(sizeBytes int64) error {
-	return f.do("truncate", func(file *node) error {
+	return f.do(OpTruncate, func(file *node) error {
 		file.resize(sizeBytes)
 		return nil
 	})
 }
 
 func (f *memFile) Sync() error {
-	return f.do("sync", func(file *node) error {
+	return f.do(OpSync, func(file *node) error {
 		file.durable, file.writes = slices.Clone(file.bytes), nil
 		return nil
 	})
 }
 
 func (f *memFile) SizeBytes() (size int64, err error) {
-	err = f.do("stat", func(file *node) error {
+	err = f.do(OpSize, func(file *node) error {
 		size = int64(len(file.bytes))
 		return nil
 	})
 	return size, err
 }
 
-func (n *node) resize(sizeBytes int64) {
-	change := byteChange{at: sizeBytes}
-	n.bytes = change.appliedTo(n.bytes)
-	n.writes = append(n.writes, change)
+func (n *node) resize(sizeBytes int64) { n.write(byteChange{at: sizeBytes}) }
+
+func (n *node) write(c byteChange) {
+	n.bytes = c.appliedTo(n.bytes)
+	n.writes = append(n.writes, c)
 }
 
 // appliedTo returns content as it is after the change, in the same memory where
@@ -144,4 +140,16 @@ func apply(names map[string]*node, c nameChange) {
 			names[name] = child
 		}
 	}
+}
+
+// removeAll removes a name, and first all that is below it.
+func (n *node) removeAll(name string) {
+	child := n.names[name]
+	if child == nil {
+		return
+	}
+	for below := range child.names {
+		child.removeAll(below)
+	}
+	n.change(nameChange{name: nil})
 }
