@@ -59,10 +59,10 @@ func BenchmarkEcho(b *testing.B) {
 
 // echoContestants lists the yardsticks and every model that is compared.
 func echoContestants(b *testing.B) []*contestant {
-	loop, bare, binary := compile(b, "echo_server.c"), build(b, "./testdata/netecho", "netecho"), buildC10klab(b)
+	loop, bare, binary := compile(b, "echo_server.c"), buildServers(b), buildC10klab(b)
 	all := []*contestant{
 		{name: "C epoll loop", start: func() (string, func()) { return start(b, loop, serverCPU) }},
-		{name: "bare package net", start: func() (string, func()) { return start(b, "taskset", "-c", serverCPU, bare) }},
+		{name: "bare package net", start: func() (string, func()) { return start(b, "taskset", "-c", serverCPU, "env", asServer+"=netecho", bare) }},
 	}
 	for _, variant := range echoVariants() {
 		all = append(all, &contestant{name: strings.ReplaceAll(variant, "--", ""), start: func() (string, func()) {

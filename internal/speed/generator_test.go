@@ -124,7 +124,6 @@ func BenchmarkGeneratorPayload(b *testing.B) {
 // startSink starts the broker that throws away what is produced.
 func startSink(b *testing.B) (record.ServerReady, func()) {
 	b.Helper()
-	sink := build(b, "./testdata/producesink", "producesink")
-	port, stop := start(b, "taskset", "-c", serverCPU, sink)
+	port, stop := start(b, "taskset", "-c", serverCPU, "env", asServer+"=producesink", buildServers(b))
 	return record.ServerReady{Listen: net.JoinHostPort("127.0.0.1", port)}, stop
 }

@@ -1,3 +1,9 @@
+// Package speed holds the benchmarks that run whole processes, or the log store and
+// bare system calls, against each other and print ratios. Nothing else may run on the machine meanwhile:
+//
+//	go test -run '^$' -bench . -benchtime 1x -timeout 1h ./internal/speed
+//
+// With C10KLAB_RECORD=DIR each leaves its record, a JSON file, in DIR.
 package speed
 
 import (
@@ -27,14 +33,6 @@ func build(b *testing.B, pkg, name string) string {
 	path := filepath.Join(b.TempDir(), name)
 	run(b, "go", "build", "-o", path, pkg)
 	return path
-}
-
-// buildPure compiles one without cgo, whose threads are the Go runtime's own and not
-// those of the C library.
-func buildPure(b *testing.B, pkg, name string) string {
-	b.Helper()
-	b.Setenv("CGO_ENABLED", "0")
-	return build(b, pkg, name)
 }
 
 func buildC10klab(b *testing.B) string { return build(b, "c10klab/cmd/c10klab", "c10klab") }

@@ -28,12 +28,12 @@ type threadServer struct {
 // prints the model's ratio to the C server of the same round: of the throughput and of
 // p99.9. Beside them threads in Go that do nothing else tell what the runtime costs.
 func BenchmarkThreadPerConnection(b *testing.B) {
-	const bare = "./testdata/threadecho"
-	inC, inGo, binary := compile(b, "thread_server.c", "-pthread"), build(b, bare, "threadecho"), buildC10klab(b)
-	pureGo, pure := buildPure(b, bare, "threadecho-pure"), buildPure(b, "c10klab/cmd/c10klab", "c10klab-pure")
-	echoing := func(program string) func() (record.ServerReady, func()) {
+	inC, inGo, binary := compile(b, "thread_server.c", "-pthread"), buildServers(b), buildC10klab(b)
+	b.Setenv("CGO_ENABLED", "0") // then threads are the Go runtime's own and not those of the C library
+	pureGo, pure := buildServers(b), buildC10klab(b)
+	echoing := func(name string, args ...string) func() (record.ServerReady, func()) {
 		return func() (record.ServerReady, func()) {
-			port, stop := start(b, program, serverCPU)
+			port, stop := start(b, name, args...)
 			return record.ServerReady{Listen: "127.0.0.1:" + port}, stop
 		}
 	}
@@ -43,9 +43,9 @@ func BenchmarkThreadPerConnection(b *testing.B) {
 		}
 	}
 	all := []*threadServer{
-		{name: "C threads", start: echoing(inC)},
-		{name: "Go threads that only echo", start: echoing(inGo)},
-		{name: "Go threads that only echo, no cgo", start: echoing(pureGo)},
+		{name: "C threads", start: echoing(inC, serverCPU)},
+		{name: "Go threads that only echo", start: echoing("env", asServer+"=threadecho", inGo)},
+		{name: "Go threads that only echo, no cgo", start: echoing("env", asServer+"=threadecho", pureGo)},
 		{name: "thread-per-connection", start: model(binary, "false")},
 		{name: "thread-per-connection, no cgo", start: model(pure, "false")},
 		{name: "thread-per-connection with stages", start: model(binary, "true")},

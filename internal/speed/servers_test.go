@@ -1,8 +1,4 @@
-// Command producesink is a Kafka broker that throws away what is produced: a target
-// that costs next to nothing, so that a load generator's own limits show. Of a Produce
-// request it reads the beginning, has the kernel discard the rest (MSG_TRUNC, tcp(7))
-// and answers. It has every topic, with 30 partitions that stay empty. It prints its port.
-package main
+package speed
 
 import (
 	"bufio"
@@ -11,40 +7,152 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"syscall"
+	"testing"
 
 	"c10klab/internal/kafka"
+	"c10klab/internal/osthread"
+	"c10klab/internal/poll"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-func main() {
+// asServer in the environment makes the test binary be one of servers and nothing else.
+const asServer = "C10KLAB_SPEED_SERVER"
+
+// servers are yardsticks in Go. Each prints its port and serves until it is ended.
+var servers = map[string]func() error{"netecho": netEcho, "threadecho": threadEcho, "producesink": produceSink}
+
+func TestMain(m *testing.M) {
+	if serve, known := servers[os.Getenv(asServer)]; known {
+		fmt.Fprintln(os.Stderr, serve())
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// buildServers compiles the test binary, which is the servers too.
+func buildServers(b *testing.B) string {
+	b.Helper()
+	path := filepath.Join(b.TempDir(), "servers")
+	run(b, "go", "test", "-c", "-o", path, ".")
+	return path
+}
+
+// listen prints the port that it listens on, and hands every connection to serve.
+func listen(serve func(*net.TCPConn) error) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
+		return err
 	}
 	fmt.Println(listener.Addr().(*net.TCPAddr).Port)
 	for {
 		conn, err := listener.Accept()
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
+		if err == nil {
+			err = serve(conn.(*net.TCPConn))
 		}
-		go serve(conn.(*net.TCPConn))
+		if err != nil {
+			return err
+		}
 	}
 }
 
+// netEcho is a bare echo server on package net: a goroutine a connection, frames of a
+// 4-byte length and a payload.
+func netEcho() error {
+	return listen(func(conn *net.TCPConn) error {
+		go echoFrames(conn)
+		return nil
+	})
+}
+
+// echoFrames reads what there is, as a server would, and answers each whole frame.
+func echoFrames(conn net.Conn) {
+	defer conn.Close()
+	buffer := make([]byte, 16<<10)
+	for filled := 0; ; {
+		n, err := conn.Read(buffer[filled:])
+		if err != nil {
+			return // the client is gone
+		}
+		filled += n
+		for filled >= 4 {
+			frame := 4 + int(binary.BigEndian.Uint32(buffer))
+			if frame > len(buffer) || filled < frame {
+				break
+			}
+			if _, err := conn.Write(buffer[:frame]); err != nil {
+				return
+			}
+			filled = copy(buffer, buffer[frame:filled])
+		}
+	}
+}
+
+// threadEcho gives each connection a blocking thread that sends back what it receives,
+// with the project's threads and system calls and nothing else: what a server of such
+// threads in Go can reach.
+func threadEcho() error {
+	cpus, err := osthread.ParseCPUs(serverCPU)
+	if err == nil {
+		err = osthread.PinProcess(cpus)
+	}
+	if err != nil {
+		return err
+	}
+	threads := osthread.NewRegistry(osthread.Options{SharePs: true})
+	accepted := 0
+	return listen(func(conn *net.TCPConn) error {
+		blocking, err := conn.File()
+		if err != nil {
+			return err
+		}
+		conn.Close()
+		accepted++
+		return threads.StartSoon(fmt.Sprintf("conn-%d", accepted), func(*osthread.Thread) { echoBlocking(blocking) }, func(error) {})
+	})
+}
+
+// echoBlocking serves a connection to its end.
+func echoBlocking(conn *os.File) {
+	defer conn.Close()
+	fd := int(conn.Fd())
+	var buffer [512]byte
+	for {
+		n, errno := poll.RecvWait(fd, buffer[:])
+		if n <= 0 || errno != 0 {
+			return
+		}
+		if _, errno := poll.Send(fd, buffer[:n], false); errno != 0 {
+			return
+		}
+	}
+}
+
+// produceSink is a Kafka broker that throws away what is produced: a target that costs
+// next to nothing, so that a load generator's own limits show. Of a Produce request it
+// reads the beginning, has the kernel discard the rest (MSG_TRUNC, tcp(7)) and answers.
+// It has every topic, with sinkPartitions that stay empty.
+func produceSink() error {
+	return listen(func(conn *net.TCPConn) error {
+		go discard(conn)
+		return nil
+	})
+}
+
 const (
-	bufferBytes = 32 << 10
-	// headBytes of a frame are looked at; control requests fit.
-	headBytes = 4096
+	sinkBufferBytes = 32 << 10
+	// sinkHeadBytes of a frame are looked at; control requests fit.
+	sinkHeadBytes = 4096
+	// sinkPartitions is how many each topic has.
+	sinkPartitions = 30
 )
 
-// serve answers one connection until it ends.
-func serve(conn *net.TCPConn) {
+// discard answers one connection until it ends.
+func discard(conn *net.TCPConn) {
 	defer conn.Close()
-	in := bufio.NewReaderSize(conn, bufferBytes)
+	in := bufio.NewReaderSize(conn, sinkBufferBytes)
 	var out []byte
 	for {
 		prefix, err := in.Peek(kafka.PrefixBytes)
@@ -52,11 +160,11 @@ func serve(conn *net.TCPConn) {
 			return // the client is gone
 		}
 		size := int(binary.BigEndian.Uint32(prefix)) + kafka.PrefixBytes
-		head, err := in.Peek(min(size, headBytes))
+		head, err := in.Peek(min(size, sinkHeadBytes))
 		if err != nil {
 			return
 		}
-		payload, err := answer(out[:0], head[kafka.PrefixBytes:])
+		payload, err := answerProduce(out[:0], head[kafka.PrefixBytes:])
 		if err == nil {
 			err = skip(conn, in, size)
 		}
@@ -109,9 +217,9 @@ func skip(conn *net.TCPConn, in *bufio.Reader, n int) error {
 	return nil
 }
 
-// answer appends the framed answer to a request of which the beginning is given;
+// answerProduce appends the framed answer to a request of which the beginning is given;
 // nothing to one with acks 0.
-func answer(out, request []byte) ([]byte, error) {
+func answerProduce(out, request []byte) ([]byte, error) {
 	h, body, err := kafka.ParseRequestHeader(request)
 	if err != nil {
 		return nil, err
@@ -171,7 +279,7 @@ func control(req kmsg.Request) kmsg.Response {
 	case *kmsg.MetadataRequest:
 		topic := kmsg.NewMetadataResponseTopic()
 		topic.Topic = req.Topics[0].Topic
-		for number := range int32(partitions) {
+		for number := range int32(sinkPartitions) {
 			p := kmsg.NewMetadataResponseTopicPartition()
 			p.Partition = number
 			topic.Partitions = append(topic.Partitions, p)
@@ -189,6 +297,3 @@ func control(req kmsg.Request) kmsg.Response {
 	}
 	return resp
 }
-
-// partitions is how many each topic has.
-const partitions = 30
