@@ -124,33 +124,18 @@ func threadsSince(after, before []osthread.Entry) []osthread.Entry {
 	return since
 }
 
-// server decodes what a server told, nil when it was not asked.
-func (s *Snapshot) server(i int) (*record.ServerSnapshot, error) {
-	if s.Servers[i] == nil {
-		return nil, nil
-	}
-	decoded := &record.ServerSnapshot{}
-	if err := json.Unmarshal(s.Servers[i], decoded); err != nil {
-		return nil, fmt.Errorf("decode a server's snapshot: %w", err)
-	}
-	return decoded, nil
-}
-
-// countGap is how far the server's count of answers and the generator's differ
-// beyond what may have been in flight; nil: not known.
-type countGap *float64
-
-// addServers enters what each server's snapshots say about the window.
-func (e *Evidence) addServers(m *record.Measurement) (gap countGap, err error) {
+// addServers enters what each server's snapshots say about the window, and returns how far
+// the broker's count of answers and the generator's differ; −1: not known.
+func (e *Evidence) addServers(m *record.Measurement) (gap float64, err error) {
+	gap = -1
 	for i, name := range e.Servers {
 		use, err := e.serverUse(i, name, m)
 		if err != nil {
-			return nil, fmt.Errorf("server %s: %w", name, err)
+			return gap, fmt.Errorf("server %s: %w", name, err)
 		}
 		m.Servers = append(m.Servers, use)
 		if name == record.Broker && e.Load.Answers && use.After != nil && use.After.Counters.AllResponses() > 0 { // with stages off it counts none
-			beyond := e.countGap(use.Counters.Responses[e.Load.API])
-			gap = &beyond
+			gap = e.countGap(use.Counters.Responses[e.Load.API])
 		}
 	}
 	return gap, nil
@@ -158,13 +143,13 @@ func (e *Evidence) addServers(m *record.Measurement) (gap countGap, err error) {
 
 // serverUse is what one server did; its stages and problems are the measurement's.
 func (e *Evidence) serverUse(i int, name string, m *record.Measurement) (use record.ServerUse, err error) {
-	var read [3]*record.ServerSnapshot
+	var read [3]record.ServerSnapshot
 	for k, s := range []*Snapshot{&e.Ahead, &e.Before, &e.After} {
-		if read[k], err = s.server(i); err != nil {
-			return use, err
-		}
-		if read[k] == nil {
+		if s.Servers[i] == nil {
 			return record.ServerUse{Name: name, StageSource: record.StagesNone}, nil
+		}
+		if err := json.Unmarshal(s.Servers[i], &read[k]); err != nil {
+			return use, fmt.Errorf("decode a server's snapshot: %w", err)
 		}
 	}
 	after := read[2]
@@ -177,9 +162,9 @@ func (e *Evidence) serverUse(i int, name string, m *record.Measurement) (use rec
 		whose, stages = name, stages.At(name)
 	}
 	m.Histograms.Merge(stages)
-	use = record.UseOf(name, read[0], read[1], after)
-	if use.Counters.Counts[record.Scrapes] > 0 {
-		m.Problems = append(m.Problems, fmt.Sprintf("%s: its metrics page was read %d times within the window", whose, use.Counters.Counts[record.Scrapes]))
+	use = record.UseOf(name, &read[0], &read[1], &after)
+	if n := use.Counters.Counts[record.Scrapes]; n > 0 {
+		m.Problems = append(m.Problems, fmt.Sprintf("%s: its metrics page was read %d times within the window", whose, n))
 	}
 	for _, problem := range after.Problems {
 		m.Problems = append(m.Problems, whose+": "+problem)
@@ -212,9 +197,6 @@ func hostUse(before, after *Snapshot, m *record.Measurement) record.HostUse {
 		CPUs:      after.Machine.CPUs,
 	}
 	windowNs := float64(after.AtNs - before.AtNs)
-	if len(m.Servers) == 0 {
-		return use
-	}
 	ownNs := m.Generator.CPUNs
 	for i := range m.Servers {
 		s := &m.Servers[i]
@@ -255,15 +237,15 @@ type facts struct {
 	acked       int64 // answers without error in the window
 	unconsumed  int64
 	clockSteps  int64
-	inFlight    float64 // mean number in flight of requests due in the window
-	countGap    countGap
+	inFlight    float64              // mean number in flight of requests due in the window
+	countGap    float64              // beyond what may have been in flight; −1: not known
 	leastAnswer int64                // answers of the connection with the fewest
 	midAnswer   int64                // … of the median connection
 	trends      bool                 // enough requests in each part of the window
 	clusters    map[string][]float64 // record.Clusters
 }
 
-func (e *Evidence) facts(m *record.Measurement, gap countGap) *facts {
+func (e *Evidence) facts(m *record.Measurement, gap float64) *facts {
 	t := e.Counted
 	f := &facts{
 		load: e.Load, m: m, acked: t.Counts[acked], unconsumed: e.Unconsumed, clockSteps: e.ClockSteps, countGap: gap,

@@ -44,12 +44,13 @@ type search struct {
 	slo     SLO
 	measure func(perSecond float64) (*record.Measurement, error)
 	report  func(record.Probe)
-	tried   map[float64]*tried
+	tried   map[float64]tried
 	probes  []record.Probe
+	err     error // the first, after which nothing is measured
 }
 
 func newSearch(slo SLO, measure func(perSecond float64) (*record.Measurement, error), report func(record.Probe)) *search {
-	return &search{slo: slo, measure: measure, report: report, tried: map[float64]*tried{}}
+	return &search{slo: slo, measure: measure, report: report, tried: map[float64]tried{}}
 }
 
 // tried is what runs at one rate have said.
@@ -61,140 +62,97 @@ type tried struct {
 }
 
 // decided reports whether most runs of a decision agree, or none can be had.
-func (t *tried) decided() bool {
+func (t tried) decided() bool {
 	const most = runsPerDecision/2 + 1
 	return t.held >= most && t.held > t.failed || t.failed >= most && t.failed > t.held || t.limited >= runsPerDecision
 }
 
-func (t *tried) holds() bool { return t.held > t.failed }
-
-// stands reports whether a rate holds after it was measured again: of enough runs that
-// said something, most held.
-func (t *tried) stands() bool { return t.said() >= confirmations && t.holds() }
+func (t tried) holds() bool { return t.held > t.failed }
 
 // said counts the runs that said something.
-func (t *tried) said() int {
-	if t == nil {
-		return 0
-	}
-	return t.held + t.failed
-}
+func (t tried) said() int { return t.held + t.failed }
 
 func (s *search) run(startPerSecond float64) (*record.MaxRate, error) {
-	low, high, err := s.bracket(startPerSecond)
-	if err != nil {
-		return nil, err
-	}
-	if low, high, err = s.bisect(low, high); err != nil {
-		return nil, err
-	}
-	if low, err = s.confirm(low, 1/findPrecision, true); err != nil {
-		return nil, err
-	}
-	if high, err = s.confirm(high, findPrecision, false); err != nil {
-		return nil, err
+	low, high := s.bisect(s.bracket(startPerSecond))
+	low = s.confirm(low, 1/findPrecision, true)
+	high = s.confirm(high, findPrecision, false)
+	if s.err != nil {
+		return nil, s.err
 	}
 	return s.result(low, high), nil
 }
 
 // bracket finds a rate that holds and one that does not, a factor of 2 apart.
-func (s *search) bracket(rate float64) (low, high float64, err error) {
+func (s *search) bracket(rate float64) (low, high float64) {
 	for range mostRates {
-		holds, err := s.decide(rate)
-		switch {
-		case err != nil:
-			return 0, 0, err
-		case holds && high != 0:
-			return rate, high, nil
+		switch holds := s.decide(rate); {
+		case s.err != nil, holds && high != 0:
+			return rate, high
 		case holds:
 			low, rate = rate, 2*rate
 		case low != 0:
-			return low, rate, nil
+			return low, rate
 		default:
 			high, rate = rate, rate/2
 		}
 	}
-	return 0, 0, fmt.Errorf("%s is not decided by any rate up to %g requests/s", s.slo, rate)
+	s.err = fmt.Errorf("%s is not decided by any rate up to %g requests/s", s.slo, rate)
+	return low, high
 }
 
 // bisect narrows the interval to findPrecision.
-func (s *search) bisect(low, high float64) (float64, float64, error) {
-	for high/low > findPrecision {
-		middle := math.Sqrt(low * high)
-		holds, err := s.decide(middle)
-		if err != nil {
-			return 0, 0, err
-		}
-		if holds {
+func (s *search) bisect(low, high float64) (float64, float64) {
+	for s.err == nil && high/low > findPrecision {
+		if middle := math.Sqrt(low * high); s.decide(middle) {
 			low = middle
 		} else {
 			high = middle
 		}
 	}
-	return low, high, nil
+	return low, high
 }
 
-// confirm measures an end of the interval again, and moves it outwards by a step for as
-// long as most of all runs there do not say what they shall.
-func (s *search) confirm(rate, step float64, shallHold bool) (float64, error) {
+// confirm measures an end of the interval again, until as many runs as confirmations have
+// said something or so many were limited that no more can be had. It moves the end outwards
+// by a step for as long as most of all runs there do not say what they shall.
+func (s *search) confirm(rate, step float64, shallHold bool) float64 {
 	for range mostRates {
-		if err := s.measureAgain(rate); err != nil {
-			return 0, err
+		wanted := s.tried[rate].said() + confirmations
+		for n := 0; s.err == nil && s.tried[rate].said() < wanted && n < confirmations*runsPerDecision; n++ {
+			s.probe(rate)
 		}
-		if s.tried[rate].stands() == shallHold {
-			return rate, nil
+		t := s.tried[rate]
+		if stands := t.said() >= confirmations && t.holds(); s.err != nil || stands == shallHold {
+			return rate
 		}
 		rate *= step
 	}
-	return 0, fmt.Errorf("%s: no rate gives the same answer again; the last was %g requests/s", s.slo, rate)
-}
-
-// measureAgain makes runs at a rate until as many as confirmations have said something,
-// or so many were limited that no more can be had.
-func (s *search) measureAgain(rate float64) error {
-	wanted := s.tried[rate].said() + confirmations
-	for n := 0; s.tried[rate].said() < wanted && n < confirmations*runsPerDecision; n++ {
-		if err := s.probe(rate); err != nil {
-			return err
-		}
-	}
-	return nil
+	s.err = fmt.Errorf("%s: no rate gives the same answer again; the last was %g requests/s", s.slo, rate)
+	return rate
 }
 
 // decide asks whether the SLO holds at a rate; a rate at which every run was limited
 // does not count as one that holds.
-func (s *search) decide(perSecond float64) (bool, error) {
-	for t := s.tried[perSecond]; t == nil || !t.decided(); t = s.tried[perSecond] {
-		if err := s.probe(perSecond); err != nil {
-			return false, err
-		}
+func (s *search) decide(perSecond float64) bool {
+	for s.err == nil && !s.tried[perSecond].decided() {
+		s.probe(perSecond)
 	}
-	return s.tried[perSecond].holds(), nil
+	return s.tried[perSecond].holds()
 }
 
 // probe makes one run and enters what it says.
-func (s *search) probe(perSecond float64) error {
+func (s *search) probe(perSecond float64) {
 	m, err := s.measure(perSecond)
 	if errors.Is(err, ErrRate) {
 		m, err = &record.Measurement{Outcome: record.GeneratorLimited}, nil
 	}
 	if err != nil {
-		return fmt.Errorf("at %g requests/s: %w", perSecond, err)
+		s.err = fmt.Errorf("at %g requests/s: %w", perSecond, err)
+		return
 	}
 	within, found := s.slo.holds(responseTimeOf(m))
 	p := record.Probe{PerSecond: perSecond, Outcome: m.Outcome, Holds: within && m.Outcome == record.Valid && m.Errors == 0, FoundNs: found}
-	s.enter(p)
-	s.probes = append(s.probes, p)
-	s.report(p)
-	return nil
-}
-
-func (s *search) enter(p record.Probe) {
-	t := s.tried[p.PerSecond]
-	if t == nil {
-		t = &tried{}
-		s.tried[p.PerSecond] = t
-	}
+	t := s.tried[perSecond]
 	switch {
 	case p.Outcome.Limited():
 		t.limited, t.limit = t.limited+1, p.Outcome
@@ -203,13 +161,16 @@ func (s *search) enter(p record.Probe) {
 	default:
 		t.failed++
 	}
+	s.tried[perSecond] = t
+	s.probes = append(s.probes, p)
+	s.report(p)
 }
 
 func (s *search) result(low, high float64) *record.MaxRate {
 	held, failed := s.tried[low], s.tried[high]
 	r := &record.MaxRate{
 		SLO: s.slo.String(), PerSecond: low, NotPerSecond: high, Uncertainty: high/low - 1,
-		Held: held.held, HeldOf: held.held + held.failed, Failed: failed.failed, FailedOf: failed.held + failed.failed, Probes: s.probes,
+		Held: held.held, HeldOf: held.said(), Failed: failed.failed, FailedOf: failed.said(), Probes: s.probes,
 	}
 	if failed.failed == 0 {
 		r.LimitedBy = failed.limit

@@ -263,14 +263,13 @@ func termsOverResponse(r *record.Join, histograms hdr.Bundle, api string) float6
 
 // addUp holds the sum of all mean terms against the mean response time. A request that
 // was never answered, or with an error, has no terms.
-func addUp(f *facts) (value, limit float64, applies bool) {
-	j := f.m.Join
-	if j == nil || j.TermsOverResponse == 0 || f.m.InFlightAtEnd > 0 || f.m.Errors > 0 {
-		return 0, 0, false
+func addUp(f *facts, j *record.Join) answer {
+	if j.TermsOverResponse == 0 || f.m.InFlightAtEnd > 0 || f.m.Errors > 0 {
+		return answer{}
 	}
 	edges := 2 * j.MeanResponseNs / float64(f.load.Window)
 	sample := sampleErrors * j.WiresErrorNs / j.MeanResponseNs
-	return 100 * math.Abs(j.TermsOverResponse-1), 100 * (addUpShare + edges + sample), true
+	return answer{100 * math.Abs(j.TermsOverResponse-1), 100 * (addUpShare + edges + sample), true}
 }
 
 // runQueue is how long each group of the server's threads waited for a CPU, for each

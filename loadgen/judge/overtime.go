@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"cmp"
 	"math"
 	"time"
 
@@ -20,24 +21,25 @@ func timeSeriesStep(window time.Duration) time.Duration {
 	return leastStep * max(1, (window+mostSteps*leastStep-1)/(mostSteps*leastStep))
 }
 
-// timeSeries counts durations by step and bucket. One thread at a time may use it.
+// timeSeries counts durations by step and bucket; the zero value counts none. One thread at a
+// time may use it.
 type timeSeries struct {
 	stepNs int64
 	counts []uint32 // of each step, record.SeriesBuckets
 }
 
 // newTimeSeries touches its memory at once, as NewTally does.
-func newTimeSeries(window time.Duration) *timeSeries {
+func newTimeSeries(window time.Duration) timeSeries {
 	step := timeSeriesStep(window)
 	steps := int((window + step - 1) / step)
-	s := &timeSeries{stepNs: int64(step), counts: make([]uint32, steps*record.SeriesBuckets)}
+	s := timeSeries{stepNs: int64(step), counts: make([]uint32, steps*record.SeriesBuckets)}
 	clear(s.counts)
 	return s
 }
 
 // record counts a duration of a request sinceNs after the window's start.
 func (s *timeSeries) record(sinceNs, ns int64) {
-	if s == nil {
+	if s.stepNs == 0 {
 		return
 	}
 	at := int(sinceNs/s.stepNs)*record.SeriesBuckets + record.SeriesBucket(ns)
@@ -46,10 +48,7 @@ func (s *timeSeries) record(sinceNs, ns int64) {
 	}
 }
 
-func (s *timeSeries) merge(other *timeSeries) {
-	if s == nil || other == nil {
-		return
-	}
+func (s *timeSeries) merge(other timeSeries) {
 	for i, n := range other.counts {
 		s.counts[i] += n
 	}
@@ -57,9 +56,6 @@ func (s *timeSeries) merge(other *timeSeries) {
 
 // document is the time series in its stored form, without its name; false if it is empty.
 func (s *timeSeries) document(startNs int64) (d record.TimeSeries, counted bool) {
-	if s == nil {
-		return d, false
-	}
 	d = record.TimeSeries{StartNs: startNs, StepNs: s.stepNs, Steps: make([][]int64, len(s.counts)/record.SeriesBuckets)}
 	for i, n := range s.counts {
 		if n > 0 {
@@ -125,12 +121,7 @@ func oneWay(means []float64) bool {
 	pairs := 0 // that rise, less those that fall
 	for i := range n {
 		for j := i + 1; j < n; j++ {
-			switch {
-			case means[j] > means[i]:
-				pairs++
-			case means[j] < means[i]:
-				pairs--
-			}
+			pairs += cmp.Compare(means[j], means[i])
 		}
 	}
 	deviation := math.Sqrt(float64(n*(n-1)*(2*n+5)) / 18)
@@ -150,19 +141,20 @@ func outerQuarters(means []float64) (first, last float64) {
 // rising judges an open loop for a queue that grows: a target that takes a share x less
 // than what is offered answers later and later, by x of the time that passes. The
 // middles of the outer quarters lie three quarters of the window apart.
-func rising(f *facts) (value, limit float64, applies bool) {
+func rising(f *facts) answer {
+	value := 0.0
 	if oneWay(f.m.MeanTimeNs) {
 		first, last := outerQuarters(f.m.MeanTimeNs)
 		value = max(0, last-first) / (0.75 * float64(f.load.Window))
 	}
-	return 100 * value, 100 * behindShare, f.trends && f.load.Open
+	return answer{100 * value, 100 * behindShare, f.trends && f.load.Open}
 }
 
 // unsteady judges whether the window shows one state at all.
-func unsteady(f *facts) (value, limit float64, applies bool) {
-	value = 1
+func unsteady(f *facts) answer {
+	value := 1.0
 	if first, last := outerQuarters(f.m.MeanTimeNs); first > 0 && last > 0 && oneWay(f.m.MeanTimeNs) {
 		value = max(last/first, first/last)
 	}
-	return value, trendFactor, f.trends
+	return answer{value, trendFactor, f.trends}
 }

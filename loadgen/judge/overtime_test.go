@@ -42,12 +42,12 @@ func TestATrendIsToldFromABurst(t *testing.T) {
 func TestRisingIsTheShareThatTheTargetFallsBehind(t *testing.T) {
 	f := soundFacts()
 	f.m.MeanTimeNs = parts(func(p int) float64 { return 1e6 + 0.02*float64(f.load.Window)*float64(p)/trendParts })
-	if value, limit, applies := rising(f); !applies || value < 1.99 || value > 2.01 || limit != 1 {
-		t.Errorf("falls behind by %.3f %%, limit %.3f %%, judged %v", value, limit, applies)
+	if got := rising(f); !got.applies || got.value < 1.99 || got.value > 2.01 || got.most != 1 {
+		t.Errorf("falls behind by %.3f %%, limit %.3f %%, judged %v", got.value, got.most, got.applies)
 	}
 	f.m.MeanTimeNs = parts(func(p int) float64 { return 4e8 - 1e7*float64(p) })
-	if value, _, _ := rising(f); value != 0 {
-		t.Errorf("a falling response time counts as %.3f %%", value)
+	if got := rising(f); got.value != 0 {
+		t.Errorf("a falling response time counts as %.3f %%", got.value)
 	}
 }
 

@@ -6,6 +6,7 @@
 package judge
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -34,107 +35,74 @@ const (
 	fairnessAnswers  = 100                    // least median for which chance does not look like starvation
 )
 
-// Rule is one question to a run. It passes while value ≤ limit.
-type Rule struct {
-	Name, Unit string
-	Limit      string // in words
-	// Then is the outcome of a run that fails the rule; record.Valid makes it
+// rule is one question to a run, and the run's answer. It passes while value ≤ most.
+type rule struct {
+	name, unit string
+	limit      string // in words
+	// then is the outcome of a run that fails the rule; record.Valid makes it
 	// evidence only.
-	Then record.Outcome
-	// judge reports false when the question does not apply to the run.
-	judge func(f *facts) (value, limit float64, applies bool)
+	then record.Outcome
+	answer
 }
 
-// Rules is everything a run is judged by, the gravest outcomes first. docs/loadgen.md
+type answer struct {
+	value, most float64
+	applies     bool // false: the question does not apply to the run
+}
+
+// rules is everything that a run is judged by, the gravest outcomes first. docs/loadgen.md
 // tabulates it.
-var Rules = []Rule{
-	{"Lateness beyond stolen time, at the highest percentile shown", "ms", "1 ms, or 10 % of ResponseTime there", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
-		return f.latest(func(q float64, late, response *hdr.Histogram) (float64, float64) {
-			return ms(float64(late.ValueNs(q - f.stolen()))), ms(float64(record.LatenessLimitNs(valueNs(response, q))))
-		})
-	}},
-	{"Lateness, maximum", "ms", "100 ms, or ResponseTime p99", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
-		return f.latest(func(_ float64, late, response *hdr.Histogram) (float64, float64) {
-			return ms(float64(late.MaxNs())), ms(float64(max(int64(latenessMaxFloor), valueNs(response, 0.99))))
-		})
-	}},
-	{"CPU time of the busiest receiver thread", "%", "90 % of a CPU", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
-		return 100 * f.busiestReceiver(), 100 * receiverShare, f.load.OffersAny
-	}},
-	{"CPU time of senders and receivers", "%", "95 % of the generator's CPUs; not where senders busy-wait", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
-		return 100 * f.busyPairs(), 100 * pairsShare, f.load.OffersAny && f.load.CPUs > 0 && !f.load.SendersBusyWait
-	}},
-	{"receiver thread's wait for a CPU, mean", "ms", "0.25 ms, or 10 % of the mean ResponseTime", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
-		limit := float64(queuedFloor)
-		if response := f.span(measure.ResponseTime); response != nil {
-			limit = max(limit, queuedShare*response.MeanNs())
+func rules(f *facts) []rule {
+	offered, join := float64(f.m.OfferedRequests), cmp.Or(f.m.Join, &record.Join{})
+	var collections int64
+	var belowWindow float64
+	processes, windows := false, false
+	for i := range f.m.Servers {
+		s := &f.m.Servers[i]
+		if s.Process != nil {
+			collections, processes = collections+s.Process.GCCycles, true
 		}
-		return ms(f.longestQueued()), ms(limit), f.load.OffersAny
-	}},
-	{"Little's law: in flight against rate × time", "%", "5 %", record.GeneratorLimited, littlesLaw},
-	{"answers counted by only one of server and generator", "requests", "0 beyond those in flight", record.GeneratorLimited, func(f *facts) (float64, float64, bool) {
-		if f.countGap == nil {
-			return 0, 0, false
+		if s.Window != nil {
+			belowWindow, windows = max(belowWindow, missing(f.m.ServerNs(s), float64(f.load.Window))), true
 		}
-		return *f.countGap, 0, true
-	}},
-	{"CPU time stolen by other machines", "%", "5 % of all CPU time", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
-		return 100 * f.shareOfCPU(f.m.Host.StealNs), 100 * stealShare, true
-	}},
-	{"CPU time of foreign processes", "%", "20 % of all CPU time", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
-		return 100 * f.shareOfCPU(f.m.Host.ForeignNs), 100 * foreignShare, f.m.Host.ForeignNs >= 0
-	}},
-	{"garbage collections of the generator", "collections", "0", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
-		return float64(f.m.Generator.GCCycles), 0, true
-	}},
-	{"garbage collections of the server", "collections", "0", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
-		var cycles int64
-		applies := false
-		for _, s := range f.m.Servers {
-			if s.Process != nil {
-				cycles, applies = cycles+s.Process.GCCycles, true
-			}
-		}
-		return float64(cycles), 0, applies
-	}},
-	{"wall clock steps", "steps", "0", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
-		return float64(f.clockSteps), 0, true
-	}},
-	{"lagging consumers caught up", "consumers", "0", record.EnvironmentLimited, func(f *facts) (float64, float64, bool) {
-		return float64(f.m.LaggingCaughtUp), 0, f.load.MustLag
-	}},
-	{"acknowledged below offered requests", "%", "5 %", record.Saturated, func(f *facts) (float64, float64, bool) {
-		offered := float64(f.m.OfferedRequests)
-		return missing(f.acked, offered), 100 * missingShare, offered > 0
-	}},
-	{"requests never answered", "requests", "0", record.Saturated, func(f *facts) (float64, float64, bool) {
-		return float64(f.m.InFlightAtEnd), 0, f.load.Producers > 0 || f.load.ReplaysFetches
-	}},
-	{"batches that reached no tail consumer", "batches", "0", record.Saturated, func(f *facts) (float64, float64, bool) {
-		return float64(f.unconsumed), 0, f.load.Tails
-	}},
-	{"ResponseTime rises within the window", "%", "1 % of the time that passes", record.Saturated, rising},
-	{"server's window below the client's", "%", "10 %", record.Valid, func(f *facts) (float64, float64, bool) {
-		var below float64
-		applies := false
-		for i := range f.m.Servers {
-			if s := &f.m.Servers[i]; s.Window != nil {
-				below, applies = max(below, missing(f.m.ServerNs(s), float64(f.load.Window))), true
-			}
-		}
-		return below, 100 * lateMarkShare, applies
-	}},
-	{"steady state: change of the mean time", "×", "2 ×, last quarter against first", record.Valid, unsteady},
-	{"sum of mean terms against the mean response time", "%", "5 %, and what the window's edges cut and the sample leaves open", record.Valid, addUp},
-	{"joined requests with a term below the clocks' error", "requests", "0", record.Valid, func(f *facts) (float64, float64, bool) {
-		if f.m.Join == nil || !f.m.Join.OneSegment {
-			return 0, 0, false
-		}
-		return float64(f.m.Join.BelowClockError), 0, true
-	}},
-	{"starvation: fewest answers below the median connection's", "%", "50 %", record.Valid, func(f *facts) (float64, float64, bool) {
-		return missing(f.leastAnswer, float64(f.midAnswer)), 100 * starvationShare, f.midAnswer >= fairnessAnswers
-	}},
+	}
+	return []rule{
+		{"Lateness beyond stolen time, at the highest percentile shown", "ms", "1 ms, or 10 % of ResponseTime there", record.GeneratorLimited,
+			f.latest(func(q float64, late, response *hdr.Histogram) (value, most float64) {
+				return ms(float64(late.ValueNs(q - f.stolen()))), ms(float64(record.LatenessLimitNs(valueNs(response, q))))
+			})},
+		{"Lateness, maximum", "ms", "100 ms, or ResponseTime p99", record.GeneratorLimited,
+			f.latest(func(_ float64, late, response *hdr.Histogram) (value, most float64) {
+				return ms(float64(late.MaxNs())), ms(float64(max(int64(latenessMaxFloor), valueNs(response, 0.99))))
+			})},
+		{"CPU time of the busiest receiver thread", "%", "90 % of a CPU", record.GeneratorLimited,
+			answer{100 * f.busiestReceiver(), 100 * receiverShare, f.load.OffersAny}},
+		{"CPU time of senders and receivers", "%", "95 % of the generator's CPUs; not where senders busy-wait", record.GeneratorLimited,
+			answer{100 * f.busyPairs(), 100 * pairsShare, f.load.OffersAny && f.load.CPUs > 0 && !f.load.SendersBusyWait}},
+		{"receiver thread's wait for a CPU, mean", "ms", "0.25 ms, or 10 % of the mean ResponseTime", record.GeneratorLimited, f.longestQueued()},
+		{"Little's law: in flight against rate × time", "%", "5 %", record.GeneratorLimited, littlesLaw(f)},
+		{"answers counted by only one of server and generator", "requests", "0 beyond those in flight", record.GeneratorLimited,
+			answer{f.countGap, 0, f.countGap >= 0}},
+		{"CPU time stolen by other machines", "%", "5 % of all CPU time", record.EnvironmentLimited,
+			answer{100 * f.shareOfCPU(f.m.Host.StealNs), 100 * stealShare, true}},
+		{"CPU time of foreign processes", "%", "20 % of all CPU time", record.EnvironmentLimited,
+			answer{100 * f.shareOfCPU(f.m.Host.ForeignNs), 100 * foreignShare, f.m.Host.ForeignNs >= 0}},
+		{"garbage collections of the generator", "collections", "0", record.EnvironmentLimited, answer{float64(f.m.Generator.GCCycles), 0, true}},
+		{"garbage collections of the server", "collections", "0", record.EnvironmentLimited, answer{float64(collections), 0, processes}},
+		{"wall clock steps", "steps", "0", record.EnvironmentLimited, answer{float64(f.clockSteps), 0, true}},
+		{"lagging consumers caught up", "consumers", "0", record.EnvironmentLimited, answer{float64(f.m.LaggingCaughtUp), 0, f.load.MustLag}},
+		{"acknowledged below offered requests", "%", "5 %", record.Saturated, answer{missing(f.acked, offered), 100 * missingShare, offered > 0}},
+		{"requests never answered", "requests", "0", record.Saturated,
+			answer{float64(f.m.InFlightAtEnd), 0, f.load.Producers > 0 || f.load.ReplaysFetches}},
+		{"batches that reached no tail consumer", "batches", "0", record.Saturated, answer{float64(f.unconsumed), 0, f.load.Tails}},
+		{"ResponseTime rises within the window", "%", "1 % of the time that passes", record.Saturated, rising(f)},
+		{"server's window below the client's", "%", "10 %", record.Valid, answer{belowWindow, 100 * lateMarkShare, windows}},
+		{"steady state: change of the mean time", "×", "2 ×, last quarter against first", record.Valid, unsteady(f)},
+		{"sum of mean terms against the mean response time", "%", "5 %, and what the window's edges cut and the sample leaves open", record.Valid, addUp(f, join)},
+		{"joined requests with a term below the clocks' error", "requests", "0", record.Valid, answer{float64(join.BelowClockError), 0, join.OneSegment}},
+		{"starvation: fewest answers below the median connection's", "%", "50 %", record.Valid,
+			answer{missing(f.leastAnswer, float64(f.midAnswer)), 100 * starvationShare, f.midAnswer >= fairnessAnswers}},
+	}
 }
 
 // Names of the generator's threads, by which records tell them apart.
@@ -159,32 +127,31 @@ func stampsAnswers(name string) bool {
 // answered, against the rate of the requests due in the window times their mean time, from
 // the histograms. Both are of the same requests, with what the window's edges cut, so that
 // a run that is not steady keeps the law too. Requests that the histograms miss break it.
-func littlesLaw(f *facts) (value, limit float64, applies bool) {
+func littlesLaw(f *facts) answer {
 	times := f.span(measure.ResponseTime)
 	if f.load.Closed {
 		times = f.span(measure.ServiceTime)
 	}
 	if times == nil || f.inFlight == 0 {
-		return 0, 0, false
+		return answer{}
 	}
 	expected := float64(times.Count()) * times.MeanNs() / float64(f.load.Window)
-	return 100 * math.Abs(f.inFlight-expected) / max(f.inFlight, expected), 100 * littleShare, true
+	return answer{100 * math.Abs(f.inFlight-expected) / max(f.inFlight, expected), 100 * littleShare, true}
 }
 
 // judge asks every rule. It returns the answers, the rules that did not apply, and
 // the gravest outcome.
 func judge(f *facts) (checks []record.Check, notJudged []string, outcome record.Outcome) {
 	outcome = record.Valid
-	for _, r := range Rules {
-		value, limit, applies := r.judge(f)
-		if !applies {
-			notJudged = append(notJudged, r.Name)
+	for _, r := range rules(f) {
+		if !r.applies {
+			notJudged = append(notJudged, r.name)
 			continue
 		}
-		c := record.Check{Name: r.Name, Value: value, Limit: limit, Unit: r.Unit, OK: value <= limit, Else: r.Then}
+		c := record.Check{Name: r.name, Value: r.value, Limit: r.most, Unit: r.unit, OK: r.value <= r.most, Else: r.then}
 		checks = append(checks, c)
 		if !c.OK && outcome == record.Valid {
-			outcome = r.Then // rules stand in order of gravity
+			outcome = r.then // rules stand in order of gravity
 		}
 	}
 	return checks, notJudged, outcome
@@ -194,18 +161,18 @@ func judge(f *facts) (checks []record.Check, notJudged []string, outcome record.
 // requests and of each kind of fetches that a trace planned, at the highest percentile
 // shown of each, and returns the answer that is the farthest above its limit, or the
 // nearest below.
-func (f *facts) latest(ask func(q float64, late, response *hdr.Histogram) (value, limit float64)) (value, limit float64, applies bool) {
+func (f *facts) latest(ask func(q float64, late, response *hdr.Histogram) (value, most float64)) (latest answer) {
 	for _, api := range []string{f.load.API, measure.Fetch, measure.LaggingFetch} {
 		late := f.m.Histograms[measure.Lateness.Key(api)]
 		if late == nil {
 			continue
 		}
-		v, l := ask(f.highestShown(api, late), late, f.m.Histograms[measure.ResponseTime.Key(api)])
-		if !applies || v/l > value/limit {
-			value, limit, applies = v, l, true
+		value, most := ask(f.highestShown(api, late), late, f.m.Histograms[measure.ResponseTime.Key(api)])
+		if !latest.applies || value/most > latest.value/latest.most {
+			latest = answer{value, most, true}
 		}
 	}
-	return value, limit, applies
+	return latest
 }
 
 // judgedQuantiles are those at which Lateness may be judged.
@@ -264,14 +231,18 @@ func (f *facts) busyPairs() float64 {
 }
 
 // longestQueued is how long such a thread waited for a CPU each time that it became
-// ready, on average, in nanoseconds: by so much its stamps are late.
-func (f *facts) longestQueued() (ns float64) {
+// ready, on average: by so much its stamps are late.
+func (f *facts) longestQueued() answer {
+	ns, most := 0.0, float64(queuedFloor)
 	for _, e := range f.m.GeneratorThreads {
 		if stampsAnswers(e.Name) && e.TimeSlices > 0 {
 			ns = max(ns, float64(e.RunQueueWaitNs)/float64(e.TimeSlices))
 		}
 	}
-	return ns
+	if response := f.span(measure.ResponseTime); response != nil {
+		most = max(most, queuedShare*response.MeanNs())
+	}
+	return answer{ms(ns), ms(most), f.load.OffersAny}
 }
 
 func (f *facts) shareOfCPU(ns int64) float64 {

@@ -145,7 +145,7 @@ type Tally struct {
 	window     *Window
 	Histograms [Spans]*hdr.Histogram
 	trend      trend                // of ResponseTime, in a closed loop of ServiceTime
-	overTime   [Spans]*timeSeries   // nil: not kept for the span
+	overTime   [Spans]timeSeries    // of overTimeSpans
 	Samples    *sample.Ring[Sample] // nil: nothing is sampled
 	Counts     [Counters]int64
 	// firstError and firstFetchError are Kafka's codes of the first such answers.
