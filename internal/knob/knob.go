@@ -5,6 +5,7 @@ package knob
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -81,9 +82,20 @@ func In(group string, knobs []Knob) []Knob {
 
 // Check reports whether text is a value of the knob; the error names both.
 func (k Knob) Check(text string) error {
-	number, err := k.number(text)
+	value, err := k.read(text)
 	if err != nil {
 		return fmt.Errorf("knob %s: %w", k.Name, err)
+	}
+	number := k.Min // a value without a magnitude passes
+	switch value := value.(type) {
+	case int:
+		number = float64(value)
+	case int64:
+		number = float64(value)
+	case float64:
+		number = value
+	case time.Duration:
+		number = value.Seconds()
 	}
 	if number < k.Min {
 		return fmt.Errorf("knob %s: %s is below its least value %g", k.Name, text, k.Min)
@@ -94,54 +106,47 @@ func (k Knob) Check(text string) error {
 	return nil
 }
 
-// number reads text by kind; kinds without a magnitude yield Min, which passes.
-func (k Knob) number(text string) (float64, error) {
+// read returns a value in the Go type of its kind; bytes are an int64.
+func (k Knob) read(text string) (value any, err error) {
+	wanted := ""
 	switch k.Kind {
 	case Int:
-		n, err := strconv.Atoi(text)
-		return float64(n), valueError(err, text, "a whole number")
+		wanted = "a whole number"
+		value, err = strconv.Atoi(text)
 	case Float:
-		f, err := strconv.ParseFloat(text, 64)
-		if err == nil && (f != f || f > 1e300 || f < -1e300) {
+		wanted = "a number"
+		value, err = strconv.ParseFloat(text, 64)
+		if f := value.(float64); !(math.Abs(f) <= 1e300) {
 			err = strconv.ErrRange
 		}
-		return f, valueError(err, text, "a number")
 	case Bool:
-		_, err := strconv.ParseBool(text)
-		return k.Min, valueError(err, text, "true or false")
+		wanted = "true or false"
+		value, err = strconv.ParseBool(text)
 	case Duration:
-		d, err := time.ParseDuration(text)
-		return d.Seconds(), valueError(err, text, "a duration such as 300ms or 2s")
+		wanted = "a duration such as 300ms or 2s"
+		value, err = time.ParseDuration(text)
 	case Bytes:
-		n, err := ParseBytes(text)
-		return float64(n), err
+		return ParseBytes(text)
 	case Choice:
 		if !slices.Contains(k.Choices, text) {
-			return 0, fmt.Errorf("%q is none of %s%s", text, strings.Join(k.Choices, ", "), DidYouMean(text, k.Choices))
+			return nil, fmt.Errorf("%q is none of %s%s", text, strings.Join(k.Choices, ", "), DidYouMean(text, k.Choices))
 		}
+		return text, nil
+	default:
+		return text, nil
 	}
-	return k.Min, nil
-}
-
-func valueError(err error, text, want string) error {
-	if err == nil {
-		return nil
+	if err != nil {
+		return nil, fmt.Errorf("%q is not %s", text, wanted)
 	}
-	return fmt.Errorf("%q is not %s", text, want)
+	return value, nil
 }
-
-var byteUnits = []struct {
-	suffix string
-	size   int64
-}{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}, {"B", 1}}
 
 // ParseBytes reads "65536", "64KiB", "1MiB", "1GiB".
 func ParseBytes(text string) (int64, error) {
 	digits, unit := text, int64(1)
-	for _, u := range byteUnits {
-		if rest, found := strings.CutSuffix(text, u.suffix); found {
-			digits, unit = rest, u.size
-			break
+	for i, suffix := range []string{"B", "KiB", "MiB", "GiB"} {
+		if rest, found := strings.CutSuffix(text, suffix); found {
+			digits, unit = rest, 1<<(10*i)
 		}
 	}
 	n, err := strconv.ParseInt(digits, 10, 64)
@@ -149,4 +154,40 @@ func ParseBytes(text string) (int64, error) {
 		return 0, fmt.Errorf("%q is not a size such as 65536, 64KiB or 1MiB", text)
 	}
 	return n * unit, nil
+}
+
+// DidYouMean returns " (did you mean NAME?)" for the candidate nearest to name,
+// or "" when none is near enough to be a slip of the hand.
+func DidYouMean(name string, candidates []string) string {
+	best, bestDistance := "", len(name)/2+1
+	for _, candidate := range candidates {
+		if d := editDistance(name, candidate); d < bestDistance {
+			best, bestDistance = candidate, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %s?)", best)
+}
+
+// editDistance is Levenshtein's, by bytes.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			substitution := diagonal
+			if a[i] != b[j] {
+				substitution++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(row[j+1]+1, row[j]+1, substitution)
+		}
+	}
+	return row[len(b)]
 }

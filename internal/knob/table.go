@@ -2,8 +2,8 @@ package knob
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -99,16 +99,10 @@ func (v *Values) Set(name, text string) error {
 }
 
 // Map returns a copy of all values as text, for records.
-func (v *Values) Map() map[string]string {
-	m := make(map[string]string, len(v.text))
-	for name, text := range v.text {
-		m[name] = text
-	}
-	return m
-}
+func (v *Values) Map() map[string]string { return maps.Clone(v.text) }
 
 // Text returns the value as it was given. Like all getters it panics on a name
-// that the table lacks.
+// that the table lacks, and those of a type on a knob of another kind.
 func (v *Values) Text(name string) string {
 	text, found := v.text[name]
 	if !found {
@@ -117,24 +111,19 @@ func (v *Values) Text(name string) string {
 	return text
 }
 
-func (v *Values) Int(name string) int {
-	return must(strconv.Atoi(v.Text(name)))
-}
+func (v *Values) Int(name string) int                { return v.value(name).(int) }
+func (v *Values) Float(name string) float64          { return v.value(name).(float64) }
+func (v *Values) Bool(name string) bool              { return v.value(name).(bool) }
+func (v *Values) Duration(name string) time.Duration { return v.value(name).(time.Duration) }
+func (v *Values) Bytes(name string) int64            { return v.value(name).(int64) }
 
-func (v *Values) Float(name string) float64 {
-	return must(strconv.ParseFloat(v.Text(name), 64))
-}
-
-func (v *Values) Bool(name string) bool {
-	return must(strconv.ParseBool(v.Text(name)))
-}
-
-func (v *Values) Duration(name string) time.Duration {
-	return must(time.ParseDuration(v.Text(name)))
-}
-
-func (v *Values) Bytes(name string) int64 {
-	return must(ParseBytes(v.Text(name)))
+func (v *Values) value(name string) any {
+	text := v.Text(name)
+	value, err := v.table.knobs[v.table.byName[name]].read(text)
+	if err != nil {
+		panic("knob: a value passed its check but cannot be read: " + err.Error())
+	}
+	return value
 }
 
 // Fill sets the fields of a struct that have a tag `knob:"NAME"` to that knob's value: a
@@ -149,29 +138,17 @@ func (v *Values) Fill(config any) {
 			continue
 		}
 		name, text, isText := strings.Cut(tag, "=")
-		switch field, kind := fields.Field(i), must(v.table.Lookup(name)).Kind; {
+		switch field, value := fields.Field(i), reflect.ValueOf(v.value(name)); {
 		case isText:
 			field.SetBool(v.Text(name) == text)
-		case kind == Int:
-			field.SetInt(int64(v.Int(name)))
-		case kind == Float:
-			field.SetFloat(v.Float(name))
-		case kind == Bool:
-			field.SetBool(v.Bool(name))
-		case kind == Duration:
-			field.SetInt(int64(v.Duration(name)))
-		case kind == Bytes:
-			field.SetInt(v.Bytes(name))
+		case value.CanInt():
+			field.SetInt(value.Int())
+		case value.CanFloat():
+			field.SetFloat(value.Float())
+		case value.Kind() == reflect.Bool:
+			field.SetBool(value.Bool())
 		default:
-			field.SetString(v.Text(name))
+			field.SetString(value.String())
 		}
 	}
-}
-
-// must unwraps a value that Check has already accepted.
-func must[T any](value T, err error) T {
-	if err != nil {
-		panic("knob: a value passed its check but cannot be read: " + err.Error())
-	}
-	return value
 }
