@@ -58,44 +58,28 @@ func (s scalars) text() map[string]string {
 	return text
 }
 
-// specFile mirrors the TOML; a key that it lacks is an error.
+// specFile is a spec as TOML has it; a key that it lacks is an error.
 type specFile struct {
-	ID          string            `toml:"id"`
-	Title       string            `toml:"title"`
-	Claims      []string          `toml:"claims"`
-	Question    string            `toml:"question"`
-	Method      string            `toml:"method"`
-	Seed        uint64            `toml:"seed"`
-	Needs       []string          `toml:"needs"`
-	Evidence    []string          `toml:"evidence"`
-	Fixed       scalars           `toml:"fixed"`
-	Axes        map[string]levels `toml:"axes"`
-	Servers     []scalars         `toml:"servers"`
-	Exclude     []scalars         `toml:"exclude"`
-	Quick       variantFile       `toml:"quick"`
-	Full        variantFile       `toml:"full"`
-	Predictions []predictionFile  `toml:"predictions"`
+	Spec
+	Fixed       scalars
+	Axes        map[string]levels
+	Servers     []scalars
+	Exclude     []scalars
+	Quick, Full variantFile
+	Predictions []predictionFile
 }
 
 type variantFile struct {
-	Repeats int               `toml:"repeats"`
-	Fixed   scalars           `toml:"fixed"`
-	Axes    map[string]levels `toml:"axes"`
+	Repeats int
+	Fixed   scalars
+	Axes    map[string]levels
 }
 
 type predictionFile struct {
-	Claim     string   `toml:"claim"`
-	Part      string   `toml:"part"`
-	Metric    string   `toml:"metric"`
-	A         scalars  `toml:"a"`
-	B         scalars  `toml:"b"`
-	Each      bool     `toml:"each"`
-	Along     string   `toml:"along"`
-	Where     scalars  `toml:"where"`
-	Relation  string   `toml:"relation"`
-	Threshold *float64 `toml:"threshold"`
-	Outcome   string   `toml:"outcome"`
-	RefutedBy string   `toml:"refuted-by"`
+	Prediction
+	Metric      string
+	A, B, Where scalars
+	Threshold   *float64
 }
 
 var (
@@ -155,11 +139,9 @@ func parse(file, text string) (*Spec, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	s := &Spec{
-		ID: raw.ID, Title: raw.Title, Claims: raw.Claims, Question: raw.Question, Method: raw.Method,
-		Seed: raw.Seed, Needs: raw.Needs, Evidence: raw.Evidence, Fixed: raw.Fixed.text(), Quick: raw.Quick.variant(), Full: raw.Full.variant(),
-		File: file, Text: text,
-	}
+	s := &raw.Spec
+	s.File, s.Text = file, text
+	s.Fixed, s.Quick, s.Full = raw.Fixed.text(), raw.Quick.variant(), raw.Full.variant()
 	if unknown := meta.Undecoded(); len(unknown) > 0 {
 		return nil, s.errorAt(unknown[0], "unknown key %q%s", unknown[0], knob.DidYouMean(unknown[0][len(unknown[0])-1], keysBeside(unknown[0])))
 	}
@@ -214,10 +196,10 @@ func (p predictionFile) prediction(claims []string) (Prediction, error) {
 	if err != nil {
 		return Prediction{}, err
 	}
-	return Prediction{
-		Claim: p.Claim, Part: p.Part, Metric: metric, A: p.A.text(), B: p.B.text(), Each: p.Each, Along: p.Along, Where: p.Where.text(),
-		Relation: results.Relation(p.Relation), Threshold: *p.Threshold, Outcome: p.Outcome, RefutedBy: p.RefutedBy,
-	}, nil
+	made := p.Prediction
+	made.Metric, made.Threshold = metric, *p.Threshold
+	made.A, made.B, made.Where = p.A.text(), p.B.text(), p.Where.text()
+	return made, nil
 }
 
 // check checks what the prediction says by itself.
@@ -229,7 +211,7 @@ func (p predictionFile) check(claims []string) error {
 		return err
 	}
 	switch {
-	case !slices.Contains(results.Relations, results.Relation(p.Relation)):
+	case !slices.Contains(results.Relations, p.Relation):
 		return fmt.Errorf("relation %q is none of %v", p.Relation, results.Relations)
 	case p.Threshold == nil:
 		return errors.New("a threshold is missing")

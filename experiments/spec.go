@@ -36,8 +36,8 @@ type Spec struct {
 	// empty: all.
 	Evidence []string
 
-	File string // where it was read from, for errors
-	Text string // the whole file
+	File string `toml:"-"` // where it was read from, for errors
+	Text string `toml:"-"` // the whole file
 }
 
 // Axis is a knob and its levels.
@@ -73,7 +73,7 @@ type Prediction struct {
 	// Outcome, if set, is what each cell's outcome must be too.
 	Outcome string
 	// RefutedBy says in the author's words what would refute it.
-	RefutedBy string
+	RefutedBy string `toml:"refuted-by"`
 }
 
 // Same reports whether two predictions demand the same, whatever part they are of and
