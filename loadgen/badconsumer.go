@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"fmt"
@@ -35,13 +36,9 @@ var misbehaviours = map[string]func(ctx context.Context, conn *net.TCPConn, answ
 		conn.SetLinger(0) // a reset, in the middle of the answer
 	},
 	BadTrickle: func(ctx context.Context, conn *net.TCPConn, answerBytes int64) {
-		tick := time.NewTicker(trickleInterval)
-		defer tick.Stop()
 		for range answerBytes {
-			select {
-			case <-ctx.Done():
+			if !sleep(ctx, trickleInterval) {
 				return
-			case <-tick.C:
 			}
 			if _, err := conn.Read(make([]byte, 1)); err != nil {
 				return
@@ -99,10 +96,7 @@ func (l *load) dialBad(ctx context.Context) (*net.TCPConn, error) {
 		failed := raw.Control(func(fd uintptr) {
 			err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_RCVBUF, badReceiveBytes)
 		})
-		if failed != nil {
-			return failed
-		}
-		return err
+		return cmp.Or(failed, err)
 	}}
 	conn, err := d.DialContext(ctx, "tcp", l.cfg.Target)
 	if err != nil {
@@ -118,10 +112,8 @@ func (l *load) misbehave(ctx context.Context, conn *net.TCPConn, frame []byte) {
 		if conn != nil {
 			l.askBadly(ctx, conn, frame)
 		}
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, badPause) {
 			return
-		case <-time.After(badPause):
 		}
 		conn, _ = l.dialBad(ctx) // a target that takes no more is asked again
 	}

@@ -12,12 +12,6 @@ import (
 	"c10klab/loadgen/plan"
 )
 
-// Server is one whose stages can be asked for.
-type Server struct {
-	Name  string // as records and histograms tell it
-	Admin string // host:port of its admin port
-}
-
 // Config is one run of the generator. ConfigFrom fills everything but the addresses,
 // which belong to the command.
 type Config struct {
@@ -103,18 +97,14 @@ func (c Config) offered() *judge.Load {
 		MostInFlight: int64(c.Producers * c.InFlight), Tails: c.tails(), MustLag: c.lags() && !c.LaggingWrap,
 		CPUs: len(c.CPUs), SendersBusyWait: c.sendersBusyWait(),
 	}
-	if c.countsIdle() {
-		l.MostInFlight += int64(c.Idle)
+	if c.Protocol == plan.ProtocolEcho {
+		l.MostInFlight += int64(c.Idle) // counted under the producers' API
 	}
 	return l
 }
 
 // answers reports whether the producers' requests are answered.
 func (c Config) answers() bool { return c.Protocol != plan.ProtocolKafka || c.Acks != 0 }
-
-// countsIdle reports whether the target counts idle connections' requests under the
-// producers' API.
-func (c Config) countsIdle() bool { return c.Protocol == plan.ProtocolEcho }
 
 // pairs is the number of sender and receiver pairs with at least one connection.
 func (c Config) pairs() int { return min(c.Threads, c.Producers) }

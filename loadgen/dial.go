@@ -3,7 +3,6 @@ package loadgen
 import (
 	"fmt"
 	"net"
-	"os"
 	"time"
 
 	"c10klab/internal/clock"
@@ -59,16 +58,14 @@ func newDialer(target string, sources int) (*dialer, error) {
 
 // checkPorts refuses more connections to one address than ports to come from.
 func checkPorts(connections, sources int) error {
-	const path = "/proc/sys/net/ipv4/ip_local_port_range"
-	text, err := os.ReadFile(path)
+	bounds, err := proc.SysctlInts("net.ipv4.ip_local_port_range")
+	if err == nil && len(bounds) != 2 {
+		err = fmt.Errorf("it holds %v", bounds)
+	}
 	if err != nil {
 		return fmt.Errorf("read the range of local ports: %w", err)
 	}
-	var low, high int
-	if _, err := fmt.Sscan(string(text), &low, &high); err != nil {
-		return fmt.Errorf("read the range of local ports: %s holds %q", path, text)
-	}
-	ports := high - low + 1
+	ports := bounds[1] - bounds[0] + 1
 	if connections <= ports*sources {
 		return nil
 	}
@@ -87,17 +84,14 @@ func (d *dialer) dial() (int, error) {
 		unix.Close(fd)
 		return 0, fmt.Errorf("connect to target %s: %w", d.text, err)
 	}
-	d.count(clock.Now() - beganNs)
-	return fd, nil
-}
-
-func (d *dialer) count(ns int64) {
+	ns := clock.Now() - beganNs
 	d.dialled++
 	d.totalNs += ns
 	d.slowestNs = max(d.slowestNs, ns)
 	if ns >= int64(slowConnect) {
 		d.slow++
 	}
+	return fd, nil
 }
 
 func (d *dialer) connect(fd int) error {

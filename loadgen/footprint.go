@@ -1,40 +1,47 @@
 package loadgen
 
 import (
-	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
 
 	"c10klab/internal/record"
 )
 
 // footprint is the memory on both sides of the connections at one instant.
 type footprint struct {
-	server      *record.Memory // nil: no admin port
+	serverBytes int64 // without its recorders; 0: no admin port
 	ownBytes    int64
 	kernelBytes int64
 }
 
 // takeFootprint asks the server first: what asking costs is there in every footprint.
-func takeFootprint(ctx context.Context, a *admin) (f footprint, err error) {
-	if f.server, err = a.memory(ctx); err != nil {
-		return f, err
+func (l *load) takeFootprint(f *footprint) error {
+	text, err := l.servers[0].ask(l.ctx, http.MethodGet, record.MemoryPath)
+	if err != nil {
+		return err
+	}
+	if text != nil {
+		var server record.Memory
+		if err := json.Unmarshal(text, &server); err != nil {
+			return fmt.Errorf("decode the server's memory: %w", err)
+		}
+		f.serverBytes = server.RSSBytes - server.RecorderBytes
 	}
 	own, err := record.ThisMemory()
 	if err != nil {
-		return f, err
+		return err
 	}
 	f.ownBytes = own.RSSBytes
 	f.kernelBytes, err = readKernelBytes()
-	return f, err
+	return err
 }
 
 // perConnection enters what one of n connections more takes, between two footprints.
 func (f footprint) perConnection(after footprint, n int, c *record.Connections) {
-	per := func(bytes int64) float64 { return float64(bytes) / float64(n) }
-	if f.server != nil && after.server != nil {
-		c.ServerBytes = per(after.server.RSSBytes - after.server.RecorderBytes - f.server.RSSBytes + f.server.RecorderBytes)
-	}
-	c.GeneratorBytes = per(after.ownBytes - f.ownBytes)
-	c.KernelBytes = per(after.kernelBytes - f.kernelBytes)
+	c.ServerBytes = float64(after.serverBytes-f.serverBytes) / float64(n)
+	c.GeneratorBytes = float64(after.ownBytes-f.ownBytes) / float64(n)
+	c.KernelBytes = float64(after.kernelBytes-f.kernelBytes) / float64(n)
 }
 
 // describeConnections is what the connections of a finished run were like.

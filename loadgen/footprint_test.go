@@ -54,8 +54,8 @@ func TestServersMemoryIsUnknownWithoutAdminPort(t *testing.T) {
 }
 
 func TestFootprintIsSharedByAllConnections(t *testing.T) {
-	before := footprint{server: &record.Memory{RSSBytes: 500, RecorderBytes: 100}, ownBytes: 1000, kernelBytes: 2000}
-	after := footprint{server: &record.Memory{RSSBytes: 900, RecorderBytes: 300}, ownBytes: 1040, kernelBytes: 2020}
+	before := footprint{serverBytes: 400, ownBytes: 1000, kernelBytes: 2000}
+	after := footprint{serverBytes: 600, ownBytes: 1040, kernelBytes: 2020}
 	var c record.Connections
 	before.perConnection(after, 4, &c)
 	if want := (record.Connections{ServerBytes: 50, GeneratorBytes: 10, KernelBytes: 5}); c != want {

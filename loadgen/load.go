@@ -25,7 +25,7 @@ type load struct {
 	protocol protocol   // that of the largest requests
 	sizes    []protocol // one for each size that requests have
 	wall     clock.Offset
-	servers  []*admin // the target's first, which has no address where it is not known
+	servers  []Server // the target's first, which has no address where it is not known
 	dialer   *dialer
 	threads  *threads
 
@@ -70,7 +70,7 @@ func open(ctx context.Context, cfg Config) (*load, error) {
 		return nil, err
 	}
 	l := newLoad(cfg)
-	l.servers = admins(cfg.Servers)
+	l.servers = brokerFirst(cfg.Servers)
 	l.ctx, l.fail = context.WithCancelCause(ctx)
 	l.threads = &threads{registry: osthread.NewRegistry(osthread.Options{}), fail: l.fail}
 	l.wall.Sample()
@@ -81,31 +81,27 @@ func open(ctx context.Context, cfg Config) (*load, error) {
 	return l, nil
 }
 
-func (l *load) connect() (err error) {
-	if err = l.makeProtocols(); err != nil {
-		return err
-	}
-	if err = l.openTopics(); err != nil {
-		return err
-	}
-	if l.dialer, err = newDialer(l.cfg.Target, l.cfg.SourceAddresses); err != nil {
-		return err
-	}
-	for i := range l.cfg.pairs() {
-		if _, err = l.addReceiver(fmt.Sprintf("%s%d", judge.ReceiverPrefix, i)); err != nil {
+func (l *load) connect() error {
+	return inTurn(
+		l.makeProtocols,
+		l.openTopics,
+		l.makeDialer,
+		l.addPairs,
+		func() error { return l.takeFootprint(&l.unconnected) },
+		l.connectProducers,
+		l.connectIdle,
+		l.connectConsumers,
+	)
+}
+
+// inTurn takes steps up to the first that fails.
+func inTurn(steps ...func() error) error {
+	for _, step := range steps {
+		if err := step(); err != nil {
 			return err
 		}
 	}
-	if l.unconnected, err = takeFootprint(l.ctx, l.servers[0]); err != nil {
-		return err
-	}
-	if err = l.connectProducers(); err != nil {
-		return err
-	}
-	if err = l.connectIdle(); err != nil {
-		return err
-	}
-	return l.connectConsumers()
+	return nil
 }
 
 // makeProtocols makes the protocol for each size of the producers' requests.
@@ -148,6 +144,21 @@ func (l *load) openTopics() (err error) {
 		l.laggingTopic, err = openPrepared(l.ctx, l.cfg.Target, l.cfg.LaggingTopic, l.cfg.LaggingPartitions)
 	}
 	return err
+}
+
+func (l *load) makeDialer() (err error) {
+	l.dialer, err = newDialer(l.cfg.Target, l.cfg.SourceAddresses)
+	return err
+}
+
+// addPairs makes the producers' receivers.
+func (l *load) addPairs() error {
+	for i := range l.cfg.pairs() {
+		if _, err := l.addReceiver(fmt.Sprintf("%s%d", judge.ReceiverPrefix, i)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (l *load) connectProducers() error {

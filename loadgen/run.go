@@ -100,45 +100,26 @@ func withoutCollector() (restore func()) {
 }
 
 // measure goes through the phases.
-func (l *load) measure(e *judge.Evidence, counted *tally) (err error) {
+func (l *load) measure(e *judge.Evidence, counted *tally) error {
 	l.threads.decidePriority(l.cfg)
 	l.threads.decideBusyPoll(l.cfg, l.receivers)
-	if err = l.startSampling(); err != nil {
-		return err
-	}
-	if err = l.startReceivers(); err != nil {
-		return err
-	}
-	if err = l.firstAnswers(counted); err != nil {
-		return err
-	}
-	if l.connected, err = takeFootprint(l.ctx, l.servers[0]); err != nil {
-		return err
-	}
-	// Ahead of the window this opens the connection and has the server gather what
-	// it recorded, so that the mark finds nothing to do but swap buffers.
-	if e.Ahead.Servers, err = l.askServers((*admin).snapshot); err != nil {
-		return err
-	}
-	if err = l.begin(); err != nil {
-		return err
-	}
-	if err = l.sleepUntil(l.window.StartNs()); err != nil {
-		return err
-	}
-	if e.Before, err = l.takeSnapshot((*admin).mark); err != nil {
-		return err
-	}
-	if err = l.watchWallClock(l.window.EndNs()); err != nil {
-		return err
-	}
-	if e.After, err = l.takeSnapshot((*admin).snapshot); err != nil {
-		return err
-	}
-	if err = l.drain(); err != nil {
-		return err
-	}
-	if e.Samples, err = l.serverSamples(); err != nil {
+	err := inTurn(
+		l.startSampling,
+		l.startReceivers,
+		func() error { return l.firstAnswers(counted) },
+		func() error { return l.takeFootprint(&l.connected) },
+		// Ahead of the window this opens the connection and has the server gather what
+		// it recorded, so that the mark finds nothing to do but swap buffers.
+		func() error { return l.askServers(Server.snapshot, &e.Ahead) },
+		l.begin,
+		func() error { return l.sleepUntil(l.window.StartNs()) },
+		func() error { return l.takeSnapshot(Server.mark, &e.Before) },
+		func() error { return l.watchWallClock(l.window.EndNs()) },
+		func() error { return l.takeSnapshot(Server.snapshot, &e.After) },
+		l.drain,
+		func() error { return l.askSamples(e) },
+	)
+	if err != nil {
 		return err
 	}
 	l.finish(e, counted)
@@ -170,7 +151,7 @@ func (l *load) firstAnswers(t *tally) error {
 			}
 		}
 		for _, c := range l.idle {
-			if !c.hasAnswer() {
+			if !c.hasAnswer.Load() {
 				n++
 			}
 		}
@@ -192,16 +173,12 @@ func (l *load) begin() error {
 	beginNs := clock.Now() + leadNs
 	startNs := beginNs + int64(l.cfg.WarmUp)
 	l.window.Set(startNs, startNs+int64(l.cfg.Window))
-	if err := l.startBadConsumers(); err != nil {
-		return err
-	}
-	if err := l.startIdle(); err != nil {
-		return err
-	}
-	if err := l.startReplay(beginNs); err != nil {
-		return err
-	}
-	return l.startSenders(beginNs)
+	return inTurn(
+		l.startBadConsumers,
+		l.startIdle,
+		func() error { return l.startReplay(beginNs) },
+		func() error { return l.startSenders(beginNs) },
+	)
 }
 
 // beginNs is when the load began; the window must be set.
@@ -242,12 +219,18 @@ func (l *load) waitFor(timeout time.Duration, done func() bool) error {
 
 // sleepUntil returns at an instant, or with the run's error.
 func (l *load) sleepUntil(ns int64) error {
-	timer := time.NewTimer(time.Duration(ns - clock.Now()))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-l.ctx.Done():
+	if !sleep(l.ctx, time.Duration(ns-clock.Now())) {
 		return context.Cause(l.ctx)
+	}
+	return nil
+}
+
+// sleep reports false when ctx ended it.
+func sleep(ctx context.Context, d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }

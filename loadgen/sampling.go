@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 
@@ -35,7 +36,11 @@ func (l *load) startSampling() error {
 		return nil
 	}
 	rule := l.samplingRule()
-	status, err := l.servers[0].startSampling(l.ctx, rule)
+	body, err := json.Marshal(rule)
+	if err != nil {
+		return fmt.Errorf("encode the rule for samples: %w", err)
+	}
+	status, _, err := l.servers[0].do(l.ctx, http.MethodPost, record.SamplePath, body)
 	switch {
 	case err != nil:
 		return err
@@ -70,15 +75,14 @@ func (l *load) stampArrivals() error {
 	return nil
 }
 
-// serverSamples asks for what the server has kept; nil: nothing was sampled.
-func (l *load) serverSamples() (*judge.Samples, error) {
+// askSamples asks for what the server has kept, if anything was sampled.
+func (l *load) askSamples(e *judge.Evidence) (err error) {
 	if l.picker == (sample.Picker{}) {
-		return nil, nil
+		return nil
 	}
-	s := &judge.Samples{Rule: l.rule, OneSegment: l.oneSegment(), KernelStamps: l.cfg.ClientStamps, ClockErrorNs: l.wall.ErrorNs()}
-	var err error
-	s.Server, err = l.servers[0].samples(l.ctx)
-	return s, err
+	e.Samples = &judge.Samples{Rule: l.rule, OneSegment: l.oneSegment(), KernelStamps: l.cfg.ClientStamps, ClockErrorNs: l.wall.ErrorNs()}
+	e.Samples.Server, err = l.servers[0].ask(l.ctx, http.MethodGet, record.SamplePath)
+	return err
 }
 
 // clientSamples are those that all receivers have kept; their threads must have ended.

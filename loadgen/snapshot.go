@@ -20,30 +20,29 @@ var proc, _ = procfs.NewDefaultFS() // one that is missing fails when it is read
 
 // takeSnapshot reads both sides, the servers by mark at the beginning of the window and
 // by snapshot at its end.
-func (l *load) takeSnapshot(ask func(*admin, context.Context) ([]byte, error)) (judge.Snapshot, error) {
-	s := judge.Snapshot{AtNs: clock.Now(), Process: record.ThisProcess(), AnswersBefore: l.answers.Load()}
-	var err error
+func (l *load) takeSnapshot(ask func(Server, context.Context) ([]byte, error), s *judge.Snapshot) (err error) {
+	*s = judge.Snapshot{AtNs: clock.Now(), Process: record.ThisProcess(), AnswersBefore: l.answers.Load()}
 	if s.Machine, err = readMachine(); err != nil {
-		return s, err
+		return err
 	}
 	if s.Threads, err = l.threads.all(); err != nil {
-		return s, err
+		return err
 	}
-	s.Servers, err = l.askServers(ask)
+	err = l.askServers(ask, s)
 	s.AnswersAfter = l.answers.Load()
-	return s, err
+	return err
 }
 
 // askServers asks all servers at once.
-func (l *load) askServers(ask func(*admin, context.Context) ([]byte, error)) ([][]byte, error) {
-	answers, failures := make([][]byte, len(l.servers)), make([]error, len(l.servers))
-	var others sync.WaitGroup
-	for i, a := range l.servers[1:] {
-		others.Go(func() { answers[1+i], failures[1+i] = ask(a, l.ctx) })
+func (l *load) askServers(ask func(Server, context.Context) ([]byte, error), s *judge.Snapshot) error {
+	s.Servers = make([][]byte, len(l.servers))
+	failures := make([]error, len(l.servers))
+	var asking sync.WaitGroup
+	for i, server := range l.servers {
+		asking.Go(func() { s.Servers[i], failures[i] = ask(server, l.ctx) })
 	}
-	answers[0], failures[0] = ask(l.servers[0], l.ctx)
-	others.Wait()
-	return answers, errors.Join(failures...)
+	asking.Wait()
+	return errors.Join(failures...)
 }
 
 // readMachine reads the machine's cumulative processor time (proc(5), /proc/stat), in

@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -46,11 +47,7 @@ func (l *load) writeTrace(counted *tally) error {
 	if err != nil {
 		return fmt.Errorf("write the trace: %w", err)
 	}
-	err = counted.recording.Write(file, l.plan)
-	if closed := file.Close(); err == nil {
-		err = closed
-	}
-	if err != nil {
+	if err := errors.Join(counted.recording.Write(file, l.plan), file.Close()); err != nil {
 		return fmt.Errorf("write the trace %s: %w", l.cfg.TraceTo, err)
 	}
 	return nil

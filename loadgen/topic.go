@@ -121,10 +121,8 @@ func (t *topic) ensure(ctx context.Context) error {
 		err = t.ready(ctx)
 	}
 	for err != nil && kerr.IsRetriable(err) {
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, topicPause) {
 			return fmt.Errorf("not ready within %v: %w", topicTimeout, err)
-		case <-time.After(topicPause):
 		}
 		err = t.ready(ctx)
 	}
