@@ -4,9 +4,10 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"strconv"
+	"slices"
 	"strings"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -30,25 +31,22 @@ type Host struct {
 
 // ReadHost reads the facts of this machine; dataDir is where the logs will be.
 func ReadHost(dataDir string) Host {
-	cpuinfo := readText("/proc/cpuinfo")
 	h := Host{
+		Kernel:            readText("/proc/sys/kernel/osrelease"),
 		Architecture:      runtime.GOARCH,
 		Cores:             runtime.NumCPU(),
-		CPUModel:          field(cpuinfo, "model name"),
 		Governor:          readText("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-		Virtualised:       strings.Contains(field(cpuinfo, "flags"), "hypervisor"),
 		Machine:           readText("/sys/class/dmi/id/product_name"),
 		CongestionControl: readText("/proc/sys/net/ipv4/tcp_congestion_control"),
 		Limits:            limits(),
 		LoadBefore:        ReadLoad(),
 	}
-	var name unix.Utsname
-	if unix.Uname(&name) == nil {
-		h.Kernel = unix.ByteSliceToString(name.Release[:])
+	proc, _ := procfs.NewDefaultFS() // one that is missing tells nothing
+	if cpus, err := proc.CPUInfo(); err == nil && len(cpus) > 0 {
+		h.CPUModel, h.Virtualised = cpus[0].ModelName, slices.Contains(cpus[0].Flags, "hypervisor")
 	}
-	if kilobytes, _, _ := strings.Cut(field(readText("/proc/meminfo"), "MemTotal"), " "); kilobytes != "" {
-		n, _ := strconv.ParseInt(kilobytes, 10, 64)
-		h.MemoryBytes = n << 10
+	if memory, err := proc.Meminfo(); err == nil && memory.MemTotalBytes != nil {
+		h.MemoryBytes = int64(*memory.MemTotalBytes)
 	}
 	h.DataFileSystem, h.DataDevice = mountOf(dataDir)
 	return h
@@ -77,16 +75,6 @@ func readText(path string) string {
 	return strings.TrimSpace(string(data))
 }
 
-// field returns the value of the first "name : value" line.
-func field(text, name string) string {
-	for line := range strings.Lines(text) {
-		if key, value, found := strings.Cut(line, ":"); found && strings.TrimSpace(key) == name {
-			return strings.TrimSpace(value)
-		}
-	}
-	return ""
-}
-
 func limits() map[string]string {
 	limits := map[string]string{
 		"somaxconn": readText("/proc/sys/net/core/somaxconn"),
@@ -104,19 +92,17 @@ func limits() map[string]string {
 	return limits
 }
 
-// mountOf finds the file system type and source of dir by its device number in
-// proc_pid_mountinfo(5).
+// mountOf finds the file system type and source of dir by its device number.
 func mountOf(dir string) (fileSystem, source string) {
 	var st unix.Stat_t
-	if unix.Stat(dir, &st) != nil {
+	mounts, err := procfs.GetMounts()
+	if err != nil || unix.Stat(dir, &st) != nil {
 		return "", ""
 	}
 	device := fmt.Sprintf("%d:%d", unix.Major(st.Dev), unix.Minor(st.Dev))
-	for line := range strings.Lines(readText("/proc/self/mountinfo")) {
-		mount, tail, found := strings.Cut(line, " - ")
-		fields, after := strings.Fields(mount), strings.Fields(tail)
-		if found && len(fields) > 2 && fields[2] == device && len(after) >= 2 {
-			return after[0], after[1]
+	for _, m := range mounts {
+		if m.MajorMinorVer == device {
+			return m.FSType, m.Source
 		}
 	}
 	return "", ""

@@ -2,7 +2,6 @@ package admin
 
 import (
 	"cmp"
-	"container/heap"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -12,6 +11,7 @@ import (
 	"c10klab/internal/clock"
 	"c10klab/internal/knob"
 	"c10klab/internal/record"
+	"c10klab/internal/sample"
 	"c10klab/storage"
 )
 
@@ -29,11 +29,11 @@ type Activity struct {
 	slowest slowest
 
 	mu      sync.Mutex
-	events  recent[record.StoreEvent]
-	samples recent[record.WriteBackSample]
+	events  *sample.Ring[record.StoreEvent]
+	samples *sample.Ring[record.WriteBackSample] // of length 0 without sampling
 	// failures are one a partition at most.
-	failures []string
-	sampler  *writeBackSampler // nil: none
+	failures     []string
+	stopSampling func() // nil: nothing is sampled
 }
 
 var _ storage.Observer = (*Activity)(nil)
@@ -58,10 +58,7 @@ func ActivityFrom(v *knob.Values) (*Activity, error) {
 
 // NewActivity makes one that does not sample.
 func NewActivity() *Activity {
-	return &Activity{
-		events:  recent[record.StoreEvent]{limit: maxStoreEvents},
-		samples: recent[record.WriteBackSample]{limit: maxWriteBackSamples},
-	}
+	return &Activity{events: sample.NewRing[record.StoreEvent](maxStoreEvents), samples: sample.NewRing[record.WriteBackSample](0)}
 }
 
 // SegmentRolled implements storage.Observer.
@@ -106,7 +103,7 @@ func (a *Activity) note(kind, path string, took time.Duration) {
 	defer a.mu.Unlock()
 	// Below the log dir, whose own path says nothing on another machine.
 	path = filepath.Join(filepath.Base(filepath.Dir(path)), filepath.Base(path))
-	a.events.add(record.StoreEvent{Kind: kind, AtNs: clock.Now(), TookNs: int64(took), Path: path})
+	a.events.Put(record.StoreEvent{Kind: kind, AtNs: clock.Now(), TookNs: int64(took), Path: path})
 }
 
 // Appended counts a call that put records into the log.
@@ -118,13 +115,13 @@ func (a *Activity) Appended(beganNs int64) {
 
 // SampleWriteBack reads /proc/vmstat every 100 ms from now until Close, which only
 // the kernels have that keep the counts needed.
-func (a *Activity) SampleWriteBack() error {
-	sampler, err := startWriteBackSampler(func(s record.WriteBackSample) {
+func (a *Activity) SampleWriteBack() (err error) {
+	a.samples = sample.NewRing[record.WriteBackSample](maxWriteBackSamples)
+	a.stopSampling, err = sampleWriteBack(func(s record.WriteBackSample) {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		a.samples.add(s)
+		a.samples.Put(s)
 	})
-	a.sampler = sampler
 	return err
 }
 
@@ -134,8 +131,8 @@ func (a *Activity) Mark() {
 	a.slowest.forget()
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.events.forget()
-	a.samples.forget()
+	a.events.Clear()
+	a.samples.Clear()
 }
 
 // Snapshot copies what is kept.
@@ -143,40 +140,17 @@ func (a *Activity) Snapshot() *record.StoreActivity {
 	s := &record.StoreActivity{Appends: a.appends.Load(), SlowestAppends: a.slowest.sorted()}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	s.Events, s.LostEvents = a.events.all(), a.events.lost
-	s.WriteBack, s.LostSamples = a.samples.all(), a.samples.lost
+	s.Events, s.LostEvents = a.events.Kept()
+	s.WriteBack, s.LostSamples = a.samples.Kept()
 	return s
 }
 
 // Close ends the sampling.
 func (a *Activity) Close() {
-	if a.sampler != nil {
-		a.sampler.stop()
+	if a.stopSampling != nil {
+		a.stopSampling()
 	}
 }
-
-// recent keeps the last items up to a limit.
-type recent[T any] struct {
-	limit int
-	items []T
-	first int // index of the oldest, once the limit is reached
-	lost  int64
-}
-
-func (r *recent[T]) add(item T) {
-	if len(r.items) < r.limit {
-		r.items = append(r.items, item)
-		return
-	}
-	r.items[r.first] = item
-	r.first = (r.first + 1) % r.limit
-	r.lost++
-}
-
-// all copies the items, oldest first.
-func (r *recent[T]) all() []T { return slices.Concat(r.items[r.first:], r.items[:r.first]) }
-
-func (r *recent[T]) forget() { r.items, r.first, r.lost = r.items[:0], 0, 0 }
 
 // maxSlowest is how many appends are kept: a thousandth of 64,000, which are 100 s of
 // 40 MB/s in batches of 64 KiB.
@@ -188,7 +162,7 @@ type slowest struct {
 	floorNs atomic.Int64 // appends up to this are none of the slowest
 
 	mu   sync.Mutex
-	kept byTook // a heap, the fastest on top
+	kept []record.SlowAppend // slowest first
 }
 
 func (s *slowest) offer(a record.SlowAppend) {
@@ -197,12 +171,11 @@ func (s *slowest) offer(a record.SlowAppend) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	heap.Push(&s.kept, a)
-	if len(s.kept) > maxSlowest {
-		heap.Pop(&s.kept)
-	}
+	at, _ := slices.BinarySearchFunc(s.kept, a, slowestFirst)
+	s.kept = slices.Insert(s.kept, at, a)
+	s.kept = s.kept[:min(len(s.kept), maxSlowest)]
 	if len(s.kept) == maxSlowest {
-		s.floorNs.Store(s.kept[0].TookNs)
+		s.floorNs.Store(s.kept[maxSlowest-1].TookNs)
 	}
 }
 
@@ -217,18 +190,7 @@ func (s *slowest) forget() {
 func (s *slowest) sorted() []record.SlowAppend {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.SortedFunc(slices.Values(s.kept), func(a, b record.SlowAppend) int { return cmp.Compare(b.TookNs, a.TookNs) })
+	return slices.Clone(s.kept)
 }
 
-// byTook is a container/heap of appends.
-type byTook []record.SlowAppend
-
-func (h byTook) Len() int           { return len(h) }
-func (h byTook) Less(i, j int) bool { return h[i].TookNs < h[j].TookNs }
-func (h byTook) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *byTook) Push(x any)        { *h = append(*h, x.(record.SlowAppend)) }
-func (h *byTook) Pop() any {
-	last := (*h)[len(*h)-1]
-	*h = (*h)[:len(*h)-1]
-	return last
-}
+func slowestFirst(a, b record.SlowAppend) int { return cmp.Compare(b.TookNs, a.TookNs) }

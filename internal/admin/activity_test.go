@@ -124,7 +124,8 @@ func TestVMStatIsReadByName(t *testing.T) {
 		AtNs: 7, DirtyPages: 10, WritebackPages: 3, DirtyLimitPages: 4000, BackgroundPages: 2000,
 		DirtiedPages: 60, WrittenPages: 5, PagedOutKiB: 20,
 	}
-	if got := now.since(before, 7); got != want {
+	now.AtNs = 7
+	if got := record.Since(now, before); got != want {
 		t.Errorf("got %+v\nwant %+v", got, want)
 	}
 	for damage, part := range map[string]string{"nr_written 90": "nr_written", "pgpgout 800": "pgpgout"} {

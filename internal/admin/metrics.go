@@ -44,13 +44,8 @@ func (p *MetricsPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.handler.ServeHTTP(w, r)
 }
 
-// Scrapes is how often the page was read; a nil page never was.
-func (p *MetricsPage) Scrapes() int64 {
-	if p == nil {
-		return 0
-	}
-	return p.scrapes.Load()
-}
+// Scrapes is how often the page was read.
+func (p *MetricsPage) Scrapes() int64 { return p.scrapes.Load() }
 
 // Describe implements prometheus.Collector.
 func (p *MetricsPage) Describe(descriptions chan<- *prometheus.Desc) {

@@ -22,16 +22,15 @@ import (
 // goroutine, one call at a time over all sources.
 type Source func(*record.ServerSnapshot)
 
-// Port is what the admin port serves. Only Mark and Snapshot must be there.
+// Port is what the admin port serves.
 type Port struct {
 	// Mark and Snapshot fill in the answers of record.MarkPath and record.SnapshotPath;
 	// the instant is when they were called, unless they set a later one.
 	Mark, Snapshot Source
-	Sampler        Sampler      // serves record.SamplePath
-	Metrics        http.Handler // serves record.MetricsPath
-	// Recorders tells what histograms occupy; with it there is record.MemoryPath.
-	Recorders func() int
-	Store     *storage.Store // serves record.ResidencyPath and record.EvictPath
+	Sampler        Sampler        // serves record.SamplePath
+	Metrics        http.Handler   // serves record.MetricsPath; nil: nothing does
+	Recorders      func() int     // what histograms occupy, for record.MemoryPath
+	Store          *storage.Store // serves record.ResidencyPath and record.EvictPath; nil: nothing does
 }
 
 // Handler answers all paths of the admin port; /debug/pprof/ is net/http/pprof.
@@ -48,17 +47,14 @@ func (p Port) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+record.MarkPath, answer(p.Mark))
 	mux.HandleFunc("GET "+record.SnapshotPath, answer(p.Snapshot))
-	if p.Sampler != nil {
-		handleSampling(mux, p.Sampler)
-	}
-	if p.Recorders != nil {
-		mux.HandleFunc("GET "+record.MemoryPath, p.answerMemory)
-	}
+	handleSampling(mux, p.Sampler)
+	mux.HandleFunc("GET "+record.MemoryPath, p.answerMemory)
 	if p.Metrics != nil {
 		mux.Handle("GET "+record.MetricsPath, p.Metrics)
 	}
 	if p.Store != nil {
-		handleResidency(mux, p.Store)
+		mux.HandleFunc("GET "+record.ResidencyPath, answerResidency(p.Store.Residency))
+		mux.HandleFunc("POST "+record.EvictPath, answerResidency(p.Store.Evict))
 	}
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
@@ -120,12 +116,6 @@ func (l *Listening) Close() error {
 		return fmt.Errorf("admin port: %w", err)
 	}
 	return closed
-}
-
-// handleResidency serves record.ResidencyPath and record.EvictPath from a store.
-func handleResidency(mux *http.ServeMux, store *storage.Store) {
-	mux.HandleFunc("GET "+record.ResidencyPath, answerResidency(store.Residency))
-	mux.HandleFunc("POST "+record.EvictPath, answerResidency(store.Evict))
 }
 
 // answerResidency passes the topic asked about on; an empty one is all.

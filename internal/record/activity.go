@@ -12,13 +12,13 @@ const (
 // write-back beneath it. All instants are CLOCK_MONOTONIC.
 type StoreActivity struct {
 	Events     []StoreEvent `json:"events,omitempty"` // in the order they ended
-	LostEvents int64        `json:"lost_events"`      // older ones that found no room
+	LostEvents int          `json:"lost_events"`      // older ones that found no room
 	Appends    int64        `json:"appends"`          // calls that put records into the log
 	// SlowestAppends are the slowest of them, slowest first.
 	SlowestAppends []SlowAppend `json:"slowest_appends,omitempty"`
 	// WriteBack is sampled every 100 ms, under knob write-back-samples.
 	WriteBack   []WriteBackSample `json:"write_back,omitempty"`
-	LostSamples int64             `json:"lost_samples,omitempty"`
+	LostSamples int               `json:"lost_samples,omitempty"`
 }
 
 // StoreEvent is one of a store's rare, slow events.
@@ -38,14 +38,14 @@ type SlowAppend struct {
 // WriteBackSample is what /proc/vmstat says of dirty pages, machine-wide: levels at
 // its end, and what was counted since the sample before.
 type WriteBackSample struct {
-	AtNs           int64 `json:"at_ns"`           // its end
-	DirtyPages     int64 `json:"dirty_pages"`     // nr_dirty: changed, and waiting
-	WritebackPages int64 `json:"writeback_pages"` // nr_writeback: on their way to a device
+	AtNs           int64 `json:"at_ns" since:"level"`           // its end
+	DirtyPages     int64 `json:"dirty_pages" since:"level"`     // nr_dirty: changed, and waiting
+	WritebackPages int64 `json:"writeback_pages" since:"level"` // nr_writeback: on their way to a device
 	// DirtyLimitPages and BackgroundPages are nr_dirty_threshold and
 	// nr_dirty_background_threshold. Halfway between them the kernel begins to let
 	// writers wait (balance_dirty_pages in mm/page-writeback.c).
-	DirtyLimitPages int64 `json:"dirty_limit_pages"`
-	BackgroundPages int64 `json:"background_pages"`
+	DirtyLimitPages int64 `json:"dirty_limit_pages" since:"level"`
+	BackgroundPages int64 `json:"background_pages" since:"level"`
 	DirtiedPages    int64 `json:"dirtied_pages"` // nr_dirtied, in the interval
 	WrittenPages    int64 `json:"written_pages"` // nr_written, in the interval
 	PagedOutKiB     int64 `json:"paged_out_kib"` // pgpgout, in the interval: what all block devices took

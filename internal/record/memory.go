@@ -1,10 +1,9 @@
 package record
 
 import (
-	"bytes"
 	"fmt"
-	"os"
-	"strconv"
+
+	"github.com/prometheus/procfs"
 )
 
 // MemoryPath is where the admin port answers GET with a Memory.
@@ -20,18 +19,13 @@ type Memory struct {
 
 // ThisMemory reads the calling process's; recorders are the caller's to add.
 func ThisMemory() (Memory, error) {
-	const path = "/proc/self/statm"
-	text, err := os.ReadFile(path)
+	var statm procfs.ProcStatm
+	self, err := procfs.Self()
+	if err == nil {
+		statm, err = self.Statm()
+	}
 	if err != nil {
 		return Memory{}, fmt.Errorf("read the resident set: %w", err)
 	}
-	columns := bytes.Fields(text)
-	if len(columns) < 2 {
-		return Memory{}, fmt.Errorf("read the resident set: %s holds %q", path, text)
-	}
-	pages, err := strconv.ParseInt(string(columns[1]), 10, 64)
-	if err != nil {
-		return Memory{}, fmt.Errorf("read the resident set: %w", err)
-	}
-	return Memory{PID: os.Getpid(), RSSBytes: pages * int64(os.Getpagesize())}, nil
+	return Memory{PID: self.PID, RSSBytes: int64(statm.ResidentBytes())}, nil
 }

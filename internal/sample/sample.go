@@ -60,6 +60,9 @@ func (r *Ring[T]) Put(v T) {
 	r.put++
 }
 
+// Clear forgets what was put.
+func (r *Ring[T]) Clear() { r.put = 0 }
+
 // Kept returns a copy of what is there, oldest first, and how many older samples
 // were given up for them.
 func (r *Ring[T]) Kept() (kept []T, lost int) {
