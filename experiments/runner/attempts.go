@@ -63,5 +63,3 @@ func (r *runner) repeated() (n int) {
 	}
 	return n
 }
-
-func mostRepeats(trials int) int { return max(fewRepeats, trials/repeatEvery) }

@@ -56,35 +56,28 @@ func (r *runner) realSite(d experiments.Data, dir string) *site {
 	return s
 }
 
-// bases holds what trials start from: an image for each emulated disk, or the log
-// dirs themselves on a real disk. Servers whose data is the same share theirs.
-type bases struct {
-	dir   string            // of all of them; empty: none made yet
-	ready map[string]string // by what they depend on, the directory
-}
-
-// base returns the directory with what trials with the data start from; it is made
-// on first use.
+// base returns the directory with what trials with the data start from: an image for
+// each emulated disk, or the log dirs themselves on a real disk. It is made on first use.
+// Servers whose data is the same share theirs.
 func (r *runner) base(ctx context.Context, d experiments.Data, knobs map[string]string, log *os.File) (string, error) {
 	key := r.baseKey(d, knobs)
-	if dir, found := r.bases.ready[key]; found {
+	if dir, found := r.bases[key]; found {
 		return dir, nil
 	}
-	if r.bases.dir == "" {
-		dir, err := newDataDir(r.cfg.DataDir)
-		if err != nil {
+	if r.basesDir == "" {
+		var err error
+		if r.basesDir, err = newDataDir(r.cfg.DataDir); err != nil {
 			return "", err
 		}
-		r.bases = bases{dir: dir, ready: map[string]string{}}
 	}
-	dir := filepath.Join(r.bases.dir, key)
+	dir := filepath.Join(r.basesDir, key)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("make directory of bases: %w", err)
 	}
 	if err := r.makeBase(ctx, d, dir, knobs, log); err != nil {
 		return "", fmt.Errorf("prepare the backlog: %w", err)
 	}
-	r.bases.ready[key] = dir
+	r.bases[key] = dir
 	return dir, nil
 }
 
@@ -106,11 +99,7 @@ func (r *runner) makeBase(ctx context.Context, d experiments.Data, dir string, k
 			return err
 		}
 	}
-	err := r.prepare(ctx, d, s, log)
-	if closeErr := s.close(); closeErr != nil {
-		err = errors.Join(err, closeErr)
-	}
-	return err
+	return errors.Join(r.prepare(ctx, d, s, log), s.close())
 }
 
 func baseImage(dir string, i int) string { return filepath.Join(dir, fmt.Sprintf("base-%d.img", i)) }
@@ -149,7 +138,11 @@ func cloneLogDir(from, to string) error {
 		case filepath.Ext(path) == ".log":
 			return os.Link(path, target)
 		}
-		return copyFile(path, target)
+		text, err := os.ReadFile(path)
+		if err == nil {
+			err = os.WriteFile(target, text, 0o644)
+		}
+		return err
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("clone the backlog: %w", err)
@@ -157,26 +150,12 @@ func cloneLogDir(from, to string) error {
 	return nil
 }
 
-func copyFile(from, to string) error {
-	source, err := os.Open(from)
-	if err != nil {
-		return err
-	}
-	defer source.Close()
-	target, err := os.Create(to)
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(target, source)
-	return errors.Join(err, target.Close())
-}
-
 // discardBases removes what trials started from.
 func (r *runner) discardBases() error {
-	if r.bases.dir == "" {
+	if r.basesDir == "" {
 		return nil
 	}
-	return discard(r.bases.dir)
+	return discard(r.basesDir)
 }
 
 // hotPasses bounds how often a backlog is read that shall be wholly in the page cache:
@@ -218,52 +197,30 @@ func (s *server) residency() (pages []record.Residency, err error) {
 		err = exchange(adminClient, http.MethodGet, "http://"+s.Admin+record.ResidencyPath+"?topic="+experiments.BacklogTopic, &pages)
 	}
 	for i := range pages {
-		pages[i].Server = s.otherThanBroker()
+		pages[i].Server = s.other
 	}
 	return pages, err
 }
 
 // readAll reads the backlog's segments once.
 func readAll(s *site) error {
+	buffer := make([]byte, 1<<20)
 	for _, dir := range s.dirs {
 		segments, err := filepath.Glob(filepath.Join(dir, experiments.BacklogTopic+"-*", "*.log"))
 		if err != nil {
 			return err
 		}
 		for _, segment := range segments {
-			if err := readFile(segment); err != nil {
+			f, err := os.Open(segment)
+			if err != nil {
+				return err
+			}
+			// In pieces of the buffer's size, where either end by itself would copy in small ones.
+			_, err = io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{f}, buffer)
+			if f.Close(); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-func readFile(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	_, err = io.Copy(discarding{}, f)
-	return err
-}
-
-// discarding reads in large pieces, where io.Discard asks for small ones.
-type discarding struct{}
-
-func (discarding) Write(p []byte) (int, error) { return len(p), nil }
-
-func (discarding) ReadFrom(r io.Reader) (n int64, err error) {
-	buffer := make([]byte, 1<<20)
-	for {
-		got, err := r.Read(buffer)
-		n += int64(got)
-		if err == io.EOF {
-			return n, nil
-		}
-		if err != nil {
-			return n, err
-		}
-	}
 }

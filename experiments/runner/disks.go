@@ -77,20 +77,15 @@ func (r *runner) diskName() string {
 	return fmt.Sprintf("run%d-%d", os.Getpid(), r.mounted)
 }
 
-// tell posts a command, a path of package record with its query.
-func (d *disk) tell(command string) error {
-	return exchange(d.control, http.MethodPost, "http://disk"+command, nil)
-}
-
 func (d *disk) status() (s record.DiskStatus, err error) {
 	err = exchange(d.control, http.MethodGet, "http://disk"+record.DiskStatusPath, &s)
 	return s, err
 }
 
-// tell gives all disks a command.
+// tell gives all disks a command, a path of package record with its query.
 func (s *site) tell(command string) error {
 	for _, d := range s.disks {
-		if err := d.tell(command); err != nil {
+		if err := exchange(d.control, http.MethodPost, "http://disk"+command, nil); err != nil {
 			return err
 		}
 	}
@@ -121,13 +116,13 @@ func (s *site) stallLater(after, duration time.Duration) func() error {
 	}
 }
 
-func (s *site) status() ([]record.DiskStatus, error) {
-	var all []record.DiskStatus
-	for _, d := range s.disks {
+func (s *server) diskStatus() (all []record.DiskStatus, err error) {
+	for _, d := range s.site.disks {
 		one, err := d.status()
 		if err != nil {
 			return nil, err
 		}
+		one.Server = s.other
 		all = append(all, one)
 	}
 	return all, nil

@@ -21,10 +21,9 @@ const (
 // judge adds the rules that the generator could not judge: whether the server's backlog
 // began as asked, whether its disks were what they emulate, and, as a mark only, whether
 // writes waited for them.
-func (s *server) judge(m *record.Measurement, pagesBefore []record.Residency, disks []record.DiskStatus) {
+func (s *server) judge(m *record.Measurement, disks []record.DiskStatus) {
 	if s.data.Backlog.Bytes > 0 {
-		own := slices.DeleteFunc(slices.Clone(pagesBefore), func(r record.Residency) bool { return r.Server != s.otherThanBroker() })
-		addCheck(m, s.pagesCheck(own))
+		addCheck(m, s.pagesCheck(s.pagesBefore))
 	}
 	for _, d := range disks {
 		if d.Counts.Delayed < leastDelayed {
@@ -33,7 +32,7 @@ func (s *server) judge(m *record.Measurement, pagesBefore []record.Residency, di
 		addCheck(m, record.Check{Name: "late requests of emulated disk " + d.Model + s.ofServer(), Value: 100 * d.Counts.LateShare,
 			Limit: 100 * lateShare, Unit: "%", OK: d.Counts.LateShare <= lateShare, Else: record.EnvironmentLimited})
 	}
-	local := m.Histograms[hdr.Key{Stage: measure.LocalTime.Name, API: measure.Produce, Server: s.otherThanBroker()}]
+	local := m.Histograms[hdr.Key{Stage: measure.LocalTime.Name, API: measure.Produce, Server: s.other}]
 	if len(disks) == 0 || local == nil {
 		return
 	}
@@ -45,10 +44,10 @@ func (s *server) judge(m *record.Measurement, pagesBefore []record.Residency, di
 
 // ofServer ends the name of a check of a server that is not the broker.
 func (s *server) ofServer() string {
-	if name := s.otherThanBroker(); name != "" {
-		return " of " + name
+	if s.other == "" {
+		return ""
 	}
-	return ""
+	return " of " + s.other
 }
 
 // pagesCheck says whether the backlog began as its knobs ask for.

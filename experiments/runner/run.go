@@ -66,94 +66,95 @@ func Run(ctx context.Context, cfg Config) (*results.Run, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err = r.runAll(ctx, plan)
-	complete := err == nil
-	for _, next := range []func() error{r.discardBases, r.run.WriteSummary, r.sealIf(complete), r.run.Close} {
-		if nextErr := next(); err == nil {
-			err = nextErr
+	steps := []func() error{r.discardBases, r.run.WriteSummary}
+	if err == nil { // one that was interrupted will still grow
+		steps = append(steps, r.run.Seal)
+	}
+	for _, step := range append(steps, r.run.Close) {
+		if stepErr := step(); err == nil {
+			err = stepErr
 		}
 	}
 	return r.run, err
 }
 
-// sealIf writes the manifest of a complete run; one that was interrupted will
-// still grow.
-func (r *runner) sealIf(complete bool) func() error {
-	if complete {
-		return r.run.Seal
-	}
-	return func() error { return nil }
-}
-
 // runner is the state of a run under way.
 type runner struct {
-	cfg      Config
-	run      *results.Run
-	cpus     []int
-	progress *progress
-	bases    bases
-	mounted  int // emulated disks so far
-	// mostRepeats is how many limited trials may be repeated.
-	mostRepeats int
+	cfg         Config
 	realDisk    string // why disks are not emulated; empty: they are
+	cpus        []int
+	run         *results.Run
+	mostRepeats int // how many limited trials may be repeated
+	progress    *progress
+	mounted     int               // emulated disks so far
+	basesDir    string            // of all that trials start from; empty: none made yet
+	bases       map[string]string // by what they depend on, the directory
 }
 
-func newRunner(cfg Config, plan *experiments.Plan) (*runner, error) {
+// newRunner finds out what the run is made with and on, makes room for its data, opens the
+// run and counts what it holds already.
+func newRunner(cfg Config, plan *experiments.Plan) (r *runner, err error) {
+	r = &runner{cfg: cfg, realDisk: "--data names one", mostRepeats: max(fewRepeats, plan.Trials()/repeatEvery), bases: map[string]string{}}
 	if cfg.Binary == "" {
-		self, err := os.Executable()
-		if err != nil {
+		if r.cfg.Binary, err = os.Executable(); err != nil {
 			return nil, fmt.Errorf("find this program: %w", err)
 		}
-		cfg.Binary = self
 	}
 	if cfg.Machine == nil {
-		cfg.Machine = thisMachine{cfg.Binary}
+		r.cfg.Machine = thisMachine{r.cfg.Binary}
 	}
-	realDisk := "--data names one"
 	if cfg.DataDir == "" {
-		cfg.DataDir, realDisk = cfg.Out, emulationMissing()
+		r.cfg.DataDir, r.realDisk = cfg.Out, emulationMissing()
 	}
-	binaryHash, err := results.HashFile(cfg.Binary)
+	if r.cpus, err = osthread.ProcessCPUs(); err != nil {
+		return nil, err
+	}
+	binaryHash, err := results.HashFile(r.cfg.Binary)
 	if err != nil {
 		return nil, fmt.Errorf("hash the program: %w", err)
 	}
-	cpus, err := osthread.ProcessCPUs()
+	if err := r.makeRoom(plan); err != nil {
+		return nil, err
+	}
+	if r.run, err = openRun(r.cfg, r.info(plan, binaryHash)); err != nil {
+		return nil, err
+	}
+	before, err := r.countStored(plan)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, r.run.Close())
 	}
-	if err := prepareDataParent(cfg.DataDir); err != nil {
-		return nil, err
+	r.progress = newProgress(cfg.Progress, plan, before)
+	return r, nil
+}
+
+// makeRoom makes the directory that trials keep their data in, and removes what killed
+// runs left.
+func (r *runner) makeRoom(plan *experiments.Plan) error {
+	if err := prepareDataParent(r.cfg.DataDir); err != nil {
+		return err
 	}
-	if realDisk == "" && plan.UsesDisks() {
+	if r.realDisk == "" && plan.UsesDisks() {
 		// What is still mounted in the data of a killed run must go before the data does.
-		if err := cfg.Machine.Run(context.Background(), Process{Name: "disk down", Args: []string{"disk", "down", "--dead"}, Log: os.Stderr}, os.Stderr); err != nil {
-			return nil, err
+		down := Process{Name: "disk down", Args: []string{"disk", "down", "--dead"}, Log: os.Stderr}
+		if err := r.cfg.Machine.Run(context.Background(), down, os.Stderr); err != nil {
+			return err
 		}
 	}
 	// By default data is inside of run directories, of which others lie beside Out.
-	for _, pattern := range []string{cfg.DataDir, filepath.Join(filepath.Dir(cfg.Out), "*")} {
-		if err := removeLeftovers(pattern); err != nil {
-			return nil, err
-		}
-	}
+	return oneLine(removeLeftovers(r.cfg.DataDir), removeLeftovers(filepath.Join(filepath.Dir(r.cfg.Out), "*")))
+}
+
+// info is what the run says of itself.
+func (r *runner) info(plan *experiments.Plan, binaryHash string) results.Info {
 	info := results.Info{
-		Full: cfg.Full, CommandLine: cfg.CommandLine, Seed: plan.Seed, Started: time.Now(),
-		Source: results.ReadSource("."), BinarySHA256: binaryHash, DataDir: cfg.DataDir, Host: results.ReadHost(cfg.DataDir),
+		Full: r.cfg.Full, CommandLine: r.cfg.CommandLine, Seed: plan.Seed, Started: time.Now(),
+		Source: results.ReadSource("."), BinarySHA256: binaryHash, DataDir: r.cfg.DataDir, Host: results.ReadHost(r.cfg.DataDir),
 	}
 	for _, e := range plan.Experiments {
 		info.Specs = append(info.Specs, results.NewSpec(e.Spec.ID, e.Spec.Text, e.Repeats))
 		info.Cells = append(info.Cells, e.Cells...)
 	}
-	run, err := openRun(cfg, info)
-	if err != nil {
-		return nil, err
-	}
-	r := &runner{cfg: cfg, run: run, cpus: cpus, realDisk: realDisk, mostRepeats: mostRepeats(plan.Trials())}
-	before, err := r.countStored(plan)
-	if err != nil {
-		return nil, errors.Join(err, run.Close())
-	}
-	r.progress = newProgress(cfg.Progress, plan, before)
-	return r, nil
+	return info
 }
 
 // runAll runs experiment after experiment, and within one block after block, so

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"c10klab/experiments"
 	"c10klab/internal/record"
@@ -17,11 +16,14 @@ import (
 // an admin port.
 type server struct {
 	record.TrialServer
+	other   string // the name, in records that leave that of the broker out
 	knobs   map[string]string
 	data    experiments.Data
 	log     *os.File
 	site    *site // nil: not open
 	process Running
+
+	pagesBefore []record.Residency // of its backlog, when the load starts
 }
 
 // place gives servers and load generator CPUs of their own, by the knobs of a trial
@@ -63,7 +65,9 @@ func (r *runner) servers(t *record.Trial, log *os.File) ([]*server, error) {
 	var all []*server
 	for i, name := range experiments.ServersOf(t.Knobs) {
 		s := &server{knobs: experiments.KnobsOfServer(t.Knobs, name), log: log}
-		s.Name, s.CPUs = name, s.knobs[experiments.ServerCPUsKnob]
+		if s.Name, s.CPUs = name, s.knobs[experiments.ServerCPUsKnob]; name != record.Broker {
+			s.other = name
+		}
 		var err error
 		if s.data, err = r.cfg.Tables.DataOf(s.knobs); err != nil {
 			return all, err
@@ -93,25 +97,18 @@ func closeLogs(servers []*server, trials *os.File) error {
 func (s *server) start(ctx context.Context, r *runner) error {
 	const anyPort = "127.0.0.1:0"
 	args := []string{"serve", "--discard-data", "--listen", anyPort, "--admin", anyPort, "--data", strings.Join(s.site.dirs, ",")}
-	p := Process{Name: s.title(), Args: append(args, experiments.Flags(r.cfg.Tables.Server, s.knobs)...), Log: s.log}
+	// The broker is what is meant by "server" alone.
+	p := Process{Name: strings.TrimSpace("server " + s.other), Args: append(args, experiments.Flags(r.cfg.Tables.Server, s.knobs)...), Log: s.log}
 	var ready record.ServerReady
 	var err error
 	if s.process, err = r.cfg.Machine.Start(ctx, p, &ready); err != nil {
-		if s.Name != record.Broker {
+		if s.other != "" {
 			err = withLastLine(err, tail(s.log))
 		}
 		return err
 	}
 	s.Listen, s.Admin = ready.Listen, ready.Admin
 	return nil
-}
-
-// otherThanBroker is the server's name in records, which leave that of the broker out.
-func (s *server) otherThanBroker() string {
-	if s.Name == record.Broker {
-		return ""
-	}
-	return s.Name
 }
 
 // targets are the generator's flags: it loads the first server, and asks all for what
@@ -124,14 +121,6 @@ func targets(servers []*server) []string {
 	return args
 }
 
-// title names the server in errors: the broker is what is meant by "server" alone.
-func (s *server) title() string {
-	if s.Name == record.Broker {
-		return "server"
-	}
-	return "server " + s.Name
-}
-
 // site of all servers together, for what concerns every disk.
 func allSites(servers []*server) *site {
 	all := new(site)
@@ -141,10 +130,4 @@ func allSites(servers []*server) *site {
 		}
 	}
 	return all
-}
-
-// stallOf returns when after the load's start the disks shall stall, and for how long.
-func stallOf(tables experiments.KnobTables, knobs map[string]string) (after, duration time.Duration) {
-	after = tables.Duration(knobs, experiments.WarmUpKnob) + tables.Duration(knobs, experiments.WindowKnob)/2
-	return after, tables.Duration(knobs, experiments.StallKnob)
 }

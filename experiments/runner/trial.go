@@ -140,18 +140,20 @@ func (r *runner) serve(ctx context.Context, servers []*server, t *record.Trial, 
 // the disks and the page cache did.
 func (r *runner) loadOn(ctx context.Context, servers []*server, t *record.Trial, log *os.File) (*record.Measurement, error) {
 	for _, s := range servers {
-		pages, err := s.setPages()
-		if err != nil {
+		var err error
+		if s.pagesBefore, err = s.setPages(); err != nil {
 			return nil, err
 		}
-		t.PagesBefore = append(t.PagesBefore, pages...)
+		t.PagesBefore = append(t.PagesBefore, s.pagesBefore...)
 	}
 	disks := allSites(servers)
 	if err := disks.begin(); err != nil {
 		return nil, err
 	}
-	stalled := disks.stallLater(stallOf(r.cfg.Tables, t.Knobs))
-	m, err := load(ctx, r.cfg.Machine, append(targets(servers), experiments.Flags(r.cfg.Tables.Load, t.Knobs)...), log)
+	tables := r.cfg.Tables
+	middle := tables.Duration(t.Knobs, experiments.WarmUpKnob) + tables.Duration(t.Knobs, experiments.WindowKnob)/2
+	stalled := disks.stallLater(middle, tables.Duration(t.Knobs, experiments.StallKnob))
+	m, err := load(ctx, r.cfg.Machine, append(targets(servers), experiments.Flags(tables.Load, t.Knobs)...), log)
 	if stallErr := stalled(); err == nil {
 		err = stallErr
 	}
@@ -164,15 +166,12 @@ func (r *runner) loadOn(ctx context.Context, servers []*server, t *record.Trial,
 			return nil, err
 		}
 		t.PagesAfter = append(t.PagesAfter, pages...)
-		status, err := s.site.status()
+		status, err := s.diskStatus()
 		if err != nil {
 			return nil, err
 		}
-		for i := range status {
-			status[i].Server = s.otherThanBroker()
-		}
 		t.Disks = append(t.Disks, status...)
-		s.judge(m, t.PagesBefore, status)
+		s.judge(m, status)
 	}
 	return m, nil
 }
