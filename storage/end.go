@@ -84,6 +84,6 @@ func (l *Log) abandon() {
 	l.closed = true
 	l.publish(nil)
 	for _, seg := range segments {
-		seg.release()
+		seg.Release()
 	}
 }

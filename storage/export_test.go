@@ -6,7 +6,7 @@ func (s Slice) Bytes() ([]byte, error) {
 		return nil, nil
 	}
 	b := make([]byte, s.LengthBytes)
-	_, err := s.segment.file.ReadAt(b, s.offsetBytes)
+	_, err := s.segment.ReadAt(b, s.offsetBytes)
 	return b, err
 }
 

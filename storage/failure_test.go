@@ -90,15 +90,15 @@ func TestFailuresStick(t *testing.T) {
 			if _, err := l.Append(tenRecords(t), 0); err != nil {
 				t.Fatal(err)
 			}
-			seg, file := l.active(), l.active().file
+			seg, file := l.active(), l.active().File
 			broken, err := vfs.OS.Open(os.DevNull, os.O_RDONLY)
 			if err != nil {
 				t.Fatal(err)
 			}
 			broken.Close()
-			seg.file = broken
+			seg.File = broken
 			first := use(l)
-			seg.file = file
+			seg.File = file
 			if !errors.Is(first, ErrLogFailed) || !errors.Is(first, os.ErrClosed) {
 				t.Fatalf("got %v", first)
 			}

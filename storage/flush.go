@@ -87,7 +87,7 @@ func (l *Log) flush(sealedOnly bool) error {
 	}
 	err = l.sync(work)
 	for _, seg := range work.segments {
-		seg.release()
+		seg.Release()
 	}
 	if err != nil {
 		return l.fail(err)
@@ -124,7 +124,7 @@ func (l *Log) takeDirty(sealedOnly bool) (work dirty, err error) {
 		}
 		indexesDue := sealed && !seg.indexesSynced && (l.flushing.isLast || l.cfg.IndexFlush != IndexFlushStop)
 		isDirty := segmentEnd > l.flushing.offset || seg.base > l.flushing.newestBase || indexesDue
-		if isDirty && seg.acquire() {
+		if isDirty && seg.Acquire() {
 			work.segments = append(work.segments, dirtySegment{seg, seg.sizeBytes, indexesDue})
 		}
 	}

@@ -105,7 +105,7 @@ func FuzzTail(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer seg.release()
+		defer seg.Release()
 		end, cut, err := seg.recover(cfg)
 		if err != nil || end < 10*wholeBatches {
 			t.Fatalf("the log ends at %d, cut %v, %v", end, cut, err)

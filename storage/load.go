@@ -131,7 +131,7 @@ func (l *Log) drop(segments []*segment) error {
 	var errs []error
 	for _, seg := range segments {
 		errs = append(errs, l.removeFiles(seg.path))
-		errs = append(errs, seg.release())
+		errs = append(errs, seg.Close())
 	}
 	return errors.Join(errs...)
 }

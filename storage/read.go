@@ -5,7 +5,7 @@ import (
 	"io"
 	"sort"
 
-	"c10klab/internal/commitlog"
+	"c10klab/internal/vfs"
 )
 
 // Slice is a part of a segment. Unless empty it holds a reference: its files stay
@@ -17,22 +17,8 @@ type Slice struct {
 	segment     *segment
 }
 
-// Region is a stretch of an open file, to be sent from its descriptor. It holds a
-// reference, which File.Release gives back.
-type Region struct {
-	File        File
-	OffsetBytes int64
-	LengthBytes int
-}
-
-// File is a file of the log. It is a segment or a commit file by itself and not
-// boxed, so that naming it in a response allocates nothing.
-type File interface {
-	// Fd is the open file's descriptor, valid until Release.
-	Fd() int
-	// Release lets the file go, once for each Region.
-	Release()
-}
+// Region is a stretch of a segment or of a commit file.
+type Region = vfs.Region
 
 // Empty reports whether there is nothing to send, and nothing to release.
 func (s Slice) Empty() bool { return s.segment == nil }
@@ -45,13 +31,10 @@ func (s Slice) AppendRegions(dst []Region) []Region {
 	case s.segment == nil:
 		return dst
 	case s.segment.view == nil:
-		return append(dst, Region{File: s.segment, OffsetBytes: s.offsetBytes, LengthBytes: s.LengthBytes})
+		return append(dst, Region{File: &s.segment.Shared, OffsetBytes: s.offsetBytes, LengthBytes: s.LengthBytes})
 	}
-	s.segment.view.EachRegion(s.offsetBytes, s.LengthBytes, func(r commitlog.Region) {
-		dst = append(dst, Region{File: r.File, OffsetBytes: r.OffsetBytes, LengthBytes: r.LengthBytes})
-	})
-	s.Release()
-	return dst
+	defer s.Release()
+	return s.segment.view.AppendRegions(dst, s.offsetBytes, s.LengthBytes)
 }
 
 // Release lets the slice go. On an empty one it does nothing.
@@ -59,15 +42,6 @@ func (s Slice) Release() {
 	if s.segment != nil {
 		s.segment.Release()
 	}
-}
-
-// Fd implements File.
-func (s *segment) Fd() int { return s.fd }
-
-// Release implements File.
-func (s *segment) Release() {
-	// Nothing is written through this descriptor that close(2) could still lose.
-	_ = s.release()
 }
 
 // Read finds the batches from the one that contains offset on: at most maxBytes
@@ -91,7 +65,7 @@ func (l *Log) Read(offset int64, maxBytes int, minOneBatch bool) (Slice, error) 
 	}
 	at, firstBytes, err := seg.locate(offset)
 	if err != nil {
-		seg.release()
+		seg.Release()
 		return Slice{}, err
 	}
 	length := min(max(maxBytes, 0), int(seg.committedBytes.Load()-at))
@@ -99,7 +73,7 @@ func (l *Log) Read(offset int64, maxBytes int, minOneBatch bool) (Slice, error) 
 		length = max(length, firstBytes)
 	}
 	if length == 0 {
-		seg.release()
+		seg.Release()
 		return Slice{}, nil
 	}
 	return Slice{LengthBytes: length, offsetBytes: at, segment: seg}, nil
@@ -117,7 +91,7 @@ func (l *Log) acquire(offset int64) (*segment, error) {
 			return nil, &OffsetRangeError{Offset: offset, Start: segments[0].base, End: l.end.Load()}
 		}
 		// A segment let go since the list was loaded is in no list loaded from now on.
-		if segments[above-1].acquire() {
+		if segments[above-1].Acquire() {
 			return segments[above-1], nil
 		}
 	}

@@ -24,7 +24,7 @@ type scanned struct {
 // not be read, which says nothing about what is in it.
 func (s *segment) scan(cfg Config) (scanned, error) {
 	in := batchReader{
-		in:        bufio.NewReaderSize(io.NewSectionReader(s.file, 0, s.sizeBytes), scanBufferBytes),
+		in:        bufio.NewReaderSize(io.NewSectionReader(s.File, 0, s.sizeBytes), scanBufferBytes),
 		leftBytes: s.sizeBytes,
 	}
 	s.clearIndexes(cfg)
@@ -105,9 +105,9 @@ func (s *segment) recover(cfg Config) (nextOffset int64, cut *Cut, err error) {
 // cut shortens the file for good: new records may follow, and after a loss of power
 // none of the old ones may stand behind them.
 func (s *segment) cut(positionBytes int64) error {
-	err := s.file.Truncate(positionBytes)
+	err := s.Truncate(positionBytes)
 	if err == nil {
-		err = s.file.Sync()
+		err = s.Sync()
 	}
 	if err != nil {
 		return fmt.Errorf("cutting %s at position %d: %w", s.path, positionBytes, err)

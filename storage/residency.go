@@ -88,10 +88,10 @@ func (s *Store) eachLog(topic string, visit func(topic string, log *Log) error) 
 // eachSegment visits the segments that the log has now, holding each meanwhile.
 func (l *Log) eachSegment(visit func(*segment) error) error {
 	for _, seg := range *l.segments.Load() {
-		if !seg.acquire() {
+		if !seg.Acquire() {
 			continue
 		}
-		if err := errors.Join(visit(seg), seg.release()); err != nil {
+		if err := errors.Join(visit(seg), seg.Close()); err != nil {
 			return err
 		}
 	}
@@ -101,11 +101,11 @@ func (l *Log) eachSegment(visit func(*segment) error) error {
 // eachStretch visits where the bytes of the log's segments lie.
 func (l *Log) eachStretch(visit func(fd int, offsetBytes, lengthBytes int64) error) error {
 	return l.eachSegment(func(seg *segment) error {
-		size, err := seg.file.SizeBytes()
+		size, err := seg.SizeBytes()
 		if err != nil {
 			return fmt.Errorf("asking for the size of %s: %w", seg.path, err)
 		}
-		if size == 0 || !seg.acquire() {
+		if size == 0 || !seg.Acquire() {
 			return nil
 		}
 		var errs []error

@@ -27,12 +27,11 @@ const (
 // segment is one log file and its indexes. Its writer is whoever holds the log's
 // append lock; readers see the bytes below committed.
 type segment struct {
-	base int64
-	path string
-	fs   vfs.FS
-	file vfs.File
-	fd   int             // file's, kept apart because readers pass it to system calls; -1: none
-	view *commitlog.View // file, in layout commit-log; else nil
+	vfs.Shared // the log file; references are the log's own, and one per Slice or read under way
+	base       int64
+	path       string
+	fs         vfs.FS
+	view       *commitlog.View // the log file, in layout commit-log; else nil
 
 	preallocateBytes int64 // the knob; 0: not here
 	allocatedBytes   int64 // how far the file has blocks ahead of its end; the writer's
@@ -49,7 +48,6 @@ type segment struct {
 
 	latestMs       atomic.Int64 // the latest timestamp of all batches
 	committedBytes atomic.Int64 // below the high watermark
-	references     atomic.Int32 // the log's own, and one per Slice or read under way
 }
 
 // segmentPath names a segment's log file as Kafka does.
@@ -88,16 +86,16 @@ func openSegment(dir string, base int64, flags int, cfg Config) (*segment, error
 		return nil, err
 	}
 	s := &segment{
-		base: base, path: path, fs: cfg.fs(), file: file, fd: file.Fd(),
+		base: base, path: path, fs: cfg.fs(),
 		intervalBytes: cfg.IndexIntervalBytes,
 		sizeBytes:     size,
 	}
+	s.Share(file)
 	s.view, _ = file.(*commitlog.View)
-	if s.fd >= 0 {
+	if s.Fd() >= 0 {
 		s.preallocateBytes = cfg.PreallocateBytes
 	}
 	s.clearIndexes(cfg)
-	s.references.Store(1)
 	return s, nil
 }
 
@@ -140,42 +138,18 @@ func (s *segment) writeIndexes() error {
 	return s.times.writeFile(s.fs, s.timeIndexPath())
 }
 
-// acquire takes a reference; false if the segment has been let go.
-func (s *segment) acquire() bool {
-	for {
-		n := s.references.Load()
-		if n == 0 {
-			return false
-		}
-		if s.references.CompareAndSwap(n, n+1) {
-			return true
-		}
-	}
-}
-
-// release gives a reference back; the last one closes the file.
-func (s *segment) release() error {
-	switch n := s.references.Add(-1); {
-	case n < 0:
-		panic("storage: " + s.path + " was released more often than acquired")
-	case n == 0:
-		return s.file.Close()
-	}
-	return nil
-}
-
 // write puts whole batches at the segment's end. On failure the segment is as
 // long as before; if even that cannot be had, the error is ErrLogFailed.
 func (s *segment) write(records []byte) error {
 	if s.preallocateBytes > 0 {
 		s.preallocate(int64(len(records)))
 	}
-	_, err := s.file.WriteAt(records, s.sizeBytes)
+	_, err := s.WriteAt(records, s.sizeBytes)
 	if err == nil {
 		return nil
 	}
 	err = fmt.Errorf("appending %d bytes at position %d: %w", len(records), s.sizeBytes, err)
-	if undo := s.file.Truncate(s.sizeBytes); undo != nil {
+	if undo := s.Truncate(s.sizeBytes); undo != nil {
 		return fmt.Errorf("%w: %w; taking it back: %w", ErrLogFailed, err, undo)
 	}
 	return err
@@ -222,7 +196,7 @@ func (s *segment) preallocate(bytes int64) {
 		return
 	}
 	ahead := bytes + s.preallocateBytes
-	if unix.Fallocate(s.fd, unix.FALLOC_FL_KEEP_SIZE, s.sizeBytes, ahead) != nil {
+	if unix.Fallocate(s.Fd(), unix.FALLOC_FL_KEEP_SIZE, s.sizeBytes, ahead) != nil {
 		s.preallocateBytes = 0
 		return
 	}
@@ -236,7 +210,7 @@ func (s *segment) giveBack() error {
 		return nil
 	}
 	s.allocatedBytes, s.preallocateBytes = 0, 0
-	if err := s.file.Truncate(s.sizeBytes); err != nil {
+	if err := s.Truncate(s.sizeBytes); err != nil {
 		return fmt.Errorf("giving back what was allocated behind %s: %w", s.path, err)
 	}
 	return nil

@@ -14,7 +14,7 @@ import (
 func (l *Log) sync(work dirty) error {
 	newest := l.flushing.newestBase
 	for _, seg := range work.segments {
-		if err := l.timeSync(seg.path, seg.file.Sync); err != nil {
+		if err := l.timeSync(seg.path, seg.Sync); err != nil {
 			return err
 		}
 		if seg.indexesDue {

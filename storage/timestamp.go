@@ -15,11 +15,11 @@ import (
 // takes no lock, and does not allocate once its buffers have grown to the batches' size.
 func (l *Log) OffsetForTimestamp(ms int64) (offset, timestampMs int64, found bool, err error) {
 	for _, seg := range *l.segments.Load() {
-		if seg.latestMs.Load() < ms || !seg.acquire() {
+		if seg.latestMs.Load() < ms || !seg.Acquire() {
 			continue
 		}
 		hit, err := seg.firstAt(ms, l.start.Load())
-		seg.release()
+		seg.Release()
 		if err != nil || hit.found {
 			return hit.offset, hit.timestampMs, hit.found, err
 		}
@@ -97,7 +97,7 @@ func (s *segment) firstRecordAt(ms, from int64, h batch.Header, positionBytes in
 // decompressed.
 func (s *segment) recordsAt(h batch.Header, positionBytes int64, buffers *batchBuffers) ([]byte, error) {
 	buffers.batch = slices.Grow(buffers.batch[:0], h.SizeBytes())[:h.SizeBytes()]
-	if _, err := s.file.ReadAt(buffers.batch, positionBytes); err != nil {
+	if _, err := s.ReadAt(buffers.batch, positionBytes); err != nil {
 		return nil, err
 	}
 	if h.Compression() == batch.Uncompressed {

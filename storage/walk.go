@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 
-	"golang.org/x/sys/unix"
-
 	"c10klab/internal/batch"
 )
 
@@ -63,42 +61,18 @@ func (w *headerWalk) peek(positionBytes int64) (batch.Header, error) {
 
 // read puts some bytes into the window.
 func (w *headerWalk) read(positionBytes, bytes int64) error {
-	n, err := w.segment.readAt(w.window[:min(bytes, w.limitBytes-positionBytes)], positionBytes)
-	if err != nil {
+	n, err := w.segment.ReadAt(w.window[:min(bytes, w.limitBytes-positionBytes)], positionBytes)
+	if err != nil && err != io.EOF {
 		return fmt.Errorf("reading %s at position %d: %w", w.segment.path, positionBytes, err)
 	}
 	w.windowAt, w.filled = positionBytes, n
 	return nil
 }
 
-// readAt reads up to len(b) bytes. It lets b stay on its caller's stack: what goes
-// through an interface would not, so a file without a descriptor pays with a copy.
-func (s *segment) readAt(b []byte, positionBytes int64) (int, error) {
+// ReadAt is Shared's, but for a view, to which an interface would let b escape.
+func (s *segment) ReadAt(b []byte, positionBytes int64) (int, error) {
 	if s.view != nil {
-		n, err := s.view.ReadAt(b, positionBytes)
-		if err == io.EOF {
-			err = nil
-		}
-		return n, err
+		return s.view.ReadAt(b, positionBytes)
 	}
-	if s.fd >= 0 {
-		return pread(s.fd, b, positionBytes)
-	}
-	scratch := make([]byte, len(b))
-	n, err := s.file.ReadAt(scratch, positionBytes)
-	copy(b, scratch[:n])
-	if err == io.EOF {
-		err = nil
-	}
-	return n, err
-}
-
-// pread is pread(2), retried when a signal interrupts it.
-func pread(fd int, b []byte, positionBytes int64) (int, error) {
-	for {
-		n, err := unix.Pread(fd, b, positionBytes)
-		if err != unix.EINTR {
-			return n, err
-		}
-	}
+	return s.Shared.ReadAt(b, positionBytes)
 }

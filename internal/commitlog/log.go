@@ -53,9 +53,9 @@ func (l *Log) write(h frameHead, payload []byte) (*File, int64, error) {
 	l.head = h.appendTo(l.head[:0])
 	at := f.sizeBytes + int64(len(l.head))
 	// The head comes last: until it is there, the frame is not.
-	_, err = f.file.WriteAt(payload, at)
+	_, err = f.WriteAt(payload, at)
 	if err == nil {
-		_, err = f.file.WriteAt(l.head, f.sizeBytes)
+		_, err = f.WriteAt(l.head, f.sizeBytes)
 	}
 	if err != nil {
 		return nil, 0, l.takeBack(f, err)
@@ -68,7 +68,7 @@ func (l *Log) write(h frameHead, payload []byte) (*File, int64, error) {
 // takeBack cuts off what a failed write left behind.
 func (l *Log) takeBack(f *File, err error) error {
 	err = fmt.Errorf("commit log: writing at %d: %w", f.endPosition(), err)
-	if undo := f.file.Truncate(f.sizeBytes); undo != nil {
+	if undo := f.Truncate(f.sizeBytes); undo != nil {
 		l.failed = fmt.Errorf("%w; taking it back: %w", err, undo)
 		return l.failed
 	}
@@ -122,7 +122,7 @@ func (l *Log) sync(position int64) error {
 	files, end, err := l.unsynced()
 	for _, f := range files {
 		if err == nil {
-			err = f.file.Sync()
+			err = f.Sync()
 		}
 		f.Release()
 	}
@@ -149,7 +149,7 @@ func (l *Log) unsynced() (files []*File, end int64, err error) {
 		return nil, 0, l.failed
 	}
 	for _, f := range l.files {
-		if f.endPosition() > l.syncedPosition && f.acquire() {
+		if f.endPosition() > l.syncedPosition && f.Acquire() {
 			files = append(files, f)
 		}
 	}

@@ -118,7 +118,7 @@ func (l *Log) takeUp(names []string, clean bool) (cuts []Cut, err error) {
 // needed.
 func (l *Log) readQueues(names []string) error {
 	for _, f := range l.files {
-		size, err := f.file.SizeBytes()
+		size, err := f.SizeBytes()
 		if err != nil {
 			return err
 		}

@@ -36,7 +36,7 @@ func (l *Log) scan() (cuts []Cut, gone map[string]bool, err error) {
 
 func (l *Log) scanFiles(gone map[string]bool) ([]Cut, error) {
 	for i, f := range l.files {
-		size, err := f.file.SizeBytes()
+		size, err := f.SizeBytes()
 		if err != nil {
 			return nil, fmt.Errorf("scanning commit log: %w", err)
 		}
@@ -75,7 +75,7 @@ func (l *Log) scanFile(f *File, fileBytes int64, gone map[string]bool) (damage, 
 func readHeadAt(f *File, b *[]byte, leftBytes int64) (h frameHead, damage, err error) {
 	for want := int64(usualFrameBytes); ; {
 		*b = append((*b)[:0], make([]byte, min(want, leftBytes))...)
-		if n, err := f.file.ReadAt(*b, f.sizeBytes); err != nil && !(err == io.EOF && n == len(*b)) {
+		if n, err := f.ReadAt(*b, f.sizeBytes); err != nil && !(err == io.EOF && n == len(*b)) {
 			return h, nil, fmt.Errorf("scanning commit log: %w", err)
 		}
 		if len(*b) >= frameHeadBytes && want == usualFrameBytes {
@@ -128,20 +128,20 @@ func (l *Log) replay(f *File, h frameHead, gone map[string]bool) (damage error) 
 // cutAfter ends the log where the file with that index is whole.
 func (l *Log) cutAfter(i int, fileBytes int64, damage error) ([]Cut, error) {
 	last := l.files[i]
-	if err := last.file.Truncate(last.sizeBytes); err != nil {
+	if err := last.Truncate(last.sizeBytes); err != nil {
 		return nil, fmt.Errorf("cutting commit log: %w", err)
 	}
-	cuts := []Cut{{last.file.Name(), last.sizeBytes, fileBytes - last.sizeBytes, damage.Error()}}
+	cuts := []Cut{{last.Name(), last.sizeBytes, fileBytes - last.sizeBytes, damage.Error()}}
 	for _, f := range l.files[i+1:] {
-		size, err := f.file.SizeBytes()
+		size, err := f.SizeBytes()
 		if err == nil {
-			err = l.fs.Remove(f.file.Name())
+			err = l.fs.Remove(f.Name())
 		}
 		if err != nil {
 			return cuts, fmt.Errorf("cutting commit log: %w", err)
 		}
 		f.Release()
-		cuts = append(cuts, Cut{f.file.Name(), 0, size, "follows damage"})
+		cuts = append(cuts, Cut{f.Name(), 0, size, "follows damage"})
 	}
 	l.files = l.files[:i+1]
 	return cuts, nil

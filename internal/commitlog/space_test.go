@@ -64,8 +64,7 @@ func TestRegionsOutliveTheirSegment(t *testing.T) {
 	for i := range int64(30) {
 		must(file.WriteAt(bytes.Repeat([]byte{byte(i)}, 100), 100*i))(t)
 	}
-	var regions []commitlog.Region
-	file.(*commitlog.View).EachRegion(150, 1000, func(r commitlog.Region) { regions = append(regions, r) })
+	regions := file.(*commitlog.View).AppendRegions(nil, 150, 1000)
 	if err := errors.Join(f.Remove(path), file.Close()); err != nil {
 		t.Fatal(err)
 	}

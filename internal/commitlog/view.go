@@ -42,7 +42,7 @@ var _ vfs.File = (*View)(nil)
 // Name is the path that the segment would have as a file of its own.
 func (v *View) Name() string { return filepath.Join(v.log.logDir, v.name) }
 
-// Fd is -1; see EachRegion.
+// Fd is -1; see AppendRegions.
 func (v *View) Fd() int { return -1 }
 
 // SizeBytes is the segment's size.
@@ -71,7 +71,7 @@ func (v *View) WriteAt(b []byte, at int64) (int, error) {
 
 // extend adds a write. Under Log.mu.
 func (v *View) extend(e extent, endPosition int64) {
-	if n := len(v.pinned); (n == 0 || v.pinned[n-1] != e.file) && e.file.acquire() {
+	if n := len(v.pinned); (n == 0 || v.pinned[n-1] != e.file) && e.file.Acquire() {
 		v.pinned = append(v.pinned, e.file)
 	}
 	v.mu.Lock()
@@ -157,7 +157,7 @@ func (v *View) ReadAt(b []byte, at int64) (int, error) {
 		if !found {
 			return done, io.EOF
 		}
-		n, err := r.File.readAt(b[done:done+r.LengthBytes], r.OffsetBytes)
+		n, err := r.File.ReadAt(b[done:done+r.LengthBytes], r.OffsetBytes)
 		r.File.Release()
 		done += n
 		if err != nil && n < r.LengthBytes {
@@ -167,36 +167,30 @@ func (v *View) ReadAt(b []byte, at int64) (int, error) {
 	return done, nil
 }
 
-// Region is a stretch of a commit file. It holds a reference to the file.
-type Region struct {
-	File        *File
-	OffsetBytes int64
-	LengthBytes int
-}
-
-// EachRegion visits where the bytes of the segment from a position on lie, in order;
-// there are fewer where the segment ends before. The visitor gets the reference.
-func (v *View) EachRegion(at int64, length int, visit func(Region)) {
+// AppendRegions appends where the bytes of the segment from a position on lie, in order;
+// there are fewer where the segment ends before.
+func (v *View) AppendRegions(dst []vfs.Region, at int64, length int) []vfs.Region {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	for i := v.find(at); i < len(v.extents) && length > 0; i++ {
 		r := v.extents[i].from(at, length)
-		if !r.File.acquire() {
-			return
+		if !r.File.Acquire() {
+			break
 		}
-		visit(r)
+		dst = append(dst, r)
 		at += int64(r.LengthBytes)
 		length -= r.LengthBytes
 	}
+	return dst
 }
 
-// region is the first of EachRegion's.
-func (v *View) region(at int64, length int) (r Region, found bool) {
+// region is the first of AppendRegions'.
+func (v *View) region(at int64, length int) (r vfs.Region, found bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	if i := v.find(at); i < len(v.extents) {
 		r = v.extents[i].from(at, length)
-		found = r.File.acquire()
+		found = r.File.Acquire()
 	}
 	return r, found
 }
@@ -207,9 +201,9 @@ func (v *View) find(at int64) int {
 }
 
 // from is where the bytes from a position in the segment on lie, at most length.
-func (e extent) from(at int64, length int) Region {
+func (e extent) from(at int64, length int) vfs.Region {
 	skip := int(at - e.at)
-	return Region{e.file, e.position + int64(skip), min(length, e.length-skip)}
+	return vfs.Region{File: &e.file.Shared, OffsetBytes: e.position + int64(skip), LengthBytes: min(length, e.length-skip)}
 }
 
 // all is every stretch that the segment has.
