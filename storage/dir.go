@@ -137,11 +137,12 @@ func (p partitionDir) exists() (bool, error) {
 	if there, err := p.dir.fs.Exists(filepath.Join(p.path(), metadataFile)); there || err != nil {
 		return there, err
 	}
-	names, err := p.dir.fs.List(p.path())
+	logs, err := vfs.Numbers(p.dir.fs, p.path(), logSuffix)
 	if errors.Is(err, syscall.ENOTDIR) {
 		return false, nil
 	}
-	return slices.ContainsFunc(names, isSegmentName), err
+	queues, queuesErr := vfs.Numbers(p.dir.fs, p.path(), commitlog.QueueSuffix)
+	return len(logs)+len(queues) > 0, errors.Join(err, queuesErr)
 }
 
 // begin takes the mark of a clean stop away. Where a log was cut, its recovery point

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"c10klab/internal/commitlog"
 	"c10klab/internal/vfs"
 )
 
@@ -82,9 +81,9 @@ func (l *Log) setStanding(known standing, next int64) {
 // Those that end at or below startOffset were being deleted, and are. Also after
 // an error those that are open are the log's.
 func (l *Log) openSegments(startOffset int64) error {
-	bases, err := segmentBases(l.fs, l.dir)
+	bases, err := vfs.Numbers(l.fs, l.dir, logSuffix)
 	if err != nil {
-		return err
+		return fmt.Errorf("listing partition: %w", err)
 	}
 	for len(bases) > 1 && bases[1] <= startOffset {
 		if err := l.removeFiles(segmentPath(l.dir, bases[0])); err != nil {
@@ -146,26 +145,4 @@ func (l *Log) removeFiles(logPath string) error {
 		}
 	}
 	return nil
-}
-
-// isSegmentName reports whether a segment has a file of that name, in either layout.
-func isSegmentName(name string) bool {
-	_, ok := segmentBase(name)
-	return ok || commitlog.IsQueue(name)
-}
-
-// segmentBases lists the base offsets of a partition's segments, ascending.
-func segmentBases(fsys vfs.FS, dir string) ([]int64, error) {
-	names, err := fsys.List(dir)
-	if err != nil {
-		return nil, fmt.Errorf("listing partition: %w", err)
-	}
-	var bases []int64
-	for _, name := range names {
-		if base, ok := segmentBase(name); ok {
-			bases = append(bases, base)
-		}
-	}
-	slices.Sort(bases)
-	return bases, nil
 }

@@ -6,8 +6,6 @@ import (
 	"io/fs"
 	"math"
 	"os"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"sync/atomic"
 
@@ -52,18 +50,7 @@ type segment struct {
 
 // segmentPath names a segment's log file as Kafka does.
 func segmentPath(dir string, base int64) string {
-	return filepath.Join(dir, fmt.Sprintf("%020d%s", base, logSuffix))
-}
-
-// segmentBase reads the base offset from a file name; false if it is not that
-// of a segment's log file.
-func segmentBase(name string) (base int64, ok bool) {
-	digits, found := strings.CutSuffix(name, logSuffix)
-	if !found || len(digits) != 20 {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(digits, 10, 63)
-	return int64(n), err == nil
+	return vfs.NumberedPath(dir, base, logSuffix)
 }
 
 // openSegment opens a segment's log file without its index; flags are added to

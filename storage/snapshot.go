@@ -8,10 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
-	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 
 	"c10klab/internal/vfs"
 )
@@ -78,7 +75,7 @@ func decodeSnapshot(b []byte) (producers, error) {
 }
 
 func (l *Log) snapshotPath(offset int64) string {
-	return filepath.Join(l.dir, fmt.Sprintf("%020d%s", offset, snapshotSuffix))
+	return vfs.NumberedPath(l.dir, offset, snapshotSuffix)
 }
 
 // writeSnapshot writes down the producers as of the log's end. Under mu, or on a
@@ -168,19 +165,9 @@ func (l *Log) replayProducers(from, end int64) error {
 
 // snapshotOffsets lists the snapshots there are, ascending.
 func (l *Log) snapshotOffsets() ([]int64, error) {
-	names, err := l.fs.List(l.dir)
+	offsets, err := vfs.Numbers(l.fs, l.dir, snapshotSuffix)
 	if err != nil {
 		return nil, fmt.Errorf("listing producer snapshots: %w", err)
-	}
-	var offsets []int64
-	for _, name := range names {
-		digits, found := strings.CutSuffix(name, snapshotSuffix)
-		if !found || len(digits) != 20 {
-			continue
-		}
-		if offset, err := strconv.ParseUint(digits, 10, 63); err == nil {
-			offsets = append(offsets, int64(offset))
-		}
 	}
 	return offsets, nil
 }

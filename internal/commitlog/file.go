@@ -2,9 +2,6 @@ package commitlog
 
 import (
 	"fmt"
-	"path/filepath"
-	"strconv"
-	"strings"
 
 	"c10klab/internal/vfs"
 )
@@ -21,17 +18,7 @@ type File struct {
 }
 
 func commitPath(dir string, base int64) string {
-	return filepath.Join(dir, fmt.Sprintf("%020d%s", base, commitSuffix))
-}
-
-// commitBase reads the position from a file name; false if it is no commit file's.
-func commitBase(name string) (base int64, ok bool) {
-	digits, found := strings.CutSuffix(name, commitSuffix)
-	if !found || len(digits) != 20 {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(digits, 10, 63)
-	return int64(n), err == nil
+	return vfs.NumberedPath(dir, base, commitSuffix)
 }
 
 func openFile(fsys vfs.FS, dir string, base int64, flags int) (*File, error) {

@@ -103,7 +103,7 @@ func (f *FS) List(path string) ([]string, error) {
 	if err != nil || l == nil {
 		return names, err
 	}
-	names = slices.DeleteFunc(names, func(name string) bool { return IsQueue(name) })
+	names = slices.DeleteFunc(names, func(name string) bool { return strings.HasSuffix(name, QueueSuffix) })
 	for _, name := range l.under(partition) {
 		names = append(names, filepath.Base(name))
 	}

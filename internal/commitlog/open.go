@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"c10klab/internal/vfs"
@@ -54,7 +53,7 @@ func (l *Log) segments() (names []string, err error) {
 			if strings.HasSuffix(file, logSuffix) {
 				return nil, fmt.Errorf("%w: %s holds %s/%s", ErrOtherLayout, l.logDir, partition, file)
 			}
-			if base, found := strings.CutSuffix(file, queueSuffix); found {
+			if base, found := strings.CutSuffix(file, QueueSuffix); found {
 				names = append(names, filepath.Join(partition, base+logSuffix))
 			}
 		}
@@ -67,17 +66,10 @@ func (l *Log) openFiles() error {
 	if err := l.fs.MkdirAll(l.dir()); err != nil {
 		return fmt.Errorf("making commit log: %w", err)
 	}
-	names, err := l.fs.List(l.dir())
+	bases, err := vfs.Numbers(l.fs, l.dir(), commitSuffix)
 	if err != nil {
 		return fmt.Errorf("listing commit log: %w", err)
 	}
-	var bases []int64
-	for _, name := range names {
-		if base, ok := commitBase(name); ok {
-			bases = append(bases, base)
-		}
-	}
-	slices.Sort(bases)
 	flags := os.O_RDWR
 	if len(bases) == 0 {
 		bases, flags = []int64{0}, os.O_RDWR|os.O_CREATE|os.O_EXCL

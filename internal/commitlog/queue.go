@@ -13,20 +13,18 @@ import (
 	"c10klab/internal/vfs"
 )
 
-const (
-	logSuffix   = ".log"
-	queueSuffix = ".queue"
+// QueueSuffix ends the names of segments' queue files.
+const QueueSuffix = ".queue"
 
+const (
+	logSuffix       = ".log"
 	queueEntryBytes = 16
 	crcBytes        = 4
 )
 
-// IsQueue reports whether a segment's queue file has that name.
-func IsQueue(name string) bool { return strings.HasSuffix(name, queueSuffix) }
-
-func queueName(name string) string { return strings.TrimSuffix(name, logSuffix) + queueSuffix }
-
-func (v *View) queuePath() string { return filepath.Join(v.log.logDir, queueName(v.name)) }
+func (v *View) queuePath() string {
+	return filepath.Join(v.log.logDir, strings.TrimSuffix(v.name, logSuffix)+QueueSuffix)
+}
 
 // writeQueue puts the queue into its file, on the device.
 func (v *View) writeQueue() error {
