@@ -50,9 +50,9 @@ var byWorth = []record.Outcome{record.Valid, record.Saturated, record.Environmen
 func (r *Run) Cells(wanted, curves func(hdr.Key) bool) ([]Cell, error) {
 	cells := r.CellOutcomes()
 	err := inParallel(len(cells), func(i int) error {
-		digester := digesters.Get().(*hdr.Digester)
-		defer digesters.Put(digester)
-		return r.digest(&cells[i], wanted, curves, digester)
+		sum := sums.Get().(*hdr.Sum)
+		defer sums.Put(sum)
+		return r.digest(&cells[i], wanted, curves, sum)
 	})
 	if err == nil && wanted == nil {
 		r.remember(cells)

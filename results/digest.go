@@ -13,30 +13,22 @@ import (
 // CurveSteps is the resolution of curves, for each halving of the distance to 1.
 const CurveSteps = 20
 
-func (r *Run) digest(c *Cell, wanted, curves func(hdr.Key) bool, digester *hdr.Digester) error {
-	digester.Reset()
-	for i, t := range c.Measured {
-		var err error
-		if c.Measured[i].Spans, err = r.digestTrial(*t.Trial, withLateness(wanted), digester.AddLog); err != nil {
-			return err
-		}
+func (r *Run) digest(c *Cell, wanted, curves func(hdr.Key) bool, sum *hdr.Sum) error {
+	sum.Reset()
+	spans, err := r.addMeasured(sum, *c, withLateness(wanted))
+	if err != nil {
+		return err
 	}
-	if r.packed != nil {
-		addLog := func(log io.Reader, wanted func(hdr.Key) bool, clusters map[string][]float64) error {
-			_, err := digester.AddLog(log, wanted, clusters)
-			return err
-		}
-		if err := r.packed.addMerged(c, withLateness(wanted), addLog, digester.AddClustering); err != nil {
-			return err
-		}
+	for i := range c.Measured {
+		c.Measured[i].Spans = spans[i]
 	}
-	c.Spans, c.Curves = digester.Together(), map[hdr.Key][]hdr.Bracket{}
+	c.Spans, c.Curves = sum.Digests(), map[hdr.Key][]hdr.Bracket{}
 	withheld := c.withholdSpoilt()
 	for key := range c.Spans {
 		if curves == nil || !curves(key) {
 			continue
 		}
-		curve := digester.Histogram(key).Distribution(CurveSteps)
+		curve := sum.Histogram(key).Distribution(CurveSteps)
 		if slices.Contains(withheld, key) {
 			curve = slices.DeleteFunc(curve, func(b hdr.Bracket) bool { return b.Quantile >= withheldQuantile })
 		}
@@ -45,26 +37,28 @@ func (r *Run) digest(c *Cell, wanted, curves func(hdr.Key) bool, digester *hdr.D
 	return nil
 }
 
-// MergedHistograms are the histograms of the trials that a cell's numbers are from,
-// taken together.
-func (r *Run) MergedHistograms(c Cell) (hdr.Bundle, error) {
+// MergedHistograms are the histograms of the trials that a cell's numbers are from, taken
+// together, of wanted keys, all if wanted is nil.
+func (r *Run) MergedHistograms(c Cell, wanted func(hdr.Key) bool) (hdr.Bundle, error) {
 	var sum hdr.Sum
-	if r.packed != nil {
-		err := r.packed.addMerged(&c, nil, sum.AddLog, sum.AddClustering)
-		return sum.Bundle(), err
-	}
-	err := r.addMerged(&sum, c, nil)
+	_, err := r.addMeasured(&sum, c, wanted)
 	return sum.Bundle(), err
 }
 
-// addMerged adds the wanted histograms of the trials that a cell's numbers are from.
-func (r *Run) addMerged(sum *hdr.Sum, c Cell, wanted func(hdr.Key) bool) error {
+// addMeasured adds the wanted histograms of the trials that a cell's numbers are from, and
+// returns the digests of each trial's.
+func (r *Run) addMeasured(sum *hdr.Sum, c Cell, wanted func(hdr.Key) bool) (spans []map[hdr.Key]hdr.Digest, err error) {
 	for _, t := range c.Measured {
-		if err := r.addHistograms(sum, *t.Trial, wanted); err != nil {
-			return err
+		digests, err := r.digestTrial(*t.Trial, wanted, sum.AddLog)
+		if err != nil {
+			return nil, err
 		}
+		spans = append(spans, digests)
 	}
-	return nil
+	if r.packed != nil {
+		err = r.packed.addMerged(sum, c, wanted)
+	}
+	return spans, err
 }
 
 // remember keeps the trials' digests for TrialDigests.
@@ -87,13 +81,13 @@ func (r *Run) TrialDigests(t record.Trial, wanted func(hdr.Key) bool) (map[hdr.K
 	if known := r.digests[r.trialPath(t, "")]; known != nil {
 		return known, nil
 	}
-	digester := digesters.Get().(*hdr.Digester)
-	defer digesters.Put(digester)
-	return r.digestTrial(t, wanted, digester.DigestLog)
+	sum := sums.Get().(*hdr.Sum)
+	defer sums.Put(sum)
+	return r.digestTrial(t, wanted, sum.DigestLog)
 }
 
-// digesters are kept for what they know of decoding.
-var digesters = sync.Pool{New: func() any { return new(hdr.Digester) }}
+// sums are kept for what they have allocated.
+var sums = sync.Pool{New: func() any { return new(hdr.Sum) }}
 
 func (r *Run) digestTrial(t record.Trial, wanted func(hdr.Key) bool,
 	read func(io.Reader, func(hdr.Key) bool, map[string][]float64) (map[hdr.Key]hdr.Digest, error)) (map[hdr.Key]hdr.Digest, error) {

@@ -160,12 +160,12 @@ func (r *Run) packCells(w io.Writer, wanted func(hdr.Key) bool) error {
 		return err
 	}
 	for _, c := range r.CellOutcomes() {
-		var sum hdr.Sum
-		if err := r.addMerged(&sum, c, wanted); err != nil {
+		merged, err := r.MergedHistograms(c, wanted)
+		if err != nil {
 			return err
 		}
 		var log bytes.Buffer
-		if err := errors.Join(sum.Bundle().WriteLog(&log, start, end), hdr.CopyLog(w, &log, c.ID, nil)); err != nil {
+		if err := errors.Join(merged.WriteLog(&log, start, end), hdr.CopyLog(w, &log, c.ID, nil)); err != nil {
 			return err
 		}
 	}

@@ -164,26 +164,10 @@ func (p *packed) of(t record.Trial, wanted func(hdr.Key) bool) map[hdr.Key]hdr.D
 	return some
 }
 
-// addHistograms adds those of a trial's histograms that are kept and wanted.
-func (p *packed) addHistograms(sum *hdr.Sum, t record.Trial, wanted func(hdr.Key) bool) error {
-	logs, err := p.histograms()
-	if err != nil {
-		return err
-	}
-	if err := sum.AddLog(bytes.NewReader(logs[t.Name()]), wanted, nil); err != nil {
-		return p.garbled(packedHistograms, err)
-	}
-	for key, digest := range p.trials[t.Name()].spans {
-		sum.AddClustering(key, digest)
-	}
-	return nil
-}
-
 // addMerged adds the histograms of a cell to a sum, and the clustering of the trials that
 // they are of. A span whose trials' histograms are kept is their sum; of the others the
 // merged one is.
-func (p *packed) addMerged(c *Cell, wanted func(hdr.Key) bool,
-	addLog func(io.Reader, func(hdr.Key) bool, map[string][]float64) error, addClustering func(hdr.Key, hdr.Digest)) error {
+func (p *packed) addMerged(sum *hdr.Sum, c Cell, wanted func(hdr.Key) bool) error {
 	cells, err := p.cells()
 	if err != nil {
 		return err
@@ -192,16 +176,16 @@ func (p *packed) addMerged(c *Cell, wanted func(hdr.Key) bool,
 	if err != nil {
 		return err
 	}
-	if err := addLog(bytes.NewReader(cells[c.ID]), wanted, nil); err != nil {
+	if _, err := sum.AddLog(bytes.NewReader(cells[c.ID]), wanted, nil); err != nil {
 		return p.garbled(packedCells, err)
 	}
 	for _, t := range c.Measured {
 		name := t.Trial.Name()
-		if err := addLog(bytes.NewReader(single[name]), wanted, nil); err != nil {
+		if _, err := sum.AddLog(bytes.NewReader(single[name]), wanted, nil); err != nil {
 			return p.garbled(packedHistograms, err)
 		}
 		for key, digest := range p.trials[name].spans {
-			addClustering(key, digest)
+			sum.AddClustering(key, digest)
 		}
 	}
 	return nil
@@ -259,9 +243,9 @@ func (r *Run) CheckValues() error {
 
 // digests are those of an owner's histograms in a file's logs.
 func (p *packed) digests(file, owner string, logs map[string][]byte) (map[hdr.Key]hdr.Digest, error) {
-	digester := digesters.Get().(*hdr.Digester)
-	defer digesters.Put(digester)
-	digests, err := digester.DigestLog(bytes.NewReader(logs[owner]), nil, nil)
+	sum := sums.Get().(*hdr.Sum)
+	defer sums.Put(sum)
+	digests, err := sum.DigestLog(bytes.NewReader(logs[owner]), nil, nil)
 	if err != nil {
 		return nil, p.garbled(file, fmt.Errorf("%s: %w", owner, err))
 	}

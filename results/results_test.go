@@ -88,12 +88,12 @@ func TestRunSurvivesBeingReopened(t *testing.T) {
 	if len(reopened.Trials) != 2 || reopened.Trials[1].Error == "" {
 		t.Fatalf("trials = %+v", reopened.Trials)
 	}
-	bundle, err := reopened.Histograms(reopened.Trials[0])
+	spans, err := reopened.TrialDigests(reopened.Trials[0], nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if h := bundle[hdr.Key{Stage: "SocketQueue+Dispatch", API: "Produce"}]; h == nil || h.Count() != 1000 {
-		t.Errorf("histograms after reopening: %v", bundle.Keys())
+	if d := spans[hdr.Key{Stage: "SocketQueue+Dispatch", API: "Produce"}]; d.Count != 1000 {
+		t.Errorf("spans after reopening: %v", spans)
 	}
 }
 

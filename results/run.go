@@ -142,35 +142,6 @@ func (r *Run) Attempts(cell string, block int) []record.Trial {
 	return attempts
 }
 
-// Histograms reads a trial's histograms; a failed trial has none.
-func (r *Run) Histograms(t record.Trial) (hdr.Bundle, error) {
-	var sum hdr.Sum
-	if err := r.addHistograms(&sum, t, nil); err != nil {
-		return nil, err
-	}
-	return sum.Bundle(), nil
-}
-
-// addHistograms adds those of a trial's histograms to a sum whose keys are wanted, all
-// if wanted is nil; a failed trial has none.
-func (r *Run) addHistograms(sum *hdr.Sum, t record.Trial, wanted func(hdr.Key) bool) error {
-	if !t.Measured() {
-		return nil
-	}
-	if r.packed != nil {
-		return r.packed.addHistograms(sum, t, wanted)
-	}
-	f, err := r.openHistograms(t)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if err := sum.AddLog(f, wanted, t.Clusters); err != nil {
-		return fmt.Errorf("%s: %w: %w", f.Name(), ErrGarbled, err)
-	}
-	return nil
-}
-
 func (r *Run) openHistograms(t record.Trial) (*os.File, error) {
 	f, err := os.Open(r.trialPath(t, ".hlog"))
 	if errors.Is(err, fs.ErrNotExist) {

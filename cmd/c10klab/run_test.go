@@ -49,8 +49,8 @@ func TestRunMeasuresAndLeavesARecord(t *testing.T) {
 	if m := run.Trials[0].Measurement; m.AckedRecords == 0 || m.AckedRecords != m.LogEndRecords {
 		t.Errorf("%d records acknowledged and the log grew by %d", m.AckedRecords, m.LogEndRecords)
 	}
-	if h, err := run.Histograms(run.Trials[0]); err != nil || len(h) == 0 {
-		t.Errorf("%d histograms, %v", len(h), err)
+	if spans, err := run.TrialDigests(run.Trials[0], nil); err != nil || len(spans) == 0 {
+		t.Errorf("%d histograms, %v", len(spans), err)
 	}
 	for file, want := range map[string]int{"run.json": 1, "summary.json": 1, "trials/01-*.json": n, "trials/01-*.hlog": n, "trials/01-*.log": n} {
 		if found, _ := filepath.Glob(filepath.Join(out, file)); len(found) != want {
@@ -79,7 +79,7 @@ func TestServersOfATrialMeasureThemselves(t *testing.T) {
 	if len(trial.Servers) != 2 || trial.Servers[0].Admin == trial.Servers[1].Admin || trial.Servers[0].Log == trial.Servers[1].Log {
 		t.Fatalf("servers %+v", trial.Servers)
 	}
-	histograms, err := run.Histograms(trial)
+	spans, err := run.TrialDigests(trial, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestServersOfATrialMeasureThemselves(t *testing.T) {
 		if s.Name != record.Broker {
 			lag.Server = s.Name
 		}
-		if h := histograms[lag]; h == nil || h.Count() == 0 {
+		if spans[lag].Count == 0 {
 			t.Errorf("%s has no %s", s.Name, lag)
 		}
 		if _, err := os.Stat(filepath.Join(results.TrialsDir(out), s.Log)); err != nil {

@@ -138,7 +138,7 @@ func ExportLog(w io.Writer, run *results.Run) error {
 	cells := run.CellOutcomes()
 	merged := hdr.Bundle{}
 	for _, cell := range cells {
-		histograms, err := run.MergedHistograms(cell)
+		histograms, err := run.MergedHistograms(cell, nil)
 		if err != nil {
 			return err
 		}

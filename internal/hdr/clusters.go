@@ -25,19 +25,6 @@ func (h *Histogram) Independent(q float64) int64 {
 	return independent(h.Count(), h.dependent[nearest(q)])
 }
 
-// stillNeeded is how many more samples, clustered as these are, would support quantile q;
-// 0 if these do.
-func stillNeeded(n, independent int64, q float64) int64 {
-	if Supports(independent, q) {
-		return 0
-	}
-	missing := exceedancesForInterval/math.Min(q, 1-q) - float64(independent)
-	if independent > 0 {
-		missing *= float64(n) / float64(independent)
-	}
-	return int64(math.Ceil(missing))
-}
-
 // Withheld is the digest whose samples no longer support quantile q, one of Quantiles.
 func (d Digest) Withheld(q float64) Digest {
 	d.dependent[nearest(q)] = float64(d.Count)

@@ -7,9 +7,8 @@ import "math/bits"
 // these must share the CPU's caches with everything the thread does. A reader turns
 // them into a Histogram of the same buckets.
 type counts struct {
-	buckets []uint32
-	// beyond holds what the 32 bits cannot: counts by bucket.
-	beyond     map[int]int64
+	buckets    []uint32
+	beyond     map[int]int64 // by bucket, what the 32 bits cannot hold
 	outOfRange int64
 }
 
@@ -28,7 +27,7 @@ var bucketCount = len(NewHistogram().inner.Export().Counts)
 // first time costs a page fault, and recorders would grow with the durations they meet,
 // which would look like memory of connections.
 func newCounts() *counts {
-	c := &counts{buckets: make([]uint32, bucketCount)}
+	c := &counts{buckets: make([]uint32, bucketCount), beyond: map[int]int64{}}
 	clear(c.buckets)
 	return c
 }
@@ -55,24 +54,8 @@ func (c *counts) record(ns int64) {
 		return
 	}
 	if c.buckets[i]++; c.buckets[i] == 0 {
-		c.carry(i, 1<<32)
+		c.beyond[i] += 1 << 32
 	}
-}
-
-func (c *counts) recordN(ns, n int64) {
-	i := bucketOf(ns)
-	if ns < 0 || i >= len(c.buckets) {
-		c.outOfRange += n
-		return
-	}
-	c.carry(i, n)
-}
-
-func (c *counts) carry(bucket int, n int64) {
-	if c.beyond == nil {
-		c.beyond = map[int]int64{}
-	}
-	c.beyond[bucket] += n
 }
 
 // moveTo adds the counts to a histogram and forgets them.
@@ -87,7 +70,6 @@ func (c *counts) moveTo(h *Histogram) {
 	}
 	h.outOfRange += c.outOfRange
 	clear(c.buckets)
-	c.beyond, c.outOfRange = nil, 0
+	clear(c.beyond)
+	c.outOfRange = 0
 }
-
-func (c *counts) MemoryBytes() int { return 4 * len(c.buckets) }

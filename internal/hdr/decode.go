@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 
+	hdrhistogram "github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/klauspost/compress/zlib"
 )
 
@@ -25,15 +26,10 @@ const (
 	plainHeaderBytes = 40
 )
 
-var (
-	errEncoding = errors.New("not a compressed V2 histogram")
-	// errShape says that a histogram has another shape than this package's.
-	errShape = errors.New("a histogram of another shape")
-)
+var errEncoding = errors.New("not a compressed V2 histogram")
 
-// decoder decodes histograms of this package's shape into sums, and allocates
-// nothing for each: reading thousands of trials is mostly that. One goroutine at a
-// time may use it.
+// decoder decodes histograms, and allocates nothing for those of this package's shape:
+// reading thousands of trials is mostly that. One goroutine at a time may use it.
 type decoder struct {
 	compressed []byte
 	plain      bytes.Buffer
@@ -48,23 +44,6 @@ type filled struct {
 	count  int64
 }
 
-// addTo adds the counts of an encoded histogram and returns how many there are. On
-// an error sums may hold some of them.
-func (d *decoder) addTo(sums []int64, encoded []byte) (added int64, err error) {
-	buckets, err := d.read(encoded)
-	if err != nil {
-		return 0, err
-	}
-	for _, f := range buckets {
-		if sums[f.bucket] > math.MaxInt64-f.count {
-			return 0, fmt.Errorf("%w: count %d in bucket %d", errEncoding, f.count, f.bucket)
-		}
-		sums[f.bucket] += f.count
-		added += f.count
-	}
-	return added, nil
-}
-
 // read decodes a histogram: its buckets that are not empty, ascending, which hold
 // until the next call.
 func (d *decoder) read(encoded []byte) ([]filled, error) {
@@ -77,13 +56,37 @@ func (d *decoder) read(encoded []byte) ([]filled, error) {
 	}
 	if binary.BigEndian.Uint32(plain[12:]) != significantFigures || binary.BigEndian.Uint64(plain[16:]) != lowestNs ||
 		binary.BigEndian.Uint64(plain[24:]) != uint64(highestNs) {
-		return nil, errShape
+		return d.ofOtherShape(encoded)
 	}
 	payload := plain[plainHeaderBytes:]
 	if int64(binary.BigEndian.Uint32(plain[4:])) != int64(len(payload)) {
 		return nil, errEncoding
 	}
 	return d.buckets(payload)
+}
+
+// ofOtherShape decodes what another tool may have written.
+func (d *decoder) ofOtherShape(encoded []byte) ([]filled, error) {
+	other, err := hdrhistogram.Decode(encoded)
+	if err != nil {
+		return nil, err
+	}
+	h := NewHistogram()
+	if n := h.inner.Merge(other); n > 0 {
+		return nil, fmt.Errorf("%w: %d durations beyond 5 min", errEncoding, n)
+	}
+	return d.fill(h.inner.Export().Counts), nil
+}
+
+// fill lists the buckets that are not empty; the list holds as that of read.
+func (d *decoder) fill(counts []int64) []filled {
+	d.filled = d.filled[:0]
+	for bucket, n := range counts {
+		if n > 0 {
+			d.filled = append(d.filled, filled{bucket, n})
+		}
+	}
+	return d.filled
 }
 
 func (d *decoder) inflate(encoded []byte) error {

@@ -1,6 +1,7 @@
 package hdr
 
 import (
+	"math"
 	"slices"
 
 	hdrhistogram "github.com/HdrHistogram/hdrhistogram-go"
@@ -44,10 +45,15 @@ func (d Digest) Quantile(q float64) (ns int64, supported bool) {
 // Quantiles; 0 if these do, and for others.
 func (d Digest) StillNeeded(q float64) int64 {
 	i := slices.Index(Quantiles[:], q)
-	if i < 0 {
+	if _, supported := d.Quantile(q); i < 0 || supported {
 		return 0
 	}
-	return stillNeeded(d.Count, independent(d.Count, d.dependent[i]), q)
+	known := float64(independent(d.Count, d.dependent[i]))
+	missing := exceedancesForInterval/math.Min(q, 1-q) - known
+	if known > 0 {
+		missing *= float64(d.Count) / known
+	}
+	return int64(math.Ceil(missing))
 }
 
 // Values are a digest as files hold it.
@@ -91,4 +97,43 @@ func (v Values) Digest() Digest {
 func (d Digest) SameValues(other Digest) bool {
 	d.dependent = other.dependent
 	return d == other
+}
+
+// digestFilled makes the digest of buckets, as the library computes its numbers.
+func digestFilled(buckets []filled) Digest {
+	var d Digest
+	sum := 0.0
+	for _, f := range buckets {
+		least, width := widthOf(f.bucket)
+		d.Count += f.count
+		d.MaxNs = least + width - 1
+		sum += float64(f.count) * float64(least+width/2)
+	}
+	if d.Count == 0 {
+		return d
+	}
+	d.MeanNs = sum / float64(d.Count)
+	seen, next := int64(0), 0
+	for _, f := range buckets {
+		seen += f.count
+		for ; next < len(Quantiles); next++ {
+			if seen < rank(Quantiles[next], d.Count) {
+				break
+			}
+			least, width := widthOf(f.bucket)
+			d.quantileNs[next] = least + width - 1
+		}
+	}
+	return d
+}
+
+// widthOf is the shortest duration of a bucket and how many it has.
+func widthOf(bucket int) (least, width int64) {
+	least = leastOf(bucket)
+	return least, leastOf(bucket+1) - least
+}
+
+// rank is the position of a quantile among count durations, from 1.
+func rank(q float64, count int64) int64 {
+	return min(max(1, int64(100*q/100*float64(count)+0.5)), count)
 }

@@ -26,13 +26,13 @@ func TestDigestsAreWhatHistogramsSay(t *testing.T) {
 	clusters := map[string][]float64{"Send/Fetch": {1, 8, 1000}}
 	send := b[Key{Stage: "Send", API: "Fetch"}]
 	addDependent(&send.dependent, send.Count(), clusters["Send/Fetch"])
-	var digester Digester
+	var sum Sum
 	for range 2 {
-		digests, err := digester.AddLog(bytes.NewReader(log.Bytes()), func(k Key) bool { return k.Stage != "Reap" }, clusters)
+		digests, err := sum.AddLog(bytes.NewReader(log.Bytes()), func(k Key) bool { return k.Stage != "Reap" }, clusters)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if alone, err := digester.DigestLog(bytes.NewReader(log.Bytes()), func(k Key) bool { return k.Stage != "Reap" }, clusters); err != nil || !maps.Equal(alone, digests) {
+		if alone, err := sum.DigestLog(bytes.NewReader(log.Bytes()), func(k Key) bool { return k.Stage != "Reap" }, clusters); err != nil || !maps.Equal(alone, digests) {
 			t.Errorf("without adding: %+v, %v; want %+v", alone, err, digests)
 		}
 		if len(digests) != 2 {
@@ -51,7 +51,7 @@ func TestDigestsAreWhatHistogramsSay(t *testing.T) {
 			}
 		}
 	}
-	together := digester.Together()
+	together := sum.Digests()
 	if len(together) != 2 {
 		t.Errorf("%d keys together, want those wanted", len(together))
 	}
@@ -64,17 +64,17 @@ func TestDigestsAreWhatHistogramsSay(t *testing.T) {
 		if d.MeanNs = want.Digest().MeanNs; d != want.Digest() {
 			t.Errorf("%s: two logs together are %+v, want %+v", key, d, want.Digest())
 		}
-		if h := digester.Histogram(key); !h.inner.Equals(want.inner) || h.dependent != want.dependent {
+		if h := sum.Histogram(key); !h.inner.Equals(want.inner) || h.dependent != want.dependent {
 			t.Errorf("%s: the histogram of two logs differs", key)
 		}
 	}
-	if digester.Reset(); len(digester.Together()) != 0 || digester.Histogram(Key{Stage: "Send", API: "Fetch"}) != nil {
+	if sum.Reset(); len(sum.Digests()) != 0 || sum.Histogram(Key{Stage: "Send", API: "Fetch"}) != nil {
 		t.Error("something is left after a reset")
 	}
 	if _, supported := (Digest{}).Quantile(0.9); supported {
 		t.Error("a quantile that is not kept is supported")
 	}
-	if _, err := digester.AddLog(strings.NewReader("Tag=a/b,1,2,3,garbage\n"), nil, nil); err == nil || !strings.Contains(err.Error(), "a/b") {
+	if _, err := sum.AddLog(strings.NewReader("Tag=a/b,1,2,3,garbage\n"), nil, nil); err == nil || !strings.Contains(err.Error(), "a/b") {
 		t.Errorf("garbage: error %v", err)
 	}
 }

@@ -78,13 +78,6 @@ func (h *Histogram) Merge(other *Histogram) {
 	}
 }
 
-// Reset forgets everything.
-func (h *Histogram) Reset() {
-	h.inner.Reset()
-	h.outOfRange = 0
-	h.dependent = [len(Quantiles)]float64{}
-}
-
 // Clone returns an independent copy.
 func (h *Histogram) Clone() *Histogram {
 	return &Histogram{inner: h.inner.Clone(), outOfRange: h.outOfRange, dependent: h.dependent}

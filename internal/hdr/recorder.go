@@ -2,6 +2,7 @@ package hdr
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 )
 
@@ -17,12 +18,11 @@ import (
 // contain. Mark divides the counts at the window's beginning for the cost of the
 // swaps; what was before it is read with the next snapshot.
 type Recorders struct {
-	slots      []Recorder
-	histograms int
+	slots []Recorder
 
 	mu      sync.Mutex // held by the reader
 	total   []*Histogram
-	marked  []*Histogram // total at the last mark; nil before the first
+	marked  []*Histogram // total at the last mark
 	pending bool         // the idle buffers hold counts from before the last mark
 }
 
@@ -48,9 +48,9 @@ func newBuffer(histograms int) buffer {
 // first used.
 func NewRecorders(histograms int) *Recorders {
 	r := &Recorders{
-		slots:      make([]Recorder, 2*runtime.NumCPU()),
-		histograms: histograms,
-		total:      make([]*Histogram, histograms),
+		slots:  make([]Recorder, 2*runtime.NumCPU()),
+		total:  make([]*Histogram, histograms),
+		marked: make([]*Histogram, histograms),
 	}
 	for i := range r.slots {
 		r.slots[i].active, r.slots[i].idle = newBuffer(histograms), newBuffer(histograms)
@@ -79,15 +79,6 @@ func (s *Recorder) Record(i int, ns int64) {
 		return
 	}
 	s.active.of(i).record(ns)
-}
-
-// RecordN counts n equal durations in histogram i.
-func (s *Recorder) RecordN(i int, ns, n int64) {
-	if ns == 0 {
-		s.active.zeros[i] += n
-		return
-	}
-	s.active.of(i).recordN(ns, n)
 }
 
 // RecordRow counts one duration in each of the histograms from first on whose bit of known
@@ -158,9 +149,6 @@ func (r *Recorders) Snapshot() (now, atMark []*Histogram) {
 	for i := range r.slots {
 		r.gather(r.slots[i].retire())
 	}
-	if r.marked == nil {
-		r.marked = make([]*Histogram, r.histograms)
-	}
 	return clone(r.total), clone(r.marked)
 }
 
@@ -203,30 +191,23 @@ func clone(histograms []*Histogram) []*Histogram {
 }
 
 // MemoryBytes is what all histograms made so far occupy.
-func (r *Recorders) MemoryBytes() int {
+func (r *Recorders) MemoryBytes() (bytes int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	bytes := sumBytes(r.total) + sumBytes(r.marked)
-	for i := range r.slots {
-		r.slots[i].mu.Lock()
-		for _, b := range []*buffer{&r.slots[i].active, &r.slots[i].idle} {
-			bytes += sumBytes(b.histograms)
-		}
-		r.slots[i].mu.Unlock()
-	}
-	return bytes
-}
-
-// sumBytes adds up those that are there.
-func sumBytes[H interface {
-	comparable
-	MemoryBytes() int
-}](histograms []H) (bytes int) {
-	var none H
-	for _, h := range histograms {
-		if h != none {
+	for _, h := range slices.Concat(r.total, r.marked) {
+		if h != nil {
 			bytes += h.MemoryBytes()
 		}
+	}
+	for i := range r.slots {
+		s := &r.slots[i]
+		s.mu.Lock()
+		for _, c := range slices.Concat(s.active.histograms, s.idle.histograms) {
+			if c != nil {
+				bytes += 4 * len(c.buckets)
+			}
+		}
+		s.mu.Unlock()
 	}
 	return bytes
 }

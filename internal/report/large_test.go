@@ -44,7 +44,7 @@ func largeRun(b *testing.B, cells, blocks int) string {
 	if err != nil {
 		b.Fatal(err)
 	}
-	merged, err := source.MergedHistograms(source.CellOutcomes()[0])
+	merged, err := source.MergedHistograms(source.CellOutcomes()[0], nil)
 	if err != nil {
 		b.Fatal(err)
 	}
