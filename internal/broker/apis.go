@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -91,7 +92,8 @@ func (l *Log) shed(e exchange) {
 // ApiVersions, which a client asks in whatever version it has.
 func (l *Log) dispatch(e exchange, how func(*api) func(*Log, *request) error) {
 	header, body, err := kafka.ParseRequestHeader(e.Frame())
-	if err != nil && !unsupported(err) {
+	// What an unknown API or version has of a header was read.
+	if _, unsupported := errors.AsType[*kafka.UnsupportedError](err); err != nil && !unsupported {
 		e.HangUp(err)
 		return
 	}
@@ -105,17 +107,10 @@ func (l *Log) dispatch(e exchange, how func(*api) func(*Log, *request) error) {
 		return
 	}
 	q := &request{exchange: e, RequestHeader: header}
-	q.in = reader{rest: body, version: header.Version, flexible: header.Version >= a.flexibleFrom}
+	q.in = reader{Reader: kbin.Reader{Src: body}, version: header.Version, flexible: header.Version >= a.flexibleFrom}
 	if err := how(a)(l, q); err != nil {
 		e.HangUp(fmt.Errorf("%s version %d: %w", a.key.Name(), header.Version, err))
 	}
-}
-
-// unsupported reports that a header was read but for what depends on its unknown
-// API or version.
-func unsupported(err error) bool {
-	var unsupported *kafka.UnsupportedError
-	return errors.As(err, &unsupported)
 }
 
 func (l *Log) apiOf(key int16) *api {

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
@@ -144,7 +145,7 @@ func FuzzFrame(f *testing.F) {
 	fixture.log.delayed.closed = true // long polls do not wait
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		if key, ok := kafka.PeekKey(frame); ok && key == int16(kmsg.CreateTopics) {
-			readNewTopics(&reader{rest: frame[2:], version: 7, flexible: true}) // answering would fill the disk
+			readNewTopics(&reader{Reader: kbin.Reader{Src: frame[2:]}, version: 7, flexible: true}) // answering would fill the disk
 			return
 		}
 		e := newExchange(t, append([]byte(nil), frame...))

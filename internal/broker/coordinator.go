@@ -51,12 +51,12 @@ func readCoordinatorKeys(r *reader) (keys []string, kind int8) {
 		keys = append(keys, r.text())
 	}
 	if r.version >= 1 {
-		kind = r.int8()
+		kind = r.Int8()
 	}
 	if r.version >= 4 {
 		for range r.array(1) {
 			keys = append(keys, r.text())
-			if r.bad {
+			if !r.Ok() {
 				break
 			}
 		}
@@ -68,7 +68,7 @@ func readCoordinatorKeys(r *reader) (keys []string, kind int8) {
 // heartbeat answers a member of a group that cannot be.
 func (l *Log) heartbeat(q *request) error {
 	q.in.text()  // group
-	q.in.int32() // generation
+	q.in.Int32() // generation
 	q.in.text()  // member
 	if q.Version >= 3 {
 		q.in.nullableText() // instance
@@ -91,10 +91,10 @@ func (l *Log) shedHeartbeat(q *request) error {
 // initProducerID gives every idempotent producer an id of its own.
 func (l *Log) initProducerID(q *request) error {
 	_, transactional := q.in.nullableText()
-	q.in.int32() // transaction timeout
+	q.in.Int32() // transaction timeout
 	if q.Version >= 3 {
-		q.in.int64() // the id and
-		q.in.int16() // epoch so far: meant for transactional producers
+		q.in.Int64() // the id and
+		q.in.Int16() // epoch so far: meant for transactional producers
 	}
 	q.in.tags()
 	if err := q.in.err(); err != nil {

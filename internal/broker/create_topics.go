@@ -41,8 +41,8 @@ type assignment struct {
 // others.
 func (l *Log) createTopics(q *request) error {
 	topics := readNewTopics(&q.in)
-	q.in.int32() // timeout: creation is never delayed
-	validateOnly := q.Version >= 1 && q.in.bool()
+	q.in.Int32() // timeout: creation is never delayed
+	validateOnly := q.Version >= 1 && q.in.Bool()
 	q.in.tags()
 	if err := q.in.err(); err != nil {
 		return err
@@ -72,11 +72,11 @@ func (l *Log) shedCreateTopics(q *request) error {
 
 func readNewTopics(r *reader) (topics []newTopic) {
 	for range r.array(leastNewTopicBytes) {
-		t := newTopic{name: r.text(), partitions: r.int32(), replication: r.int16()}
+		t := newTopic{name: r.text(), partitions: r.Int32(), replication: r.Int16()}
 		t.assigned = readAssignments(r)
 		t.config, t.configured = readConfigs(r)
 		r.tags()
-		if r.bad {
+		if !r.Ok() {
 			break
 		}
 		topics = append(topics, t)
@@ -86,12 +86,12 @@ func readNewTopics(r *reader) (topics []newTopic) {
 
 func readAssignments(r *reader) (assigned []assignment) {
 	for range r.array(leastAssignmentBytes) {
-		a := assignment{partition: r.int32()}
+		a := assignment{partition: r.Int32()}
 		for range r.array(4) {
-			a.replicas = append(a.replicas, r.int32())
+			a.replicas = append(a.replicas, r.Int32())
 		}
 		r.tags()
-		if r.bad {
+		if !r.Ok() {
 			break
 		}
 		assigned = append(assigned, a)
@@ -105,7 +105,7 @@ func readConfigs(r *reader) (name string, configured bool) {
 		next := r.text()
 		r.nullableText()
 		r.tags()
-		if r.bad {
+		if !r.Ok() {
 			break
 		}
 		if !configured {

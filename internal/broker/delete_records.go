@@ -21,9 +21,9 @@ func (l *Log) deleteRecords(q *request) error { return q.deleteRecords(l.deleteB
 func (q *request) deleteRecords(remove func(topic string, p *deletePartition)) error {
 	var asked byTopic[deletePartition]
 	asked.read(&q.in, leastDeletePartitionBytes, func(r *reader, p *deletePartition) {
-		p.index, p.before = r.int32(), r.int64()
+		p.index, p.before = r.Int32(), r.Int64()
 	})
-	q.in.int32() // timeout
+	q.in.Int32() // timeout
 	q.in.tags()
 	if err := q.in.err(); err != nil {
 		return err

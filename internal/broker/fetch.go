@@ -94,14 +94,14 @@ func (l *Log) shedFetch(q *request) error {
 }
 
 func (f *fetch) read(r *reader) error {
-	r.int32() // replica id: there are no followers
-	f.wait = time.Duration(r.int32()) * time.Millisecond
-	f.minBytes = int(r.int32())
-	f.maxBytes = f.log.quota.capFetch(min(int(r.int32()), f.log.config.FetchMaxBytes))
-	r.int8() // isolation level
+	r.Int32() // replica id: there are no followers
+	f.wait = time.Duration(r.Int32()) * time.Millisecond
+	f.minBytes = int(r.Int32())
+	f.maxBytes = f.log.quota.capFetch(min(int(r.Int32()), f.log.config.FetchMaxBytes))
+	r.Int8() // isolation level
 	if r.version >= 7 {
-		f.sessionID = r.int32()
-		r.int32() // session epoch
+		f.sessionID = r.Int32()
+		r.Int32() // session epoch
 	}
 	f.byTopic.read(r, leastFetchPartitionBytes, readFetchPartition)
 	if most := f.log.config.PartitionMaxBytes; most > 0 {
@@ -114,19 +114,19 @@ func (f *fetch) read(r *reader) error {
 }
 
 func readFetchPartition(r *reader, p *fetchPartition) {
-	p.index = r.int32()
+	p.index = r.Int32()
 	p.epoch = -1
 	if r.version >= 9 {
-		p.epoch = r.int32()
+		p.epoch = r.Int32()
 	}
-	p.offset = r.int64()
+	p.offset = r.Int64()
 	if r.version >= 12 {
-		r.int32() // last fetched epoch: logs do not diverge
+		r.Int32() // last fetched epoch: logs do not diverge
 	}
 	if r.version >= 5 {
-		r.int64() // a follower's log start
+		r.Int64() // a follower's log start
 	}
-	p.maxBytes = int(r.int32())
+	p.maxBytes = int(r.Int32())
 }
 
 // findLogs resolves names and finds the errors that need no wait. As in Kafka the range ends

@@ -40,9 +40,9 @@ func (l *Log) shedListOffsets(q *request) error {
 // listOffsets answers for each partition with what find makes of it.
 func (q *request) listOffsets(find func(topic string, p *listPartition)) error {
 	var asked byTopic[listPartition]
-	q.in.int32() // replica id
+	q.in.Int32() // replica id
 	if q.Version >= 2 {
-		q.in.int8() // isolation level
+		q.in.Int8() // isolation level
 	}
 	asked.read(&q.in, leastListPartitionBytes, readListPartition)
 	q.in.tags()
@@ -61,12 +61,12 @@ func (q *request) listOffsets(find func(topic string, p *listPartition)) error {
 }
 
 func readListPartition(r *reader, p *listPartition) {
-	p.index = r.int32()
+	p.index = r.Int32()
 	p.epoch = -1
 	if r.version >= 4 {
-		p.epoch = r.int32()
+		p.epoch = r.Int32()
 	}
-	p.timestampMs = r.int64()
+	p.timestampMs = r.Int64()
 }
 
 // listOffset replaces what a partition asks for by the answer.

@@ -24,7 +24,7 @@ func (l *Log) metadata(q *request) error {
 	asked, all := readMetadataTopics(&q.in)
 	mayCreate := l.config.AutoCreateTopics
 	if q.Version >= 4 {
-		mayCreate = q.in.bool() && mayCreate
+		mayCreate = q.in.Bool() && mayCreate
 	}
 	if err := q.in.err(); err != nil {
 		return err
@@ -83,13 +83,13 @@ func readMetadataTopics(r *reader) (asked []metadataTopic, all bool) {
 	for range count {
 		var t metadataTopic
 		if r.version >= 10 {
-			t.id = r.uuid()
+			t.id = r.Uuid()
 			t.name, t.named = r.nullableText()
 		} else {
 			t.name, t.named = r.text(), true
 		}
 		r.tags()
-		if r.bad {
+		if !r.Ok() {
 			break
 		}
 		asked = append(asked, t)

@@ -91,10 +91,10 @@ func (l *Log) appendedTo(logs []*storage.Log) {
 
 func (p *produce) read(r *reader) (transactional bool, err error) {
 	_, transactional = r.nullableText()
-	p.acks = r.int16()
-	p.timeout = time.Duration(r.int32()) * time.Millisecond
+	p.acks = r.Int16()
+	p.timeout = time.Duration(r.Int32()) * time.Millisecond
 	p.byTopic.read(r, leastProducePartitionBytes, func(r *reader, part *producePartition) {
-		part.index = r.int32()
+		part.index = r.Int32()
 		part.records = r.bytes()
 	})
 	r.tags()

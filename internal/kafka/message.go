@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 
+	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -28,7 +29,9 @@ func AppendRequest(dst []byte, correlationID int32, clientID string, req kmsg.Re
 	start := len(dst)
 	dst = append(dst, 0, 0, 0, 0)
 	dst = AppendRequestHeader(dst, RequestHeader{req.Key(), req.GetVersion(), correlationID, clientID})
-	return finishFrame(req.AppendTo(dst), start)
+	dst = req.AppendTo(dst)
+	binary.BigEndian.PutUint32(dst[start:], uint32(len(dst)-start-PrefixBytes))
+	return dst
 }
 
 // AppendRequestHeader appends the header of a request (no length prefix).
@@ -53,11 +56,12 @@ func SplitResponse(frame []byte, key, version int16) (correlationID int32, body 
 	if len(frame) < 4 {
 		return 0, nil, fmt.Errorf("response of %d bytes: %w", len(frame), ErrTruncated)
 	}
-	correlationID, body = int32(binary.BigEndian.Uint32(frame)), frame[4:]
+	r := kbin.Reader{Src: frame}
+	correlationID = r.Int32()
 	if responseHasTags(key, version) {
-		body, err = skipTags(body)
+		err = SkipTags(&r)
 	}
-	return correlationID, body, err
+	return correlationID, r.Src, err
 }
 
 // ParseResponse decodes a response payload (without length prefix) as the answer
