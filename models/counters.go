@@ -6,61 +6,27 @@ import (
 
 	"c10klab/internal/clock"
 	"c10klab/internal/poll"
+	"c10klab/internal/record"
 )
-
-// ThreadIO is what a thread has moved through sockets since its start; threads of
-// one name, such as those of connections, are counted together. Times are 0 with
-// stages off.
-type ThreadIO struct {
-	Name string
-	IOCounts
-}
-
-// IOCounts count system calls on sockets.
-type IOCounts struct {
-	Receives      int64 // recv and recvmsg calls, also those that found nothing
-	ReceivedBytes int64
-	// ReceivingNs is the time in the calls that brought bytes; waiting for them is
-	// not part of it.
-	ReceivingNs int64
-	Sends       int64 // send and sendfile calls
-	SentBytes   int64
-	SendingNs   int64 // the time in them
-	// BlockedNs is the part of SendingNs that calls with file bytes slept (see
-	// stage.BlockedOnDisk).
-	BlockedNs int64
-}
-
-func (c IOCounts) plus(other IOCounts) IOCounts {
-	c.Receives += other.Receives
-	c.ReceivedBytes += other.ReceivedBytes
-	c.ReceivingNs += other.ReceivingNs
-	c.Sends += other.Sends
-	c.SentBytes += other.SentBytes
-	c.SendingNs += other.SendingNs
-	c.BlockedNs += other.BlockedNs
-	return c
-}
 
 // threadCounters are one thread's. It counts in own and publishes that once a turn
 // or request.
 type threadCounters struct {
-	name   string
-	own    IOCounts
+	own    record.ThreadIO
 	mu     poll.Mutex
-	public IOCounts
+	public record.ThreadIO
 	_      [64]byte // keeps two threads' off one cache line
 }
 
 func (c *threadCounters) received(bytes int, ns int64) {
 	c.own.ReceivedBytes += int64(bytes)
-	c.own.ReceivingNs += ns
+	c.own.ReceiveNs += ns
 }
 
 func (c *threadCounters) sent(bytes int, ns int64) {
-	c.own.Sends++
+	c.own.SendCalls++
 	c.own.SentBytes += int64(bytes)
-	c.own.SendingNs += ns
+	c.own.SendNs += ns
 }
 
 func (c *threadCounters) publish() {
@@ -69,10 +35,19 @@ func (c *threadCounters) publish() {
 	c.mu.Unlock()
 }
 
-func (c *threadCounters) read() IOCounts {
+// addTo adds what was published to the sum of the threads of one name.
+func (c *threadCounters) addTo(sums map[string]record.ThreadIO) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.public
+	name := c.own.Name
+	sum := sums[name]
+	sums[name] = record.ThreadIO{
+		Name:         name,
+		ReceiveCalls: sum.ReceiveCalls + c.public.ReceiveCalls, ReceivedBytes: sum.ReceivedBytes + c.public.ReceivedBytes,
+		ReceiveNs: sum.ReceiveNs + c.public.ReceiveNs, SendCalls: sum.SendCalls + c.public.SendCalls,
+		SentBytes: sum.SentBytes + c.public.SentBytes, SendNs: sum.SendNs + c.public.SendNs,
+		BlockedNs: sum.BlockedNs + c.public.BlockedNs,
+	}
 }
 
 func (e *env) newThreadCounters(name string) *threadCounters {
@@ -83,11 +58,11 @@ func (e *env) newThreadCounters(name string) *threadCounters {
 
 // count takes zero counters into the server's books.
 func (e *env) count(c *threadCounters, name string) {
-	c.name = name
+	c.own.Name = name
 	e.countersMu.Lock()
 	defer e.countersMu.Unlock()
 	if e.counters == nil {
-		e.counters = map[*threadCounters]struct{}{}
+		e.counters, e.pastIO = map[*threadCounters]struct{}{}, map[string]record.ThreadIO{}
 	}
 	e.counters[c] = struct{}{}
 }
@@ -95,54 +70,29 @@ func (e *env) count(c *threadCounters, name string) {
 // endCounters keeps what a thread has counted that ends while the server goes on.
 // The thread calls it.
 func (e *env) endCounters(c *threadCounters) {
+	c.publish()
 	e.countersMu.Lock()
 	defer e.countersMu.Unlock()
 	delete(e.counters, c)
-	if e.pastIO == nil {
-		e.pastIO = map[string]IOCounts{}
-	}
-	e.pastIO[c.name] = e.pastIO[c.name].plus(c.own)
+	c.addTo(e.pastIO)
 }
 
 // ThreadIO is what each thread has moved through sockets, ordered by name; threads
 // that have moved nothing are left out.
-func (s *Server) ThreadIO() []ThreadIO {
+func (s *Server) ThreadIO() (all []record.ThreadIO) {
 	e := s.env
 	e.countersMu.Lock()
 	defer e.countersMu.Unlock()
 	byName := maps.Clone(e.pastIO)
-	if byName == nil {
-		byName = map[string]IOCounts{}
-	}
 	for c := range e.counters {
-		byName[c.name] = byName[c.name].plus(c.read())
+		c.addTo(byName)
 	}
-	var all []ThreadIO
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
-		if byName[name] != (IOCounts{}) {
-			all = append(all, ThreadIO{name, byName[name]})
+		if byName[name] != (record.ThreadIO{Name: name}) {
+			all = append(all, byName[name])
 		}
 	}
 	return all
-}
-
-// QueueLength is how many items wait in a queue between threads.
-type QueueLength struct {
-	// Name is "requests" (Kafka: RequestQueueSize), "requests/POOL" of an isolated
-	// class, "responses/THREAD" (ResponseQueueSize), "connections/THREAD", or "send".
-	Name string
-	Now  int
-	// Longest is the most since the last MarkQueues.
-	Longest int
-}
-
-// HandlerIdle is how long the threads of a handler pool have waited for requests
-// (Kafka: RequestHandlerAvgIdlePercent).
-type HandlerIdle struct {
-	Name    string // of the pool: "io"
-	Threads int
-	IdleNs  int64 // summed over the threads, since the start
-	WallNs  int64 // since the start, of one thread
 }
 
 // measuredQueue is a queue whose length the server publishes. Any thread may ask.
@@ -156,41 +106,31 @@ type namedQueue struct {
 	queue measuredQueue
 }
 
-// publishQueue makes a queue one of QueueLengths.
+// publishQueue makes a queue one of QueueLengths. The thread that starts the server calls it.
 func (e *env) publishQueue(name string, q measuredQueue) {
-	e.countersMu.Lock()
-	defer e.countersMu.Unlock()
 	e.queues = append(e.queues, namedQueue{name, q})
 }
 
 // QueueLengths are those of all queues between the server's threads.
-func (s *Server) QueueLengths() []QueueLength {
-	s.env.countersMu.Lock()
-	defer s.env.countersMu.Unlock()
-	lengths := make([]QueueLength, len(s.env.queues))
-	for i, q := range s.env.queues {
-		lengths[i].Name = q.name
-		lengths[i].Now, lengths[i].Longest = q.queue.length()
+func (s *Server) QueueLengths() (all []record.QueueLength) {
+	for _, q := range s.env.queues {
+		now, longest := q.queue.length()
+		all = append(all, record.QueueLength{Name: q.name, Now: now, Longest: longest})
 	}
-	return lengths
+	return all
 }
 
 // MarkQueues begins a window: Longest counts from here.
 func (s *Server) MarkQueues() {
-	s.env.countersMu.Lock()
-	defer s.env.countersMu.Unlock()
 	for _, q := range s.env.queues {
 		q.queue.forgetLongest()
 	}
 }
 
 // HandlerIdle is how idle each handler pool was; none without one.
-func (s *Server) HandlerIdle() []HandlerIdle {
-	s.env.countersMu.Lock()
-	defer s.env.countersMu.Unlock()
-	var all []HandlerIdle
+func (s *Server) HandlerIdle() (all []record.HandlerIdle) {
 	for _, p := range s.env.pools {
-		all = append(all, HandlerIdle{Name: p.name, Threads: p.threads, IdleNs: p.queue.idleNs(), WallNs: clock.Now() - p.startNs})
+		all = append(all, record.HandlerIdle{Pool: p.name, Threads: p.threads, IdleNs: p.queue.idleNs(), WallNs: clock.Now() - p.startNs})
 	}
 	return all
 }

@@ -145,7 +145,7 @@ func (in *input) receive(c *conn, r *receiver) (bool, error) {
 	}
 	start := r.begins(c.env)
 	n, arrivedNs, errno := c.socket.receive(r, target)
-	r.counters.own.Receives++
+	r.counters.own.ReceiveCalls++
 	switch {
 	case errno == unix.EAGAIN:
 		return false, nil

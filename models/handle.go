@@ -48,8 +48,6 @@ func (e *env) publishPool(p *handlerPool) {
 		name += "/" + p.name
 	}
 	e.publishQueue(name, p.queue)
-	e.countersMu.Lock()
-	defer e.countersMu.Unlock()
 	e.pools = append(e.pools, p)
 }
 

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"c10klab/internal/clock"
+	"c10klab/internal/record"
 )
 
 const (
@@ -13,18 +14,6 @@ const (
 	// publishEvery bounds how old the published times of a busy loop are.
 	publishEvery = int64(100 * time.Millisecond)
 )
-
-// LoopTimes divides a network thread's time since its start.
-type LoopTimes struct {
-	Name string
-	Wall time.Duration
-	// IOWait was spent in epoll_wait (Kafka: io-wait-ratio).
-	IOWait time.Duration
-	// IO was spent on what a poll reported and on responses, sendfile included
-	// (Kafka: io-ratio); where the thread handles requests, on that, too. Waiting
-	// for room in the request queue is in neither.
-	IO time.Duration
-}
 
 // loopTimes measures a loop with two clock reads a turn. The loop's thread uses it.
 type loopTimes struct {
@@ -51,8 +40,6 @@ func (e *env) newLoopTimes(name string) loopTimes {
 	t := loopTimes{on: e.stages != nil, env: e}
 	if t.on {
 		t.public = &publicLoopTimes{name: name}
-		e.countersMu.Lock()
-		defer e.countersMu.Unlock()
 		e.loopTimes = append(e.loopTimes, t.public)
 	}
 	return t
@@ -108,14 +95,10 @@ func (t *loopTimes) publish() {
 
 // LoopTimes is what each network thread did with its time, as of its newest turns;
 // none where there are no such threads or stages are off.
-func (s *Server) LoopTimes() []LoopTimes {
-	s.env.countersMu.Lock()
-	defer s.env.countersMu.Unlock()
-	var all []LoopTimes
+func (s *Server) LoopTimes() (all []record.LoopTimes) {
 	for _, t := range s.env.loopTimes {
 		wall, wait, queueing := t.wallNs.Load(), t.ioWaitNs.Load(), t.queueingNs.Load()
-		all = append(all, LoopTimes{Name: t.name, Wall: time.Duration(wall),
-			IOWait: time.Duration(wait), IO: time.Duration(max(0, wall-wait-queueing))})
+		all = append(all, record.LoopTimes{Name: t.name, WallNs: wall, IOWaitNs: wait, IONs: max(0, wall-wait-queueing)})
 	}
 	return all
 }

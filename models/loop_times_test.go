@@ -11,13 +11,14 @@ import (
 	"c10klab/internal/hdr"
 	"c10klab/internal/measure"
 	"c10klab/internal/osthread"
+	"c10klab/internal/record"
 	"c10klab/internal/stage"
 
 	"golang.org/x/sys/unix"
 )
 
 // awaitLoopTimes returns the only loop's times once they satisfy a condition.
-func (b *bench) awaitLoopTimes(enough func(LoopTimes) bool) {
+func (b *bench) awaitLoopTimes(enough func(record.LoopTimes) bool) {
 	b.t.Helper()
 	for deadline := time.Now().Add(patience); ; runtime.Gosched() {
 		all := b.server.LoopTimes()
@@ -40,7 +41,9 @@ func TestBusyLoopShowsIOAndLag(t *testing.T) {
 	c := b.dial()
 	c.send(request(opSleep, 1, number(int(slept/time.Millisecond))))
 	c.expect(1, nil)
-	b.awaitLoopTimes(func(l LoopTimes) bool { return l.IO >= slept && l.IOWait > 0 && l.IO+l.IOWait == l.Wall })
+	b.awaitLoopTimes(func(l record.LoopTimes) bool {
+		return l.IONs >= int64(slept) && l.IOWaitNs > 0 && l.IONs+l.IOWaitNs == l.WallNs
+	})
 	recorded, _ := b.stages.Snapshot()
 	if h := recorded[hdr.Key{Stage: "LoopLag", API: measure.AllLoops}]; h == nil || h.MaxNs() < int64(slept)*99/100 {
 		t.Errorf("LoopLag does not show that the loop was busy for %v", slept)
@@ -63,7 +66,7 @@ func TestWaitForTheRequestQueueIsNeitherIONorIOWait(t *testing.T) {
 	for _, c := range clients {
 		c.expect(1, nil)
 	}
-	b.awaitLoopTimes(func(l LoopTimes) bool { return l.Wall-l.IOWait-l.IO >= slept*9/10 })
+	b.awaitLoopTimes(func(l record.LoopTimes) bool { return l.WallNs-l.IOWaitNs-l.IONs >= int64(slept)*9/10 })
 }
 
 func TestNoStagesNoLoopTimes(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 
 	"c10klab/internal/clock"
 	"c10klab/internal/poll"
+	"c10klab/internal/record"
 
 	"golang.org/x/sys/unix"
 )
@@ -59,8 +60,6 @@ func (e *env) newResidency() *residency {
 		level: e.config.ResidencyProbe, scratch: make([]byte, e.sendCapBytes()),
 		capped: e.config.SendCapBytes > 0, counts: new(residencyCounts),
 	}
-	e.countersMu.Lock()
-	defer e.countersMu.Unlock()
 	e.residencies = append(e.residencies, r.counts)
 	return r
 }
@@ -255,28 +254,19 @@ func tryResidency(dir, probe string) error {
 	return nil
 }
 
-// Residency counts the decisions of send strategy resident.
-type Residency struct {
-	Probes int64 // chunks that the page cache was asked about
-	Hot    int64 // of them called resident, and sent by the network thread
-	// FalseHot are hot chunks whose sending slept for more than 20 µs all the same,
-	// FalseHotBlocked for how long, in all. Without blocked-time, of chunks of files hot
-	// for a second only every 16th is watched.
-	FalseHot        int64
-	FalseHotBlocked time.Duration
-}
-
-// Residency sums the network threads' decisions; false under other strategies.
-func (s *Server) Residency() (sum Residency, probes bool) {
-	s.env.countersMu.Lock()
-	defer s.env.countersMu.Unlock()
+// Residency sums the network threads' decisions; nil under other strategies.
+func (s *Server) Residency() *record.ResidencyProbes {
+	if len(s.env.residencies) == 0 {
+		return nil
+	}
+	sum := new(record.ResidencyProbes)
 	for _, c := range s.env.residencies {
 		sum.Probes += c.probes.Load()
 		sum.Hot += c.hot.Load()
 		sum.FalseHot += c.falseHot.Load()
-		sum.FalseHotBlocked += time.Duration(c.falseHotBlockedNs.Load())
+		sum.FalseHotBlockedNs += c.falseHotBlockedNs.Load()
 	}
-	return sum, len(s.env.residencies) > 0
+	return sum
 }
 
 const (

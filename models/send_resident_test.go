@@ -9,6 +9,7 @@ import (
 	"c10klab/internal/clock"
 	"c10klab/internal/need"
 	"c10klab/internal/poll"
+	"c10klab/internal/record"
 
 	"golang.org/x/sys/unix"
 )
@@ -63,16 +64,15 @@ func TestResidentSendsHotChunksOnTheLoopAndColdOnesElsewhere(t *testing.T) {
 			config := defaultConfig(t, "send=resident", "residency-probe="+probe, "loops=1")
 			needResidency(t, config)
 			b := startBench(t, config)
-			fetch := func() Residency {
+			fetch := func() record.ResidencyProbes {
 				c := b.dial()
 				c.send(request(opFile, 1, number(0), number(testFileBytes)))
 				c.expect(1, b.fileAnswer(0, testFileBytes))
-				counts, _ := b.server.Residency()
-				return counts
+				return *b.server.Residency()
 			}
 			// The kernel may be moving a page of the file just then (compaction), which is not
 			// seen there meanwhile: such a chunk goes another way, and the next time it is hot.
-			var before Residency
+			var before record.ResidencyProbes
 			hot := fetch()
 			for range 3 {
 				if hot.Hot-before.Hot == hot.Probes-before.Probes {
@@ -138,8 +138,8 @@ func TestHotChunksThatSleepAreFalseHot(t *testing.T) {
 	r.sent(0)
 	r.sent(falseHotNs)
 	r.sent(int64(30 * time.Millisecond))
-	sum, _ := (&Server{env: e}).Residency()
-	if sum.FalseHot != 1 || sum.FalseHotBlocked != 30*time.Millisecond {
+	sum := (&Server{env: e}).Residency()
+	if sum.FalseHot != 1 || sum.FalseHotBlockedNs != int64(30*time.Millisecond) {
 		t.Errorf("counted %+v", sum)
 	}
 }

@@ -112,7 +112,7 @@ func TestSendCapBoundsEverySendCall(t *testing.T) {
 		const capBytes, memoryPieces = 50_000, 2
 		var sends int64
 		for _, io := range b.server.ThreadIO() {
-			sends += io.Sends
+			sends += io.SendCalls
 		}
 		if sends < testFileBytes/capBytes+memoryPieces {
 			t.Errorf("%d send calls for %d bytes, %d at a time", sends, testFileBytes, capBytes)

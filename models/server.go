@@ -10,6 +10,7 @@ import (
 	"c10klab/internal/clock"
 	"c10klab/internal/osthread"
 	"c10klab/internal/poll"
+	"c10klab/internal/record"
 	"c10klab/internal/stage"
 )
 
@@ -155,7 +156,7 @@ func (s *Server) Count(add func(name string, n int64)) {
 	add("connections", s.env.connections.Load())
 	var receives, sends int64
 	for _, t := range s.ThreadIO() {
-		receives, sends = receives+t.Receives, sends+t.Sends
+		receives, sends = receives+t.ReceiveCalls, sends+t.SendCalls
 	}
 	add("receive_calls", receives)
 	add("send_calls", sends)
@@ -198,7 +199,7 @@ type env struct {
 	releases    []func()
 	countersMu  poll.Mutex
 	counters    map[*threadCounters]struct{} // of live threads
-	pastIO      map[string]IOCounts          // what ended threads have counted, by name
+	pastIO      map[string]record.ThreadIO   // what ended threads have counted, by name
 	queues      []namedQueue
 	pools       []*handlerPool
 	residencies []*residencyCounts

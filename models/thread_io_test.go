@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"c10klab/internal/record"
 )
 
 // await returns once something is so that must become so.
@@ -35,18 +37,18 @@ func TestThreadsCountEveryByteTheyMove(t *testing.T) {
 		c.Close()
 		b.awaitNoConnections()
 		b.stop()
-		var total IOCounts
+		var received, written int64
 		for _, io := range b.server.ThreadIO() {
-			total = total.plus(io.IOCounts)
-			if io.SentBytes > 0 && (io.Sends == 0 || io.SendingNs <= 0) || io.ReceivedBytes > 0 && (io.Receives == 0 || io.ReceivingNs < 0) {
-				t.Errorf("%s moved bytes in no call or no time: %+v", io.Name, io.IOCounts)
+			received, written = received+io.ReceivedBytes, written+io.SentBytes
+			if io.SentBytes > 0 && (io.SendCalls == 0 || io.SendNs <= 0) || io.ReceivedBytes > 0 && (io.ReceiveCalls == 0 || io.ReceiveNs < 0) {
+				t.Errorf("bytes were moved in no call or no time: %+v", io)
 			}
-			if io.BlockedNs > io.SendingNs {
-				t.Errorf("%s was blocked for longer than its sends took: %+v", io.Name, io.IOCounts)
+			if io.BlockedNs > io.SendNs {
+				t.Errorf("blocked for longer than the sends took: %+v", io)
 			}
 		}
-		if total.ReceivedBytes != sent || total.SentBytes != got {
-			t.Errorf("clients sent %d bytes and got %d, the server counts %d and %d", sent, got, total.ReceivedBytes, total.SentBytes)
+		if received != sent || written != got {
+			t.Errorf("clients sent %d bytes and got %d, the server counts %d and %d", sent, got, received, written)
 		}
 	})
 }
@@ -60,14 +62,14 @@ func TestQueueLengthsArePublished(t *testing.T) {
 		c.send(request(opGate, i))
 		clients = append(clients, c)
 	}
-	requests := func() QueueLength {
+	requests := func() record.QueueLength {
 		for _, q := range b.server.QueueLengths() {
 			if q.Name == "requests" {
 				return q
 			}
 		}
 		t.Fatal("the request queue is not published")
-		return QueueLength{}
+		return record.QueueLength{}
 	}
 	b.await("the queue to fill", func() bool { return requests().Now == waiting })
 	if q := requests(); q.Longest < waiting {
@@ -95,9 +97,9 @@ func TestQueueLengthsArePublished(t *testing.T) {
 
 func TestIdleHandlersAreCounted(t *testing.T) {
 	b := startBench(t, defaultConfig(t, "handlers=2"))
-	idle := func() HandlerIdle { return b.server.HandlerIdle()[0] }
+	idle := func() record.HandlerIdle { return b.server.HandlerIdle()[0] }
 	b.await("sleeping handlers to be counted as idle", func() bool { return idle().IdleNs > 0 })
-	if got := idle(); got.Name != sharedHandlers || got.Threads != 2 {
+	if got := idle(); got.Pool != sharedHandlers || got.Threads != 2 {
 		t.Errorf("the pool is published as %+v", got)
 	}
 	before := idle()

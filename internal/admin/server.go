@@ -78,24 +78,9 @@ func (s *Server) fillPage(snapshot *record.ServerSnapshot) {
 
 // addCounts enters what is cheap to read.
 func (s *Server) addCounts(snapshot *record.ServerSnapshot) {
-	for _, t := range s.Model.ThreadIO() {
-		snapshot.ThreadIO = append(snapshot.ThreadIO, record.ThreadIO{
-			Name: t.Name, ReceiveCalls: t.Receives, ReceivedBytes: t.ReceivedBytes, ReceiveNs: t.ReceivingNs,
-			SendCalls: t.Sends, SentBytes: t.SentBytes, SendNs: t.SendingNs, BlockedNs: t.BlockedNs,
-		})
-	}
-	for _, q := range s.Model.QueueLengths() {
-		snapshot.Queues = append(snapshot.Queues, record.QueueLength(q))
-	}
-	for _, p := range s.Model.HandlerIdle() {
-		snapshot.HandlerIdle = append(snapshot.HandlerIdle, record.HandlerIdle{Pool: p.Name, Threads: p.Threads, IdleNs: p.IdleNs, WallNs: p.WallNs})
-	}
-	for _, t := range s.Model.LoopTimes() {
-		snapshot.LoopTimes = append(snapshot.LoopTimes, record.LoopTimes{Name: t.Name, WallNs: int64(t.Wall), IOWaitNs: int64(t.IOWait), IONs: int64(t.IO)})
-	}
-	if r, probes := s.Model.Residency(); probes {
-		snapshot.Residency = &record.ResidencyProbes{Probes: r.Probes, Hot: r.Hot, FalseHot: r.FalseHot, FalseHotBlockedNs: int64(r.FalseHotBlocked)}
-	}
+	snapshot.ThreadIO, snapshot.LoopTimes = s.Model.ThreadIO(), s.Model.LoopTimes()
+	snapshot.Queues, snapshot.HandlerIdle = s.Model.QueueLengths(), s.Model.HandlerIdle()
+	snapshot.Residency = s.Model.Residency()
 	snapshot.Counters.Requests, snapshot.Counters.Responses = s.Stages.Counts()
 	counts := map[string]int64{record.Scrapes: s.page.Scrapes()}
 	add := func(name string, n int64) { counts[name] += n }

@@ -121,7 +121,8 @@ type ResidencyProbes struct {
 	Probes int64 `json:"probes"` // chunks that the page cache was asked about
 	Hot    int64 `json:"hot"`    // of them called resident, and sent by the network thread
 	// FalseHot are hot chunks whose sending slept for more than 20 µs all the same;
-	// FalseHotBlockedNs is for how long, in all.
+	// FalseHotBlockedNs is for how long, in all. Without blocked-time, of chunks of files
+	// hot for a second only every 16th is watched.
 	FalseHot          int64 `json:"false_hot"`
 	FalseHotBlockedNs int64 `json:"false_hot_blocked_ns"`
 }
