@@ -102,7 +102,7 @@ var errTooMany = errors.New("as many connections are open as knob max-connection
 
 // prepare sets what Kafka's Acceptor sets, unless the connection is one too many.
 func (l *listener) prepare(fd int, e *env) error {
-	if most := e.config.MaxConnections; most > 0 && e.live.get() >= most {
+	if most := e.config.MaxConnections; most > 0 && e.live.Load() >= int64(most) {
 		return errTooMany
 	}
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {

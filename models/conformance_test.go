@@ -122,11 +122,7 @@ func testReset(t *testing.T, b *bench) {
 // awaitNoConnections returns when the server has let go of all connections.
 func (b *bench) awaitNoConnections() {
 	b.t.Helper()
-	select {
-	case <-b.server.env.live.atZero():
-	case <-time.After(patience):
-		b.t.Fatal("the server still holds connections")
-	}
+	b.await("the server to let go of all connections", func() bool { return b.server.env.live.Load() == 0 })
 }
 
 func TestHangUpClosesAfterEarlierAnswers(t *testing.T) { everyCombination(t, testHangUp) }

@@ -83,7 +83,7 @@ func (c *conn) open(e *env, s socket, fd int, peer string, o owner, m manner, jo
 	c.env, c.id, c.fd, c.socket, c.owner, c.manner, c.peer, c.jobs = e, int(e.connections.Add(1)), fd, s, o, m, peer, jobs
 	c.order.single = e.config.InFlight == 1
 	c.references.Store(1)
-	e.live.add(1)
+	e.live.Add(1)
 }
 
 func (c *conn) retain() { c.references.Add(1) }
@@ -102,7 +102,7 @@ func (c *conn) retainOpen() bool {
 func (c *conn) release() {
 	if c.references.Add(-1) == 0 {
 		c.socket.close()
-		c.env.live.add(-1)
+		c.env.live.Add(-1)
 	}
 }
 

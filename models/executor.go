@@ -163,6 +163,3 @@ func (s *executors) newestFirst() []*executor {
 	slices.SortFunc(all, func(a, b *executor) int { return cmp.Compare(b.conn.id, a.conn.id) })
 	return all
 }
-
-func (s *executors) connectionsByLoop() []int { return nil }
-func (s *executors) queueFull() QueueFull     { return QueueFull{} }

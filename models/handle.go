@@ -31,7 +31,19 @@ func (e *env) handleHere(j *Job) {
 // startHandlers starts a pool whose threads are called prefix-0 and so on.
 func startHandlers(e *env, prefix string, threads int) (*handlerPool, error) {
 	p := &handlerPool{env: e, name: prefix, threads: threads, startNs: clock.Now(), queue: newQueue[*Job](e.config.RequestQueue)}
-	e.publishPool(p)
+	p.onFull = p.waitForRoom
+	switch e.config.OnFull {
+	case OnFullPause:
+		p.onFull = p.pause
+	case OnFullShed:
+		p.onFull = p.shed
+	}
+	e.pools = append(e.pools, p)
+	queue := "requests"
+	if prefix != sharedHandlers {
+		queue += "/" + prefix
+	}
+	e.publishQueue(queue, p.queue)
 	e.atExit(p.queue.close, nil)
 	for i := range threads {
 		if err := e.threads.Start(fmt.Sprintf("%s-%d", prefix, i), p.run); err != nil {
@@ -39,16 +51,6 @@ func startHandlers(e *env, prefix string, threads int) (*handlerPool, error) {
 		}
 	}
 	return p, nil
-}
-
-// publishPool makes a pool one of HandlerIdle, and its queue one of QueueLengths.
-func (e *env) publishPool(p *handlerPool) {
-	name := "requests"
-	if p.name != sharedHandlers {
-		name += "/" + p.name
-	}
-	e.publishQueue(name, p.queue)
-	e.pools = append(e.pools, p)
 }
 
 // run is a handler thread.

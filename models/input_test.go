@@ -96,7 +96,7 @@ func FuzzInput(f *testing.F) {
 			t.Fatalf("%d frames and error %v, want %d and an error: %v", got, err, len(want), bad)
 		}
 		c.kill(nil)
-		if e.live.get() != 0 {
+		if e.live.Load() != 0 {
 			t.Error("the connection is still referred to")
 		}
 	})

@@ -63,6 +63,7 @@ func newLoop(e *env, number int, process func(*Job), handlers *handlers, offload
 	if l.sender, err = newSender(l, number, counters, offload); err != nil {
 		return nil, err
 	}
+	e.loops = append(e.loops, l)
 	e.publishQueue("responses/"+l.sender.on.name, &l.sender.on.mail)
 	e.publishQueue("connections/"+name, l.newConnections)
 	return l, nil

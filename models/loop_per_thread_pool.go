@@ -8,6 +8,5 @@ var loopPerThreadPool = Model{
 	Accepts: "acceptor", Reads: "net-N", Handles: "io-N", Writes: "net-N",
 	Hides:   "a wait behind the loop's other connections in SocketQueue and ResponseQueue; a wait of a woken handler for a CPU in RequestQueue",
 	threads: []threadGroup{{"acceptor", oneThread}, {"net", perLoop}, {sharedHandlers, perHandler}},
-	fits:    func(Config) error { return nil },
 	start:   func(e *env, l *listener) (running, error) { return startLoops(e, l, e.config.Loops, true) },
 }

@@ -43,7 +43,7 @@ func newLoops(e *env, n int, handlers bool) (*loops, error) {
 		if m.handlers, err = startAllHandlers(e); err != nil {
 			return nil, err
 		}
-		process = m.handlers.enqueuer()
+		process = m.handlers.enqueue
 	}
 	var offload offloader
 	if e.send.offload != nil {
@@ -81,19 +81,4 @@ func (m *loops) drain() {
 		l.interrupt()
 		<-l.closing
 	}
-}
-
-func (m *loops) connectionsByLoop() []int {
-	counts := make([]int, len(m.all))
-	for i, l := range m.all {
-		counts[i] = int(l.count.Load())
-	}
-	return counts
-}
-
-func (m *loops) queueFull() QueueFull {
-	if m.handlers == nil {
-		return QueueFull{}
-	}
-	return m.handlers.queueFull()
 }

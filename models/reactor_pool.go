@@ -7,6 +7,5 @@ var reactorPool = Model{
 	Accepts: "net-0", Reads: "net-0", Handles: "io-N", Writes: "net-0",
 	Hides:   "a wait behind the loop's other connections in SocketQueue and ResponseQueue; a wait of a woken handler for a CPU in RequestQueue",
 	threads: []threadGroup{{"net", oneThread}, {sharedHandlers, perHandler}},
-	fits:    func(Config) error { return nil },
 	start:   func(e *env, l *listener) (running, error) { return startReactor(e, l, true) },
 }

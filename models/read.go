@@ -1,7 +1,8 @@
 package models
 
 import (
-	"container/heap"
+	"cmp"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -173,43 +174,32 @@ type muteEnd struct {
 	conn *conn
 }
 
-// mutedConns is a heap of a loop's muted connections, the first to be read on top.
+// mutedConns are a loop's muted connections, the first to be read again in front.
 type mutedConns []muteEnd
-
-func (h mutedConns) Len() int           { return len(h) }
-func (h mutedConns) Less(i, k int) bool { return h[i].atNs < h[k].atNs }
-func (h mutedConns) Swap(i, k int)      { h[i], h[k] = h[k], h[i] }
-func (h *mutedConns) Push(x any)        { *h = append(*h, x.(muteEnd)) }
-func (h *mutedConns) Pop() any {
-	last := len(*h) - 1
-	end := (*h)[last]
-	(*h)[last] = muteEnd{}
-	*h = (*h)[:last]
-	return end
-}
 
 // mute stops reading a connection until an instant. Of two such requests the later
 // instant counts.
-func (h *mutedConns) mute(c *conn, untilNs int64) {
+func (m *mutedConns) mute(c *conn, untilNs int64) {
 	c.reading.mutedUntilNs = max(c.reading.mutedUntilNs, untilNs)
-	heap.Push(h, muteEnd{untilNs, c})
+	at, _ := slices.BinarySearchFunc(*m, untilNs, func(e muteEnd, ns int64) int { return cmp.Compare(e.atNs, ns) })
+	*m = slices.Insert(*m, at, muteEnd{untilNs, c})
 }
 
 // expire has those connections read again whose time is over.
-func (h *mutedConns) expire(ready *readyList) {
-	now := clock.Now()
-	for len(*h) > 0 && (*h)[0].atNs <= now {
-		c := heap.Pop(h).(muteEnd).conn
-		if c.reading.mutedUntilNs <= now {
+func (m *mutedConns) expire(ready *readyList) {
+	now, over := clock.Now(), 0
+	for ; over < len(*m) && (*m)[over].atNs <= now; over++ {
+		if c := (*m)[over].conn; c.reading.mutedUntilNs <= now {
 			c.reading.mutedUntilNs = 0
 			ready.add(c)
 		}
 	}
+	*m = slices.Delete(*m, 0, over)
 }
 
 // untilFirst is how long the loop may sleep without missing an end.
-func (h mutedConns) untilFirst() time.Duration {
-	return max(0, time.Duration(h[0].atNs-clock.Now()))
+func (m mutedConns) untilFirst() time.Duration {
+	return max(0, time.Duration(m[0].atNs-clock.Now()))
 }
 
 const (

@@ -27,8 +27,8 @@ type Model struct {
 	Hides string
 	// threads are those that a census must find.
 	threads []threadGroup
-	// fits returns why the model cannot work as configured, nil if it can.
-	fits func(c Config) error
+	// fits returns why the model cannot work as configured, nil if it can; nil: it always can.
+	fits func(c Config, s Send) error
 	// sharesPs: threads say when they block (osthread.Options).
 	sharesPs bool
 	// start starts the model's threads; what accepts connections starts last. Whatever it
@@ -179,20 +179,6 @@ func ModelTable() Table {
 	return t
 }
 
-// SendTable says who moves file bytes under each strategy, in which stage, who waits
-// for the disk meanwhile, and how many threads it adds: S the knob send-threads.
-func SendTable() Table {
-	t := Table{Head: []string{"name", "file bytes are moved by", "in stage", "cold pages block", "threads"}}
-	for _, s := range sends {
-		none := "none"
-		if s.Calls[StartThread] != "" {
-			none = "one a send"
-		}
-		t.Rows = append(t.Rows, []string{s.Name, s.Meaning, s.Stage, s.Blocks, censusFormula(s.threads, none)})
-	}
-	return t
-}
-
 // handlerDuty is what a strategy asks of handler threads.
 type handlerDuty string
 
@@ -223,23 +209,19 @@ func Names() []string { return namesOf(registry, func(m Model) string { return m
 // SendNames lists the send strategies' names.
 func SendNames() []string { return namesOf(sends, func(s Send) string { return s.Name }) }
 
-func namesOf[T any](list []T, name func(T) string) []string {
-	names := make([]string, len(list))
-	for i, item := range list {
-		names[i] = name(item)
+func namesOf[T any](list []T, name func(T) string) (names []string) {
+	for _, item := range list {
+		names = append(names, name(item))
 	}
 	return names
 }
 
-func find[T any](kind, wanted string, list []T, name func(T) string) (T, error) {
-	for _, item := range list {
-		if name(item) == wanted {
-			return item, nil
-		}
+// find finds in a list by name.
+func find[T any](kind, wanted string, list []T, names []string) (found T, err error) {
+	if i := slices.Index(names, wanted); i >= 0 {
+		return list[i], nil
 	}
-	var none T
-	names := namesOf(list, name)
-	return none, fmt.Errorf("no %s is named %q%s; there are %s",
+	return found, fmt.Errorf("no %s is named %q%s; there are %s",
 		kind, wanted, knob.DidYouMean(wanted, names), strings.Join(names, ", "))
 }
 
@@ -309,26 +291,26 @@ func Check(c Config) error {
 }
 
 func check(c Config) (Model, Send, error) {
-	m, err := find("model", c.Model, registry, func(m Model) string { return m.Name })
+	m, err := find("model", c.Model, registry, Names())
 	if err != nil {
 		return Model{}, Send{}, err
 	}
-	s, err := find("send strategy", c.Send, sends, func(s Send) string { return s.Name })
+	s, err := find("send strategy", c.Send, sends, SendNames())
 	if err != nil {
 		return Model{}, Send{}, err
 	}
-	return m, s, m.fits(c)
+	if m.fits != nil {
+		err = m.fits(c, s)
+	}
+	return m, s, err
 }
 
 // withoutHandlerThreads refuses what needs them.
-func withoutHandlerThreads(c Config) error {
+func withoutHandlerThreads(c Config, s Send) error {
 	const here = "requests are handled on the thread that owns the connection, so it has no "
-	send, err := find("send strategy", c.Send, sends, func(s Send) string { return s.Name })
 	switch {
-	case err != nil:
-		return err
-	case send.onHandlers != "":
-		return &RefusedError{c.Model, "send=" + c.Send, fmt.Sprintf("it has no handler threads that could %s", send.onHandlers)}
+	case s.onHandlers != "":
+		return &RefusedError{c.Model, "send=" + c.Send, fmt.Sprintf("it has no handler threads that could %s", s.onHandlers)}
 	case c.HandlersWrite:
 		return &RefusedError{c.Model, "response-writer=handler", here + "handler threads that could write"}
 	case c.OnFull != OnFullBlock && c.OnFull != "":
@@ -341,14 +323,12 @@ func withoutHandlerThreads(c Config) error {
 
 // onePerConnection refuses what a connection with an executor of its own cannot
 // or need not do.
-func onePerConnection(c Config) error {
-	switch send, err := find("send strategy", c.Send, sends, func(s Send) string { return s.Name }); {
-	case err != nil:
-		return err
-	case send.offload != nil && send.onHandlers == "":
+func onePerConnection(c Config, s Send) error {
+	switch {
+	case s.offload != nil && s.onHandlers == "":
 		return &RefusedError{c.Model, "send=" + c.Send, "each connection has a thread of its own already, which would only wait for the send thread"}
 	case c.InFlight > 1:
 		return &RefusedError{c.Model, fmt.Sprintf("max-in-flight=%d", c.InFlight), "a connection's thread serves one request at a time"}
 	}
-	return withoutHandlerThreads(c)
+	return withoutHandlerThreads(c, s)
 }

@@ -18,6 +18,7 @@ type handlerPool struct {
 	threads int
 	startNs int64
 	queue   *queue[*Job]
+	onFull  func(*Job) // takes over a request that found the queue full
 	pauses  atomic.Int64
 	sheds   atomic.Int64
 }
@@ -44,22 +45,22 @@ type QueueFull struct {
 	Sheds  int64 // the service refused the request
 }
 
-// enqueuer is how network threads hand a request to the pool. They stamp the
-// attempt, so a request that has to wait for room does so in RequestQueue.
-func (p *handlerPool) enqueuer() func(*Job) {
-	switch p.env.config.OnFull {
-	case OnFullPause:
-		return p.enqueueOrPause
-	case OnFullShed:
-		return p.enqueueOrShed
-	}
-	return p.enqueue
-}
-
-// prepare readies a job for other threads to have it.
-func (p *handlerPool) prepare(j *Job) {
+// enqueue is how network threads hand on a request, into the queue of its class. They stamp
+// the attempt, so a request that has to wait for room does so in RequestQueue.
+func (h *handlers) enqueue(j *Job) {
 	j.reach(stage.EnqueueStart)
 	j.leave()
+	if p := h.poolOf(j); !p.offer(j) {
+		p.onFull(j)
+	}
+}
+
+// poolOf is the pool that a request belongs to.
+func (h *handlers) poolOf(j *Job) *handlerPool {
+	if h.class != 0 && j.class == h.class {
+		return h.pools[1]
+	}
+	return h.pools[0]
 }
 
 // offer puts a job into the queue if there is room. With wakes in turns no handler is
@@ -75,30 +76,17 @@ func (p *handlerPool) offer(j *Job) bool {
 	return false
 }
 
-// enqueue waits on a full queue, and with it everything that the calling network
-// thread does.
-func (p *handlerPool) enqueue(j *Job) {
-	p.prepare(j)
-	if p.offer(j) {
-		return
-	}
-	l := j.conn.loop
-	if l == nil { // nobody keeps an account of the thread's time
-		p.queue.put(j)
-		return
-	}
-	l.times.putBegins()
+// waitForRoom holds up the calling network thread with everything that it does.
+func (p *handlerPool) waitForRoom(j *Job) {
+	times := &j.conn.loop.times
+	times.putBegins()
 	p.queue.put(j)
-	l.times.putEnds()
+	times.putEnds()
 }
 
-// enqueueOrPause leaves a request that finds the queue full to the queue, which
-// takes it in when its turn comes and then wakes the loop.
-func (p *handlerPool) enqueueOrPause(j *Job) {
-	p.prepare(j)
-	if p.offer(j) {
-		return
-	}
+// pause leaves the request to the queue, which takes it in when its turn comes and then
+// wakes the loop.
+func (p *handlerPool) pause(j *Job) {
 	l := j.conn.loop
 	if !p.queue.offerOrWait(j, func() { l.post(message{kind: roomInQueue}) }) {
 		p.pauses.Add(1)
@@ -106,12 +94,8 @@ func (p *handlerPool) enqueueOrPause(j *Job) {
 	}
 }
 
-// enqueueOrShed has the service refuse a request that finds the queue full.
-func (p *handlerPool) enqueueOrShed(j *Job) {
-	p.prepare(j)
-	if p.offer(j) {
-		return
-	}
+// shed has the service refuse the request.
+func (p *handlerPool) shed(j *Job) {
 	p.sheds.Add(1)
 	j.inHandler, j.refused = true, true
 	j.reachAtOnce(stage.Dequeued)
@@ -184,30 +168,6 @@ func startAllHandlers(e *env) (*handlers, error) {
 	return h, err
 }
 
-// enqueuer is how network threads hand on a request, into the queue of its class.
-func (h *handlers) enqueuer() func(*Job) {
-	shared := h.pools[0].enqueuer()
-	if h.class == 0 {
-		return shared
-	}
-	isolated := h.pools[1].enqueuer()
-	return func(j *Job) {
-		if j.class == h.class {
-			isolated(j)
-			return
-		}
-		shared(j)
-	}
-}
-
-// poolOf is the pool that a request belongs to.
-func (h *handlers) poolOf(j *Job) *handlerPool {
-	if h.class != 0 && j.class == h.class {
-		return h.pools[1]
-	}
-	return h.pools[0]
-}
-
 // wakeDue wakes the handlers that are due for what loops have put into the queues,
 // and reports whether there were any.
 func (h *handlers) wakeDue() (woken bool) {
@@ -215,13 +175,4 @@ func (h *handlers) wakeDue() (woken bool) {
 		woken = p.queue.wakeDue() || woken
 	}
 	return woken
-}
-
-func (h *handlers) queueFull() (sum QueueFull) {
-	for _, p := range h.pools {
-		sum.Waits += p.queue.fullWaits.Load()
-		sum.Pauses += p.pauses.Load()
-		sum.Sheds += p.sheds.Load()
-	}
-	return sum
 }

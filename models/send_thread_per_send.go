@@ -5,7 +5,6 @@ import (
 	"sync/atomic"
 
 	"c10klab/internal/osthread"
-	"c10klab/internal/poll"
 )
 
 var sendThreadPerSend = Send{
@@ -21,9 +20,6 @@ var sendThreadPerSend = Send{
 type threadPerSend struct {
 	env     *env
 	started atomic.Int64
-
-	mu   poll.Mutex
-	idle []*threadCounters // of threads that ended, for those to come
 }
 
 func startThreadPerSend(e *env, _ *handlers) (offloader, error) {
@@ -40,30 +36,10 @@ func (s *threadPerSend) submit(j *Job) {
 }
 
 func (s *threadPerSend) run(thread *osthread.Thread, j *Job) {
-	counters := s.borrowCounters()
-	defer s.returnCounters(counters)
+	counters := s.env.newThreadCounters(sendThreads)
+	defer s.env.endCounters(counters)
 	t := s.env.newTurnTransmitter(counters)
 	t.blocked.hint = thread.Index
 	defer t.close()
-	status := t.send(j)
-	counters.publish()
-	j.conn.owner.returned(j, status)
-}
-
-func (s *threadPerSend) borrowCounters() *threadCounters {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	last := len(s.idle) - 1
-	if last < 0 {
-		return s.env.newThreadCounters("send")
-	}
-	c := s.idle[last]
-	s.idle = s.idle[:last]
-	return c
-}
-
-func (s *threadPerSend) returnCounters(c *threadCounters) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.idle = append(s.idle, c)
+	j.conn.owner.returned(j, t.send(j))
 }

@@ -14,8 +14,8 @@ import (
 	"c10klab/internal/stage"
 )
 
-// running is a started model. Server.Stop calls the first two on its caller's thread, in
-// this order, and then env.exit, once no connection lives; any thread may call the others.
+// running is a started model. Server.Stop calls the two on its caller's thread, in this
+// order, and then env.exit, once no connection lives.
 type running interface {
 	// stopAccepting refuses connections and returns when no more will come.
 	stopAccepting()
@@ -23,11 +23,6 @@ type running interface {
 	// env.aborting; when it returns they own all connections there will ever be. Stop
 	// calls it once more when it has lost patience and set env.aborting.
 	drain()
-	// connectionsByLoop is how many connections each network thread owns; nil where
-	// connections have threads of their own.
-	connectionsByLoop() []int
-	// queueFull counts what happened to requests that found the request queue full.
-	queueFull() QueueFull
 }
 
 // Server is a model serving on a listener.
@@ -36,7 +31,6 @@ type Server struct {
 	model    Model
 	listener *listener
 	running  running
-	sampling chan struct{}
 }
 
 // offsetSamplingInterval is how soon a step of CLOCK_REALTIME is noticed. Between
@@ -59,12 +53,12 @@ func Start(c Config, address string, service Service, stages *stage.Recorder, lo
 	e.wakesInTurns = wakesInTurns(c)
 	e.identifier, _ = service.(Identifier)
 	e.offset.Sample()
-	server := &Server{env: e, model: m, sampling: make(chan struct{})}
+	server := &Server{env: e, model: m}
 	if err := server.start(address); err != nil {
 		e.exit()
 		return nil, err
 	}
-	go server.sampleOffset()
+	go e.sampleOffset()
 	return server, nil
 }
 
@@ -92,15 +86,15 @@ func wakesInTurns(c Config) bool {
 	return err == nil && len(cpus) == 1
 }
 
-func (s *Server) sampleOffset() {
+func (e *env) sampleOffset() {
 	ticker := time.NewTicker(offsetSamplingInterval)
 	defer ticker.Stop()
 	for {
 		select {
-		case <-s.sampling:
+		case <-e.stopped:
 			return
 		case <-ticker.C:
-			s.env.offset.Sample()
+			e.offset.Sample()
 		}
 	}
 }
@@ -121,17 +115,26 @@ func (s *Server) Stop(ctx context.Context) error {
 	s.running.stopAccepting()
 	s.running.drain()
 	var err error
-	select {
-	case <-e.live.atZero():
-	case <-ctx.Done():
-		err = fmt.Errorf("stop: %d connections were closed before their requests were answered: %w", e.live.get(), ctx.Err())
+	if !e.noneLives(ctx.Done()) {
+		err = fmt.Errorf("stop: %d connections were closed before their requests were answered: %w", e.live.Load(), ctx.Err())
 		e.aborting.Store(true)
 		s.running.drain()
-		<-e.live.atZero()
+		e.noneLives(nil)
 	}
 	e.exit()
-	close(s.sampling)
 	return err
+}
+
+// noneLives waits until no connection lives; false: patience ended first.
+func (e *env) noneLives(patience <-chan struct{}) bool {
+	for e.live.Load() > 0 {
+		select {
+		case <-time.After(lingerPoll):
+		case <-patience:
+			return false
+		}
+	}
+	return true
 }
 
 // Census lists the server's threads.
@@ -140,15 +143,28 @@ func (s *Server) Census() (osthread.Census, error) { return s.env.threads.Census
 // Connections returns how many connections were ever accepted and how many are
 // open now.
 func (s *Server) Connections() (ever int64, open int) {
-	return s.env.connections.Load(), s.env.live.get()
+	return s.env.connections.Load(), int(s.env.live.Load())
 }
 
-// ConnectionsByLoop is how many connections each network thread owns now.
-func (s *Server) ConnectionsByLoop() []int { return s.running.connectionsByLoop() }
+// ConnectionsByLoop is how many connections each network thread owns now; nil where
+// connections have threads of their own.
+func (s *Server) ConnectionsByLoop() (counts []int) {
+	for _, l := range s.env.loops {
+		counts = append(counts, int(l.count.Load()))
+	}
+	return counts
+}
 
 // QueueFull counts what happened since the start to requests that found the
 // request queue full.
-func (s *Server) QueueFull() QueueFull { return s.running.queueFull() }
+func (s *Server) QueueFull() (sum QueueFull) {
+	for _, p := range s.env.pools {
+		sum.Waits += p.queue.fullWaits.Load()
+		sum.Pauses += p.pauses.Load()
+		sum.Sheds += p.sheds.Load()
+	}
+	return sum
+}
 
 // Count enters what the server counts since its start, by the names that are declared
 // in internal/measure.
@@ -189,7 +205,7 @@ type env struct {
 	wakesInTurns bool
 
 	connections atomic.Int64  // ever opened
-	live        tally         // open, or still referred to by a job
+	live        atomic.Int64  // open, or still referred to by a job
 	stopping    atomic.Bool   // take no new requests; answer those taken
 	aborting    atomic.Bool   // close all connections now
 	stopped     chan struct{} // closed when stopping is set
@@ -202,6 +218,7 @@ type env struct {
 	pastIO      map[string]record.ThreadIO   // what ended threads have counted, by name
 	queues      []namedQueue
 	pools       []*handlerPool
+	loops       []*loop
 	residencies []*residencyCounts
 	loopTimes   []*publicLoopTimes
 }
@@ -228,42 +245,4 @@ func (e *env) exit() {
 	for _, release := range slices.Backward(e.releases) {
 		release()
 	}
-}
-
-// tally is a number that somebody may wait to become zero.
-type tally struct {
-	mu   poll.Mutex
-	n    int
-	zero chan struct{} // closed when n becomes 0; nil while nobody waits
-}
-
-func (t *tally) add(d int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.n += d
-	if t.n == 0 && t.zero != nil {
-		close(t.zero)
-		t.zero = nil
-	}
-}
-
-func (t *tally) get() int {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.n
-}
-
-// atZero returns a channel that is closed once the tally is zero.
-func (t *tally) atZero() <-chan struct{} {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.n == 0 {
-		done := make(chan struct{})
-		close(done)
-		return done
-	}
-	if t.zero == nil {
-		t.zero = make(chan struct{})
-	}
-	return t.zero
 }
