@@ -145,7 +145,7 @@ func TestARollThatFailsLeavesTheLogAsItWas(t *testing.T) {
 
 func TestALogRollsWhenItsIndexIsFull(t *testing.T) {
 	_, l := openOne(t)
-	l.active().index = newOffsetIndex(1)
+	l.active().index = newIndex(byOffset, 1)
 	b := tenRecords(t)
 	l.active().intervalBytes = 1
 	for l.active().base == 0 {

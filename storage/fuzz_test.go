@@ -23,7 +23,7 @@ func FuzzIndexFile(f *testing.F) {
 		if err := os.WriteFile(path, raw, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		x, err := readOffsetIndex(vfs.OS, path, 10, logBytes)
+		x, err := readIndex(vfs.OS, path, byOffset, 10, logBytes)
 		if err != nil {
 			return
 		}
@@ -47,14 +47,14 @@ func FuzzTimeIndexFile(f *testing.F) {
 		if err := vfs.WriteFile(mem, "/fuzzed", raw); err != nil {
 			t.Fatal(err)
 		}
-		x, err := readTimeIndex(mem, "/fuzzed", 10)
+		x, err := readIndex(mem, "/fuzzed", byTime, 10, math.MaxInt64)
 		if err != nil {
 			return
 		}
 		for ms, last := int64(0), int64(0); ms >= 0; ms = ms*2 + 1 {
 			at := x.lookup(ms)
-			if at < last || at > x.latestOffset() {
-				t.Fatalf("time %d leads to %d after %d, the last entry is %d", ms, at, last, x.latestOffset())
+			if at < last || at > x.lastValue() {
+				t.Fatalf("time %d leads to %d after %d, the last entry is %d", ms, at, last, x.lastValue())
 			}
 			last = at
 			if ms == math.MaxInt64 {

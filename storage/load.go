@@ -138,7 +138,7 @@ func (l *Log) drop(segments []*segment) error {
 // removeFiles removes a segment's files, the log file last, by which the others
 // are found.
 func (l *Log) removeFiles(logPath string) error {
-	for _, suffix := range []string{indexSuffix, timeIndexSuffix, logSuffix} {
+	for _, suffix := range []string{byOffset.suffix, byTime.suffix, logSuffix} {
 		err := l.fs.Remove(strings.TrimSuffix(logPath, logSuffix) + suffix)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing segment: %w", err)

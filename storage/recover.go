@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 
 	"c10klab/internal/batch"
@@ -138,22 +139,22 @@ func (s *segment) takeUpWhole(cfg Config, trusted, isLast bool) (nextOffset int6
 // where the index files may be older than the log, behind the last entry of each.
 // An error means that a scan is needed.
 func (s *segment) resume(cfg Config, trusted bool) (nextOffset int64, err error) {
-	index, err := readOffsetIndex(s.fs, s.indexPath(), indexRoom(cfg), s.sizeBytes)
+	index, err := readIndex(s.fs, s.indexPath(), byOffset, indexRoom(cfg), s.sizeBytes)
 	if err != nil {
 		return 0, err
 	}
-	times, err := readTimeIndex(s.fs, s.timeIndexPath(), timeIndexRoom(cfg))
+	times, err := readIndex(s.fs, s.timeIndexPath(), byTime, timeIndexRoom(cfg), math.MaxInt64)
 	if err != nil {
 		return 0, err
 	}
 	if err := s.checkFirst(); err != nil {
 		return 0, err
 	}
-	s.latestMs.Store(times.latestMs())
-	s.latestOffset = s.base + times.latestOffset()
-	start := index.lastPositionBytes()
+	s.latestMs.Store(times.lastKey())
+	s.latestOffset = s.base + times.lastValue()
+	start := index.lastValue()
 	if !trusted {
-		start = index.lookup(times.latestOffset())
+		start = index.lookup(times.lastValue())
 	}
 	nextOffset = s.base
 	w := headerWalk{segment: s, next: start, limitBytes: s.sizeBytes}
@@ -169,7 +170,7 @@ func (s *segment) resume(cfg Config, trusted bool) (nextOffset int64, err error)
 		nextOffset = h.LastOffset() + 1
 	}
 	s.index, s.times = index, times
-	s.unindexedBytes = s.sizeBytes - index.lastPositionBytes()
+	s.unindexedBytes = s.sizeBytes - index.lastValue()
 	return nextOffset, nil
 }
 

@@ -16,11 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	logSuffix       = ".log"
-	indexSuffix     = ".index"
-	timeIndexSuffix = ".timeindex"
-)
+const logSuffix = ".log"
 
 // segment is one log file and its indexes. Its writer is whoever holds the log's
 // append lock; readers see the bytes below committed.
@@ -34,8 +30,7 @@ type segment struct {
 	preallocateBytes int64 // the knob; 0: not here
 	allocatedBytes   int64 // how far the file has blocks ahead of its end; the writer's
 
-	index         *offsetIndex
-	times         *timeIndex
+	index, times  *index
 	intervalBytes int64
 
 	sizeBytes      int64 // written; the writer's
@@ -88,7 +83,7 @@ func openSegment(dir string, base int64, flags int, cfg Config) (*segment, error
 
 // clearIndexes begins the indexes anew.
 func (s *segment) clearIndexes(cfg Config) {
-	s.index, s.times = newOffsetIndex(indexRoom(cfg)), newTimeIndex(timeIndexRoom(cfg))
+	s.index, s.times = newIndex(byOffset, indexRoom(cfg)), newIndex(byTime, timeIndexRoom(cfg))
 	s.unindexedBytes, s.latestOffset, s.firstMs = 0, s.base, noTimestamp
 	s.latestMs.Store(noTimestamp)
 }
@@ -102,8 +97,8 @@ func timeIndexRoom(cfg Config) int64 { return indexRoom(cfg) + 1 }
 // beside is the path of a file that belongs to the segment.
 func (s *segment) beside(suffix string) string { return strings.TrimSuffix(s.path, logSuffix) + suffix }
 
-func (s *segment) indexPath() string     { return s.beside(indexSuffix) }
-func (s *segment) timeIndexPath() string { return s.beside(timeIndexSuffix) }
+func (s *segment) indexPath() string     { return s.beside(byOffset.suffix) }
+func (s *segment) timeIndexPath() string { return s.beside(byTime.suffix) }
 
 // removeIndexes removes both index files, those that there are.
 func (s *segment) removeIndexes() error {
@@ -149,7 +144,7 @@ func (s *segment) extend(h batch.Header) {
 	}
 	s.noteTime(h)
 	if s.unindexedBytes > s.intervalBytes {
-		s.index.add(int32(h.LastOffset()-s.base), int32(s.sizeBytes))
+		s.index.add(h.LastOffset()-s.base, int32(s.sizeBytes))
 		s.times.add(s.latestMs.Load(), int32(s.latestOffset-s.base))
 		s.unindexedBytes = 0
 	}
@@ -171,7 +166,7 @@ func (s *segment) takes(bytes int64, lastOffset int64, segmentBytes int64) bool 
 	if lastOffset-s.base > math.MaxInt32 {
 		return false
 	}
-	return s.sizeBytes == 0 || s.sizeBytes+bytes <= segmentBytes && !s.index.full() && !s.times.full()
+	return s.sizeBytes == 0 || s.sizeBytes+bytes <= segmentBytes && !s.index.isFull(0) && !s.times.isFull(1)
 }
 
 // preallocate makes sure that the file has blocks for so many more bytes, without
