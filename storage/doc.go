@@ -16,24 +16,7 @@
 //	        <20-digit base offset>.timeindex   sparse index by time
 //	        <20-digit offset>.snapshot         idempotent producers as of that offset
 //
-// All numbers are big endian. A record batch (v2, package batch), of which the CRC
-// covers everything from the attributes on:
-//
-//	 0             8          12           16     17        21
-//	+-------------+----------+------------+------+---------+------------+
-//	| base offset | length − | leader     | magic| CRC-32C | attributes |
-//	|             | 12       | epoch      | 2    |         | int16      |
-//	+-------------+----------+------------+------+---------+------------+
-//	 23            27               35              43            51
-//	+-------------+----------------+---------------+-------------+-------
-//	| last offset | base timestamp | max timestamp | producer id |
-//	| − base      | ms             | ms            | or −1       |
-//	+-------------+----------------+---------------+-------------+-------
-//	 51         53              57             61
-//	+----------+---------------+--------------+-------------------------+
-//	| producer | base sequence | record count | records, perhaps        |
-//	| epoch    |               |              | compressed              |
-//	+----------+---------------+--------------+-------------------------+
+// All numbers are big endian; record batches are as in package batch.
 //
 // An index entry names one batch by its last offset and where it starts:
 //

@@ -4,49 +4,23 @@ import "fmt"
 
 // Kind says what is wrong with a batch. It is itself an error, so that callers
 // write errors.Is(err, batch.BadCRC).
-type Kind int
+type Kind string
 
 const (
-	Truncated      Kind = iota + 1 // bytes end before the batch does
-	BadLength                      // batch length smaller than a header
-	BadMagic                       // a format version other than 2
-	BadCRC                         // checksum differs
-	BadCount                       // record count impossible
-	BadRecord                      // a record's own fields are malformed
-	Compressed                     // records cannot be read without decompression
-	BadCompression                 // compressed data is damaged, or of no codec known
-	TooLarge                       // decompressed records exceed the limit
-	BadOffset                      // offsets within the batch do not follow each other
-	BadTimestamp                   // a timestamp that no record can have
+	Truncated      Kind = "truncated"         // bytes end before the batch does
+	BadLength      Kind = "bad batch length"  // smaller than a header
+	BadMagic       Kind = "unsupported magic" // a format version other than 2
+	BadCRC         Kind = "CRC mismatch"
+	BadCount       Kind = "bad record count"       // impossible
+	BadRecord      Kind = "malformed record"       // in its own fields
+	Compressed     Kind = "compressed records"     // which cannot be read without decompression
+	BadCompression Kind = "bad compressed data"    // damaged, or of no codec known
+	TooLarge       Kind = "too large decompressed" // beyond the limit
+	BadOffset      Kind = "bad offset"             // within the batch they do not follow each other
+	BadTimestamp   Kind = "bad timestamp"          // one that no record can have
 )
 
-func (k Kind) Error() string {
-	switch k {
-	case Truncated:
-		return "truncated"
-	case BadLength:
-		return "bad batch length"
-	case BadMagic:
-		return "unsupported magic"
-	case BadCRC:
-		return "CRC mismatch"
-	case BadCount:
-		return "bad record count"
-	case BadRecord:
-		return "malformed record"
-	case Compressed:
-		return "compressed records"
-	case BadCompression:
-		return "bad compressed data"
-	case TooLarge:
-		return "too large decompressed"
-	case BadOffset:
-		return "bad offset"
-	case BadTimestamp:
-		return "bad timestamp"
-	}
-	return fmt.Sprintf("kind %d", int(k))
-}
+func (k Kind) Error() string { return string(k) }
 
 // Error is a damaged or unreadable batch.
 type Error struct {
