@@ -72,8 +72,8 @@ func (r *Run) remember(cells []Cell) {
 }
 
 // TrialDigests reads a trial's histograms of wanted keys, all if wanted is nil; a
-// failed trial has none. After Cells of all keys it may return more than wanted, and
-// reads nothing.
+// failed trial has none. Of packed runs and after Cells of all keys it may return more
+// than wanted, and reads nothing.
 func (r *Run) TrialDigests(t record.Trial, wanted func(hdr.Key) bool) (map[hdr.Key]hdr.Digest, error) {
 	if !t.Measured() {
 		return nil, nil
@@ -92,7 +92,7 @@ var sums = sync.Pool{New: func() any { return new(hdr.Sum) }}
 func (r *Run) digestTrial(t record.Trial, wanted func(hdr.Key) bool,
 	read func(io.Reader, func(hdr.Key) bool, map[string][]float64) (map[hdr.Key]hdr.Digest, error)) (map[hdr.Key]hdr.Digest, error) {
 	if r.packed != nil {
-		return r.packed.of(t, wanted), nil
+		return r.packed.trials[t.Name()].spans, nil
 	}
 	f, err := r.openHistograms(t)
 	if err != nil {

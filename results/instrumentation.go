@@ -1,31 +1,19 @@
 package results
 
 import (
-	"embed"
+	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"strings"
 )
 
-// benchmarks holds the records of benchmarks, as internal/speed leaves them.
+const instrumentationFile = "benchmarks/instrumentation.json"
+
+// instrumentationRecord is the latest record of BenchmarkInstrumentation (internal/speed):
+// a server's CPU nanoseconds for a request in each round, by load and by what it measures.
 //
-//go:embed benchmarks/*.json
-var benchmarks embed.FS
-
-const instrumentationRecord = "benchmarks/instrumentation.json"
-
-// uninstrumented is what the others are compared with.
-const uninstrumented = "off"
-
-// InstrumentationCost is what measuring costs a server: its CPU time for each request
-// over that of a server that measures nothing, in the same round of a benchmark.
-type InstrumentationCost struct {
-	Load  string // "echo" or "produce 64 KiB"
-	What  string // "stages and kernel stamps", …
-	Ratio Estimate
-}
+//go:embed benchmarks/instrumentation.json
+var instrumentationRecord []byte
 
 // instrumentationOrder is that in which costs are shown.
 var instrumentationOrder = struct{ loads, whats []string }{
@@ -33,56 +21,35 @@ var instrumentationOrder = struct{ loads, whats []string }{
 	whats: []string{"stages", "stages and kernel stamps", "stages, kernel stamps and samples", "stages and metrics page"},
 }
 
-// InstrumentationCosts reads the latest record of BenchmarkInstrumentation
-// (internal/speed), which is part of the program; none if there is no record.
-func InstrumentationCosts() ([]InstrumentationCost, error) {
-	return instrumentationCosts(benchmarks)
-}
+// InstrumentationNote says what measuring costs a server, in one line; empty where nothing
+// was recorded.
+func InstrumentationNote() (string, error) { return instrumentationNote(instrumentationRecord) }
 
-func instrumentationCosts(records fs.FS) ([]InstrumentationCost, error) {
-	text, err := fs.ReadFile(records, instrumentationRecord)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+func instrumentationNote(text []byte) (string, error) {
+	var rounds map[string]map[string][]float64
+	if err := json.Unmarshal(text, &rounds); err != nil {
+		return "", fmt.Errorf("read %s: %w", instrumentationFile, err)
 	}
-	var rounds map[string]map[string][]float64 // CPU ns for a request, by load and instrumentation
-	if err == nil {
-		err = json.Unmarshal(text, &rounds)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", instrumentationRecord, err)
-	}
-	var costs []InstrumentationCost
+	var loads []string
 	for _, load := range instrumentationOrder.loads {
-		base := rounds[load][uninstrumented]
+		var costs []string
+		without := rounds[load]["off"]
 		for _, what := range instrumentationOrder.whats {
 			with := rounds[load][what]
 			if len(with) == 0 {
 				continue
 			}
-			if len(with) != len(base) {
-				return nil, fmt.Errorf("%s: %d rounds of %s with %s, %d without", instrumentationRecord, len(with), load, what, len(base))
+			if len(with) != len(without) {
+				return "", fmt.Errorf("%s: %d rounds of %s with %s, %d without", instrumentationFile, len(with), load, what, len(without))
 			}
-			costs = append(costs, InstrumentationCost{Load: load, What: what, Ratio: Ratio(with, base)})
+			costs = append(costs, fmt.Sprintf("%s %s", what, Ratio(with, without)))
+		}
+		if len(costs) > 0 {
+			loads = append(loads, load+": "+strings.Join(costs, ", "))
 		}
 	}
-	return costs, nil
-}
-
-// InstrumentationNote says what measuring costs, in one line; empty without a record.
-func InstrumentationNote() (string, error) {
-	costs, err := InstrumentationCosts()
-	if err != nil || len(costs) == 0 {
-		return "", err
+	if len(loads) == 0 {
+		return "", nil
 	}
-	byLoad := map[string][]string{}
-	for _, c := range costs {
-		byLoad[c.Load] = append(byLoad[c.Load], fmt.Sprintf("%s %s", c.What, c.Ratio))
-	}
-	var parts []string
-	for _, load := range instrumentationOrder.loads {
-		if len(byLoad[load]) > 0 {
-			parts = append(parts, load+": "+strings.Join(byLoad[load], ", "))
-		}
-	}
-	return "cost of instrumentation, the server's CPU time a request over that without (median of a benchmark's rounds [interval]): " + strings.Join(parts, "; "), nil
+	return "cost of instrumentation, the server's CPU time a request over that without (median of a benchmark's rounds [interval]): " + strings.Join(loads, "; "), nil
 }

@@ -1,7 +1,6 @@
 package results
 
 import (
-	"bufio"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -103,7 +102,7 @@ func (r *Run) CheckManifest() error {
 
 func (r *Run) readManifest() (map[string]string, error) {
 	path := filepath.Join(r.Dir, manifestFile)
-	f, err := os.Open(path)
+	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && r.Info.Schema < manifestSchema {
 		return nil, fmt.Errorf("%s: %w (schema %d): %w", filepath.Join(r.Dir, runFile), ErrOlderSchema, r.Info.Schema, ErrNoManifest)
 	} else if errors.Is(err, fs.ErrNotExist) {
@@ -111,18 +110,14 @@ func (r *Run) readManifest() (map[string]string, error) {
 	} else if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}
-	defer f.Close()
 	listed := map[string]string{}
-	lines := bufio.NewScanner(f)
-	for lines.Scan() {
-		sum, file, found := strings.Cut(lines.Text(), "  ")
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSuffix(line, "\n")
+		sum, file, found := strings.Cut(line, "  ")
 		if !found || len(sum) != 2*sha256.Size {
-			return nil, fmt.Errorf("%s: line %q: %w", path, lines.Text(), ErrGarbled)
+			return nil, fmt.Errorf("%s: line %q: %w", path, line, ErrGarbled)
 		}
 		listed[file] = sum
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return listed, nil
 }

@@ -70,7 +70,7 @@ func (r *Run) openPacked() error {
 	lines := slices.Collect(bytes.Lines(text))
 	r.Trials = make([]record.Trial, len(lines))
 	apart := make([]packedTrial, len(lines))
-	common := newShared()
+	var common shared
 	err = inParallel(len(lines), func(i int) error {
 		t := &r.Trials[i]
 		if err := json.Unmarshal(lines[i], t); err != nil {
@@ -147,21 +147,6 @@ func (p *packed) readLogs(file string) (map[string][]byte, error) {
 		return nil, p.garbled(file, err)
 	}
 	return logs, nil
-}
-
-// of returns the spans of a trial whose keys are wanted, all if wanted is nil.
-func (p *packed) of(t record.Trial, wanted func(hdr.Key) bool) map[hdr.Key]hdr.Digest {
-	all := p.trials[t.Name()].spans
-	if wanted == nil {
-		return all
-	}
-	some := map[hdr.Key]hdr.Digest{}
-	for key, digest := range all {
-		if wanted(key) {
-			some[key] = digest
-		}
-	}
-	return some
 }
 
 // addMerged adds the histograms of a cell to a sum, and the clustering of the trials that

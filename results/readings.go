@@ -66,8 +66,7 @@ func NewReadings(run *Run, metrics ...measure.Metric) *Readings {
 
 func (r *Readings) want(m measure.Metric) {
 	key, isDuration := m.Key()
-	known := slices.ContainsFunc(r.wanted[key], func(w measure.Metric) bool { return w.String() == m.String() })
-	if isDuration && !known {
+	if isDuration && !slices.Contains(r.wanted[key], m) {
 		r.wanted[key] = append(r.wanted[key], m)
 	}
 }
@@ -150,10 +149,9 @@ func (v BlockValues) Ratios(other BlockValues) []float64 { return ratiosOf(v.sha
 // asked for: what clients waited, and the rates and costs, as far as the first trial of
 // some cell has them.
 func DefaultMetrics(run *Run) ([]measure.Metric, error) {
-	r := NewReadings(run)
 	measured := map[hdr.Key]hdr.Digest{}
 	numbers := map[*measure.Number]bool{}
-	for _, trials := range r.trials {
+	for _, trials := range run.trialsByCell() {
 		digests, err := run.TrialDigests(trials[0], func(key hdr.Key) bool {
 			return slices.ContainsFunc(measure.ByClock(measure.Client), func(s *measure.Span) bool { return s.Is(key) })
 		})

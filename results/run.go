@@ -74,7 +74,7 @@ func Open(dir string) (*Run, error) {
 		return nil, fmt.Errorf("open %s: %w", dir, err)
 	}
 	r.Trials = make([]record.Trial, len(files))
-	common := newShared()
+	var common shared
 	err = inParallel(len(files), func(i int) error {
 		err := r.readTrial(files[i], &r.Trials[i])
 		common.trial(&r.Trials[i])
@@ -107,17 +107,20 @@ func (r *Run) readTrial(file string, t *record.Trial) error {
 
 // Commit stores a trial for good and adds it to the run.
 func (r *Run) Commit(t record.Trial) error {
-	if bundle := detachHistograms(&t); t.Measured() {
-		start := time.UnixMilli(t.Measurement.WindowStartUnixMs)
-		end := start.Add(time.Duration(t.Measurement.WindowNs))
+	if t.Measured() {
+		m := *t.Measurement // the caller's stays whole
+		bundle, series := m.Histograms, m.OverTime
+		m.Histograms, m.OverTime = nil, nil
+		t.Measurement, t.OutOfRange, t.Clusters = &m, outOfRange(bundle), record.Clusters(bundle, series)
+		start := time.UnixMilli(m.WindowStartUnixMs)
+		end := start.Add(time.Duration(m.WindowNs))
 		err := writeAtomic(r.trialPath(t, ".hlog"), func(w io.Writer) error { return bundle.WriteLog(w, start, end) })
+		if err == nil && len(series) > 0 {
+			err = writeCompact(r.trialPath(t, seriesSuffix), series)
+		}
 		if err != nil {
 			return err
 		}
-		t.Clusters = record.Clusters(bundle, t.Measurement.OverTime)
-	}
-	if err := r.commitSeries(&t); err != nil {
-		return err
 	}
 	if samples := detachDiskSamples(&t); samples != nil {
 		if err := writeCompact(r.trialPath(t, disksSuffix), samples); err != nil {
@@ -133,13 +136,7 @@ func (r *Run) Commit(t record.Trial) error {
 
 // Attempts returns the attempts at a cell in a block that are stored.
 func (r *Run) Attempts(cell string, block int) []record.Trial {
-	var attempts []record.Trial
-	for _, t := range r.Trials {
-		if t.Cell == cell && t.Block == block {
-			attempts = append(attempts, t)
-		}
-	}
-	return attempts
+	return slices.DeleteFunc(slices.Clone(r.Trials), func(t record.Trial) bool { return t.Cell != cell || t.Block != block })
 }
 
 func (r *Run) openHistograms(t record.Trial) (*os.File, error) {
@@ -205,22 +202,15 @@ func readJSON(path string, into any) error {
 	return nil
 }
 
-// detachHistograms moves the histograms out of the measurement.
-func detachHistograms(t *record.Trial) hdr.Bundle {
-	if !t.Measured() {
-		return nil
-	}
-	copied := *t.Measurement
-	bundle := copied.Histograms
-	copied.Histograms = nil
-	t.Measurement = &copied
+// outOfRange counts by STAGE/API the durations that histograms could not hold; nil: none.
+func outOfRange(bundle hdr.Bundle) (counts map[string]int64) {
 	for key, h := range bundle {
 		if n := h.OutOfRange(); n > 0 {
-			if t.OutOfRange == nil {
-				t.OutOfRange = map[string]int64{}
+			if counts == nil {
+				counts = map[string]int64{}
 			}
-			t.OutOfRange[key.String()] = n
+			counts[key.String()] = n
 		}
 	}
-	return bundle
+	return counts
 }

@@ -12,18 +12,6 @@ import (
 // so that opening a run of many trials stays cheap.
 const seriesSuffix = ".series"
 
-// commitSeries stores the measurement's series and takes them out of it.
-func (r *Run) commitSeries(t *record.Trial) error {
-	if !t.Measured() || len(t.Measurement.OverTime) == 0 {
-		return nil
-	}
-	copied := *t.Measurement
-	series := copied.OverTime
-	copied.OverTime = nil
-	t.Measurement = &copied
-	return writeCompact(r.trialPath(*t, seriesSuffix), series)
-}
-
 // Series reads how a trial's durations went over its window; none in runs of
 // versions that did not keep it.
 func (r *Run) Series(t record.Trial) ([]record.TimeSeries, error) {

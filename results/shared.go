@@ -1,25 +1,18 @@
 package results
 
 import (
-	"c10klab/internal/record"
-	"hash/maphash"
-	"maps"
-	"math/bits"
+	"fmt"
 	"sync"
 	"unique"
+
+	"c10klab/internal/record"
 )
 
 // shared makes trials share what they have in common: knobs, the names of checks and
 // threads. Else a run of thousands of trials is mostly copies of these in memory. Any
 // goroutine may use it; who reads trials must not change such a map.
 type shared struct {
-	seed maphash.Seed
-	mu   sync.Mutex
-	maps map[uint64]map[string]string
-}
-
-func newShared() *shared {
-	return &shared{seed: maphash.MakeSeed(), maps: map[uint64]map[string]string{}}
+	maps sync.Map // by what they hold, as text
 }
 
 func (s *shared) trial(t *record.Trial) {
@@ -58,17 +51,8 @@ func (s *shared) trial(t *record.Trial) {
 
 // settings replaces a map by an equal one that was met before.
 func (s *shared) settings(m *map[string]string) {
-	var sum uint64
-	for name, value := range *m {
-		sum += maphash.String(s.seed, name) ^ bits.RotateLeft64(maphash.String(s.seed, value), 1)
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if known, met := s.maps[sum]; !met {
-		s.maps[sum] = *m
-	} else if maps.Equal(known, *m) {
-		*m = known
-	}
+	known, _ := s.maps.LoadOrStore(fmt.Sprintf("%q", *m), *m) // in the order of names
+	*m = known.(map[string]string)
 }
 
 // text replaces texts by the one copy that all share.
