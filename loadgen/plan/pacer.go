@@ -15,20 +15,14 @@ const (
 	lateInMind = 16
 )
 
-// Pacer decides how a sender sleeps until requests fall due. As long as that leaves it half
-// of its time to sleep, it wakes early for each request and lets others run until the
-// request falls due, so that Lateness is a microsecond or two. Above, one that has a CPU to
-// itself does not sleep at all. Any other sleeps until requests have fallen due and offers
-// them together: a thread that never sleeps gets no CPU from the kernel when it needs it,
-// and keeps the receiver, with which it shares one, from its work. One thread at a time
-// uses it.
+// Pacer decides how a sender sleeps until requests fall due (docs/loadgen.md). As long as
+// that leaves it half of its time to sleep, it wakes early for each request and lets others
+// run until the request falls due. Above, one that has a CPU to itself does not sleep at
+// all; any other sleeps until requests have fallen due and offers them together.
 type Pacer struct {
-	// gapNs is the mean time between requests; 0: not known.
-	gapNs int64
-	// busyWaits: it has a CPU to itself.
-	busyWaits bool
-	// lateNs is by how much sleeps have ended late, on average.
-	lateNs int64
+	gapNs     int64 // mean time between requests; 0: not known
+	busyWaits bool  // it has a CPU to itself
+	lateNs    int64 // by how much sleeps have ended late, on average
 }
 
 // NewPacer is for a sender of so many requests a second; 0: not known.
@@ -52,8 +46,7 @@ func (p *Pacer) Until(nowNs, dueNs int64) (untilNs, earlyNs int64) {
 	return min(dueNs, nowNs+LongestSleepNs), earlyNs
 }
 
-// Woke learns how late a sleep ended; one that the machine forgot for long teaches no more
-// than the limit does.
+// Woke learns how late a sleep ended.
 func (p *Pacer) Woke(lateNs int64) {
 	if lateNs > 0 {
 		p.lateNs += (min(lateNs, 2*mostEarlyNs) - p.lateNs) / lateInMind

@@ -1,7 +1,7 @@
 // Package plan says what a load generator sends, and when: schedules, recorded traces, the
 // first requests of a closed loop, and how a sender sleeps until they fall due. All are
-// values without a clock of their own: equal plans give equal arrivals, on any machine and
-// against any target, and tests need not sleep.
+// values without a clock: equal plans give equal arrivals, on any machine and against any
+// target.
 package plan
 
 import (

@@ -19,8 +19,7 @@ const (
 	Poisson = "poisson"
 )
 
-// Schedule says when requests fall due. It is a pure value: equal schedules give
-// equal arrivals on every machine.
+// Schedule says when requests fall due.
 type Schedule struct {
 	Kind      string
 	PerSecond float64
@@ -53,7 +52,6 @@ func (s Schedule) Stream(part, parts, connections int) *Stream {
 // own is the number of connections of this part.
 func (st *Stream) own() int { return (st.connections - st.part + st.parts - 1) / st.parts }
 
-// Next returns the next arrival.
 func (st *Stream) Next() Arrival {
 	if st.schedule.Kind == Constant {
 		return st.nextConstant()
@@ -83,18 +81,15 @@ func (s Schedule) Hash(from, window time.Duration, parts, connections int) strin
 	var buf [16]byte
 	for part := range parts {
 		st := s.Stream(part, parts, connections)
-		for n := 0; n < hashedArrivals; {
-			a := st.Next()
-			if a.OffsetNs >= int64(from+window) {
-				break
-			}
-			if a.OffsetNs < int64(from) {
-				continue
-			}
+		a := st.Next()
+		for a.OffsetNs < int64(from) {
+			a = st.Next()
+		}
+		for n := 0; n < hashedArrivals && a.OffsetNs < int64(from+window); n++ {
 			binary.BigEndian.PutUint64(buf[:], uint64(a.OffsetNs))
 			binary.BigEndian.PutUint64(buf[8:], uint64(a.Connection))
 			h.Write(buf[:])
-			n++
+			a = st.Next()
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))

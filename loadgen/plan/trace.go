@@ -13,6 +13,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -96,76 +97,58 @@ func ReadTrace(r io.Reader, protocol string) (*Trace, error) {
 	if !slices.Equal(header, traceHeader) {
 		return nil, fmt.Errorf("it begins with %q, want the header %q", header, traceHeader)
 	}
-	reader := traceReader{trace: &Trace{}, protocol: protocol, apis: APIs(protocol)}
+	t, index := &Trace{}, [Kinds]map[int]int32{{}, {}, {}}
 	for {
 		fields, err := lines.Read()
 		if errors.Is(err, io.EOF) {
-			if reader.trace.empty() {
-				return nil, errors.New("it holds no request")
-			}
-			return reader.trace, nil
+			break
 		}
 		if err != nil {
 			return nil, err // names the line
 		}
-		if err := reader.add(fields); err != nil {
+		if err := t.add(fields, protocol, index); err != nil {
 			line, _ := lines.FieldPos(0)
 			return nil, fmt.Errorf("line %d: %w", line, err)
 		}
 	}
-}
-
-// traceReader adds lines to a trace.
-type traceReader struct {
-	trace    *Trace
-	protocol string
-	apis     [Kinds]string
-	index    [Kinds]map[int]int32 // of sizes
+	if !slices.ContainsFunc(t.lists[:], func(l traceList) bool { return len(l.requests) > 0 }) {
+		return nil, errors.New("it holds no request")
+	}
+	return t, nil
 }
 
 // mostTraceSeconds keeps times exact to a nanosecond: a float64 holds no more.
 const mostTraceSeconds = 9e6
 
-func (r *traceReader) add(fields []string) error {
+// add enters a line; index is where each kind's sizes are.
+func (t *Trace) add(fields []string, protocol string, index [Kinds]map[int]int32) error {
 	seconds, err := strconv.ParseFloat(fields[0], 64)
 	if err != nil || !(seconds >= 0 && seconds <= mostTraceSeconds) {
 		return fmt.Errorf("time %q is no number of seconds from 0 to %g", fields[0], mostTraceSeconds)
 	}
-	kind := Kind(slices.Index(r.apis[:], fields[1]))
+	apis := APIs(protocol)
+	kind := slices.Index(apis[:], fields[1])
 	if kind < 0 || fields[1] == "" {
-		return fmt.Errorf("api %q: protocol %s has none of that name to replay", fields[1], r.protocol)
+		return fmt.Errorf("api %q: protocol %s has none of that name to replay", fields[1], protocol)
 	}
 	bytes, err := strconv.Atoi(fields[2])
 	if err != nil || bytes < 1 || bytes > math.MaxInt32 {
 		return fmt.Errorf("bytes %q is no size", fields[2])
 	}
 	offsetNs := int64(math.Round(seconds * float64(time.Second)))
-	if offsetNs < r.trace.lengthNs {
+	if offsetNs < t.lengthNs {
 		return fmt.Errorf("time %s is before that of the line above", fields[0])
 	}
-	r.trace.lengthNs = offsetNs
-	list := &r.trace.lists[kind]
-	list.requests = append(list.requests, traced{offsetNs, r.size(kind, bytes)})
-	return nil
-}
-
-// size returns the index of a size among those of a kind.
-func (r *traceReader) size(kind Kind, bytes int) int32 {
-	if r.index[kind] == nil {
-		r.index[kind] = map[int]int32{}
-	}
-	list := &r.trace.lists[kind]
-	at, known := r.index[kind][bytes]
+	t.lengthNs = offsetNs
+	list := &t.lists[kind]
+	size, known := index[kind][bytes]
 	if !known {
-		at = int32(len(list.sizes))
-		r.index[kind][bytes] = at
+		size = int32(len(list.sizes))
+		index[kind][bytes] = size
 		list.sizes = append(list.sizes, bytes)
 	}
-	return at
-}
-
-func (t *Trace) empty() bool {
-	return !slices.ContainsFunc(t.lists[:], func(l traceList) bool { return len(l.requests) > 0 })
+	list.requests = append(list.requests, traced{offsetNs, size})
+	return nil
 }
 
 // Holds reports whether there are requests of a kind.
@@ -176,12 +159,8 @@ func (t *Trace) Length() time.Duration { return time.Duration(t.lengthNs) }
 
 // PerSecond is the mean rate of the producers' requests that fall due within a time.
 func (t *Trace) PerSecond(within time.Duration) float64 {
-	n, _ := slices.BinarySearchFunc(t.lists[OfProducers].requests, int64(within), func(r traced, ns int64) int {
-		if r.offsetNs < ns {
-			return -1
-		}
-		return 1
-	})
+	requests := t.lists[OfProducers].requests
+	n := sort.Search(len(requests), func(i int) bool { return requests[i].offsetNs >= int64(within) })
 	return float64(n) / within.Seconds()
 }
 
@@ -224,22 +203,20 @@ func (t *Trace) hash(from, window time.Duration, protocol string, connections [K
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// traceLine is one request as Write orders them.
-type traceLine struct {
-	traced
-	kind Kind
-}
-
 // Write writes the trace as ReadTrace reads it, whatever the order within its lists.
 func (t *Trace) Write(w io.Writer, protocol string) error {
+	type line struct {
+		traced
+		kind int
+	}
 	apis := APIs(protocol)
-	var lines []traceLine
+	var lines []line
 	for kind, list := range t.lists {
 		for _, r := range list.requests {
-			lines = append(lines, traceLine{r, Kind(kind)})
+			lines = append(lines, line{r, kind})
 		}
 	}
-	slices.SortStableFunc(lines, func(a, b traceLine) int { return cmp.Compare(a.offsetNs, b.offsetNs) })
+	slices.SortStableFunc(lines, func(a, b line) int { return cmp.Compare(a.offsetNs, b.offsetNs) })
 	out := bufio.NewWriter(w)
 	fmt.Fprintln(out, strings.Join(traceHeader, ","))
 	const second = int64(time.Second)
