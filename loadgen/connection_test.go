@@ -177,7 +177,9 @@ func TestPartialSendGoesOnWhenTheTargetTakesMore(t *testing.T) {
 		}
 	}
 	payload := <-got
-	if want := r.frames[0].take()[kafka.PrefixBytes:]; !bytes.Equal(payload, want) {
+	want := r.load.protocol.newFrame()
+	r.load.protocol.stamp(want, r.index, sending.ID, sending.DueNs)
+	if want = want[kafka.PrefixBytes:]; !bytes.Equal(payload, want) {
 		t.Error("the target got other bytes than were sent")
 	}
 	if err := r.deliver(payload, clock.Now()); err != nil {

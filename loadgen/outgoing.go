@@ -2,8 +2,7 @@ package loadgen
 
 import (
 	"cmp"
-
-	"c10klab/internal/poll"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -12,31 +11,25 @@ import (
 // by side in one buffer. The zero value sends nothing.
 type outgoing struct {
 	pool   *framePool
-	buffer []byte // of the pool; nil: nothing is sent
-	rest   []byte // its bytes not yet accepted
+	buffer *[]byte // of the pool; nil: nothing is sent
+	rest   []byte  // its bytes not yet accepted
 	frames int    // not yet wholly accepted
 	partly int    // bytes accepted of the first of them
 }
 
 // full reports whether the buffer has no room for a frame more.
 func (o *outgoing) full() bool {
-	return o.buffer != nil && (o.frames+1)*o.pool.frameBytes > len(o.buffer)
+	return o.buffer != nil && (o.frames+1)*o.pool.frameBytes > len(*o.buffer)
 }
 
 // add puts a frame of the pool behind the others, not a byte sent, and returns it.
 func (o *outgoing) add(pool *framePool) []byte {
 	if o.buffer == nil {
-		o.pool, o.buffer = pool, pool.take()
+		o.pool, o.buffer = pool, pool.buffers.Get().(*[]byte)
 	}
 	o.frames++
-	o.rest = o.buffer[:o.frames*pool.frameBytes]
+	o.rest = (*o.buffer)[:o.frames*pool.frameBytes]
 	return o.rest[len(o.rest)-pool.frameBytes:]
-}
-
-// end gives the buffer back once all of it has been accepted.
-func (o *outgoing) end() {
-	o.pool.give(o.buffer)
-	*o = outgoing{}
 }
 
 // fill takes in hand as many of the waiting requests, of one size, as may be in flight and
@@ -79,7 +72,8 @@ func (c *connection) flush(t *tally) error {
 		c.accepted(n, c.load.system.now(), t)
 	}
 	if c.out.buffer != nil {
-		c.out.end()
+		c.out.pool.buffers.Put(c.out.buffer)
+		c.out = outgoing{}
 	}
 	return nil
 }
@@ -113,42 +107,18 @@ const togetherBytes = 16 << 10
 // sending, so that idle connections hold none. Any thread may use it.
 type framePool struct {
 	frameBytes int
-	mu         poll.Mutex
-	free       [][]byte
-	// newBuffer makes one more, a whole number of frames.
-	newBuffer func() []byte
+	buffers    sync.Pool // of *[]byte, each a whole number of frames
 }
 
 // newFramePool makes one for connections that have up to so many requests in flight.
 func newFramePool(p protocol, inFlight int) *framePool {
-	frame := p.newFrame()
-	together := max(1, min(togetherBytes/len(frame), inFlight))
-	return &framePool{frameBytes: len(frame), free: [][]byte{sideBySide(p, frame, together)}, newBuffer: func() []byte {
-		return sideBySide(p, p.newFrame(), together)
-	}}
-}
-
-// sideBySide adds frames to a first one.
-func sideBySide(p protocol, frame []byte, frames int) []byte {
-	for range frames - 1 {
-		frame = append(frame, p.newFrame()...)
-	}
-	return frame
-}
-
-func (p *framePool) take() []byte {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if last := len(p.free) - 1; last >= 0 {
-		buffer := p.free[last]
-		p.free = p.free[:last]
-		return buffer
-	}
-	return p.newBuffer()
-}
-
-func (p *framePool) give(buffer []byte) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.free = append(p.free, buffer)
+	frameBytes := len(p.newFrame())
+	together := max(1, min(togetherBytes/frameBytes, inFlight))
+	return &framePool{frameBytes: frameBytes, buffers: sync.Pool{New: func() any {
+		buffer := make([]byte, 0, together*frameBytes)
+		for range together {
+			buffer = append(buffer, p.newFrame()...)
+		}
+		return &buffer
+	}}}
 }
