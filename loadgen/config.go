@@ -15,10 +15,9 @@ import (
 // Config is one run of the generator. ConfigFrom fills everything but the addresses,
 // which belong to the command.
 type Config struct {
-	// Target is the host:port under load.
-	Target string
+	Target string // the host:port under load
 	// Servers are those whose admin ports are known: the target, record.Broker, and others
-	// that work beside it. Of a server that is not among them no stages are known.
+	// that work beside it.
 	Servers []Server
 
 	Protocol  string        `knob:"protocol"`
@@ -26,9 +25,8 @@ type Config struct {
 	Producers int           `knob:"producers"`
 	Schedule  plan.Schedule // with a Trace: its mean rate
 	Trace     *plan.Trace   // requests to replay; nil: Schedule's, and consumers' closed loops
-	// TraceTo is the file that requests are written to as a Trace; empty: none.
-	TraceTo  string
-	InFlight int `knob:"in-flight"` // requests per producer connection
+	TraceTo   string        // the file that requests are written to as a Trace; empty: none
+	InFlight  int           `knob:"in-flight"` // requests per producer connection
 
 	Idle            int           // connections that only stay open
 	IdleInterval    time.Duration `knob:"idle-interval"` // between two requests of one of them; 0: none
@@ -66,8 +64,7 @@ type Config struct {
 	CPUs     []int // empty: any
 	BusyPoll bool  `knob:"busy-poll=auto"` // of threads that have CPUs of their own
 
-	// Text holds the knobs as given, for the record.
-	Text map[string]string
+	Text map[string]string // the knobs as given, for the record
 }
 
 // plan is what the run offers.
@@ -88,7 +85,6 @@ func (c Config) plan() *plan.Plan {
 	}
 }
 
-// offered is what the run offers, as far as counting and judging ask.
 func (c Config) offered() *judge.Load {
 	p := c.plan()
 	l := &judge.Load{
@@ -97,9 +93,7 @@ func (c Config) offered() *judge.Load {
 		MostInFlight: int64(c.Producers * c.InFlight), Tails: c.tails(), MustLag: c.lags() && !c.LaggingWrap,
 		CPUs: len(c.CPUs), SendersBusyWait: c.sendersBusyWait(),
 	}
-	if c.Protocol == plan.ProtocolEcho {
-		l.MostInFlight += int64(c.Idle) // counted under the producers' API
-	}
+	l.MostInFlight += int64(countIf(c.Protocol == plan.ProtocolEcho, c.Idle)) // which the target counts under the producers' API
 	return l
 }
 
@@ -113,49 +107,33 @@ func (c Config) pairs() int { return min(c.Threads, c.Producers) }
 // one of the generator's CPUs to itself.
 func (c Config) sendersBusyWait() bool {
 	p, threads := c.plan(), c.pairs()
-	if c.answers() {
-		threads += c.pairs()
-	}
+	threads += countIf(c.answers(), c.pairs())
 	for _, has := range []bool{c.tails(), c.lags(), p.Replays(plan.OfConsumers), p.Replays(plan.OfLaggingConsumers)} {
-		if has {
-			threads++
-		}
+		threads += countIf(has, 1)
 	}
 	return c.BusyPoll && p.OffersRequests() && threads <= len(c.CPUs)
 }
 
-// consumes reports whether there are consumers at all, bad ones apart.
-func (c Config) consumes() bool { return c.tails() || c.lags() }
-
-// tails reports whether there are tail consumers.
-func (c Config) tails() bool { return c.Consumers == ConsumersTail || c.Consumers == ConsumersBoth }
-
-// lags reports whether there are lagging consumers.
-func (c Config) lags() bool { return c.Consumers == ConsumersLagging || c.Consumers == ConsumersBoth }
-
-// misbehaves reports whether there are bad consumers.
+// consumes reports whether there are consumers, bad ones apart, tails, lags and misbehaves
+// whether there are any of that kind.
+func (c Config) consumes() bool   { return c.tails() || c.lags() }
+func (c Config) tails() bool      { return c.Consumers == ConsumersTail || c.Consumers == ConsumersBoth }
+func (c Config) lags() bool       { return c.Consumers == ConsumersLagging || c.Consumers == ConsumersBoth }
 func (c Config) misbehaves() bool { return c.BadConsumers != BadNone }
 
-func (c Config) tailCount() int {
-	if c.tails() {
-		return c.ConsumerConnections
-	}
-	return 0
-}
+func (c Config) tailCount() int { return countIf(c.tails(), c.ConsumerConnections) }
+func (c Config) badCount() int  { return countIf(c.misbehaves(), c.BadConnections) }
 
 func (c Config) laggingCount() int {
-	switch c.Consumers {
-	case ConsumersLagging:
+	if c.Consumers == ConsumersLagging {
 		return c.ConsumerConnections
-	case ConsumersBoth:
-		return c.LaggingConnections
 	}
-	return 0
+	return countIf(c.Consumers == ConsumersBoth, c.LaggingConnections)
 }
 
-func (c Config) badCount() int {
-	if c.misbehaves() {
-		return c.BadConnections
+func countIf(holds bool, n int) int {
+	if holds {
+		return n
 	}
 	return 0
 }
@@ -247,8 +225,6 @@ const (
 	mostFetchBytes = 1 << 30
 )
 
-// checkTrace refuses a trace that cannot be replayed as it is, and fetches that nobody
-// can offer.
 func (c Config) checkTrace() error {
 	p := c.plan()
 	if err := p.CheckTrace(); err != nil {
@@ -286,8 +262,6 @@ func (c Config) checkLaggingCount(partitions int) error {
 	return fmt.Errorf("knob %s: %d lagging consumers cannot share %d partitions", knob, c.laggingCount(), partitions)
 }
 
-// checkConsumers refuses consumers that cannot be had; each error names the knob
-// at fault.
 func (c Config) checkConsumers() error {
 	if partitions := c.laggingPartitions(); partitions > 0 {
 		if err := c.checkLaggingCount(partitions); err != nil {

@@ -117,17 +117,13 @@ func (c *consumer) fetch(r dueFetch) error {
 		c.blockedSinceNs = r.attemptedNs
 	}
 	c.now = r
-	c.limit(c.kind.sizes[r.size])
-	return c.ask()
-}
-
-// limit bounds the record bytes of the next answer.
-func (c *consumer) limit(bytes int) {
-	c.request.MaxBytes = int32(bytes)
+	mostBytes := int32(c.kind.sizes[r.size])
+	c.request.MaxBytes = mostBytes
 	partitions := c.request.Topics[0].Partitions
 	for i := range partitions {
-		partitions[i].PartitionMaxBytes = int32(bytes)
+		partitions[i].PartitionMaxBytes = mostBytes
 	}
+	return c.ask()
 }
 
 // ask sends the fetch under way. Its caller holds mu.

@@ -112,19 +112,14 @@ func (c *consumer) walkPartition(r *kbin.Reader) (recordBytes int, err error) {
 		return 0, fmt.Errorf("partition %d at offset %d: %w", number, c.partition.FetchOffset, err)
 	}
 	if c.partition.FetchOffset >= highWatermark {
-		c.reachedEnd()
+		if !c.load.window.Over(c.nowNs) {
+			c.caughtUp.Add(1)
+		}
+		if c.kind.wraps {
+			c.partition.FetchOffset = c.kind.starts[number]
+		}
 	}
 	return len(records), nil
-}
-
-// reachedEnd notes that the partition at hand is read to its end.
-func (c *consumer) reachedEnd() {
-	if !c.load.window.Over(c.nowNs) {
-		c.caughtUp.Add(1)
-	}
-	if c.kind.wraps {
-		c.partition.FetchOffset = c.kind.starts[c.partition.Partition]
-	}
 }
 
 var errBackwards = errors.New("the batch lies before the offset asked for")

@@ -127,7 +127,7 @@ func (l *load) openTopics() (err error) {
 		return nil
 	}
 	if l.cfg.usesTopic() {
-		if l.topic, err = openTopic(l.ctx, l.cfg.Target, l.cfg.Topic, l.cfg.Partitions); err != nil {
+		if l.topic, err = openTopic(l.ctx, l.cfg.Target, &topic{name: l.cfg.Topic, partitions: l.cfg.Partitions}, (*topic).ensure); err != nil {
 			return err
 		}
 		if l.endsBefore, err = l.topic.offsets(l.ctx, logEnd); err != nil {
@@ -141,7 +141,8 @@ func (l *load) openTopics() (err error) {
 		own.partitions = l.cfg.laggingPartitions()
 		l.laggingTopic = &own
 	default:
-		l.laggingTopic, err = openPrepared(l.ctx, l.cfg.Target, l.cfg.LaggingTopic, l.cfg.LaggingPartitions)
+		prepared := &topic{name: l.cfg.LaggingTopic, partitions: l.cfg.LaggingPartitions}
+		l.laggingTopic, err = openTopic(l.ctx, l.cfg.Target, prepared, (*topic).mustExist)
 	}
 	return err
 }

@@ -13,8 +13,8 @@ type outgoing struct {
 	pool   *framePool
 	buffer *[]byte // of the pool; nil: nothing is sent
 	rest   []byte  // its bytes not yet accepted
-	frames int    // not yet wholly accepted
-	partly int    // bytes accepted of the first of them
+	frames int     // not yet wholly accepted
+	partly int     // bytes accepted of the first of them
 }
 
 // full reports whether the buffer has no room for a frame more.

@@ -3,25 +3,14 @@
 // Requests fall due by an absolute schedule, whatever the target does. A sender
 // thread offers each to its connection when it falls due; a receiver thread
 // takes answers, continues partial sends, and lets a connection that becomes
-// free send its next waiting request at once. Both are locked OS threads over
-// non-blocking sockets; a pair serves thousands of connections. Nothing is
-// dropped and nothing is clamped: every request due in the measured window is
-// recorded, one that is never answered with its age at the end.
-//
-// Of each request five instants are stamped: due, attempted, first byte accepted,
-// last byte accepted, answered. From them:
+// free send its next waiting request at once. Nothing is dropped and nothing is
+// clamped: every request due in the measured window is recorded, one that is never
+// answered with its age at the end. docs/loadgen.md says what is stamped and measured.
 //
 //	ResponseTime = answered − due            what a user of the target waits
 //	ServiceTime  = answered − attempted
 //	Lateness     = attempted − due           the generator's fault, nothing else is
 //	BackPressure = last byte − attempted     the target's doing, within ResponseTime
-//
-// A request that falls due while its connection may not send (the limit of
-// requests in flight is reached, or earlier bytes wait for the target to take
-// them) was attempted when it fell due. Consumers run a closed loop and report
-// ServiceTime of their fetches, or they replay a plan.Trace and report ResponseTime,
-// ServiceTime and Lateness of its fetches; tail consumers also EndToEnd, from the due
-// time that a batch carries to the fetch response that brings it.
 //
 // A run has three phases: every connection gets a first answer; load runs for a
 // warm-up; load runs for the measured window. Then the answers still owed are
@@ -130,8 +119,7 @@ func (l *load) measure(e *judge.Evidence, counted *tally) error {
 // firstAnswerTimeout bounds the phase in which every connection gets an answer.
 const firstAnswerTimeout = 30 * time.Second
 
-// firstAnswers has every connection exchange one request, so that the window
-// meets neither cold connections nor starved ones unawares.
+// firstAnswers has every connection exchange one request.
 func (l *load) firstAnswers(t *tally) error {
 	for _, c := range l.connections {
 		if err := c.offer(clock.Now(), 0, t); err != nil {

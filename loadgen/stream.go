@@ -49,21 +49,6 @@ func (s *stream) broken(err error) error {
 	return fmt.Errorf("connection of %s (%s): %w", s.name, local, err)
 }
 
-// push sends what the socket takes and returns what it left.
-func (s *stream) push(rest []byte) ([]byte, error) {
-	for len(rest) > 0 {
-		n, errno := poll.Send(s.fd, rest, false)
-		if errno == unix.EAGAIN {
-			return rest, nil
-		}
-		if errno != 0 {
-			return rest, s.broken(errno)
-		}
-		rest = rest[n:]
-	}
-	return nil, nil
-}
-
 // receive takes what the socket holds and delivers every whole frame. toEnd goes
 // on to the end of the stream, which is an error.
 func (s *stream) receive(scratch []byte, toEnd bool) error {
@@ -101,18 +86,31 @@ type oneRequest struct {
 }
 
 // send sends a request. Its caller holds mu.
-func (o *oneRequest) send(frame []byte) (err error) {
-	o.asking = true
-	o.rest, err = o.push(frame)
-	return err
+func (o *oneRequest) send(frame []byte) error {
+	o.asking, o.rest = true, frame
+	return o.push()
+}
+
+// push sends what the socket takes. Its caller holds mu.
+func (o *oneRequest) push() error {
+	for len(o.rest) > 0 {
+		n, errno := poll.Send(o.fd, o.rest, false)
+		if errno == unix.EAGAIN {
+			return nil
+		}
+		if errno != 0 {
+			return o.broken(errno)
+		}
+		o.rest = o.rest[n:]
+	}
+	return nil
 }
 
 // writable continues a send; the receiver calls it.
-func (o *oneRequest) writable() (err error) {
+func (o *oneRequest) writable() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.rest, err = o.push(o.rest)
-	return err
+	return o.push()
 }
 
 // isSent reports whether a request is wholly sent and not answered. Its caller holds mu.

@@ -12,12 +12,10 @@ import (
 // threads are the generator's. All have the same priority, settled before the first starts;
 // an error of one ends the run.
 type threads struct {
-	registry *osthread.Registry
-	fail     context.CancelCauseFunc
-	// priority is what the threads have, for the record; prioritize gives it to the
-	// calling one, nil: nothing to do.
-	priority   string
-	prioritize func() error
+	registry   *osthread.Registry
+	fail       context.CancelCauseFunc
+	priority   string       // what the threads have, for the record
+	prioritize func() error // gives it to the calling one; nil: nothing to do
 
 	offering atomic.Int64 // senders that have not come to the window's end
 
@@ -80,31 +78,24 @@ func (t *threads) all() ([]osthread.Entry, error) {
 	return append(census.Threads, t.ended...), nil
 }
 
-// wantsPriority reports whether the generator's threads shall run before ordinary
-// ones when they wake, or why not. Without it a kernel thread that writes back
-// dirty pages on the same CPU makes sends, and the reading of answers, late by
-// milliseconds; the latter would be blamed on the target. A thread of that priority that
-// never sleeps keeps ksoftirqd from the CPU, which brings the answers; senders sleep
-// (plan.Pacer).
-func wantsPriority(cfg Config) (wants bool, why string) {
+// decidePriority settles the priority of the threads before they start: before ordinary ones
+// where they sleep and have CPUs of their own (docs/loadgen.md). Those that may not run before
+// others at least take turns quickly: a sender and a receiver that share a CPU keep each
+// other waiting no longer than a short time slice.
+func (t *threads) decidePriority(cfg Config) {
+	var why string
 	switch {
 	case cfg.Closed:
-		return false, "a closed loop leaves no time to sleep"
+		why = "a closed loop leaves no time to sleep"
 	case len(cfg.CPUs) == 0:
-		return false, "no CPUs of its own (load-cpus)"
-	}
-	return true, ""
-}
-
-// decidePriority settles the priority of the threads before they start. Those that may not
-// run before others at least take turns quickly: a sender and a receiver that share a CPU
-// keep each other waiting no longer than a short time slice.
-func (t *threads) decidePriority(cfg Config) {
-	wants, why := wantsPriority(cfg)
-	if wants {
+		why = "no CPUs of its own (load-cpus)"
+	default:
 		err := t.try(osthread.SetPrompt)
 		if err == nil {
-			t.priority, t.prioritize = promptPriority(), osthread.SetPrompt
+			t.priority, t.prioritize = "prompt", osthread.SetPrompt
+			if err := osthread.RaiseSession(); err != nil {
+				t.priority = "prompt within its session: " + err.Error()
+			}
 			return
 		}
 		why = err.Error()
@@ -113,15 +104,6 @@ func (t *threads) decidePriority(cfg Config) {
 	if cfg.plan().OffersRequests() && t.try(osthread.SetShortSlice) == nil {
 		t.priority, t.prioritize = "normal, short time slice: "+why, osthread.SetShortSlice
 	}
-}
-
-// promptPriority raises the session too, where this process leads one, and says what
-// became of it.
-func promptPriority() string {
-	if err := osthread.RaiseSession(); err != nil {
-		return "prompt within its session: " + err.Error()
-	}
-	return "prompt"
 }
 
 // try finds out on a thread of its own whether this process may have a priority.
@@ -135,12 +117,8 @@ func (t *threads) try(prioritize func() error) error {
 
 // decideBusyPoll lets receivers look for answers instead of sleeping where that takes
 // nothing from anybody: in a closed loop, which has no senders, on CPUs that the receivers
-// need not share. The thread of a target that answers a sleeping receiver has to wake it,
-// on another CPU, which in a virtual machine takes microseconds, as long as a small request;
-// so the slower a target is, the more it would pay for its client.
-//
-// Senders of an open loop wait for the clock in the same way (plan.Pacer) where they share
-// no CPU.
+// need not share. A server that answers a sleeping receiver would have to wake it. Senders of
+// an open loop wait for the clock in the same way (plan.Pacer) where they share no CPU.
 func (t *threads) decideBusyPoll(cfg Config, receivers []*receiver) {
 	if cfg.sendersBusyWait() {
 		t.priority += "; senders busy-wait at high rates"

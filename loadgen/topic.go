@@ -35,44 +35,25 @@ const (
 type topic struct {
 	client     *kafka.Client
 	name       string
-	partitions int // that are used
+	partitions int // that are used; 0: all it has
 }
 
-// openTopic finds a topic, or creates it if it is missing. It returns when all
-// partitions have a leader.
-func openTopic(ctx context.Context, target, name string, partitions int) (*topic, error) {
-	return dialTopic(ctx, target, &topic{name: name, partitions: partitions}, (*topic).ensure)
-}
-
-// openPrepared finds a topic that must be there; 0 partitions are all it has.
-func openPrepared(ctx context.Context, target, name string, partitions int) (*topic, error) {
-	return dialTopic(ctx, target, &topic{name: name, partitions: partitions}, func(t *topic, ctx context.Context) error {
-		err := t.ready(ctx)
-		if errors.Is(err, kerr.UnknownTopicOrPartition) {
-			return fmt.Errorf("knob lagging-topic: the target has none of that name; c10klab prepare makes one")
-		}
-		return err
-	})
-}
-
-// dialTopic connects, checks that the broker speaks the versions used, and finds
-// the topic.
-func dialTopic(ctx context.Context, target string, t *topic, find func(*topic, context.Context) error) (*topic, error) {
-	client, err := kafka.Dial(ctx, target)
-	if err != nil {
+// openTopic connects, checks that the broker speaks the versions used, and finds the topic.
+func openTopic(ctx context.Context, target string, t *topic, find func(*topic, context.Context) error) (*topic, error) {
+	var err error
+	if t.client, err = kafka.Dial(ctx, target); err != nil {
 		return nil, err
 	}
-	client.ID = clientID
-	t.client = client
 	ctx, cancel := context.WithTimeout(ctx, topicTimeout)
 	defer cancel()
-	if err := t.checkVersions(ctx); err != nil {
+	if err = t.checkVersions(ctx); err == nil {
+		if err = find(t, ctx); err != nil {
+			err = fmt.Errorf("topic %q: %w", t.name, err)
+		}
+	}
+	if err != nil {
 		t.close()
 		return nil, err
-	}
-	if err := find(t, ctx); err != nil {
-		t.close()
-		return nil, fmt.Errorf("topic %q: %w", t.name, err)
 	}
 	return t, nil
 }
@@ -112,6 +93,17 @@ func (t *topic) checkVersions(ctx context.Context) error {
 	return nil
 }
 
+// mustExist finds a topic that c10klab prepare has made.
+func (t *topic) mustExist(ctx context.Context) error {
+	err := t.ready(ctx)
+	if errors.Is(err, kerr.UnknownTopicOrPartition) {
+		return fmt.Errorf("knob lagging-topic: the target has none of that name; c10klab prepare makes one")
+	}
+	return err
+}
+
+// ensure finds a topic, or creates it if it is missing, and waits until all partitions have
+// a leader.
 func (t *topic) ensure(ctx context.Context) error {
 	err := t.ready(ctx)
 	if errors.Is(err, kerr.UnknownTopicOrPartition) {
