@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"c10klab/experiments"
 	"c10klab/experiments/verdict"
@@ -37,13 +38,28 @@ type benchmarkPrediction struct {
 // benchmarks are those that the claims register names.
 var benchmarks = map[string]benchmark{
 	"BenchmarkAppend": {"append.json", []benchmarkPrediction{
-		{"records of 100 bytes appended a second, in batches of 16 KiB", ">=", 1e6, appendRounds(16<<10, (*appendCell).recordsPerSecond)},
-		{"speed of the same against bare write(2) calls of the same bytes", ">=", 0.5, appendRounds(16<<10, (*appendCell).ofWrite)},
+		{"records of 100 bytes appended a second, in batches of 16 KiB", ">=", 1e6, appendRounds(appendCell.recordsPerSecond)},
+		{"speed of the same against bare write(2) calls of the same bytes", ">=", 0.5, appendRounds(appendCell.ofWrite)},
 	}},
 	"BenchmarkLookup": {"lookup.json", []benchmarkPrediction{
-		{"nanoseconds of a look-up by offset in a hot log of 100 GiB", "<=", 1000, lookupRounds(100, 4096, func(c *lookupCell) []float64 { return c.OffsetNs })},
-		{"bytes of index for each GiB of log, at an interval of 4096 bytes and batches of 16 KiB", "<=", 1 << 20, lookupRounds(100, 4096, (*lookupCell).indexBytesPerGiB)},
+		{"nanoseconds of a look-up by offset in a hot log of 100 GiB", "<=", 1000, lookupRounds(func(c lookupCell) []float64 { return c.OffsetNs })},
+		{"bytes of index for each GiB of log, at an interval of 4096 bytes and batches of 16 KiB", "<=", 1 << 20, lookupRounds(lookupCell.indexBytesPerGiB)},
 	}},
+}
+
+// roundsOf reads the values, one a round, from the first cell of a record that is meant.
+func roundsOf[C any](meant func(C) bool, missing string, values func(C) ([]float64, error)) func([]byte) ([]float64, error) {
+	return func(record []byte) ([]float64, error) {
+		var cells []C
+		if err := json.Unmarshal(record, &cells); err != nil {
+			return nil, err
+		}
+		i := slices.IndexFunc(cells, meant)
+		if i < 0 {
+			return nil, errors.New(missing)
+		}
+		return values(cells[i])
+	}
 }
 
 // appendCell is what BenchmarkAppend stores of a batch size under some knobs.
@@ -55,36 +71,23 @@ type appendCell struct {
 	StoreNs, WriteNs []float64
 }
 
-func (c *appendCell) recordsPerSecond(round int) float64 {
-	return float64(c.RoundBytes/c.BatchBytes*c.Records) / c.StoreNs[round] * 1e9
+func (c appendCell) recordsPerSecond(storeNs, _ float64) float64 {
+	return float64(c.RoundBytes/c.BatchBytes*c.Records) / storeNs * 1e9
 }
 
-func (c *appendCell) ofWrite(round int) float64 { return c.WriteNs[round] / c.StoreNs[round] }
+func (c appendCell) ofWrite(storeNs, writeNs float64) float64 { return writeNs / storeNs }
 
-// appendRounds reads the rounds of the first cell with default knobs whose batches
-// are at most that large and more than half as large.
-func appendRounds(batchBytes int, value func(c *appendCell, round int) float64) func([]byte) ([]float64, error) {
-	return func(record []byte) ([]float64, error) {
-		var cells []appendCell
-		if err := json.Unmarshal(record, &cells); err != nil {
-			return nil, err
+// appendRounds reads those of default knobs whose batches are at most 16 KiB and more than
+// half as large.
+func appendRounds(value func(c appendCell, storeNs, writeNs float64) float64) func([]byte) ([]float64, error) {
+	const most = 16 << 10
+	meant := func(c appendCell) bool { return len(c.Knobs) == 0 && c.BatchBytes <= most && c.BatchBytes > most/2 }
+	return roundsOf(meant, fmt.Sprintf("no batches of %d bytes", most), func(c appendCell) ([]float64, error) {
+		if len(c.StoreNs) != len(c.WriteNs) {
+			return nil, fmt.Errorf("%d rounds of the store, %d of bare writes", len(c.StoreNs), len(c.WriteNs))
 		}
-		for i := range cells {
-			c := &cells[i]
-			if len(c.Knobs) > 0 || c.BatchBytes > batchBytes || c.BatchBytes <= batchBytes/2 {
-				continue
-			}
-			if len(c.StoreNs) != len(c.WriteNs) {
-				return nil, fmt.Errorf("%d rounds of the store, %d of bare writes", len(c.StoreNs), len(c.WriteNs))
-			}
-			values := make([]float64, len(c.StoreNs))
-			for round := range values {
-				values[round] = value(c, round)
-			}
-			return values, nil
-		}
-		return nil, fmt.Errorf("no batches of %d bytes", batchBytes)
-	}
+		return pairwise(c.StoreNs, c.WriteNs, func(storeNs, writeNs float64) float64 { return value(c, storeNs, writeNs) }), nil
+	})
 }
 
 // lookupCell is what BenchmarkLookup stores of a log.
@@ -95,27 +98,15 @@ type lookupCell struct {
 }
 
 // indexBytesPerGiB is the same in all rounds.
-func (c *lookupCell) indexBytesPerGiB() []float64 {
-	values := make([]float64, len(c.OffsetNs))
-	for i := range values {
-		values[i] = float64(c.IndexBytes) / (float64(c.LogBytes) / (1 << 30))
-	}
-	return values
+func (c lookupCell) indexBytesPerGiB() []float64 {
+	return slices.Repeat([]float64{float64(c.IndexBytes) / (float64(c.LogBytes) / (1 << 30))}, len(c.OffsetNs))
 }
 
-func lookupRounds(gib, intervalBytes int64, values func(*lookupCell) []float64) func([]byte) ([]float64, error) {
-	return func(record []byte) ([]float64, error) {
-		var cells []lookupCell
-		if err := json.Unmarshal(record, &cells); err != nil {
-			return nil, err
-		}
-		for i := range cells {
-			if cells[i].LogBytes == gib<<30 && cells[i].IntervalBytes == intervalBytes {
-				return values(&cells[i]), nil
-			}
-		}
-		return nil, fmt.Errorf("no log of %d GiB with an entry every %d bytes", gib, intervalBytes)
-	}
+func lookupRounds(values func(lookupCell) []float64) func([]byte) ([]float64, error) {
+	const gib, intervalBytes = 100, 4096
+	meant := func(c lookupCell) bool { return c.LogBytes == gib<<30 && c.IntervalBytes == intervalBytes }
+	missing := fmt.Sprintf("no log of %d GiB with an entry every %d bytes", gib, intervalBytes)
+	return roundsOf(meant, missing, func(c lookupCell) ([]float64, error) { return values(c), nil })
 }
 
 // benchmarkFindings are those of a claim's benchmark; none where no benchmark decides
