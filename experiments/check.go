@@ -11,8 +11,6 @@ import (
 	"c10klab/internal/osthread"
 )
 
-// checkKnobs checks each name and value that the spec mentions, and that they go
-// together.
 func (s *Spec) checkKnobs(tables KnobTables) error {
 	for _, sec := range []struct {
 		path   toml.Key
@@ -57,12 +55,12 @@ func (s *Spec) checkPrediction(tables KnobTables, p Prediction) error {
 	}
 	var axes []string
 	for _, axis := range s.Axes {
+		if axis.Knob == p.Along {
+			return nil
+		}
 		axes = append(axes, axis.Knob)
 	}
-	if !slices.Contains(axes, p.Along) {
-		return fmt.Errorf("the experiment has no axis %s%s", p.Along, knob.DidYouMean(p.Along, axes))
-	}
-	return nil
+	return fmt.Errorf("the experiment has no axis %s%s", p.Along, knob.DidYouMean(p.Along, axes))
 }
 
 // checkSelection checks values that select cells: some cell must have each.
@@ -143,8 +141,7 @@ func (k KnobTables) checkLevels(axis Axis) error {
 	return nil
 }
 
-// needs are the capabilities of a machine that a spec may ask for; the function
-// says what is missing.
+// needs are what a spec may ask of a machine; the function says what is missing.
 var needs = map[string]func() error{
 	"two-cpus": func() error {
 		cpus, err := osthread.ProcessCPUs()

@@ -18,10 +18,8 @@ import (
 type Claim struct {
 	ID       string `toml:"id"`
 	Question string `toml:"question"`
-	// Parts have a verdict each; there is at least one.
-	Parts []Part `toml:"parts"`
-	// Tests decide a claim about structure: it is reproduced while they pass.
-	Tests []Test `toml:"tests"`
+	Parts    []Part `toml:"parts"` // at least one; each has a verdict
+	Tests    []Test `toml:"tests"` // decide a claim about structure: it is reproduced while they pass
 	// Benchmark of internal/speed decides a claim about one part alone.
 	Benchmark string `toml:"benchmark"`
 }
@@ -38,18 +36,12 @@ type Part struct {
 type PartKind string
 
 const (
-	// Assertion is reproduced or refuted.
-	Assertion PartKind = "assertion"
-	// Question is answered by a curve or a table.
-	Question PartKind = "question"
-	// Structure conforms as long as tests pass, or counts are what they should be.
-	Structure PartKind = "structure"
-	// Baseline hardly can fail: others are held against it.
-	Baseline PartKind = "baseline"
-	// NotTransferable has no counterpart here.
-	NotTransferable PartKind = "not transferable"
-	// NotMeasurable needs what is not here.
-	NotMeasurable PartKind = "not measurable here"
+	Assertion       PartKind = "assertion"           // is reproduced or refuted
+	Question        PartKind = "question"            // is answered by a curve or a table
+	Structure       PartKind = "structure"           // conforms as long as tests pass, or counts are what they should be
+	Baseline        PartKind = "baseline"            // hardly can fail: others are held against it
+	NotTransferable PartKind = "not transferable"    // has no counterpart here
+	NotMeasurable   PartKind = "not measurable here" // needs what is not here
 )
 
 var partKinds = []PartKind{Assertion, Question, Structure, Baseline, NotTransferable, NotMeasurable}
@@ -104,7 +96,6 @@ func (c Claim) part(name string) (Part, error) {
 	return Part{}, fmt.Errorf("claim %s has no part %q%s", c.ID, name, knob.DidYouMean(name, names))
 }
 
-// FindClaim returns a claim of the register.
 func FindClaim(id string) (c Claim, known bool) {
 	claims, err := Claims()
 	i := slices.IndexFunc(claims, func(c Claim) bool { return c.ID == id })
@@ -120,7 +111,6 @@ type Test struct {
 	Name string
 }
 
-// UnmarshalText implements encoding.TextUnmarshaler.
 func (t *Test) UnmarshalText(text []byte) error {
 	var found bool
 	if t.File, t.Name, found = strings.Cut(string(text), " "); !found {
@@ -171,8 +161,7 @@ func Claims() ([]Claim, error) {
 	return register.Claims, nil
 }
 
-// decidedWithoutARun says how a claim is decided that tests or a benchmark decide;
-// empty: it is none of these.
+// decidedWithoutARun says how tests or a benchmark decide a claim; empty: they do not.
 func decidedWithoutARun(claim string) string {
 	switch c, _ := FindClaim(claim); {
 	case len(c.Tests) > 0:

@@ -196,7 +196,6 @@ func (k KnobTables) parseOnly(items []string) (map[string][]string, error) {
 	return values, nil
 }
 
-// Matches reports whether the cell has all the wanted values.
 func Matches(cell, wanted map[string]string) bool {
 	for name, value := range wanted {
 		if cell[name] != value {

@@ -19,7 +19,6 @@ import (
 // scalar is a knob's value in TOML of any scalar type, kept as text.
 type scalar string
 
-// UnmarshalTOML implements toml.Unmarshaler.
 func (s *scalar) UnmarshalTOML(value any) error {
 	switch value.(type) {
 	case string, int64, float64, bool:
@@ -32,7 +31,6 @@ func (s *scalar) UnmarshalTOML(value any) error {
 // levels are an axis's, as a list of scalars, or one alone.
 type levels []string
 
-// UnmarshalTOML implements toml.Unmarshaler.
 func (l *levels) UnmarshalTOML(value any) error {
 	list, isList := value.([]any)
 	if !isList {
@@ -202,7 +200,6 @@ func (p predictionFile) prediction(claims []string) (Prediction, error) {
 	return made, nil
 }
 
-// check checks what the prediction says by itself.
 func (p predictionFile) check(claims []string) error {
 	if !slices.Contains(claims, p.Claim) {
 		return fmt.Errorf("claim %q is not among the experiment's claims%s", p.Claim, knob.DidYouMean(p.Claim, claims))
@@ -223,7 +220,6 @@ func (p predictionFile) check(claims []string) error {
 	return nil
 }
 
-// checkKind checks that the prediction is of exactly one kind.
 func (p predictionFile) checkKind() error {
 	kinds := 0
 	for _, kind := range []bool{len(p.A)+len(p.B) > 0, p.Each, p.Along != ""} {

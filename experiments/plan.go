@@ -22,10 +22,9 @@ type Planned struct {
 	Spec    *Spec
 	Repeats int
 	Cells   []results.PlannedCell
-	// LeftOut are the cells of EveryLevel that a server would refuse, with the reason.
-	LeftOut []string
-	// TrialTimes are the estimates per cell.
-	TrialTimes []time.Duration
+	LeftOut []string // cells of EveryLevel that a server would refuse, with the reason
+
+	TrialTimes []time.Duration // estimates, by cell
 }
 
 // PlanConfig says what of which experiments to run.
@@ -67,8 +66,7 @@ func NewPlan(cfg PlanConfig) (*Plan, error) {
 	return plan, tooLong(cfg, float64(plan.Trials()), plan.Estimate().Hours())
 }
 
-// nothingToRun says why no cell is left: those that were asked for are refused, or there
-// are none.
+// nothingToRun says why no cell is left.
 func (p *Plan) nothingToRun(cfg PlanConfig) error {
 	for _, planned := range p.Experiments {
 		if len(planned.LeftOut) > 0 {
@@ -117,9 +115,11 @@ func expand(spec *Spec, cfg PlanConfig, only map[string][]string) (Planned, erro
 			}
 		}
 		id := cellID(spec.ID, axes, knobs)
-		if why := tables.refuses(knobs); every && why != nil {
-			planned.LeftOut = append(planned.LeftOut, fmt.Sprintf("%s: %v", id, why))
-			continue
+		if every && tables.Refuses != nil {
+			if why := tables.Refuses(knobs); why != nil {
+				planned.LeftOut = append(planned.LeftOut, fmt.Sprintf("%s: %v", id, why))
+				continue
+			}
 		}
 		planned.Cells = append(planned.Cells, results.PlannedCell{Experiment: spec.ID, ID: id, Knobs: knobs})
 		planned.TrialTimes = append(planned.TrialTimes, tables.TrialTime(knobs))
@@ -130,15 +130,7 @@ func expand(spec *Spec, cfg PlanConfig, only map[string][]string) (Planned, erro
 	return planned, nil
 }
 
-func (k KnobTables) refuses(knobs map[string]string) error {
-	if k.Refuses == nil {
-		return nil
-	}
-	return k.Refuses(knobs)
-}
-
-// twinSuffix ends the id of a cell that repeats another.
-const twinSuffix = ".again"
+const twinSuffix = ".again" // ends the id of a cell that repeats another
 
 // addTwin repeats the first cell (A/A): what differs between the two is what the
 // machine and the method make differ, the floor below which no difference counts.

@@ -16,7 +16,6 @@ const trialOverhead = 1500 * time.Millisecond
 // disksOverhead is what emulated disks add: mounting them, and taking them down.
 const disksOverhead = 3 * time.Second
 
-// TrialTime estimates how long a trial takes.
 func (k KnobTables) TrialTime(knobs map[string]string) time.Duration {
 	total := trialOverhead + k.Duration(knobs, WarmUpKnob) + k.Duration(knobs, WindowKnob)
 	if usesDisks(knobs) {
@@ -25,7 +24,6 @@ func (k KnobTables) TrialTime(knobs map[string]string) time.Duration {
 	return total
 }
 
-// UsesDisks reports whether a cell asks for emulated disks.
 func (p *Plan) UsesDisks() bool {
 	return slices.ContainsFunc(p.Experiments, func(e Planned) bool {
 		return slices.ContainsFunc(e.Cells, func(c results.PlannedCell) bool { return usesDisks(c.Knobs) })
@@ -41,7 +39,6 @@ func (p *Plan) Trials() int {
 	return total
 }
 
-// Estimate is how long the plan will take.
 func (p *Plan) Estimate() time.Duration {
 	var total time.Duration
 	for _, e := range p.Experiments {

@@ -46,7 +46,6 @@ type PlanDocument struct {
 	Experiments []PlannedExperiment `json:"experiments"`
 }
 
-// PlannedExperiment is one experiment of a plan.
 type PlannedExperiment struct {
 	Experiment  string                `json:"experiment"`
 	Cells       []results.PlannedCell `json:"cells"`
@@ -55,7 +54,6 @@ type PlannedExperiment struct {
 	Predictions []PlannedPrediction   `json:"predictions"`
 }
 
-// PlannedPrediction is a prediction in words.
 type PlannedPrediction struct {
 	Claim     string `json:"claim"`
 	Part      string `json:"part"`
@@ -63,13 +61,16 @@ type PlannedPrediction struct {
 	RefutedBy string `json:"refuted_by"`
 }
 
-// Document tells the cells, the order of each block and the estimated time.
 func (p *Plan) Document() PlanDocument {
 	d := PlanDocument{Seed: p.Seed, Trials: p.Trials(), Seconds: p.Estimate().Seconds(), Experiments: []PlannedExperiment{}}
 	for _, e := range p.Experiments {
 		planned := PlannedExperiment{Experiment: e.Spec.ID, Cells: append([]results.PlannedCell{}, e.Cells...), LeftOut: e.LeftOut, Predictions: []PlannedPrediction{}}
 		for block := 1; block <= e.Repeats; block++ {
-			planned.Blocks = append(planned.Blocks, e.idsInOrder(p.Seed, block))
+			ids := []string{}
+			for _, cell := range e.Order(p.Seed, block) {
+				ids = append(ids, e.Cells[cell].ID)
+			}
+			planned.Blocks = append(planned.Blocks, ids)
 		}
 		for _, q := range e.Spec.Predictions {
 			planned.Predictions = append(planned.Predictions, PlannedPrediction{Claim: q.Claim, Part: q.Part, Predicts: q.String(), RefutedBy: q.Refutation()})
@@ -77,12 +78,4 @@ func (p *Plan) Document() PlanDocument {
 		d.Experiments = append(d.Experiments, planned)
 	}
 	return d
-}
-
-func (p Planned) idsInOrder(seed uint64, block int) []string {
-	ids := []string{}
-	for _, cell := range p.Order(seed, block) {
-		ids = append(ids, p.Cells[cell].ID)
-	}
-	return ids
 }

@@ -41,12 +41,8 @@ func ServersOf(knobs map[string]string) []string {
 
 // KnobsOfServer are a cell's knobs as one of its servers has them.
 func KnobsOfServer(knobs map[string]string, server string) map[string]string {
-	own := map[string]string{}
-	for name, value := range knobs {
-		if !strings.Contains(name, serverMark) {
-			own[name] = value
-		}
-	}
+	own := maps.Clone(knobs)
+	maps.DeleteFunc(own, func(name, _ string) bool { return strings.Contains(name, serverMark) })
 	for name, value := range knobs {
 		if name, found := strings.CutPrefix(name, server+serverMark); found {
 			own[name] = value
