@@ -79,22 +79,15 @@ func (s *Spec) checkSelection(tables KnobTables, values map[string]string) error
 // valuesOf lists the values that a knob has in some cell of some variant.
 func (s *Spec) valuesOf(tables KnobTables, name string) []string {
 	var values []string
-	lists := [][]string{s.Quick.Axes[name], s.Full.Axes[name]}
-	if i := slices.IndexFunc(s.Axes, func(a Axis) bool { return a.Knob == name }); i >= 0 {
-		lists = append(lists, s.Axes[i].Levels)
-	}
-	for _, list := range lists {
-		if levels, err := tables.levelsOf(Axis{Knob: name, Levels: list}); err == nil {
-			values = append(values, levels...)
-		}
-	}
-	for _, variant := range []Variant{s.Quick, s.Full} {
-		if value, fixed := variant.Fixed[name]; fixed {
+	for _, full := range []bool{false, true} {
+		axes, fixed := s.resolve(PlanConfig{Full: full})
+		if value, isFixed := fixed[name]; isFixed {
 			values = append(values, value)
 		}
-	}
-	if value, fixed := s.Fixed[name]; fixed {
-		values = append(values, value)
+		if i := slices.IndexFunc(axes, func(a Axis) bool { return a.Knob == name }); i >= 0 {
+			levels, _ := tables.levelsOf(axes[i]) // whose error is told of the axis
+			values = append(values, levels...)
+		}
 	}
 	if len(values) == 0 && slices.Contains(labels, name) {
 		values = append(values, tables.defaultOf(name))

@@ -56,18 +56,12 @@ func (p *Part) UnmarshalTOML(value any) error {
 	case string:
 		p.Name = value
 	case map[string]any:
+		fields := map[string]*string{"name": &p.Name, "kind": (*string)(&p.Kind), "needs": &p.Needs}
 		for key, text := range value {
-			switch key {
-			case "name":
-				p.Name, _ = text.(string)
-			case "kind":
-				kind, _ := text.(string)
-				p.Kind = PartKind(kind)
-			case "needs":
-				p.Needs, _ = text.(string)
-			default:
+			if fields[key] == nil {
 				return fmt.Errorf("part %v: unknown key %q", value, key)
 			}
+			*fields[key], _ = text.(string)
 		}
 	}
 	switch {

@@ -16,7 +16,6 @@ import (
 	"c10klab/results"
 )
 
-// exported is one metric of a trial.
 type exported struct {
 	measure.Metric
 	measure.Value

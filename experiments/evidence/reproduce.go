@@ -20,7 +20,6 @@ type Reproduction struct {
 	Rows       []ReproducedRow `json:"rows"`
 }
 
-// ReproducedRow is one comparison of a prediction on both machines.
 type ReproducedRow struct {
 	Prediction string   `json:"prediction"`
 	Cells      string   `json:"cells"`
@@ -28,7 +27,6 @@ type ReproducedRow struct {
 	Reference  Measured `json:"reference"`
 }
 
-// Measured is what a run says of one comparison.
 type Measured struct {
 	Text    string           `json:"text"`
 	Ratio   results.Estimate `json:"estimate"`

@@ -18,12 +18,9 @@ import (
 type CheckStatus string
 
 const (
-	// CheckHolds: it was checked and is so.
-	CheckHolds CheckStatus = "holds"
-	// CheckFails: it was checked and is not so.
-	CheckFails CheckStatus = "FAILS"
-	// CheckSkipped: what it needs is missing here.
-	CheckSkipped CheckStatus = "skipped"
+	CheckHolds   CheckStatus = "holds"
+	CheckFails   CheckStatus = "FAILS"
+	CheckSkipped CheckStatus = "skipped" // what it needs is missing here
 	// CheckInadmissible: the run is what it says, and by what it says may not decide
 	// claims; EXPERIMENTS.md leaves them open.
 	CheckInadmissible CheckStatus = "not admissible"
@@ -39,7 +36,6 @@ type EvidenceCheck struct {
 	Detail string      `json:"detail,omitempty"`
 }
 
-// VerifyConfig says where the evidence is.
 type VerifyConfig struct {
 	Document  string // EXPERIMENTS.md
 	Reference string // run directories, by spec

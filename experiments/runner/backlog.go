@@ -104,7 +104,6 @@ func (r *runner) makeBase(ctx context.Context, d experiments.Data, dir string, k
 
 func baseImage(dir string, i int) string { return filepath.Join(dir, fmt.Sprintf("base-%d.img", i)) }
 
-// prepare fills the backlog's log dirs; an empty backlog needs nothing.
 func (r *runner) prepare(ctx context.Context, d experiments.Data, s *site, log *os.File) error {
 	if d.Backlog.Bytes == 0 {
 		return nil
@@ -150,7 +149,6 @@ func cloneLogDir(from, to string) error {
 	return nil
 }
 
-// discardBases removes what trials started from.
 func (r *runner) discardBases() error {
 	if r.basesDir == "" {
 		return nil

@@ -92,7 +92,6 @@ func (s *site) tell(command string) error {
 	return nil
 }
 
-// begin turns the disks' delays on and begins their window.
 func (s *site) begin() error {
 	if err := s.tell(record.DiskDelayPath + "?on=true"); err != nil {
 		return err
@@ -157,7 +156,6 @@ func (s *site) discard() error {
 	return nil
 }
 
-// close takes the disks down.
 func (s *site) close() error {
 	var errs []error
 	for _, d := range s.disks {

@@ -65,7 +65,6 @@ func (s *server) pagesCheck(before []record.Residency) record.Check {
 		OK: value <= 100*wrongPagesShare && pages > 0, Else: record.EnvironmentLimited}
 }
 
-// addCheck adds a rule that the generator could not judge.
 func addCheck(m *record.Measurement, c record.Check) {
 	m.Checks = append(m.Checks, c)
 	if !c.OK && slices.Contains([]record.Outcome{record.Valid, record.Saturated}, m.Outcome) && c.Else != record.Valid {

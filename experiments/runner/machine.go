@@ -27,7 +27,6 @@ type Machine interface {
 	Run(ctx context.Context, p Process, stdout io.Writer) error
 }
 
-// Process is what a machine shall start.
 type Process struct {
 	Name string   // for errors
 	Args []string // the first is a command of this program
@@ -37,7 +36,6 @@ type Process struct {
 	Outlives bool
 }
 
-// Running is a started process.
 type Running interface {
 	// Stop ends the process, waits for its end, and reports one that was not clean.
 	Stop() error

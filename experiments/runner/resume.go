@@ -14,7 +14,6 @@ import (
 // that its trials and the missing ones would not belong together.
 var ErrOtherRun = errors.New("the run cannot be resumed so")
 
-// storedPlan is the plan that a stored run was made by.
 func storedPlan(dir string, tables experiments.KnobTables) (*experiments.Plan, error) {
 	run, err := results.Open(dir)
 	if err != nil {
@@ -38,7 +37,6 @@ func storedPlan(dir string, tables experiments.KnobTables) (*experiments.Plan, e
 	return plan, nil
 }
 
-// openRun creates the run, or opens the one to resume.
 func openRun(cfg Config, info results.Info) (*results.Run, error) {
 	if !cfg.Resume {
 		return results.Create(cfg.Out, info)

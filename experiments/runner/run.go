@@ -18,7 +18,6 @@ import (
 	"c10klab/results"
 )
 
-// Config says what to run and where.
 type Config struct {
 	experiments.PlanConfig
 
@@ -78,7 +77,6 @@ func Run(ctx context.Context, cfg Config) (*results.Run, error) {
 	return r.run, err
 }
 
-// runner is the state of a run under way.
 type runner struct {
 	cfg         Config
 	realDisk    string // why disks are not emulated; empty: they are

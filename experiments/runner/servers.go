@@ -93,7 +93,6 @@ func closeLogs(servers []*server, trials *os.File) error {
 	return oneLine(errs...)
 }
 
-// start starts the server on its site.
 func (s *server) start(ctx context.Context, r *runner) error {
 	const anyPort = "127.0.0.1:0"
 	args := []string{"serve", "--discard-data", "--listen", anyPort, "--admin", anyPort, "--data", strings.Join(s.site.dirs, ",")}

@@ -26,7 +26,6 @@ type CompareConfig struct {
 	Metrics []measure.Metric
 }
 
-// RunComparison is what two sides differ in.
 type RunComparison struct {
 	// Axis is what the difference may be put down to; empty if unknown.
 	Axis []SetupDifference `json:"axis"`
@@ -39,7 +38,6 @@ type RunComparison struct {
 	OnlyB []string `json:"only_b"`
 }
 
-// ComparedCells is one metric of one pair of cells.
 type ComparedCells struct {
 	Cells      string             `json:"cells"`
 	Metric     string             `json:"metric"`
@@ -52,7 +50,6 @@ type ComparedCells struct {
 	NoiseFloor *results.Estimate `json:"noise_floor,omitempty"`
 }
 
-// ErrNothingToCompare says that the sides have no cell in common.
 var ErrNothingToCompare = errors.New("the two have no cell in common")
 
 type cellPair struct{ a, b results.Cell }

@@ -57,8 +57,7 @@ type Condition struct {
 	Values    []float64 // one a round
 }
 
-// JudgeConditions decides a part of a claim by what a benchmark measured, as Judge does by
-// runs.
+// JudgeConditions is Judge for a part of a claim that a benchmark decides.
 func JudgeConditions(claim, part string, conditions []Condition) []Finding {
 	var findings []Finding
 	for _, c := range conditions {
@@ -93,8 +92,7 @@ func correctRefutations(findings []Finding, claim string) {
 	}
 }
 
-// blocksAgainst is how many blocks, all on one side, refute one of a family of
-// comparisons.
+// blocksAgainst is how many blocks, all on one side, refute one comparison of a family.
 func blocksAgainst(family int) int {
 	n := results.MinBlocks
 	for float64(family)*results.SignTest(0, n) > results.Alpha {

@@ -82,7 +82,6 @@ func axesOf(cells []results.Cell) []experiments.Axis {
 	return axes
 }
 
-// Floor is the noise floor of a metric.
 type Floor struct {
 	Metric string
 	Ratio  results.Estimate

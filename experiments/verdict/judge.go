@@ -12,14 +12,12 @@ import (
 	"c10klab/results"
 )
 
-// Judged is one experiment of a run with what became of its predictions.
 type Judged struct {
 	Spec     *experiments.Spec
 	Findings []Finding
 }
 
-// JudgeRun judges every experiment of a run by its spec as it was when the run
-// started.
+// JudgeRun judges every experiment by its spec as it was when the run started.
 func JudgeRun(run *results.Run) ([]Judged, error) {
 	all := make([]Judged, len(run.Info.Specs))
 	for i, stored := range run.Info.Specs {

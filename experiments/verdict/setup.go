@@ -23,8 +23,6 @@ func (d SetupDifference) String() string { return fmt.Sprintf("%s: %s, %s", d.Na
 var SetupNames = []string{"program", "spec", "seed", "kernel", "cores", "cpu", "governor", "memory", "virtualised", "file-system", "disk",
 	"congestion-control", "limits"}
 
-// setupDifferences compares what two runs were made with and on, and the knobs of
-// the cells compared.
 func setupDifferences(a, b *results.Run, pairs []cellPair) []SetupDifference {
 	var found []SetupDifference
 	x, y := setupOf(a), setupOf(b)

@@ -45,7 +45,6 @@ func (f Finding) Format(e results.Estimate) string {
 	return fmt.Sprintf("%s [%s, %s]", results.Format(metric, e.Median), results.Format(metric, e.Lo), results.Format(metric, e.Hi))
 }
 
-// Verdict is that of all comparisons together.
 func (f Finding) Verdict() results.Verdict {
 	verdicts := make([]results.Verdict, len(f.Comparisons))
 	for i, c := range f.Comparisons {
@@ -84,12 +83,9 @@ func together(verdicts []results.Verdict) results.Verdict {
 
 // The words for what became of a part, beside those of a prediction.
 const (
-	// Answered: a question, whatever the answer is.
-	Answered results.Verdict = "answered"
-	// Conforms: structure is as it should be.
-	Conforms results.Verdict = "conforms"
-	// Baseline: what hardly can fail did not.
-	Baseline results.Verdict = "baseline"
+	Answered results.Verdict = "answered" // a question, whatever the answer is
+	Conforms results.Verdict = "conforms" // structure is as it should be
+	Baseline results.Verdict = "baseline" // what hardly can fail did not
 )
 
 // OfPart is the word for a part of a claim by the findings that concern it, and the one
