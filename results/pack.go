@@ -67,10 +67,12 @@ func compressed(write func(io.Writer) error) func(io.Writer) error {
 // numbers and the values of its spans.
 func (r *Run) packTrials(w io.Writer, numbers func(*record.Trial) map[string]*float64) error {
 	shown := r.shownTrials()
-	inside, err := r.relativePaths()
+	dir, err := filepath.Abs(r.Dir)
 	if err != nil {
-		return err
+		return fmt.Errorf("adopt: %w", err)
 	}
+	const slash = string(filepath.Separator)
+	inside := strings.NewReplacer(dir+slash, filepath.Base(dir)+slash) // evidence does not tell where a machine keeps its files
 	for _, t := range r.inOrder() {
 		text, err := os.ReadFile(r.trialPath(t, ".json"))
 		if err != nil {
@@ -182,16 +184,6 @@ func (r *Run) shownTrials() map[string]bool {
 		}
 	}
 	return shown
-}
-
-// relativePaths makes the paths of files inside the run relative to the directory that
-// holds it: evidence does not tell where a machine keeps its files.
-func (r *Run) relativePaths() (*strings.Replacer, error) {
-	dir, err := filepath.Abs(r.Dir)
-	if err != nil {
-		return nil, fmt.Errorf("adopt: %w", err)
-	}
-	return strings.NewReplacer(dir+string(filepath.Separator), filepath.Base(dir)+string(filepath.Separator)), nil
 }
 
 // condensed is a trial's record as evidence holds it. Dropped are single requests and

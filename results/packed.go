@@ -37,9 +37,9 @@ var ErrPacked = errors.New("the run is packed as evidence")
 type packed struct {
 	dir    string
 	trials map[string]packedTrial // by name
-	// Read when first asked for.
-	cells      func() (map[string][]byte, error) // merged histograms by cell, as a log
-	histograms func() (map[string][]byte, error) // by trial, as a log
+	// logs are the histograms of packedHistograms by trial and of packedCells by cell, read
+	// when first asked for.
+	logs map[string]func() (map[string][]byte, error)
 }
 
 // packedTrial is what raw runs have in files apart from the trial's record.
@@ -54,15 +54,16 @@ func (r *Run) Packed() bool { return r.packed != nil }
 
 // openPacked reads a packed run whose run.json has been read, after its files' hashes.
 func (r *Run) openPacked() error {
-	p := &packed{dir: r.Dir, trials: map[string]packedTrial{}}
+	p := &packed{dir: r.Dir, trials: map[string]packedTrial{}, logs: map[string]func() (map[string][]byte, error){}}
 	r.packed = p
 	if err := r.CheckManifest(); errors.Is(err, ErrNoManifest) {
 		return fmt.Errorf("%s: %w", filepath.Join(r.Dir, manifestFile), ErrMissing)
 	} else if err != nil {
 		return err
 	}
-	p.cells = sync.OnceValues(func() (map[string][]byte, error) { return p.readLogs(packedCells) })
-	p.histograms = sync.OnceValues(func() (map[string][]byte, error) { return p.readLogs(packedHistograms) })
+	for _, file := range []string{packedCells, packedHistograms} {
+		p.logs[file] = sync.OnceValues(func() (map[string][]byte, error) { return p.readLogs(file) })
+	}
 	text, err := p.read(packedTrials)
 	if err != nil {
 		return err
@@ -71,19 +72,11 @@ func (r *Run) openPacked() error {
 	r.Trials = make([]record.Trial, len(lines))
 	apart := make([]packedTrial, len(lines))
 	var common shared
-	err = inParallel(len(lines), func(i int) error {
-		t := &r.Trials[i]
-		if err := json.Unmarshal(lines[i], t); err != nil {
+	err = inParallel(len(lines), func(i int) (err error) {
+		if apart[i], err = readPacked(lines[i], &r.Trials[i]); err != nil {
 			return p.garbled(packedTrials, fmt.Errorf("line %d: %w", i+1, err))
 		}
-		if err := t.Plausible(); err != nil {
-			return p.garbled(packedTrials, fmt.Errorf("line %d: %w", i+1, err))
-		}
-		var err error
-		if apart[i], err = detach(t); err != nil {
-			return p.garbled(packedTrials, fmt.Errorf("line %d: %w", i+1, err))
-		}
-		common.trial(t)
+		common.trial(&r.Trials[i])
 		return nil
 	})
 	for i := range r.Trials {
@@ -92,8 +85,14 @@ func (r *Run) openPacked() error {
 	return err
 }
 
-// detach moves out of the trial what raw runs have in other files.
-func detach(t *record.Trial) (apart packedTrial, err error) {
+// readPacked reads a trial and moves out of it what raw runs have in other files.
+func readPacked(line []byte, t *record.Trial) (apart packedTrial, err error) {
+	if err := json.Unmarshal(line, t); err != nil {
+		return apart, err
+	}
+	if err := t.Plausible(); err != nil {
+		return apart, err
+	}
 	apart.disks = detachDiskSamples(t)
 	if t.Measured() {
 		apart.series, t.Measurement.OverTime = t.Measurement.OverTime, nil
@@ -153,21 +152,23 @@ func (p *packed) readLogs(file string) (map[string][]byte, error) {
 // they are of. A span whose trials' histograms are kept is their sum; of the others the
 // merged one is.
 func (p *packed) addMerged(sum *hdr.Sum, c Cell, wanted func(hdr.Key) bool) error {
-	cells, err := p.cells()
-	if err != nil {
-		return err
+	add := func(file, owner string) error {
+		logs, err := p.logs[file]()
+		if err != nil {
+			return err
+		}
+		if _, err := sum.AddLog(bytes.NewReader(logs[owner]), wanted, nil); err != nil {
+			return p.garbled(file, err)
+		}
+		return nil
 	}
-	single, err := p.histograms()
-	if err != nil {
+	if err := add(packedCells, c.ID); err != nil {
 		return err
-	}
-	if _, err := sum.AddLog(bytes.NewReader(cells[c.ID]), wanted, nil); err != nil {
-		return p.garbled(packedCells, err)
 	}
 	for _, t := range c.Measured {
 		name := t.Trial.Name()
-		if _, err := sum.AddLog(bytes.NewReader(single[name]), wanted, nil); err != nil {
-			return p.garbled(packedHistograms, err)
+		if err := add(packedHistograms, name); err != nil {
+			return err
 		}
 		for key, digest := range p.trials[name].spans {
 			sum.AddClustering(key, digest)
@@ -180,63 +181,48 @@ func (p *packed) addMerged(sum *hdr.Sum, c Cell, wanted func(hdr.Key) bool) erro
 // and with their cell's, of which they must have the number of durations and the longest.
 // A run that is not packed has no values apart from its histograms.
 func (r *Run) CheckValues() error {
-	if r.packed == nil {
+	p := r.packed
+	if p == nil {
 		return nil
 	}
-	logs, err := r.packed.histograms()
-	if err != nil {
-		return err
-	}
-	err = inParallel(len(r.Trials), func(i int) error {
+	err := inParallel(len(r.Trials), func(i int) error {
 		name := r.Trials[i].Name()
-		digests, err := r.packed.digests(packedHistograms, name, logs)
-		if err != nil {
-			return err
-		}
-		for _, key := range hdr.SortedKeys(digests) {
-			if of := digests[key]; !of.SameValues(r.packed.trials[name].spans[key]) {
-				return r.packed.otherValues(key, name, packedHistograms)
-			}
-		}
-		return nil
+		return p.checkLog(packedHistograms, name, func(key hdr.Key, of hdr.Digest) bool {
+			return of.SameValues(p.trials[name].spans[key])
+		})
 	})
 	if err != nil {
-		return err
-	}
-	if logs, err = r.packed.cells(); err != nil {
 		return err
 	}
 	cells := r.CellOutcomes()
 	return inParallel(len(cells), func(i int) error {
-		merged, err := r.packed.digests(packedCells, cells[i].ID, logs)
-		if err != nil {
-			return err
-		}
-		for _, key := range hdr.SortedKeys(merged) {
+		return p.checkLog(packedCells, cells[i].ID, func(key hdr.Key, merged hdr.Digest) bool {
 			count, longestNs := int64(0), int64(0)
 			for _, t := range cells[i].Measured {
-				of := r.packed.trials[t.Trial.Name()].spans[key]
+				of := p.trials[t.Trial.Name()].spans[key]
 				count, longestNs = count+of.Count, max(longestNs, of.MaxNs)
 			}
-			if count != merged[key].Count || longestNs != merged[key].MaxNs {
-				return r.packed.otherValues(key, cells[i].ID, packedCells)
-			}
-		}
-		return nil
+			return count == merged.Count && longestNs == merged.MaxNs
+		})
 	})
 }
 
-// digests are those of an owner's histograms in a file's logs.
-func (p *packed) digests(file, owner string, logs map[string][]byte) (map[hdr.Key]hdr.Digest, error) {
+// checkLog compares an owner's histograms in a file with values.
+func (p *packed) checkLog(file, owner string, same func(hdr.Key, hdr.Digest) bool) error {
+	logs, err := p.logs[file]()
+	if err != nil {
+		return err
+	}
 	sum := sums.Get().(*hdr.Sum)
 	defer sums.Put(sum)
 	digests, err := sum.DigestLog(bytes.NewReader(logs[owner]), nil, nil)
 	if err != nil {
-		return nil, p.garbled(file, fmt.Errorf("%s: %w", owner, err))
+		return p.garbled(file, fmt.Errorf("%s: %w", owner, err))
 	}
-	return digests, nil
-}
-
-func (p *packed) otherValues(key hdr.Key, owner, file string) error {
-	return p.garbled(packedTrials, fmt.Errorf("the values of %s in %s are not those of its histogram in %s", key, owner, file))
+	for _, key := range hdr.SortedKeys(digests) {
+		if !same(key, digests[key]) {
+			return p.garbled(packedTrials, fmt.Errorf("the values of %s in %s are not those of its histogram in %s", key, owner, file))
+		}
+	}
+	return nil
 }

@@ -1,6 +1,8 @@
 package record
 
 import (
+	"time"
+
 	"c10klab/internal/hdr"
 	"c10klab/internal/osthread"
 )
@@ -124,4 +126,15 @@ type HostUse struct {
 	// target; −1 when the target's share is unknown.
 	ForeignNs int64 `json:"foreign_ns"`
 	CPUs      int   `json:"cpus"`
+}
+
+const (
+	latenessFloor = time.Millisecond // Lateness this small never matters
+	latenessShare = 0.10             // … nor this much of ResponseTime
+)
+
+// LatenessLimitNs is the Lateness at a percentile up to which ResponseTime at the same
+// percentile is taken for the target's.
+func LatenessLimitNs(responseNs int64) int64 {
+	return max(int64(latenessFloor), int64(latenessShare*float64(responseNs)))
 }
