@@ -38,7 +38,7 @@ const (
 // Knobs are those that the runner itself obeys.
 var Knobs = []knob.Knob{
 	{Name: ServersKnob, Kind: knob.Text, Default: record.Broker,
-		Meaning: "a trial's servers, as a list of names that begins with " + record.Broker + ", which the generator loads; NAME" + serverMark + "KNOB is a knob of one of them alone"},
+		Meaning: "a trial's servers, as a list of names that begins with " + record.Broker + ", which the generator loads; NAME" + record.ServerMark + "KNOB is a knob of one of them alone"},
 	{Name: PlacementKnob, Kind: knob.Choice, Choices: []string{PlacementApart, PlacementShared}, Default: PlacementApart,
 		Meaning: "CPUs of server and load generator: the first and the second half, or all for both"},
 	{Name: DisksKnob, Kind: knob.Text, Default: "",
@@ -89,7 +89,7 @@ func (k KnobTables) check(name, value string) error {
 func (k KnobTables) named(name string) (found []knob.Knob, err error) {
 	var names []string
 	what := "knob"
-	_, own, ofServer := strings.Cut(name, serverMark)
+	_, own, ofServer := strings.Cut(name, record.ServerMark)
 	if ofServer {
 		name, what = own, "knob of a server"
 	}

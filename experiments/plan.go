@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"c10klab/internal/record"
 	"c10klab/results"
 )
 
@@ -110,7 +111,7 @@ func expand(spec *Spec, cfg PlanConfig, only map[string][]string) (Planned, erro
 			continue
 		}
 		for _, server := range ServersOf(knobs) {
-			if _, err := tables.DataOf(KnobsOfServer(knobs, server)); err != nil {
+			if _, err := tables.DataOf(record.KnobsOfServer(knobs, server)); err != nil {
 				return Planned{}, fmt.Errorf("experiment %s: %w", spec.ID, err)
 			}
 		}

@@ -22,14 +22,11 @@ import (
 //	name = "follower-1"
 //	model = "reactor"
 
-// serverMark parts a server's name and a knob's.
-const serverMark = ":"
-
 // dataKnobs say where a server's data lies, which the runner sees to.
 var dataKnobs = []string{DisksKnob, backlogBytesKnob, backlogPartitionsKnob, backlogBatchKnob, BacklogDisksKnob, backlogPagesKnob}
 
 // KnobOf is the name of a knob of one server alone.
-func KnobOf(server, name string) string { return server + serverMark + name }
+func KnobOf(server, name string) string { return server + record.ServerMark + name }
 
 // ServersOf lists the servers of a cell; the first is what the generator loads.
 func ServersOf(knobs map[string]string) []string {
@@ -39,21 +36,9 @@ func ServersOf(knobs map[string]string) []string {
 	return []string{record.Broker}
 }
 
-// KnobsOfServer are a cell's knobs as one of its servers has them.
-func KnobsOfServer(knobs map[string]string, server string) map[string]string {
-	own := maps.Clone(knobs)
-	maps.DeleteFunc(own, func(name, _ string) bool { return strings.Contains(name, serverMark) })
-	for name, value := range knobs {
-		if name, found := strings.CutPrefix(name, server+serverMark); found {
-			own[name] = value
-		}
-	}
-	return own
-}
-
 // usesDisks reports whether a server of the cell asks for emulated disks.
 func usesDisks(knobs map[string]string) bool {
-	return slices.ContainsFunc(ServersOf(knobs), func(server string) bool { return KnobsOfServer(knobs, server)[DisksKnob] != "" })
+	return slices.ContainsFunc(ServersOf(knobs), func(server string) bool { return record.KnobsOfServer(knobs, server)[DisksKnob] != "" })
 }
 
 // addServers turns tables of servers into knobs.
@@ -116,7 +101,7 @@ func checkServers(axes []Axis, fixed map[string]string) error {
 	}
 	all := serversOfCells(axes, fixed)
 	for _, name := range set {
-		if server, _, found := strings.Cut(name, serverMark); found && !slices.Contains(all, server) {
+		if server, _, found := strings.Cut(name, record.ServerMark); found && !slices.Contains(all, server) {
 			return fmt.Errorf("knob %s: no server is named %q%s", name, server, knob.DidYouMean(server, all))
 		}
 	}

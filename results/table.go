@@ -32,7 +32,7 @@ func InTables(key hdr.Key) bool {
 }
 
 // WriteMarkdown writes the cells as GitHub's Markdown: the client's view, what connections
-// take, the broker's stages for each API, then the problems.
+// take, the servers' stages for each API, then the problems.
 func WriteMarkdown(w io.Writer, cells []Cell) error {
 	if len(cells) == 0 {
 		return nil
@@ -55,11 +55,12 @@ func DetailedTables(cells []Cell) []Table {
 	return tables
 }
 
-// cellTables are the client's view, what connections take, and the broker's part of each
-// API, which shows the spans of a view; and the histograms that are in them.
+// cellTables are the client's view, what connections take, what each of several servers
+// took, and the servers' part of each API, which shows the spans of a view; and the
+// histograms that are in them.
 func cellTables(cells []Cell, broker measure.View) (tables []Table, shown []hdr.Key) {
 	keys := KeysOf(cells)
-	client := newTable("Client: rate held and latency as clients see it", cells)
+	client := newTable("client", "Client: rate held and latency as clients see it", cells)
 	for _, n := range ClientNumbers(cells) {
 		client.addNumber(n)
 	}
@@ -77,34 +78,65 @@ func cellTables(cells []Cell, broker measure.View) (tables []Table, shown []hdr.
 		}
 		client.addSpan(key, name, tableQuantiles)
 	}
-	client.add(Column{Name: "outcome"}, func(c *Cell) Value { return TextValue(outcomeText(c)) })
-	tables = append(tables, client.fill())
+	client.Add(Column{Name: "outcome", Right: true}, func(c *Cell) Value { return TextValue(outcomeText(c)) })
+	tables, shown = append(tables, client.Fill()), client.keys
 	if slices.ContainsFunc(cells, func(c Cell) bool { return c.Knobs[connectionsKnob] != "" }) {
-		b := newTable("Connections: what they take, medians of trials", cells)
+		b := newTable("connections", "Connections: what they take, medians of trials", cells)
 		for _, n := range measure.Numbers(measure.ConnectionsTable) {
 			b.addNumber(n)
 		}
 		if b.measured {
-			tables = append(tables, b.fill())
+			tables = append(tables, b.Fill())
 		}
 	}
-	shown = client.keys
-	for _, api := range measure.APIs(keys) {
-		b := newTable("Broker, "+api+": where requests spend their time", slices.DeleteFunc(slices.Clone(cells), func(c Cell) bool {
-			return c.Spans[measure.Total.Key(api)].Count == 0
-		}))
-		for _, s := range measure.SpansIn(broker) {
-			quantiles := tableQuantiles
-			if broker == measure.StageTable && s != measure.Total {
-				quantiles = []measure.Quantile{measure.P99}
-			}
-			b.addSpan(s.Key(api), s.Name, quantiles)
+	if t := ServerTable(cells); len(t.Rows) > 0 {
+		tables = append(tables, t)
+	}
+	each := ofEachServer(cells)
+	for _, server := range serversOf(cells) {
+		title := "Broker"
+		if server != record.Broker {
+			title = "Server " + server
 		}
-		if b.measured {
-			tables, shown = append(tables, b.fill()), append(shown, b.keys...)
+		own := slices.DeleteFunc(slices.Clone(each), func(c Cell) bool { return c.server() != server })
+		for _, api := range measure.APIs(KeysOf(own)) {
+			b := newTable("stages", title+", "+api+": where requests spend their time", slices.DeleteFunc(slices.Clone(own), func(c Cell) bool {
+				return c.Spans[measure.Total.Key(api)].Count == 0
+			}))
+			for _, s := range measure.SpansIn(broker) {
+				quantiles := tableQuantiles
+				if broker == measure.StageTable && s != measure.Total {
+					quantiles = []measure.Quantile{measure.P99}
+				}
+				b.addSpan(s.Key(api), s.Name, quantiles)
+			}
+			if b.measured {
+				tables, shown = append(tables, b.Fill()), append(shown, b.keys...)
+			}
 		}
 	}
 	return tables, shown
+}
+
+// NumberTable is every number that a cell measured and that is not 0 everywhere.
+func NumberTable(cells []Cell) Table {
+	cells = ofEachServer(cells)
+	b := newTable("numbers", "Numbers, of several trials together", cells)
+	for _, n := range measure.Numbers(0) {
+		if slices.ContainsFunc(cells, func(c Cell) bool { value, known := c.Number(n); return known && value != 0 }) {
+			b.Add(Column{Name: n.Name, Meaning: n.Meaning, Number: true}, func(c *Cell) Value {
+				if c.server() != record.Broker && n.Clock != measure.Server && n.Clock != measure.Disk {
+					return TextValue(NotMeasured)
+				}
+				return c.Shown(n)
+			})
+			b.measured = true
+		}
+	}
+	if !b.measured {
+		return Table{}
+	}
+	return b.Fill()
 }
 
 // ClientNumbers are those numbers of what clients got that cells have anything to show of.
@@ -139,8 +171,9 @@ func KeysOf(cells []Cell) []hdr.Key {
 	return hdr.SortedKeys(all)
 }
 
-// tableBuilder collects columns as functions of a cell.
-type tableBuilder struct {
+// CellTable is a table with a row for each cell, made of columns that are functions of a
+// cell.
+type CellTable struct {
 	Table
 	cells    []Cell
 	values   []func(*Cell) Value
@@ -148,23 +181,27 @@ type tableBuilder struct {
 	measured bool // some column has a value
 }
 
-// newTable begins with the knobs that tell cells apart.
-func newTable(title string, cells []Cell) *tableBuilder {
-	b := &tableBuilder{Table: Table{Title: title}, cells: cells}
-	if slices.ContainsFunc(cells, func(c Cell) bool { return c.Experiment != cells[0].Experiment }) {
-		b.add(Column{Name: "experiment"}, func(c *Cell) Value { return TextValue(c.Experiment) })
-	}
-	for _, name := range VaryingKnobs(cells) {
-		b.add(Column{Name: name}, func(c *Cell) Value { return TextValue(c.Knobs[name]) })
+// NewCellTable begins with columns for the knobs that tell cells apart.
+func NewCellTable(cells []Cell, knobs []string) *CellTable {
+	b := &CellTable{cells: cells}
+	for _, name := range knobs {
+		b.Add(Column{Name: name}, func(c *Cell) Value { return TextValue(c.Knobs[name]) })
 	}
 	return b
 }
 
-func (b *tableBuilder) add(column Column, value func(*Cell) Value) {
+func newTable(kind, title string, cells []Cell) *CellTable {
+	b := NewCellTable(cells, VaryingKnobs(cells))
+	b.Kind, b.Title = kind, title
+	return b
+}
+
+// Add adds a column.
+func (b *CellTable) Add(column Column, value func(*Cell) Value) {
 	b.Columns, b.values = append(b.Columns, column), append(b.values, value)
 }
 
-func (b *tableBuilder) addNumber(n *measure.Number) {
+func (b *CellTable) addNumber(n *measure.Number) {
 	b.measured = b.measured || slices.ContainsFunc(b.cells, func(c Cell) bool {
 		_, known := c.Number(n)
 		return known
@@ -173,7 +210,7 @@ func (b *tableBuilder) addNumber(n *measure.Number) {
 	if n.Heading == "" { // alone under its group
 		column.Name, column.Group = n.Group, ""
 	}
-	b.add(column, func(c *Cell) Value { return c.Shown(n) })
+	b.Add(column, func(c *Cell) Value { return c.Shown(n) })
 }
 
 // Shown is a number of the cell as tables show it.
@@ -190,7 +227,7 @@ func (c *Cell) Shown(n *measure.Number) Value {
 
 // addSpan adds percentiles of a span in the unit that suits it, unless no request of any
 // cell spent time in it.
-func (b *tableBuilder) addSpan(key hdr.Key, name string, quantiles []measure.Quantile) {
+func (b *CellTable) addSpan(key hdr.Key, name string, quantiles []measure.Quantile) {
 	var p99s []float64
 	spent := false
 	for _, c := range b.cells {
@@ -211,7 +248,7 @@ func (b *tableBuilder) addSpan(key hdr.Key, name string, quantiles []measure.Qua
 	}
 	for _, q := range quantiles {
 		column.Name = q.Name
-		b.add(column, func(c *Cell) Value {
+		b.Add(column, func(c *Cell) Value {
 			d := c.Spans[key]
 			if d.Count == 0 {
 				return TextValue(NotMeasured)
@@ -236,7 +273,8 @@ func (c *Cell) Standing(supported, duration bool, text string, value float64) Va
 	return NumberValue(text, value)
 }
 
-func (b *tableBuilder) fill() Table {
+// Fill asks the columns for each cell.
+func (b *CellTable) Fill() Table {
 	for i := range b.cells {
 		c := &b.cells[i]
 		row := Row{Values: make([]Value, len(b.values))}

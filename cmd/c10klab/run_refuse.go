@@ -44,7 +44,7 @@ func eachCell(plan *experiments.Plan, ask func(models.Config, loadgen.Config) er
 // eachServer asks about a cell's servers until one is refused.
 func eachServer(knobs map[string]string, ask func(models.Config, loadgen.Config) error) error {
 	for _, name := range experiments.ServersOf(knobs) {
-		server, load, err := configs(experiments.KnobsOfServer(knobs, name))
+		server, load, err := configs(record.KnobsOfServer(knobs, name))
 		if name != record.Broker {
 			load = loadgen.Config{} // no connection of the generator's leads there
 		}

@@ -21,9 +21,10 @@ func newShowCommand() *cobra.Command {
 		Use:   "show RUN",
 		Short: "Print what came of a run, and its tables",
 		Long: `Print what came of a run as the run itself did at its end: in words, one table, the predictions, and the problems by
-kind. With --tables print tables instead: client (what clients saw), stages (where requests spent their time in the
-broker, and what connections take), numbers (all of list metrics that are no percentiles), predictions (each comparison),
-problems (each cell's), or all. Tables take 100 columns; one that is wider goes on beneath with its rows' names.`,
+kind. With --tables print tables instead: client (what clients saw), connections (what they take), servers (what each of
+several takes), stages (where requests spent their time in the broker and in other servers), numbers (all of list metrics
+that are no percentiles), predictions (each comparison), problems (each cell's), or all. Tables take 100 columns; one that
+is wider goes on beneath with its rows' names.`,
 		Example: `  c10klab show results/reference/write-100mbs
   c10klab show results/reference/cold-reads --tables stages,predictions
   c10klab show results/reference/cold-reads --tables client --markdown`,

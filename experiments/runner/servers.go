@@ -64,7 +64,7 @@ func cpuList(cpus []int) string {
 func (r *runner) servers(t *record.Trial, log *os.File) ([]*server, error) {
 	var all []*server
 	for i, name := range experiments.ServersOf(t.Knobs) {
-		s := &server{knobs: experiments.KnobsOfServer(t.Knobs, name), log: log}
+		s := &server{knobs: record.KnobsOfServer(t.Knobs, name), log: log}
 		if s.Name, s.CPUs = name, s.knobs[experiments.ServerCPUsKnob]; name != record.Broker {
 			s.other = name
 		}

@@ -117,3 +117,19 @@ func OfPart(claim string, part experiments.Part, findings []Finding) (word resul
 	}
 	return word, deciding, true
 }
+
+// Table has a row for each comparison.
+func Table(findings []Finding) results.Table {
+	t := results.Table{Kind: "predictions", Title: "Predictions", Columns: []results.Column{{Name: "claim"}, {Name: "prediction"}, {Name: "cells"},
+		{Name: "median [interval]", Number: true, Meaning: "over blocks; the exact interval by order statistics"}, {Name: "blocks", Number: true}, {Name: "verdict"}}}
+	for _, f := range findings {
+		for _, c := range f.Comparisons {
+			word := string(c.Verdict)
+			if c.Reason != "" {
+				word += " (" + c.Reason + ")"
+			}
+			t.Add(string(c.Verdict), f.Prediction.Decides(), f.Prediction, c.Cells, results.NumberValue(f.Format(c.Estimate), c.Estimate.Median), c.Estimate.N, word)
+		}
+	}
+	return t
+}

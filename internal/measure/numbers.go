@@ -157,12 +157,16 @@ var (
 
 // What the server took, by its own window.
 var (
+	_ = number(Number{Name: "server_cores", Unit: "CPUs", Meaning: "processor time of the server for each second", Clock: Server,
+		In: ServersTable, Group: "CPU", Heading: "cores"},
+		ofProcess(func(p *record.Process) float64 { return float64(p.CPUNs) / 1e9 }, (*record.Measurement).ServerSeconds))
 	_ = number(Number{Name: "server_cpu_us_per_request", Unit: "µs", Meaning: "processor time of the server for each answered request",
-		Clock: Server, In: Comparisons},
+		Clock: Server, In: Comparisons | ServersTable, Group: "CPU", Heading: "µs a request"},
 		ofProcess(func(p *record.Process) float64 { return float64(p.CPUNs) / 1e3 }, (*record.Measurement).ServerRequests))
 	_ = number(Number{Name: "server_cpu_ns_per_byte", Unit: "ns", Meaning: "processor time of the server for each byte appended or fetched", Clock: Server},
 		ofProcess(func(p *record.Process) float64 { return float64(p.CPUNs) }, (*record.Measurement).ServerBytes))
-	_ = number(Number{Name: "server_switches_per_s", Unit: "1/s", Meaning: "voluntary context switches of the server", Clock: Server},
+	_ = number(Number{Name: "server_switches_per_s", Unit: "1/s", Meaning: "voluntary context switches of the server", Clock: Server,
+		In: ServersTable, Group: "switches", Heading: "a second"},
 		ofProcess(func(p *record.Process) float64 { return float64(p.VoluntarySwitches) }, (*record.Measurement).ServerSeconds))
 	_ = number(Number{Name: "server_switches_per_request", Unit: "switches", Meaning: "voluntary context switches of the server for each answered request",
 		Clock: Server, In: ConnectionsTable | Sweep, Group: "switches a request", Heading: "voluntary", Title: "voluntary switches of the server a request", Along: alongConnections},
@@ -170,6 +174,15 @@ var (
 	_ = number(Number{Name: "server_preemptions_per_request", Unit: "switches", Meaning: "involuntary context switches of the server for each answered request",
 		Clock: Server, In: ConnectionsTable, Group: "switches a request", Heading: "involuntary"},
 		ofProcess(func(p *record.Process) float64 { return float64(p.InvoluntarySwitches) }, (*record.Measurement).ServerRequests))
+	_ = number(Number{Name: "server_peak_mib", Unit: "MiB", Meaning: "most resident memory that the server had since its start", Clock: Server,
+		In: ServersTable, Group: "peak memory MiB"},
+		func(m *record.Measurement) (float64, bool) {
+			p := m.Broker().Process
+			if p == nil {
+				return 0, false
+			}
+			return float64(p.PeakRSSBytes) / (1 << 20), true
+		})
 	_ = number(Number{Name: "server_run_queue_us_per_request", Unit: "µs", Meaning: "time that the server's threads waited for a CPU for each request that it answered, from before the warm-up on",
 		Clock: Server, In: ConnectionsTable, Group: "run queue µs a request"},
 		func(m *record.Measurement) (float64, bool) {
@@ -198,13 +211,16 @@ var (
 	_ = number(Number{Name: "io_wait_ratio", Unit: "1", Meaning: "share of the window in the poll, of the network thread with the most",
 		Clock: Server, Kafka: "io-wait-ratio"},
 		ofLoops(func(l record.LoopTimes) int64 { return l.IOWaitNs }))
-	_ = ofTrial(Number{Name: "disk_util", Unit: "1", Meaning: "share of the window with a request under way, of the busiest emulated disk", Clock: Disk},
+	_ = ofTrial(Number{Name: "disk_util", Unit: "1", Meaning: "share of the window with a request under way, of the busiest emulated disk", Clock: Disk,
+		In: ServersTable, Group: "disk", Heading: "busy"},
 		ofDisks(func(w record.DiskWindow) record.Mean { return w.Util }))
 	_ = ofTrial(Number{Name: "disk_in_flight", Unit: "requests", Meaning: "requests that the busiest emulated disk has in flight, mean", Clock: Disk},
 		ofDisks(func(w record.DiskWindow) record.Mean { return w.InFlight }))
-	_ = ofTrial(Number{Name: "disk_read_await_ms", Unit: "ms", Meaning: "time that a read waits for the slowest emulated disk, mean", Clock: Disk},
+	_ = ofTrial(Number{Name: "disk_read_await_ms", Unit: "ms", Meaning: "time that a read waits for the slowest emulated disk, mean", Clock: Disk,
+		In: ServersTable, Group: "disk", Heading: "read ms"},
 		ofDisks(func(w record.DiskWindow) record.Mean { return w.ReadAwaitMs }))
-	_ = ofTrial(Number{Name: "disk_write_await_ms", Unit: "ms", Meaning: "time that a write waits for the slowest emulated disk, mean", Clock: Disk},
+	_ = ofTrial(Number{Name: "disk_write_await_ms", Unit: "ms", Meaning: "time that a write waits for the slowest emulated disk, mean", Clock: Disk,
+		In: ServersTable, Group: "disk", Heading: "write ms"},
 		ofDisks(func(w record.DiskWindow) record.Mean { return w.WriteAwaitMs }))
 	_ = ofTrial(Number{Name: "disk_reads_per_mb", Unit: "reads", Meaning: "reads of the emulated disks for each 10⁶ bytes of record batches fetched by all consumers", Clock: Disk}, diskReadsPerMB)
 )

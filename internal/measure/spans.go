@@ -42,6 +42,7 @@ const (
 	BrokerTable                       // where requests of one API spent their time, as Kafka divides it
 	StageTable                        // the same, stage by stage
 	ConnectionsTable                  // what connections take
+	ServersTable                      // what each of several servers takes
 	StageFigure                       // tails of an API's stages, side by side
 	Sweep                             // a panel over the levels of a knob
 	Comparisons                       // effects of knobs, and differences between runs

@@ -2,6 +2,8 @@ package record
 
 import (
 	"fmt"
+	"maps"
+	"strings"
 	"time"
 
 	"c10klab/internal/hdr"
@@ -78,6 +80,22 @@ type TrialServer struct {
 	Log    string `json:"log"`             // the file beside the trial's record with what it wrote to stderr
 }
 
+// ServerMark parts a server's name from that of a knob, or number, of it alone.
+const ServerMark = ":"
+
+// KnobsOfServer are a cell's knobs as one of its servers has them.
+func KnobsOfServer(knobs map[string]string, server string) map[string]string {
+	own := map[string]string{}
+	maps.Copy(own, knobs)
+	maps.DeleteFunc(own, func(name, _ string) bool { return strings.Contains(name, ServerMark) })
+	for name, value := range knobs {
+		if name, found := strings.CutPrefix(name, server+ServerMark); found {
+			own[name] = value
+		}
+	}
+	return own
+}
+
 // OfServer is the trial as one of its servers saw it: what is the broker's in the result
 // is that server's, and what is the client's is missing. It shares memory with t.
 func (t *Trial) OfServer(name string) *Trial {
@@ -96,7 +114,15 @@ func (t *Trial) OfServer(name string) *Trial {
 		return &own
 	}
 	m := t.Measurement
-	own.Numbers = nil // which are the broker's
+	own.Numbers = nil
+	for number, value := range t.Numbers {
+		if number, found := strings.CutPrefix(number, name+ServerMark); found {
+			if own.Numbers == nil {
+				own.Numbers = map[string]*float64{}
+			}
+			own.Numbers[number] = value
+		}
+	}
 	own.Measurement = &Measurement{Outcome: m.Outcome, WindowStartUnixMs: m.WindowStartUnixMs, WindowStartNs: m.WindowStartNs, WindowNs: m.WindowNs}
 	if s := *m.Server(name); s.StageSource != StagesNone {
 		s.Name = Broker

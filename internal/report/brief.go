@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"regexp"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -22,7 +22,7 @@ const (
 	mostWinners     = 4
 	mostRows        = 40
 	mostPredictions = 30
-	// mostClaimRunes is how much of a claim's and its part's name a prediction's line has.
+	// mostClaimRunes is how wide claims and their parts are in a list of predictions.
 	mostClaimRunes = 24
 )
 
@@ -78,43 +78,37 @@ func (r *Run) briefSummary(b *strings.Builder) {
 	end()
 }
 
-// briefPredictions writes a line for each prediction that the run has cells for.
+// briefPredictions writes a line for each prediction that the run has cells for, more where
+// it is long.
 func (r *Run) briefPredictions(b *strings.Builder) {
-	type line struct {
-		verdict, claim, estimate string
-		finding                  verdict.Finding
-	}
-	var lines []line
-	reasons := map[string]bool{}
+	t := results.Table{Columns: []results.Column{{}, {Most: mostClaimRunes}, {}, {}}}
+	var findings []verdict.Finding
+	open := false
 	for _, j := range r.judged {
 		for _, f := range j.Findings {
 			if len(f.Comparisons) == 0 {
 				continue // a quick variant lacks its cells
 			}
-			nearest := f.Deciding()
-			lines = append(lines, line{string(f.Verdict()), shortened(f.Prediction.Decides(), mostClaimRunes), f.Format(nearest.Estimate), f})
-			if f.Verdict() == results.Undecided {
-				reasons[nearest.Reason] = true
-			}
+			findings = append(findings, f)
+			open = open || f.Verdict() == results.Undecided
 		}
 	}
-	if len(lines) == 0 {
+	if len(findings) == 0 {
 		return
 	}
-	b.WriteString("\nPredictions: median [interval], of several comparisons the one nearest to failing\n\n")
-	var verdicts, claims, estimates int
-	shown := lines[:min(len(lines), mostPredictions)]
-	for _, l := range shown {
-		verdicts, claims, estimates = max(verdicts, runes(l.verdict)), max(claims, runes(l.claim)), max(estimates, runes(l.estimate))
+	shown := findings[:min(len(findings), mostPredictions)]
+	for _, f := range shown {
+		t.Add("", f.Verdict(), f.Prediction.Decides(), f.Format(f.Deciding().Estimate), "")
 	}
-	for _, l := range shown {
-		line := rowIndent + padded(l.verdict, verdicts) + columnGap + padded(l.claim, claims) + columnGap + padded(l.estimate, estimates) + columnGap
-		b.WriteString(line + predictionText(l.finding.Prediction, len(l.finding.Comparisons), Width-runes(line)) + "\n")
+	room := Width - len(rowIndent) - t.Width()
+	for i, f := range shown {
+		t.Rows[i].Values[3].Text = predictionText(f.Prediction, len(f.Comparisons), room)
 	}
-	if left := len(lines) - len(shown); left > 0 {
+	b.WriteString("\nPredictions: median [interval], of several comparisons the one nearest to failing\n\n" + t.Text(rowIndent, Width))
+	if left := len(findings) - len(shown); left > 0 {
 		fmt.Fprintf(b, "  … %d more: c10klab show %s --tables predictions\n", left, results.ShellQuote(r.Dir))
 	}
-	if len(reasons) > 0 {
+	if open {
 		fmt.Fprintf(b, "  open: a verdict takes %d interleaved blocks (--full)\n", results.MinBlocks)
 	}
 }
@@ -122,22 +116,24 @@ func (r *Run) briefPredictions(b *strings.Builder) {
 // letters begin levels that need no knob's name to be understood.
 const letters = "abcdefghijklmnopqrstuvwxyz"
 
-// predictionText is a prediction in few words, cut to a width: of two variants what
-// differs between them, and what they have in common if there is room for it.
+// predictionText is a prediction in few words: of two variants what differs between them,
+// and what they have in common. The API is left out if that brings it into a width.
 func predictionText(p experiments.Prediction, comparisons, width int) string {
 	var nearest string
 	if comparisons > 1 {
-		nearest = fmt.Sprintf(" (of %d)", comparisons)
+		nearest = fmt.Sprintf(" (of\u00a0%d)", comparisons) // in one line
 	}
 	if p.Each || p.Along != "" {
-		text := strings.Replace(p.String(), " in each cell with ", ", ", 1)
-		return shortened(text, max(width-runes(nearest), 0)) + nearest
+		return strings.Replace(p.String(), " in each cell with ", ", ", 1) + nearest
 	}
-	var a, b, both []string
-	differing := ""
-	for _, name := range slices.Sorted(keysOf(p.A, p.B)) {
+	var a, b []string
+	common, differing := "", ""
+	knobs := map[string]string{}
+	maps.Copy(knobs, p.A)
+	maps.Copy(knobs, p.B)
+	for _, name := range slices.Sorted(maps.Keys(knobs)) {
 		if p.A[name] == p.B[name] {
-			both = append(both, name+"="+p.A[name])
+			common += " " + name + "=" + p.A[name]
 			continue
 		}
 		a, b = append(a, cmp.Or(p.A[name], "any")), append(b, cmp.Or(p.B[name], "any"))
@@ -146,44 +142,17 @@ func predictionText(p experiments.Prediction, comparisons, width int) string {
 	if len(a) == 1 && !strings.Contains(letters, a[0][:1]) {
 		a[0] = differing + " " + a[0]
 	}
+	if common != "" {
+		common = "," + common
+	}
 	metric := p.Metric.String()
+	text := fmt.Sprintf(": %s ÷ %s %s %g", strings.Join(a, " "), strings.Join(b, " "), p.Relation, p.Threshold) + common + nearest
 	span, quantile, _ := strings.Cut(metric, " ")
-	brief := strings.TrimSpace(strings.Split(span, "/")[0] + " " + quantile) // without the API
-	ratio := func(metric string, most int) string {
-		return fmt.Sprintf("%s: %s ÷ %s %s %g", metric, shortened(strings.Join(a, " "), most), shortened(strings.Join(b, " "), most), p.Relation, p.Threshold)
+	brief := strings.TrimSpace(strings.Split(span, "/")[0] + " " + quantile)
+	if utf8.RuneCountInString(metric+text) > width && utf8.RuneCountInString(brief+text) <= width {
+		metric = brief
 	}
-	common := ""
-	if len(both) > 0 {
-		common = ", " + strings.Join(both, " ")
-	}
-	for _, text := range []string{ratio(metric, width) + common + nearest, ratio(metric, width) + common, ratio(metric, width), ratio(brief, width), ratio(brief, 16), ratio(brief, 12)} {
-		if runes(text) <= width {
-			return text
-		}
-	}
-	return shortened(fmt.Sprintf("%s %s %g", p.Metric, p.Relation, p.Threshold), width)
-}
-
-// keysOf are the names of either set of knobs, each once.
-func keysOf(a, b map[string]string) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for name := range a {
-			if !yield(name) {
-				return
-			}
-		}
-		for name := range b {
-			if _, both := a[name]; !both && !yield(name) {
-				return
-			}
-		}
-	}
-}
-
-func runes(text string) int { return utf8.RuneCountInString(text) }
-
-func padded(text string, width int) string {
-	return text + strings.Repeat(" ", max(0, width-runes(text)))
+	return metric + text
 }
 
 // shortened cuts a text to a width, with a mark in its middle: names tend to differ at
@@ -197,26 +166,9 @@ func shortened(text string, width int) string {
 	return string(all[:head]) + "…" + string(all[len(all)-(width-1-head):])
 }
 
-// unbroken holds numbers and their units together.
-var unbroken = regexp.MustCompile(`([0-9]) (%|×|s|ms|µs|MB/s|of|block)`)
-
-const noBreak = "\u00a0"
-
 // wrapped breaks a text into lines of a width, the first after a mark, the others
-// beneath the first's text. A word that is wider, as a path may be, stays whole.
+// beneath the first's text.
 func wrapped(text, mark string, width int) string {
-	indent := strings.Repeat(" ", runes(mark))
-	var b strings.Builder
-	line, empty := mark, true
-	for _, word := range strings.Fields(unbroken.ReplaceAllString(text, "$1"+noBreak+"$2")) {
-		if !empty && runes(line)+1+runes(word) > width {
-			b.WriteString(line + "\n")
-			line, empty = indent, true
-		}
-		if !empty {
-			line += " "
-		}
-		line, empty = line+word, false
-	}
-	return strings.ReplaceAll(b.String()+line+"\n", noBreak, " ")
+	indent := "\n" + strings.Repeat(" ", utf8.RuneCountInString(mark))
+	return mark + strings.Join(results.Wrap(text, width-len(indent)+1), indent) + "\n"
 }

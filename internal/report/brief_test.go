@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"c10klab/internal/hdr"
 	"c10klab/internal/record"
@@ -17,7 +18,7 @@ import (
 func wantNarrow(t *testing.T, what, text string) {
 	t.Helper()
 	for line := range strings.Lines(text) {
-		if n := runes(strings.TrimSuffix(line, "\n")); n > Width {
+		if n := utf8.RuneCountInString(strings.TrimSuffix(line, "\n")); n > Width {
 			t.Errorf("%s: a line of %d columns: %s", what, n, line)
 		}
 	}
@@ -54,7 +55,7 @@ func TestBriefsOfStoredRunsTellAllInAHundredColumns(t *testing.T) {
 	for name, wanted := range map[string][]string{
 		"write-100mbs": {"- N15, rate held: baseline. ", "loop-per-thread has the shortest p99", "EndToEnd p99", "(of 12)"},
 		"cold-reads":   {"  reproduced  N10: cold isolated", "  0.007 [0.003, 0.012]  ResponseTime p99: pool ÷ inline <= 0.2"},
-		"full-queue": {"N2: pause cures", "ResponseQueue/Produce p99 <= 1.5", "  saturated: the server could not keep up", "acknowledged below offered requests: at worst 8.09 %, limit 5.00; shed.4",
+		"full-queue": {"N2: pause cures", "ResponseQueue/Produce p99: pause 4 ÷\n", "  block 500 <= 1.5\n", "  saturated: the server could not keep up", "acknowledged below offered requests: at worst 8.09 %, limit 5.00; shed.4",
 			"→ this is a result"},
 		"hot-reads":    {"fetched MB/s", "16 trials a cell"},
 		"availability": {"requests/s  available %  outcome", "- 6 of 8 cells saturated. "},
@@ -126,17 +127,26 @@ func TestABriefFitsHoweverManyKnobsAndCells(t *testing.T) {
 }
 
 func TestNarrowedNamesStayApart(t *testing.T) {
-	rows := [][]string{{"knob"}}
+	const width = 20
+	table := results.Table{Columns: []results.Column{{Name: "knob"}, {Name: "value", Number: true}}}
+	var want []string
 	for i := range 12 {
-		rows = append(rows, []string{fmt.Sprintf("a-level-%02d-of-many-that-ends-alike", i)})
+		want = append(want, fmt.Sprintf("a-level-%02d-of-many-that-ends-alike", i))
+		table.Add("", want[i], i)
 	}
-	narrow := narrowed(rows, leastLabel)
-	seen := map[string]bool{}
-	for _, row := range narrow {
-		if runes(row[0]) > leastLabel || seen[row[0]] {
-			t.Errorf("%q is too wide or there twice: %v", row[0], narrow)
+	var names []string
+	for _, line := range strings.Split(strings.TrimSpace(table.Text("  ", width)), "\n")[1:] {
+		if utf8.RuneCountInString(line) > width {
+			t.Errorf("%q is too wide", line)
 		}
-		seen[row[0]] = true
+		fields := strings.Fields(line)
+		if len(fields) == 2 {
+			names = append(names, "")
+		}
+		names[len(names)-1] += fields[0]
+	}
+	if !slices.Equal(names, want) {
+		t.Errorf("the table shows %q, want %q", names, want)
 	}
 }
 

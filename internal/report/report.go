@@ -163,7 +163,7 @@ func (r *Run) view(anchor string) (*runView, error) {
 		own := cellsOf(r.cells, j.Spec.ID)
 		e := experimentView{
 			Anchor: anchor + "-" + j.Spec.ID, ID: j.Spec.ID, Title: j.Spec.Title, Question: j.Spec.Question, Method: j.Spec.Method,
-			Verdicts: verdictTable(j), Tables: append(results.DetailedTables(own), effectTables(r.effects, j.Spec.ID)...),
+			Verdicts: verdict.Table(j.Findings), Tables: append(results.DetailedTables(own), effectTables(r.effects, j.Spec.ID)...),
 		}
 		for _, f := range figures {
 			if f.Experiment == j.Spec.ID {

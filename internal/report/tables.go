@@ -1,26 +1,46 @@
 package report
 
 import (
-	"strconv"
+	"io"
+	"slices"
+	"strings"
 
 	"c10klab/experiments/verdict"
 	"c10klab/results"
 )
 
-// verdictTable has a row for each comparison of an experiment.
-func verdictTable(j verdict.Judged) results.Table {
-	t := results.Table{Columns: []results.Column{{Name: "claim"}, {Name: "prediction"}, {Name: "cells"}, {Name: "median [interval]", Number: true,
-		Meaning: "over blocks; the exact interval by order statistics"}, {Name: "blocks", Number: true}, {Name: "verdict"}}}
-	for _, f := range j.Findings {
-		for _, c := range f.Comparisons {
-			verdict := string(c.Verdict)
-			if c.Reason != "" {
-				verdict += " (" + c.Reason + ")"
+// TableNames are the kinds of tables of Tables.
+var TableNames = []string{"client", "connections", "servers", "stages", "numbers", "predictions", "problems", "all"}
+
+// Tables writes tables by name, of each experiment in turn, as text no wider than Width
+// or as Markdown; all without names.
+func (r *Run) Tables(w io.Writer, names []string, markdown bool) error {
+	var parts []string
+	for _, j := range r.judged {
+		own := cellsOf(r.cells, j.Spec.ID)
+		tables := append(results.DetailedTables(own), results.NumberTable(own), verdict.Table(j.Findings), problemTable(own))
+		for _, t := range tables {
+			if len(t.Rows) == 0 || len(names) > 0 && !slices.Contains(names, t.Kind) && !slices.Contains(names, "all") {
+				continue
 			}
-			t.Rows = append(t.Rows, results.Row{Class: string(c.Verdict), Values: []results.Value{
-				results.TextValue(f.Prediction.Decides()), results.TextValue(f.Prediction.String()), results.TextValue(c.Cells),
-				results.NumberValue(f.Format(c.Estimate), c.Estimate.Median), countValue(c.Estimate.N), results.TextValue(verdict),
-			}})
+			t.Title = j.Spec.ID + ": " + t.Title
+			if markdown {
+				parts = append(parts, t.Markdown())
+			} else {
+				parts = append(parts, t.Text("", Width))
+			}
+		}
+	}
+	_, err := io.WriteString(w, strings.Join(parts, "\n"))
+	return err
+}
+
+// problemTable is every problem of every cell.
+func problemTable(cells []results.Cell) results.Table {
+	t := results.Table{Kind: "problems", Title: "Problems", Columns: results.TextColumns("cell", "problem")}
+	for _, c := range cells {
+		for _, problem := range c.Problems {
+			t.Add("", c.ID, problem)
 		}
 	}
 	return t
@@ -29,42 +49,26 @@ func verdictTable(j verdict.Judged) results.Table {
 // effectTables is the table of an experiment's main effects, and of the pairs of cells
 // behind those whose pairs contradict one another.
 func effectTables(effects []results.Effect, experiment string) []results.Table {
-	main := results.Table{Title: "Main effects: the ratio of each level to its axis's first", Columns: []results.Column{{Name: "knob"}, {Name: "level"}, {Name: "baseline"}, {Name: "metric"},
-		{Name: "ratio [interval]", Number: true, Meaning: "geometric mean over the pairs of cells that differ in the level alone, within blocks; median over blocks"},
-		{Name: "blocks", Number: true}, {Name: "pairs", Number: true}, {Name: "finding"}}}
-	reversed := results.Table{Title: "Interactions: pairs of cells behind contradictory main effects", Columns: []results.Column{{Name: "knob"}, {Name: "level"}, {Name: "metric"}, {Name: "cells"},
-		{Name: "ratio [interval]", Number: true}, {Name: "blocks", Number: true}}}
+	ratio := results.Column{Name: "ratio [interval]", Number: true}
+	counts := []results.Column{{Name: "blocks", Number: true}, {Name: "pairs", Number: true}}
+	reversed := results.Table{Title: "Interactions: pairs of cells behind contradictory main effects",
+		Columns: append(results.TextColumns("knob", "level", "metric", "cells"), ratio, counts[0])}
+	ratio.Meaning = "geometric mean over the pairs of cells that differ in the level alone, within blocks; median over blocks"
+	main := results.Table{Title: "Main effects: the ratio of each level to its axis's first",
+		Columns: slices.Concat(results.TextColumns("knob", "level", "baseline", "metric"), []results.Column{ratio}, counts, results.TextColumns("finding"))}
 	for _, e := range effects {
 		if e.Experiment != experiment {
 			continue
 		}
-		main.Rows = append(main.Rows, results.Row{Class: "", Values: []results.Value{
-			results.TextValue(e.Knob), results.TextValue(e.Level), results.TextValue(e.Baseline), results.TextValue(e.Metric),
-			estimateValue(e.Ratio), countValue(e.Ratio.N), countValue(len(e.Pairs)), results.TextValue(effectFinding(e)),
-		}})
-		if !e.Reversed {
-			continue
-		}
-		for _, p := range e.Pairs {
-			reversed.Rows = append(reversed.Rows, results.Row{Class: "", Values: []results.Value{
-				results.TextValue(e.Knob), results.TextValue(e.Level + " ÷ " + e.Baseline), results.TextValue(e.Metric), results.TextValue(p.Cells), estimateValue(p.Ratio), countValue(p.Ratio.N),
-			}})
+		main.Add("", e.Knob, e.Level, e.Baseline, e.Metric, e.Ratio, e.Ratio.N, len(e.Pairs), effectFinding(e))
+		if e.Reversed {
+			for _, p := range e.Pairs {
+				reversed.Add("", e.Knob, e.Level+" ÷ "+e.Baseline, e.Metric, p.Cells, p.Ratio, p.Ratio.N)
+			}
 		}
 	}
-	var tables []results.Table
-	for _, t := range []results.Table{main, reversed} {
-		if len(t.Rows) > 0 {
-			tables = append(tables, t)
-		}
-	}
-	return tables
+	return slices.DeleteFunc([]results.Table{main, reversed}, func(t results.Table) bool { return len(t.Rows) == 0 })
 }
-
-func estimateValue(e results.Estimate) results.Value {
-	return results.NumberValue(e.String(), e.Median)
-}
-
-func countValue(n int) results.Value { return results.NumberValue(strconv.Itoa(n), float64(n)) }
 
 func effectFinding(e results.Effect) string {
 	switch {
