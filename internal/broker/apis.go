@@ -22,27 +22,25 @@ type api struct {
 	advertisedMin int16
 	flexibleFrom  int16 // first version with compact fields and tags
 	// serve answers a request, or sees to it that it will be answered. On an error
-	// it has done neither, and nothing else.
+	// it has done neither, and nothing else. One that is refused it answers with that
+	// error, does nothing else, and does not block.
 	serve func(*Log, *request) error
-	// shed answers a request that the broker has no room for with overloaded, under
-	// the same contract. It does not block.
-	shed func(*Log, *request) error
 }
 
 // servedAPIs lists the APIs in the order of their classes; class 0 is "other".
 // Produce and Fetch stop at 12 because later versions name topics by id only.
 func servedAPIs() []api {
 	return []api{
-		{kmsg.Produce, 3, 12, 0, 9, (*Log).produce, (*Log).shedProduce},
-		{kmsg.Fetch, 4, 12, 4, 12, (*Log).fetch, (*Log).shedFetch},
-		{kmsg.ListOffsets, 1, 6, 1, 6, (*Log).listOffsets, (*Log).shedListOffsets},
-		{kmsg.Metadata, 0, 12, 0, 9, (*Log).metadata, (*Log).shedMetadata},
-		{kmsg.FindCoordinator, 0, 4, 0, 3, (*Log).findCoordinator, (*Log).shedFindCoordinator},
-		{kmsg.Heartbeat, 0, 4, 0, 4, (*Log).heartbeat, (*Log).shedHeartbeat},
-		{kmsg.ApiVersions, 0, 4, 0, 3, (*Log).apiVersions, (*Log).shedAPIVersions},
-		{kmsg.CreateTopics, 0, 7, 0, 5, (*Log).createTopics, (*Log).shedCreateTopics},
-		{kmsg.InitProducerID, 0, 4, 0, 2, (*Log).initProducerID, (*Log).shedInitProducerID},
-		{kmsg.DeleteRecords, 0, 2, 0, 2, (*Log).deleteRecords, (*Log).shedDeleteRecords},
+		{kmsg.Produce, 3, 12, 0, 9, (*Log).produce},
+		{kmsg.Fetch, 4, 12, 4, 12, (*Log).fetch},
+		{kmsg.ListOffsets, 1, 6, 1, 6, (*Log).listOffsets},
+		{kmsg.Metadata, 0, 12, 0, 9, (*Log).metadata},
+		{kmsg.FindCoordinator, 0, 4, 0, 3, (*Log).findCoordinator},
+		{kmsg.Heartbeat, 0, 4, 0, 4, (*Log).heartbeat},
+		{kmsg.ApiVersions, 0, 4, 0, 3, (*Log).apiVersions},
+		{kmsg.CreateTopics, 0, 7, 0, 5, (*Log).createTopics},
+		{kmsg.InitProducerID, 0, 4, 0, 2, (*Log).initProducerID},
+		{kmsg.DeleteRecords, 0, 2, 0, 2, (*Log).deleteRecords},
 	}
 }
 
@@ -58,7 +56,8 @@ func classesByKey(apis []api) (classes [kmsg.MaxKey + 1]stage.Class) {
 type request struct {
 	exchange
 	kafka.RequestHeader
-	in reader
+	in      reader
+	refused refusal // what it is answered with; code 0: it is served
 }
 
 // out starts the response and returns what writes its body.
@@ -77,20 +76,10 @@ func (q *request) respond(resp kmsg.Response) error {
 	return nil
 }
 
-// serve answers one request.
-func (l *Log) serve(e exchange) {
-	l.dispatch(e, func(a *api) func(*Log, *request) error { return a.serve })
-}
-
-// shed answers one request with overloaded.
-func (l *Log) shed(e exchange) {
-	l.dispatch(e, func(a *api) func(*Log, *request) error { return a.shed })
-}
-
-// dispatch gives a request to what answers its API, as Kafka does: a header or body that cannot be read,
-// an unknown API and an unknown version close the connection, but for
-// ApiVersions, which a client asks in whatever version it has.
-func (l *Log) dispatch(e exchange, how func(*api) func(*Log, *request) error) {
+// answer answers one request, with refused where that is one. As with Kafka, a header or
+// body that cannot be read, an unknown API and an unknown version close the connection,
+// but for ApiVersions, which a client asks in whatever version it has.
+func (l *Log) answer(e exchange, refused refusal) {
 	header, body, err := kafka.ParseRequestHeader(e.Frame())
 	// What an unknown API or version has of a header was read.
 	if _, unsupported := errors.AsType[*kafka.UnsupportedError](err); err != nil && !unsupported {
@@ -106,9 +95,9 @@ func (l *Log) dispatch(e exchange, how func(*api) func(*Log, *request) error) {
 		l.refuseVersion(e, a, header)
 		return
 	}
-	q := &request{exchange: e, RequestHeader: header}
+	q := &request{exchange: e, RequestHeader: header, refused: refused}
 	q.in = reader{Reader: kbin.Reader{Src: body}, version: header.Version, flexible: header.Version >= a.flexibleFrom}
-	if err := how(a)(l, q); err != nil {
+	if err := a.serve(l, q); err != nil {
 		e.HangUp(fmt.Errorf("%s version %d: %w", a.key.Name(), header.Version, err))
 	}
 }
@@ -151,14 +140,10 @@ func (a *api) advertised() kmsg.ApiVersionsResponseApiKey {
 // are of no use here and not read.
 func (l *Log) apiVersions(q *request) error {
 	resp := kmsg.NewPtrApiVersionsResponse()
-	for i := range l.apis {
-		resp.ApiKeys = append(resp.ApiKeys, l.apis[i].advertised())
+	if resp.ErrorCode = q.refused.code; resp.ErrorCode == 0 {
+		for i := range l.apis {
+			resp.ApiKeys = append(resp.ApiKeys, l.apis[i].advertised())
+		}
 	}
-	return q.respond(resp)
-}
-
-func (l *Log) shedAPIVersions(q *request) error {
-	resp := kmsg.NewPtrApiVersionsResponse()
-	resp.ErrorCode = overloaded.code
 	return q.respond(resp)
 }

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"cmp"
+
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -20,22 +22,14 @@ func (l *Log) findCoordinator(q *request) error {
 	if err := q.in.err(); err != nil {
 		return err
 	}
-	r := refuse(kerr.CoordinatorNotAvailable, "this broker has no consumer groups")
-	if kind == transactionCoordinator {
+	r := q.refused
+	switch {
+	case r.code != 0:
+	case kind == transactionCoordinator:
 		r = refuse(kerr.InvalidRequest, noTransactions)
+	default:
+		r = refuse(kerr.CoordinatorNotAvailable, "this broker has no consumer groups")
 	}
-	return q.refuseCoordinators(keys, r)
-}
-
-func (l *Log) shedFindCoordinator(q *request) error {
-	keys, _ := readCoordinatorKeys(&q.in)
-	if err := q.in.err(); err != nil {
-		return err
-	}
-	return q.refuseCoordinators(keys, overloaded)
-}
-
-func (q *request) refuseCoordinators(keys []string, r refusal) error {
 	resp := kmsg.NewPtrFindCoordinatorResponse()
 	resp.ErrorCode, resp.ErrorMessage, resp.NodeID, resp.Port = r.code, &r.message, -1, -1
 	for _, key := range keys {
@@ -78,13 +72,7 @@ func (l *Log) heartbeat(q *request) error {
 		return err
 	}
 	resp := kmsg.NewPtrHeartbeatResponse()
-	resp.ErrorCode = kerr.CoordinatorNotAvailable.Code
-	return q.respond(resp)
-}
-
-func (l *Log) shedHeartbeat(q *request) error {
-	resp := kmsg.NewPtrHeartbeatResponse()
-	resp.ErrorCode = overloaded.code
+	resp.ErrorCode = cmp.Or(q.refused.code, kerr.CoordinatorNotAvailable.Code)
 	return q.respond(resp)
 }
 
@@ -101,16 +89,12 @@ func (l *Log) initProducerID(q *request) error {
 		return err
 	}
 	resp := kmsg.NewPtrInitProducerIDResponse()
-	if transactional {
-		resp.ErrorCode, resp.ProducerID, resp.ProducerEpoch = kerr.InvalidRequest.Code, -1, -1
-	} else {
-		resp.ProducerID = l.lastProducerID.Add(1)
+	switch resp.ErrorCode = q.refused.code; {
+	case resp.ErrorCode != 0:
+	case transactional:
+		resp.ErrorCode = kerr.InvalidRequest.Code
+	default:
+		resp.ProducerID, resp.ProducerEpoch = l.lastProducerID.Add(1), 0
 	}
-	return q.respond(resp)
-}
-
-func (l *Log) shedInitProducerID(q *request) error {
-	resp := kmsg.NewPtrInitProducerIDResponse()
-	resp.ErrorCode, resp.ProducerID, resp.ProducerEpoch = overloaded.code, -1, -1
 	return q.respond(resp)
 }

@@ -50,22 +50,7 @@ func (l *Log) createTopics(q *request) error {
 	resp := kmsg.NewPtrCreateTopicsResponse()
 	for i := range topics {
 		twice := slices.ContainsFunc(topics[:i], func(t newTopic) bool { return t.name == topics[i].name })
-		resp.Topics = append(resp.Topics, l.create(&topics[i], validateOnly, twice))
-	}
-	return q.respond(resp)
-}
-
-func (l *Log) shedCreateTopics(q *request) error {
-	topics := readNewTopics(&q.in)
-	if err := q.in.err(); err != nil {
-		return err
-	}
-	resp := kmsg.NewPtrCreateTopicsResponse()
-	for _, t := range topics {
-		c := kmsg.NewCreateTopicsResponseTopic()
-		c.Topic, c.NumPartitions, c.ReplicationFactor = t.name, -1, -1
-		c.ErrorCode, c.ErrorMessage = overloaded.code, &overloaded.message
-		resp.Topics = append(resp.Topics, c)
+		resp.Topics = append(resp.Topics, l.create(&topics[i], q.refused, validateOnly, twice))
 	}
 	return q.respond(resp)
 }
@@ -115,10 +100,12 @@ func readConfigs(r *reader) (name string, configured bool) {
 	return name, configured
 }
 
-func (l *Log) create(t *newTopic, validateOnly, twice bool) kmsg.CreateTopicsResponseTopic {
+func (l *Log) create(t *newTopic, r refusal, validateOnly, twice bool) kmsg.CreateTopicsResponseTopic {
 	c := kmsg.NewCreateTopicsResponseTopic()
 	c.Topic, c.NumPartitions, c.ReplicationFactor = t.name, -1, -1
-	r := l.refuseTopic(t, twice)
+	if r.code == 0 {
+		r = l.refuseTopic(t, twice)
+	}
 	partitions := t.wantedPartitions(l.config.DefaultPartitions)
 	if r.code == 0 && !validateOnly {
 		if err := l.store.CreateTopic(strings.Clone(t.name), partitions); err != nil {

@@ -13,12 +13,9 @@ type deletePartition struct {
 	code         int16
 }
 
-// deleteRecords lets each partition start at an offset.
-func (l *Log) deleteRecords(q *request) error { return q.deleteRecords(l.deleteBefore) }
-
-// deleteRecords answers for each partition with what remove makes of it. There are no
-// followers to wait for, so the timeout is of no use.
-func (q *request) deleteRecords(remove func(topic string, p *deletePartition)) error {
+// deleteRecords lets each partition start at an offset. There are no followers to wait
+// for, so the timeout is of no use.
+func (l *Log) deleteRecords(q *request) error {
 	var asked byTopic[deletePartition]
 	asked.read(&q.in, leastDeletePartitionBytes, func(r *reader, p *deletePartition) {
 		p.index, p.before = r.Int32(), r.Int64()
@@ -28,7 +25,12 @@ func (q *request) deleteRecords(remove func(topic string, p *deletePartition)) e
 	if err := q.in.err(); err != nil {
 		return err
 	}
-	asked.each(remove)
+	asked.each(func(topic string, p *deletePartition) {
+		p.lowWatermark, p.code = -1, q.refused.code
+		if p.code == 0 {
+			l.deleteBefore(topic, p)
+		}
+	})
 	w := q.out()
 	w.int32(0) // throttle ms
 	asked.write(w, func(w writer, p *deletePartition) {
@@ -41,14 +43,7 @@ func (q *request) deleteRecords(remove func(topic string, p *deletePartition)) e
 	return nil
 }
 
-func (l *Log) shedDeleteRecords(q *request) error {
-	return q.deleteRecords(func(_ string, p *deletePartition) {
-		p.lowWatermark, p.code = -1, overloaded.code
-	})
-}
-
 func (l *Log) deleteBefore(topic string, p *deletePartition) {
-	p.lowWatermark = -1
 	log, err := l.store.Log(topic, p.index)
 	if err == nil {
 		before := p.before

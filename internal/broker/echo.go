@@ -14,35 +14,26 @@ type Echo struct{}
 var _ models.Service = Echo{}
 
 // Handle answers one request; see models.Service.
-func (Echo) Handle(j *models.Job) { echo(j) }
+func (Echo) Handle(j *models.Job) {
+	r := j.Response()
+	r.Buf = append(r.Buf, j.Frame()...)
+	j.Respond()
+}
 
 // Refuse answers with an empty frame, which no request is echoed by: the least
 // that tells a client that it was refused and keeps its connection.
 func (Echo) Refuse(j *models.Job) { j.Respond() }
 
 // Classify puts all requests into one class.
-func (Echo) Classify([]byte) stage.Class { return echoClass }
+func (Echo) Classify([]byte) stage.Class { return 1 }
 
-// CorrelationID is the payload's first four bytes.
-func (Echo) CorrelationID(frame []byte) (int32, bool) { return echoID(frame) }
-
-// APIs lists the names of the classes; index 0 is "other".
-func (Echo) APIs() []string { return echoAPIs() }
-
-const echoClass = 1
-
-func echoAPIs() []string { return []string{"other", "Echo"} }
-
-// echoID reads the correlation id that the load generator begins a payload with.
-func echoID(frame []byte) (int32, bool) {
+// CorrelationID reads the one that the load generator begins a payload with.
+func (Echo) CorrelationID(frame []byte) (int32, bool) {
 	if len(frame) < 4 {
 		return 0, false
 	}
 	return int32(binary.BigEndian.Uint32(frame)), true
 }
 
-func echo(j *models.Job) {
-	r := j.Response()
-	r.Buf = append(r.Buf, j.Frame()...)
-	j.Respond()
-}
+// APIs lists the names of the classes; index 0 is "other".
+func (Echo) APIs() []string { return []string{"other", "Echo"} }

@@ -136,6 +136,8 @@ func (f *fixture) answer(e *fakeExchange, req kmsg.Request) kmsg.Response {
 	return resp
 }
 
+func (l *Log) serve(e exchange) { l.answer(e, refusal{}) }
+
 // ask sends a request that is answered at once.
 func (f *fixture) ask(req kmsg.Request) kmsg.Response {
 	f.t.Helper()

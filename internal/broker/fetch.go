@@ -23,7 +23,7 @@ type fetch struct {
 	minBytes  int
 	maxBytes  int
 	sessionID int32
-	refused   bool             // some partition has an error to tell at once
+	hasError  bool             // some partition has an error to tell at once
 	logs      []*storage.Log   // of all partitions that have one
 	regions   []storage.Region // of all partitions' records, in order
 
@@ -66,31 +66,18 @@ func (l *Log) fetch(q *request) error {
 		f.recycle()
 		return err
 	}
-	f.findLogs()
-	if f.wait <= 0 || f.refused || len(f.partitions) == 0 {
-		f.complete(false)
+	if q.refused.code != 0 {
+		for i := range f.partitions {
+			f.partitions[i].code = q.refused.code
+		}
+		f.respond(0, q.refused.code, true)
+	} else if f.findLogs(); f.wait <= 0 || f.hasError || len(f.partitions) == 0 {
+		f.complete()
 	} else if !l.delayed.completeOrWatch(f, f.wait, f.logs) {
 		return nil
 	}
 	f.recycle()
 	return nil
-}
-
-func (l *Log) shedFetch(q *request) error {
-	f := l.fetches.Get().(*fetch)
-	f.log, f.request = l, q
-	err := f.read(&q.in)
-	if err == nil {
-		for i := range f.partitions {
-			f.partitions[i].code = overloaded.code
-		}
-		w := q.fetchHead(0, overloaded.code)
-		f.writeTopics(w)
-		w.tags()
-		q.Respond()
-	}
-	f.recycle()
-	return err
 }
 
 func (f *fetch) read(r *reader) error {
@@ -132,7 +119,7 @@ func readFetchPartition(r *reader, p *fetchPartition) {
 // findLogs resolves names and finds the errors that need no wait. As in Kafka the range ends
 // at the log end: a reader may have seen an append before the high watermark tells of it.
 func (f *fetch) findLogs() {
-	f.refused = f.sessionID != 0
+	f.hasError = f.sessionID != 0
 	f.logs = slices.Grow(f.logs, len(f.partitions))
 	f.each(func(topic string, p *fetchPartition) {
 		log, err := f.log.store.Log(topic, p.index)
@@ -145,7 +132,7 @@ func (f *fetch) findLogs() {
 			p.code = kerr.OffsetOutOfRange.Code
 		}
 		if p.code != 0 {
-			f.refused = true
+			f.hasError = true
 			return
 		}
 		p.log = log
@@ -182,19 +169,29 @@ func (f *fetch) delay()          { f.request.Delay() }
 
 // complete answers with what is there now. Nothing of the frame may be used
 // after it.
-func (f *fetch) complete(bool) {
+func (f *fetch) complete() {
 	if f.request.Abandoned() {
 		f.request.RespondNothing()
 		return
 	}
+	sessionError := int16(0)
 	if f.sessionID == 0 {
 		f.readAll()
+	} else { // none was ever given
+		sessionError = kerr.FetchSessionIDNotFound.Code
 	}
-	if throttle := f.log.quota.take(f.request.Connection(), f.recordBytes()); throttle > 0 {
-		f.throttle(throttle)
+	throttle := f.log.quota.take(f.request.Connection(), f.recordBytes())
+	if throttle == 0 {
+		f.respond(0, sessionError, f.sessionID == 0)
 		return
 	}
-	f.respond()
+	// No records, the time to wait, and a connection that is muted for as long
+	// (KIP-219, FetchRequest's throttled response in KafkaApis).
+	for _, r := range f.regions {
+		r.File.Release()
+	}
+	f.request.muteFor(throttle)
+	f.respond(throttle, 0, false)
 }
 
 // recordBytes is the size of what readAll found.
@@ -251,47 +248,20 @@ func (f *fetch) readPartition(p *fetchPartition, maxBytes int, minOneBatch bool)
 //
 // The session id is always 0, which tells clients to keep sending full requests
 // (KIP-227).
-func (f *fetch) respond() {
-	w := f.request.fetchHead(0, f.sessionError())
-	if f.sessionID != 0 {
-		w.length(0)
-	} else {
-		f.writeTopics(w)
-	}
-	w.tags()
-	f.request.Respond()
-}
-
-// fetchHead starts a FetchResponse and writes what precedes its topics.
-func (q *request) fetchHead(throttle time.Duration, code int16) writer {
-	w := q.out()
+func (f *fetch) respond(throttle time.Duration, code int16, topics bool) {
+	w := f.request.out()
 	w.int32(int32(throttle.Milliseconds()))
 	if w.version >= 7 {
 		w.int16(code)
 		w.int32(0) // session id
 	}
-	return w
-}
-
-// throttle answers with no records and the time to wait, and mutes the connection
-// for as long (KIP-219, FetchRequest's throttled response in KafkaApis).
-func (f *fetch) throttle(d time.Duration) {
-	for _, r := range f.regions {
-		r.File.Release()
+	if topics {
+		f.writeTopics(w)
+	} else {
+		w.length(0)
 	}
-	w := f.request.fetchHead(d, 0)
-	w.length(0)
 	w.tags()
-	f.request.muteFor(d)
 	f.request.Respond()
-}
-
-// sessionError refuses requests that build on a session: none was ever given.
-func (f *fetch) sessionError() int16 {
-	if f.sessionID != 0 {
-		return kerr.FetchSessionIDNotFound.Code
-	}
-	return 0
 }
 
 func (f *fetch) writeTopics(w writer) {
@@ -334,6 +304,6 @@ func (f *fetch) recycle() {
 	clear(f.regions)
 	l := f.log
 	f.log, f.request, f.logs, f.regions = nil, nil, f.logs[:0], f.regions[:0]
-	f.wait, f.minBytes, f.maxBytes, f.sessionID, f.refused = 0, 0, 0, 0, false
+	f.wait, f.minBytes, f.maxBytes, f.sessionID, f.hasError = 0, 0, 0, 0, false
 	l.fetches.Put(f)
 }

@@ -28,17 +28,6 @@ type listPartition struct {
 // listOffsets finds each partition's first or next offset, or the first at or
 // after a time.
 func (l *Log) listOffsets(q *request) error {
-	return q.listOffsets(l.listOffset)
-}
-
-func (l *Log) shedListOffsets(q *request) error {
-	return q.listOffsets(func(_ string, p *listPartition) {
-		p.code, p.timestampMs, p.offset = overloaded.code, -1, -1
-	})
-}
-
-// listOffsets answers for each partition with what find makes of it.
-func (q *request) listOffsets(find func(topic string, p *listPartition)) error {
 	var asked byTopic[listPartition]
 	q.in.Int32() // replica id
 	if q.Version >= 2 {
@@ -49,7 +38,13 @@ func (q *request) listOffsets(find func(topic string, p *listPartition)) error {
 	if err := q.in.err(); err != nil {
 		return err
 	}
-	asked.each(find)
+	asked.each(func(topic string, p *listPartition) {
+		timestampMs := p.timestampMs
+		p.timestampMs, p.offset, p.code = -1, -1, q.refused.code
+		if p.code == 0 {
+			l.listOffset(topic, p, timestampMs)
+		}
+	})
 	w := q.out()
 	if q.Version >= 2 {
 		w.int32(0) // throttle ms
@@ -69,10 +64,8 @@ func readListPartition(r *reader, p *listPartition) {
 	p.timestampMs = r.Int64()
 }
 
-// listOffset replaces what a partition asks for by the answer.
-func (l *Log) listOffset(topic string, p *listPartition) {
-	timestampMs := p.timestampMs
-	p.timestampMs, p.offset = -1, -1
+// listOffset answers for a partition that is asked for a timestamp.
+func (l *Log) listOffset(topic string, p *listPartition, timestampMs int64) {
 	log, err := l.store.Log(topic, p.index)
 	switch {
 	case err != nil:

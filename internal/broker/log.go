@@ -80,7 +80,7 @@ type endpoint struct {
 func (l *Log) Advertise(host string, port int32) { l.advertised.Store(&endpoint{host, port}) }
 
 // Handle answers one request; see models.Service.
-func (l *Log) Handle(j *models.Job) { l.serve(jobExchange{j}) }
+func (l *Log) Handle(j *models.Job) { l.answer(jobExchange{j}, refusal{}) }
 
 // Classify names the request's API; see APIs.
 func (l *Log) Classify(frame []byte) stage.Class {

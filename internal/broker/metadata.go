@@ -33,31 +33,13 @@ func (l *Log) metadata(q *request) error {
 	resp.ClusterID = kmsg.StringPtr(clusterID)
 	resp.ControllerID = nodeID
 	resp.Brokers = []kmsg.MetadataResponseBroker{l.self()}
-	if all {
+	if all && q.refused.code == 0 {
 		for _, info := range l.store.Topics() {
 			resp.Topics = append(resp.Topics, describe(info))
 		}
 	}
 	for _, t := range asked {
-		resp.Topics = append(resp.Topics, l.metadataOf(t, mayCreate))
-	}
-	return q.respond(resp)
-}
-
-func (l *Log) shedMetadata(q *request) error {
-	asked, _ := readMetadataTopics(&q.in)
-	if err := q.in.err(); err != nil {
-		return err
-	}
-	resp := kmsg.NewPtrMetadataResponse()
-	resp.ControllerID = nodeID
-	resp.Brokers = []kmsg.MetadataResponseBroker{l.self()}
-	for _, t := range asked {
-		var name *string
-		if t.named {
-			name = &t.name
-		}
-		resp.Topics = append(resp.Topics, refusedMetadata(name, t.id, overloaded.code))
+		resp.Topics = append(resp.Topics, l.metadataOf(t, q.refused, mayCreate))
 	}
 	return q.respond(resp)
 }
@@ -69,11 +51,11 @@ func (l *Log) self() kmsg.MetadataResponseBroker {
 	return b
 }
 
-// metadataTopic is a topic asked for by name or, without one, by id.
+// metadataTopic is a topic asked for by name, which shares the frame's memory, or,
+// without one, by id.
 type metadataTopic struct {
-	id    storage.TopicID
-	name  string
-	named bool
+	id   storage.TopicID
+	name *string
 }
 
 // readMetadataTopics reads which topics are asked for: a null array means all,
@@ -84,9 +66,11 @@ func readMetadataTopics(r *reader) (asked []metadataTopic, all bool) {
 		var t metadataTopic
 		if r.version >= 10 {
 			t.id = r.Uuid()
-			t.name, t.named = r.nullableText()
-		} else {
-			t.name, t.named = r.text(), true
+		}
+		if name, named := r.nullableText(); named {
+			t.name = &name
+		} else if r.version < 10 {
+			r.fail()
 		}
 		r.tags()
 		if !r.Ok() {
@@ -97,34 +81,30 @@ func readMetadataTopics(r *reader) (asked []metadataTopic, all bool) {
 	return asked, count < 0 || count == 0 && r.version == 0
 }
 
-func (l *Log) metadataOf(t metadataTopic, mayCreate bool) kmsg.MetadataResponseTopic {
-	if !t.named {
-		return l.metadataByID(t.id)
-	}
-	info, err := l.topic(t.name, mayCreate)
-	if err != nil {
-		return refusedMetadata(&t.name, t.id, refusalOf(err).code)
-	}
-	return describe(info)
-}
-
-func (l *Log) metadataByID(id storage.TopicID) kmsg.MetadataResponseTopic {
-	for _, info := range l.store.Topics() {
-		if info.ID == id {
+// metadataOf describes a topic, or says why not.
+func (l *Log) metadataOf(t metadataTopic, r refusal, mayCreate bool) kmsg.MetadataResponseTopic {
+	if r.code == 0 {
+		info, err := l.topic(t, mayCreate)
+		if err == nil {
 			return describe(info)
 		}
+		r = refusalOf(err)
 	}
-	return refusedMetadata(nil, id, kerr.UnknownTopicID.Code)
-}
-
-func refusedMetadata(name *string, id storage.TopicID, code int16) kmsg.MetadataResponseTopic {
 	m := kmsg.NewMetadataResponseTopic()
-	m.Topic, m.TopicID, m.ErrorCode = name, id, code
+	m.Topic, m.TopicID, m.ErrorCode = t.name, t.id, r.code
 	return m
 }
 
-// topic looks a topic up by a name that may share the frame's memory.
-func (l *Log) topic(name string, mayCreate bool) (storage.TopicInfo, error) {
+func (l *Log) topic(t metadataTopic, mayCreate bool) (storage.TopicInfo, error) {
+	if t.name == nil {
+		for _, info := range l.store.Topics() {
+			if info.ID == t.id {
+				return info, nil
+			}
+		}
+		return storage.TopicInfo{}, kerr.UnknownTopicID
+	}
+	name := *t.name
 	if err := storage.CheckTopicName(name); err != nil {
 		return storage.TopicInfo{}, err
 	}

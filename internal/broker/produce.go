@@ -59,7 +59,7 @@ func (l *Log) produce(q *request) error {
 	}
 	p.appendAll(p.refuse(transactional))
 	if p.acks != acksAll || len(p.appended) == 0 {
-		p.complete(false)
+		p.complete()
 	} else if !l.delayed.completeOrWatch(p, p.timeout, p.appended) {
 		l.appendedTo(p.appended)
 		return nil
@@ -67,18 +67,6 @@ func (l *Log) produce(q *request) error {
 	l.appendedTo(p.appended)
 	p.recycle()
 	return nil
-}
-
-func (l *Log) shedProduce(q *request) error {
-	p := l.produces.Get().(*produce)
-	p.log, p.request = l, q
-	_, err := p.read(&q.in)
-	if err == nil {
-		p.appendAll(overloaded)
-		p.complete(false)
-	}
-	p.recycle()
-	return err
 }
 
 // appendedTo lets those go on who waited for records. It comes after the
@@ -114,6 +102,8 @@ func (p *produce) appendAll(refusal refusal) {
 // refuse checks what concerns all partitions alike.
 func (p *produce) refuse(transactional bool) refusal {
 	switch {
+	case p.request.refused.code != 0:
+		return p.request.refused
 	case p.acks != acksNone && p.acks != acksLeader && p.acks != acksAll:
 		return refuse(kerr.InvalidRequiredAcks, fmt.Sprintf("acks %d is none of 0, 1 and -1", p.acks))
 	case transactional:
@@ -220,7 +210,7 @@ func (p *produce) abandoned() bool { return p.request.Abandoned() }
 func (p *produce) delay()          { p.request.Delay() }
 
 // complete answers the producer. Nothing of the frame may be used after it.
-func (p *produce) complete(bool) {
+func (p *produce) complete() {
 	switch {
 	case p.acks != acksNone:
 		p.respond()

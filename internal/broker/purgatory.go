@@ -1,7 +1,7 @@
 package broker
 
 import (
-	"container/heap"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,9 +21,8 @@ type operation interface {
 	abandoned() bool
 	// delay is called once, before another thread can reach the operation.
 	delay()
-	// complete answers. It is called exactly once; expired says that the time ran
-	// out first.
-	complete(expired bool)
+	// complete answers with what there is. It is called exactly once.
+	complete()
 }
 
 // purgatory keeps the operations that could not complete at once (Kafka's
@@ -35,11 +34,11 @@ type purgatory struct {
 	// waiting lets check pass without the lock while nothing is delayed.
 	waiting atomic.Int64
 
-	mu         sync.Mutex
-	byDeadline deadlineHeap
-	byLog      map[*storage.Log][]*delayed
-	closed     bool
-	wakeNs     int64 // when run looks next without being woken
+	mu     sync.Mutex
+	all    []*delayed // in no order: run looks at each, to find those abandoned
+	byLog  map[*storage.Log][]*delayed
+	closed bool
+	wakeNs int64 // when run looks next without being woken
 
 	wake    chan struct{} // a deadline before wakeNs came, or closed is set
 	stopped chan struct{} // run has returned
@@ -50,7 +49,7 @@ type purgatory struct {
 type delayed struct {
 	operation
 	deadlineNs int64
-	heapIndex  int
+	at         int            // its place among all, −1 once it is taken
 	logs       []*storage.Log // that it is listed under
 }
 
@@ -68,18 +67,18 @@ func newPurgatory(now func() int64) *purgatory {
 // satisfied, or for wait; it is then no longer the caller's.
 func (p *purgatory) completeOrWatch(op operation, wait time.Duration, logs []*storage.Log) bool {
 	if op.satisfied() {
-		op.complete(false)
+		op.complete()
 		return true
 	}
 	op.delay()
 	d := &delayed{operation: op, deadlineNs: p.now() + int64(wait), logs: logs}
 	if !p.add(d) {
-		op.complete(true)
+		op.complete()
 		return false
 	}
 	// An append between the first look and add has checked too early to see op.
 	if op.satisfied() && p.take(d) {
-		op.complete(false)
+		op.complete()
 	}
 	return false
 }
@@ -96,7 +95,7 @@ func (p *purgatory) check(log *storage.Log) {
 	p.mu.Unlock()
 	for _, d := range watching {
 		if d.satisfied() && p.take(d) {
-			d.complete(false)
+			d.complete()
 		}
 	}
 }
@@ -108,7 +107,8 @@ func (p *purgatory) add(d *delayed) bool {
 	if p.closed {
 		return false
 	}
-	heap.Push(&p.byDeadline, d)
+	d.at = len(p.all)
+	p.all = append(p.all, d)
 	for _, log := range d.logs {
 		p.byLog[log] = append(p.byLog[log], d)
 	}
@@ -123,7 +123,7 @@ func (p *purgatory) add(d *delayed) bool {
 func (p *purgatory) take(d *delayed) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if d.heapIndex < 0 {
+	if d.at < 0 {
 		return false
 	}
 	p.remove(d)
@@ -132,23 +132,20 @@ func (p *purgatory) take(d *delayed) bool {
 
 // remove takes d off all lists; the caller holds the lock and d is listed.
 func (p *purgatory) remove(d *delayed) {
-	heap.Remove(&p.byDeadline, d.heapIndex)
+	p.all[len(p.all)-1].at = d.at
+	p.all = without(p.all, d.at)
+	d.at = -1
 	for _, log := range d.logs {
-		p.byLog[log] = without(p.byLog[log], d)
+		p.byLog[log] = without(p.byLog[log], slices.Index(p.byLog[log], d))
 	}
 	p.waiting.Add(-1)
 }
 
-// without removes d from an unordered list, keeping its memory for the next.
-func without(list []*delayed, d *delayed) []*delayed {
-	for i, other := range list {
-		if other == d {
-			last := len(list) - 1
-			list[i], list[last] = list[last], nil
-			return list[:last]
-		}
-	}
-	return list
+// without removes the ith of an unordered list, keeping its memory for the next.
+func without(list []*delayed, i int) []*delayed {
+	last := len(list) - 1
+	list[i], list[last] = list[last], nil
+	return list[:last]
 }
 
 func (p *purgatory) signal() {
@@ -183,7 +180,7 @@ func (p *purgatory) run() {
 func (p *purgatory) expire() (wait time.Duration, closed bool) {
 	over, wait, closed := p.takeOver()
 	for _, d := range over {
-		d.complete(true)
+		d.complete()
 	}
 	return wait, closed
 }
@@ -193,17 +190,16 @@ func (p *purgatory) takeOver() (over []*delayed, wait time.Duration, closed bool
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()
-	for _, d := range p.byDeadline {
+	wait = sweepEvery
+	for _, d := range p.all {
 		if p.closed || d.deadlineNs <= now || d.abandoned() {
 			over = append(over, d)
+		} else {
+			wait = min(wait, time.Duration(d.deadlineNs-now))
 		}
 	}
 	for _, d := range over {
 		p.remove(d)
-	}
-	wait = sweepEvery
-	if len(p.byDeadline) > 0 {
-		wait = min(wait, time.Duration(p.byDeadline[0].deadlineNs-now))
 	}
 	p.wakeNs = now + int64(wait)
 	return over, wait, p.closed
@@ -217,31 +213,4 @@ func (p *purgatory) close() {
 	p.mu.Unlock()
 	p.signal()
 	<-p.stopped
-}
-
-// deadlineHeap orders by deadline; heapIndex is −1 outside of it.
-type deadlineHeap []*delayed
-
-func (h deadlineHeap) Len() int           { return len(h) }
-func (h deadlineHeap) Less(i, j int) bool { return h[i].deadlineNs < h[j].deadlineNs }
-
-func (h deadlineHeap) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].heapIndex, h[j].heapIndex = i, j
-}
-
-func (h *deadlineHeap) Push(x any) {
-	d := x.(*delayed)
-	d.heapIndex = len(*h)
-	*h = append(*h, d)
-}
-
-func (h *deadlineHeap) Pop() any {
-	old := *h
-	last := len(old) - 1
-	d := old[last]
-	d.heapIndex = -1
-	old[last] = nil
-	*h = old[:last]
-	return d
 }

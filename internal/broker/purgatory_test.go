@@ -127,16 +127,12 @@ func TestRunEndsPollsWithoutAnyAppend(t *testing.T) {
 type lagging struct {
 	caughtUp  atomic.Bool
 	completed atomic.Int32
-	expired   bool
 }
 
 func (l *lagging) satisfied() bool { return l.caughtUp.Load() }
 func (l *lagging) abandoned() bool { return false }
 func (l *lagging) delay()          {}
-func (l *lagging) complete(expired bool) {
-	l.expired = expired
-	l.completed.Add(1)
-}
+func (l *lagging) complete()       { l.completed.Add(1) }
 
 func TestProduceWaitsForTheHighWatermark(t *testing.T) {
 	f := newFixture(t)
@@ -216,7 +212,7 @@ func (f *fixture) wantEmptyPurgatory() {
 	for _, list := range p.byLog {
 		listed += len(list)
 	}
-	if p.waiting.Load() != 0 || len(p.byDeadline) != 0 || listed != 0 {
-		f.t.Errorf("%d operations counted, %d by deadline, %d by partition; want none", p.waiting.Load(), len(p.byDeadline), listed)
+	if p.waiting.Load() != 0 || len(p.all) != 0 || listed != 0 {
+		f.t.Errorf("%d operations counted, %d in all, %d by partition; want none", p.waiting.Load(), len(p.all), listed)
 	}
 }

@@ -26,6 +26,7 @@ var refusals = []struct {
 	is   error
 	code *kerr.Error
 }{
+	{kerr.UnknownTopicID, kerr.UnknownTopicID},
 	{storage.ErrUnknownTopicOrPartition, kerr.UnknownTopicOrPartition},
 	{storage.ErrInvalidTopic, kerr.InvalidTopicException},
 	{storage.ErrTopicExists, kerr.TopicAlreadyExists},
@@ -72,4 +73,4 @@ var _ models.Refuser = (*Log)(nil)
 // getErrorResponse of Kafka's request classes puts it: in each topic or partition,
 // at the top where there is a place for it, or both. Produce with acks=0, which has
 // no answer to put it in, closes the connection, as any error of it does.
-func (l *Log) Refuse(j *models.Job) { l.shed(jobExchange{j}) }
+func (l *Log) Refuse(j *models.Job) { l.answer(jobExchange{j}, overloaded) }

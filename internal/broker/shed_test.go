@@ -11,7 +11,7 @@ import (
 // refused sends a request that the models found no room for.
 func (f *fixture) refused(req kmsg.Request) *fakeExchange {
 	e := newExchange(f.t, frameOf(req))
-	f.log.shed(e)
+	f.log.answer(e, overloaded)
 	return e
 }
 

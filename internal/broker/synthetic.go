@@ -9,14 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 
 	"c10klab/internal/clock"
-	"c10klab/internal/stage"
 	"c10klab/models"
 )
 
-// Synthetic spends a drawn cost on every request and then answers with the
-// request's own bytes, in Echo's frames. It allocates nothing; any number of
-// threads may call it, and each is held for the cost.
+// Synthetic is Echo after a drawn cost for every request that it handles. It
+// allocates nothing; any number of threads may call it, and each is held for the cost.
 type Synthetic struct {
+	Echo
 	config SyntheticConfig
 	drawn  atomic.Uint64
 }
@@ -29,20 +28,8 @@ func NewSynthetic(config SyntheticConfig) *Synthetic { return &Synthetic{config:
 // Handle answers one request; see models.Service.
 func (s *Synthetic) Handle(j *models.Job) {
 	s.spend(s.cost(s.drawn.Add(1)))
-	echo(j)
+	s.Echo.Handle(j)
 }
-
-// Refuse answers with an empty frame, at no cost; see Echo.
-func (s *Synthetic) Refuse(j *models.Job) { j.Respond() }
-
-// Classify puts all requests into one class.
-func (s *Synthetic) Classify([]byte) stage.Class { return echoClass }
-
-// CorrelationID is Echo's.
-func (s *Synthetic) CorrelationID(frame []byte) (int32, bool) { return echoID(frame) }
-
-// APIs lists the names of the classes; index 0 is "other".
-func (s *Synthetic) APIs() []string { return echoAPIs() }
 
 // cost is the cost of the nth request.
 func (s *Synthetic) cost(n uint64) time.Duration {
