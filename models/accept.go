@@ -267,7 +267,7 @@ func (l *loop) assign(a accepted, wait bool) bool {
 // adopt makes the loop the owner of a connection.
 func (l *loop) adopt(a accepted) {
 	l.assertOnThread()
-	c := l.env.open(nonBlockingSocket{descriptor{a.fd}}, a.fd, a.peer, l, loopManner, &l.jobs)
+	c := l.env.open(rawSocket{fd: a.fd}, a.fd, a.peer, l, loopManner, &l.jobs)
 	c.loop = l
 	l.conns.put(c)
 	l.count.Add(1)

@@ -154,6 +154,11 @@ type socket interface {
 	// awaitReadable returns once there is something to receive, where the socket
 	// is of a kind that waits.
 	awaitReadable()
+	// unsent is what the kernel still holds of what was sent (SIOCOUTQ); closing while the
+	// peer sends would destroy it.
+	unsent() int
+	// stopReceiving makes a receive in progress return, at a stop. Any thread may call it.
+	stopReceiving()
 	// shutdown ends both directions, so that threads inside a call return.
 	shutdown()
 	// shutdownSending tells the peer that no more will come.
@@ -161,65 +166,61 @@ type socket interface {
 	close()
 }
 
-// descriptor has what both raw kinds share.
-type descriptor struct{ fd int }
-
-func (d descriptor) sendfile(file int, offset int64, n int) (int, unix.Errno) {
-	return poll.Sendfile(d.fd, file, offset, n)
+// rawSocket makes the system calls itself: for a loop, which reads after epoll said so, or
+// for a thread of the connection's own, which waits.
+type rawSocket struct {
+	fd    int
+	waits bool
 }
-func (d descriptor) shutdown()        { unix.Shutdown(d.fd, unix.SHUT_RDWR) }
-func (d descriptor) shutdownSending() { unix.Shutdown(d.fd, unix.SHUT_WR) }
-func (d descriptor) close()           { unix.Close(d.fd) }
 
-// nonBlockingSocket belongs to a loop.
-type nonBlockingSocket struct{ descriptor }
-
-func (s nonBlockingSocket) receive(r *receiver, p []byte) (int, int64, unix.Errno) {
-	if !r.kernelStamps {
-		n, errno := poll.Recv(s.fd, p)
-		return n, 0, errno
+func (s rawSocket) receive(r *receiver, p []byte) (n int, arrivedNs int64, errno unix.Errno) {
+	var realNs int64
+	switch {
+	case r.kernelStamps && s.waits:
+		n, realNs, errno = r.stamped.RecvWait(s.fd, p)
+	case r.kernelStamps:
+		n, realNs, errno = r.stamped.Recv(s.fd, p)
+	case s.waits:
+		n, errno = poll.RecvWait(s.fd, p)
+	default:
+		n, errno = poll.Recv(s.fd, p)
 	}
-	n, realNs, errno := r.stamped.Recv(s.fd, p)
-	return n, r.monotonic(realNs), errno
-}
-
-func (s nonBlockingSocket) send(p []byte, more bool) (int, unix.Errno) {
-	return poll.Send(s.fd, p, more)
-}
-
-func (s nonBlockingSocket) sendMapped(m poll.Mapping) (int, unix.Errno) {
-	return poll.SendMapped(s.fd, m, false)
-}
-
-// awaitReadable has nothing to do: a loop reads after epoll said so.
-func (s nonBlockingSocket) awaitReadable() {}
-
-// blockingSocket belongs to a thread of its own.
-type blockingSocket struct{ descriptor }
-
-func (s blockingSocket) receive(r *receiver, p []byte) (int, int64, unix.Errno) {
-	if !r.kernelStamps {
-		n, errno := poll.RecvWait(s.fd, p)
-		return n, 0, errno
-	}
-	n, realNs, errno := r.stamped.RecvWait(s.fd, p)
 	return n, r.monotonic(realNs), errno
 }
 
 // send nearly always finds room, and a call that does not wait need not tell the Go
 // scheduler.
-func (s blockingSocket) send(p []byte, more bool) (int, unix.Errno) {
+func (s rawSocket) send(p []byte, more bool) (int, unix.Errno) {
 	n, errno := poll.Send(s.fd, p, more)
-	if errno == unix.EAGAIN {
+	if errno == unix.EAGAIN && s.waits {
 		return poll.SendWait(s.fd, p, more)
 	}
 	return n, errno
 }
 
-func (s blockingSocket) sendMapped(m poll.Mapping) (int, unix.Errno) {
-	return poll.SendMapped(s.fd, m, true)
+func (s rawSocket) sendfile(file int, offset int64, n int) (int, unix.Errno) {
+	return poll.Sendfile(s.fd, file, offset, n)
 }
 
-func (s blockingSocket) awaitReadable() {
-	unix.Poll([]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}}, -1)
+func (s rawSocket) sendMapped(m poll.Mapping) (int, unix.Errno) {
+	return poll.SendMapped(s.fd, m, s.waits)
 }
+
+func (s rawSocket) awaitReadable() {
+	if s.waits {
+		unix.Poll([]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}}, -1)
+	}
+}
+
+func (s rawSocket) unsent() int {
+	n, err := unix.IoctlGetInt(s.fd, unix.SIOCOUTQ)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+func (s rawSocket) stopReceiving()   { unix.Shutdown(s.fd, unix.SHUT_RD) }
+func (s rawSocket) shutdown()        { unix.Shutdown(s.fd, unix.SHUT_RDWR) }
+func (s rawSocket) shutdownSending() { unix.Shutdown(s.fd, unix.SHUT_WR) }
+func (s rawSocket) close()           { unix.Close(s.fd) }

@@ -21,16 +21,12 @@ type completion interface {
 
 // executor receives, handles and answers the requests of one connection one after the
 // other: a thread or a goroutine, which may wait for the socket, the handler and the
-// response. Its methods are its own, but for wake.
+// response. Its methods are its own.
 type executor struct {
-	env     *env
-	conn    *conn
-	thread  int // hint for recorders
-	waiting completion
-	// wake makes a receive in progress return, at a stop. Any thread may call it.
-	wake func()
-	// unsent is what the kernel still holds of the answers.
-	unsent   func() int
+	env      *env
+	conn     *conn
+	thread   int // hint for recorders
+	waiting  completion
 	receiver receiver
 	transmit transmitter
 }
@@ -113,7 +109,7 @@ func (x *executor) linger() {
 		return
 	}
 	x.conn.socket.shutdownSending()
-	for deadline := time.Now().Add(lingerFor); x.unsent() > 0 && time.Now().Before(deadline) && !x.env.aborting.Load(); {
+	for deadline := time.Now().Add(lingerFor); x.conn.socket.unsent() > 0 && time.Now().Before(deadline) && !x.env.aborting.Load(); {
 		time.Sleep(lingerPoll)
 	}
 }
@@ -148,7 +144,7 @@ func (s *executors) drain(aborting bool) {
 		if !one.conn.retainOpen() {
 			continue
 		}
-		one.wake()
+		one.conn.socket.stopReceiving()
 		if aborting {
 			one.conn.socket.shutdown()
 		}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"c10klab/internal/poll"
@@ -94,8 +95,6 @@ func (m *connectionGoroutines) open(tcp *net.TCPConn, l *listener) error {
 		env: m.env, thread: m.opened,
 		conn:     m.env.open(s, fd, tcp.RemoteAddr().String(), waiting, executorManner, new(freeJobs)),
 		waiting:  waiting,
-		wake:     func() { tcp.SetReadDeadline(time.Unix(1, 0)) },
-		unsent:   s.unsent,
 		receiver: m.env.newReceiver(counters, make([]byte, scratchBytes)),
 		transmit: m.env.newTransmitter(counters),
 	}
@@ -135,11 +134,7 @@ func (w *goroutineCompletion) wait() {
 // so that a call allocates nothing.
 type netSocket struct {
 	tcp *net.TCPConn
-	raw interface {
-		Control(func(uintptr)) error
-		Read(func(uintptr) bool) error
-		Write(func(uintptr) bool) error
-	}
+	raw syscall.RawConn
 	// Arguments and results of the closure that runs inside the runtime's poller.
 	receiver  *receiver
 	target    []byte
@@ -220,7 +215,7 @@ func (s *netSocket) awaitReadable() {
 }
 
 func (s *netSocket) unsent() (n int) {
-	s.raw.Control(func(fd uintptr) { n = unsentBytes(int(fd)) })
+	s.raw.Control(func(fd uintptr) { n = rawSocket{fd: int(fd)}.unsent() })
 	return n
 }
 
@@ -228,6 +223,7 @@ func (s *netSocket) shutdown() {
 	s.tcp.CloseRead()
 	s.tcp.CloseWrite()
 }
+func (s *netSocket) stopReceiving()   { s.tcp.SetReadDeadline(time.Unix(1, 0)) }
 func (s *netSocket) shutdownSending() { s.tcp.CloseWrite() }
 func (s *netSocket) close()           { s.tcp.Close() }
 

@@ -41,6 +41,8 @@ func (s *scripted) send(p []byte, _ bool) (int, unix.Errno)          { return le
 func (s *scripted) sendfile(_ int, _ int64, n int) (int, unix.Errno) { return n, 0 }
 func (s *scripted) sendMapped(poll.Mapping) (int, unix.Errno)        { return 0, 0 }
 func (s *scripted) awaitReadable()                                   {}
+func (s *scripted) unsent() int                                      { return 0 }
+func (s *scripted) stopReceiving()                                   {}
 func (s *scripted) shutdown()                                        {}
 func (s *scripted) shutdownSending()                                 {}
 func (s *scripted) close()                                           {}

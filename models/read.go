@@ -252,7 +252,7 @@ func (l *loop) stillLingering() []*conn {
 	for _, c := range l.lingering {
 		switch {
 		case c.dead.Load():
-		case unsentBytes(c.fd) == 0 || clock.Now() > c.reading.lingerTo:
+		case c.socket.unsent() == 0 || clock.Now() > c.reading.lingerTo:
 			l.kill(c, nil)
 		default:
 			still = append(still, c)

@@ -216,16 +216,6 @@ func capped(n, capBytes int) int {
 	return min(n, capBytes)
 }
 
-// unsentBytes is what the kernel still holds of what was sent on a descriptor
-// (SIOCOUTQ); closing while the peer sends would destroy it.
-func unsentBytes(fd int) int {
-	n, err := unix.IoctlGetInt(fd, unix.SIOCOUTQ)
-	if err != nil {
-		return 0
-	}
-	return n
-}
-
 // blockedTime measures, on one locked thread whose sockets do not wait, how long
 // send calls of file bytes sleep: that is the disk's doing.
 type blockedTime struct {

@@ -25,8 +25,7 @@ func newMappedMover() mover { return mappedMover{} }
 func (mappedMover) move(s socket, file int, offset int64, n int) (int, unix.Errno) {
 	var stat unix.Stat_t
 	if err := unix.Fstat(file, &stat); err != nil {
-		errno, _ := err.(unix.Errno)
-		return 0, errno
+		return 0, poll.Errno(err)
 	}
 	n = int(min(int64(n), stat.Size-offset))
 	if n <= 0 {

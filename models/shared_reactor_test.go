@@ -64,10 +64,10 @@ func (m *sharedReactors) exit() {
 }
 
 // readySocket is read when epoll says so, and waits to send.
-type readySocket struct{ blockingSocket }
+type readySocket struct{ rawSocket }
 
 func (s readySocket) receive(r *receiver, p []byte) (int, int64, unix.Errno) {
-	return nonBlockingSocket{s.descriptor}.receive(r, p)
+	return rawSocket{fd: s.fd}.receive(r, p)
 }
 
 const readableOnce = poll.Readable | poll.OneShot
@@ -76,9 +76,7 @@ func (m *sharedReactors) open(a accepted) {
 	waiting, counters := new(futexCompletion), m.env.newThreadCounters("conn")
 	x := &executor{
 		env: m.env, waiting: waiting,
-		conn:     m.env.open(readySocket{blockingSocket{descriptor{a.fd}}}, a.fd, a.peer, waiting, manner{lockStep: true}, new(freeJobs)),
-		wake:     func() { unix.Shutdown(a.fd, unix.SHUT_RD) },
-		unsent:   func() int { return unsentBytes(a.fd) },
+		conn:     m.env.open(readySocket{rawSocket{a.fd, true}}, a.fd, a.peer, waiting, manner{lockStep: true}, new(freeJobs)),
 		receiver: m.env.newReceiver(counters, make([]byte, scratchBytes)),
 		transmit: m.env.newTransmitter(counters),
 	}

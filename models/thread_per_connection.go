@@ -109,30 +109,27 @@ const warmBytes = unsafe.Offsetof(connectionThread{}.answer) + 2*cacheLineBytes
 
 func newConnectionThread(e *env, a accepted) *connectionThread {
 	t := new(connectionThread)
-	t.socket = warmingSocket{blockingSocket{descriptor{a.fd}}, t}
+	t.socket = warmingSocket{rawSocket{a.fd, true}, t}
 	t.conn.open(e, &t.socket, a.fd, a.peer, &t.waiting, executorManner, &t.jobs)
 	t.first.response.Buf = t.answer[:0]
 	t.jobs.push(&t.first)
 	e.count(&t.counters, "conn")
 	t.executor = executor{
-		env: e, conn: &t.conn,
-		waiting:  &t.waiting,
-		wake:     func() { unix.Shutdown(a.fd, unix.SHUT_RD) },
-		unsent:   func() int { return unsentBytes(a.fd) },
+		env: e, conn: &t.conn, waiting: &t.waiting,
 		receiver: e.newReceiver(&t.counters, t.scratch[:]),
 		transmit: e.newTransmitter(&t.counters),
 	}
 	return t
 }
 
-// warmingSocket is a blockingSocket whose thread warms its memory when it runs again.
+// warmingSocket is a rawSocket whose thread warms its memory when it runs again.
 type warmingSocket struct {
-	blockingSocket
+	rawSocket
 	thread *connectionThread
 }
 
 func (s *warmingSocket) receive(r *receiver, p []byte) (int, int64, unix.Errno) {
-	n, arrivedNs, errno := s.blockingSocket.receive(r, p)
+	n, arrivedNs, errno := s.rawSocket.receive(r, p)
 	s.thread.warm()
 	return n, arrivedNs, errno
 }

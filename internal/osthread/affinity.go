@@ -6,16 +6,9 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
-
-func prctlName(name []byte) error {
-	err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&name[0])), 0, 0, 0)
-	runtime.KeepAlive(name)
-	return err
-}
 
 // maxCPU is the highest CPU number that a mask of x/sys/unix holds.
 const maxCPU = 1023

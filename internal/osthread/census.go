@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -23,9 +24,6 @@ type Entry struct {
 	VoluntarySwitches   int64  `json:"voluntary_switches"`
 	InvoluntarySwitches int64  `json:"involuntary_switches"`
 }
-
-// Group is the thread's name up to its number, as Thread.Group.
-func (e Entry) Group() string { return groupOf(e.Name) }
 
 // Since returns what the thread did between an earlier reading and this.
 func (e Entry) Since(earlier Entry) Entry {
@@ -51,7 +49,7 @@ type Census struct {
 func (c Census) Groups() map[string]int {
 	groups := map[string]int{}
 	for _, e := range c.Threads {
-		groups[e.Group()]++
+		groups[groupOf(e.Name)]++
 	}
 	return groups
 }
@@ -68,26 +66,24 @@ func (r *Registry) Census() (Census, error) {
 	var c Census
 	for _, tid := range tids {
 		e, err := readEntry(tid)
-		if errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH) {
-			continue
-		}
-		if err != nil {
-			return Census{}, err
-		}
 		name, ours := names[tid]
-		if !ours {
+		switch {
+		case errors.Is(err, os.ErrNotExist) || errors.Is(err, unix.ESRCH):
+		case err != nil:
+			return Census{}, err
+		case !ours:
 			c.Runtime = append(c.Runtime, e)
-			continue
-		}
-		if e.Name != name {
+		case e.Name != name:
 			return Census{}, fmt.Errorf("thread %d is %q in /proc and %q in the registry", tid, e.Name, name)
+		default:
+			c.Threads = append(c.Threads, e)
 		}
-		c.Threads = append(c.Threads, e)
 	}
 	slices.SortFunc(c.Threads, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
 	return c, nil
 }
 
+// namesByTID are the registry's threads.
 func (r *Registry) namesByTID() map[int]string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -101,17 +97,13 @@ func (r *Registry) namesByTID() map[int]string {
 }
 
 func taskIDs() ([]int, error) {
-	entries, err := os.ReadDir("/proc/self/task")
+	threads, err := procfs.AllThreads(os.Getpid())
 	if err != nil {
 		return nil, fmt.Errorf("list threads: %w", err)
 	}
-	tids := make([]int, 0, len(entries))
-	for _, e := range entries {
-		tid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			return nil, fmt.Errorf("/proc/self/task holds %q", e.Name())
-		}
-		tids = append(tids, tid)
+	tids := make([]int, len(threads))
+	for i, t := range threads {
+		tids[i] = t.PID
 	}
 	return tids, nil
 }
@@ -148,4 +140,58 @@ func readEntry(tid int) (Entry, error) {
 		return e, fmt.Errorf("%s/schedstat: %w", dir, err)
 	}
 	return e, nil
+}
+
+// Use is what a group of threads has done since each of them started.
+type Use struct {
+	Threads int `json:"threads" since:"level"`
+	// States counts them by their state at that instant (proc(5)): R, S, D, T, Z …
+	States              map[string]int `json:"states" since:"level"`
+	CPUNs               int64          `json:"cpu_ns"`
+	RunQueueWaitNs      int64          `json:"run_queue_wait_ns"`
+	VoluntarySwitches   int64          `json:"voluntary_switches"`
+	InvoluntarySwitches int64          `json:"involuntary_switches"`
+}
+
+// RuntimeGroup is the group of the threads that are not the registry's.
+const RuntimeGroup = "runtime"
+
+// Use sums a census by group.
+func (c Census) Use() map[string]Use {
+	use := map[string]Use{}
+	for _, e := range c.Threads {
+		use[groupOf(e.Name)] = use[groupOf(e.Name)].with(e)
+	}
+	for _, e := range c.Runtime {
+		use[RuntimeGroup] = use[RuntimeGroup].with(e)
+	}
+	return use
+}
+
+func (u Use) with(e Entry) Use {
+	if u.States == nil {
+		u.States = map[string]int{}
+	}
+	u.States[e.State]++
+	u.Threads++
+	u.CPUNs += e.CPUNs
+	u.RunQueueWaitNs += e.RunQueueWaitNs
+	u.VoluntarySwitches += e.VoluntarySwitches
+	u.InvoluntarySwitches += e.InvoluntarySwitches
+	return u
+}
+
+// listedThreads is how many threads a document lists one by one.
+const listedThreads = 256
+
+// Short leaves out the list of a group of threads that is too long to be written
+// into a document; Use has its sums.
+func (c Census) Short() Census {
+	if len(c.Threads) > listedThreads {
+		c.Threads = nil
+	}
+	if len(c.Runtime) > listedThreads {
+		c.Runtime = nil
+	}
+	return c
 }

@@ -28,15 +28,13 @@ const (
 // held by an ordinary thread on the same CPU, then waits for the kernel's real-time
 // throttling: 0.95 s.
 func SetPrompt() error {
-	if err := setAttr(0, promptAttr()); err != nil {
+	if err := setAttr(0, promptAttr); err != nil {
 		return fmt.Errorf("sched_setattr: %w", err)
 	}
 	return nil
 }
 
-func promptAttr() unix.SchedAttr {
-	return unix.SchedAttr{Policy: unix.SCHED_NORMAL, Nice: mostNice, Runtime: uint64(wakeSlice)}
-}
+var promptAttr = unix.SchedAttr{Policy: unix.SCHED_NORMAL, Nice: mostNice, Runtime: uint64(wakeSlice)}
 
 // RaiseSession gives the process's session the greatest weight against other sessions
 // and the system's own threads. Where the kernel shares CPUs out by session (autogroup,

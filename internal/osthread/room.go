@@ -123,14 +123,12 @@ func machineThreads() (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("count threads: %w", err)
 	}
-	const scheduled = 3
-	if columns := strings.Fields(string(text)); len(columns) > scheduled {
-		_, total, _ := strings.Cut(columns[scheduled], "/")
-		if n, err := strconv.Atoi(total); err == nil {
-			return n, nil
-		}
+	var load [3]float64
+	var running, total int
+	if _, err := fmt.Sscanf(string(text), "%f %f %f %d/%d", &load[0], &load[1], &load[2], &running, &total); err != nil {
+		return 0, fmt.Errorf("count threads: %s holds %q", path, text)
 	}
-	return 0, fmt.Errorf("count threads: %s holds %q", path, text)
+	return total, nil
 }
 
 // ownThreads counts this process's threads.

@@ -59,7 +59,7 @@ func (r *Registry) raiseRuntime() error {
 			return
 		}
 		ordinary.Store(before)
-		if err = r.setRuntimeThreads(promptAttr(), monitor); err == unix.EPERM {
+		if err = r.setRuntimeThreads(promptAttr, monitor); err == unix.EPERM {
 			slice := *before
 			slice.Runtime = uint64(wakeSlice)
 			err = r.setRuntimeThreads(slice, monitor)
@@ -69,7 +69,10 @@ func (r *Registry) raiseRuntime() error {
 			err = nil
 		}
 	})
-	return err
+	if err != nil {
+		return fmt.Errorf("raise the threads of the Go runtime: %w", err)
+	}
+	return nil
 }
 
 // setRuntimeThreads changes how the threads of the Go runtime are scheduled, the monitor
@@ -93,8 +96,8 @@ func (r *Registry) setRuntimeThreads(attr unix.SchedAttr, monitor []int) error {
 // runtimeThreads are the process's threads that are not the registry's.
 func (r *Registry) runtimeThreads() ([]int, error) {
 	tids, err := taskIDs()
-	own := r.tids()
-	return slices.DeleteFunc(tids, func(tid int) bool { return own[tid] }), err
+	names := r.namesByTID()
+	return slices.DeleteFunc(tids, func(tid int) bool { return names[tid] != "" }), err
 }
 
 const (
@@ -148,17 +151,6 @@ func findMonitor(threads []int, patience time.Duration) (monitor []int) {
 		}
 	}
 	return monitor
-}
-
-// tids are those of the registry's threads.
-func (r *Registry) tids() map[int]bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	own := make(map[int]bool, len(r.live))
-	for t := range r.live {
-		own[t.TID] = true
-	}
-	return own
 }
 
 // setOrdinary schedules the calling thread as the process was before raiseRuntime. A

@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"unsafe"
 
 	"c10klab/internal/poll"
 
@@ -40,9 +41,7 @@ type Thread struct {
 	passedNs int64 // when it last passed the Go scheduler
 }
 
-// Group is the thread's name up to its number: "net" for "net-3".
-func (t *Thread) Group() string { return groupOf(t.Name) }
-
+// groupOf is a thread's name up to its number: "net" for "net-3".
 func groupOf(name string) string {
 	return strings.TrimSuffix(strings.TrimRight(name, "0123456789"), "-")
 }
@@ -105,17 +104,16 @@ func (r *Registry) StartSoon(name string, body func(*Thread), settled func(error
 		return fmt.Errorf("thread name %q is longer than the kernel's %d bytes", name, nameLimitBytes)
 	}
 	t, live := r.enlist(name)
+	var err error
 	if live%roomEvery == 0 {
-		if err := CheckRoom(roomEvery); err != nil {
-			r.strike(t)
-			return fmt.Errorf("start thread %s: %w", name, err)
-		}
+		err = CheckRoom(roomEvery)
 	}
-	if r.options.SharePs && live == raiseFrom {
-		if err := r.raiseRuntime(); err != nil {
-			r.strike(t)
-			return fmt.Errorf("raise the threads of the Go runtime: %w", err)
-		}
+	if err == nil && r.options.SharePs && live == raiseFrom {
+		err = r.raiseRuntime()
+	}
+	if err != nil {
+		r.strike(t)
+		return fmt.Errorf("start thread %s: %w", name, err)
 	}
 	if r.options.SharePs {
 		reserve(min(live, sharedPs), live, sharedPs)
@@ -149,9 +147,10 @@ func (r *Registry) run(t *Thread, body func(*Thread), settled func(error)) {
 // settle names and places the calling thread.
 func (r *Registry) settle(t *Thread) error {
 	name := append([]byte(t.Name), 0)
-	if err := prctlName(name); err != nil {
+	if err := unix.Prctl(unix.PR_SET_NAME, uintptr(unsafe.Pointer(&name[0])), 0, 0, 0); err != nil {
 		return fmt.Errorf("prctl(PR_SET_NAME): %w", err)
 	}
+	runtime.KeepAlive(name)
 	r.mu.Lock()
 	t.TID = unix.Gettid() // from here on a census looks for the name
 	r.mu.Unlock()
@@ -182,13 +181,6 @@ func (r *Registry) strike(t *Thread) {
 
 // Wait returns when every started thread has ended.
 func (r *Registry) Wait() { r.group.Wait() }
-
-// Live returns the number of threads that have been started and not ended.
-func (r *Registry) Live() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.live)
-}
 
 var reserveMu sync.Mutex
 

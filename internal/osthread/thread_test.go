@@ -32,8 +32,8 @@ func TestCensusFindsNamedThreadsApartFromTheRuntimes(t *testing.T) {
 		t.Errorf("census %+v, want 3 net threads and some of the runtime's", census)
 	}
 	endNet()
-	if r.Live() != 0 {
-		t.Errorf("%d threads live after the end", r.Live())
+	if len(r.live) != 0 {
+		t.Errorf("%d threads live after the end", len(r.live))
 	}
 }
 

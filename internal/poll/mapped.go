@@ -19,11 +19,7 @@ type Mapping struct {
 func Map(file int, offset int64, n int) (Mapping, unix.Errno) {
 	skip := int(offset % pageBytes)
 	base, err := unix.MmapPtr(file, offset-int64(skip), nil, uintptr(n+skip), unix.PROT_READ, unix.MAP_SHARED)
-	if err != nil {
-		errno, _ := err.(unix.Errno)
-		return Mapping{}, errno
-	}
-	return Mapping{base: base, lengthBytes: n + skip, skipBytes: skip}, 0
+	return Mapping{base: base, lengthBytes: n + skip, skipBytes: skip}, Errno(err)
 }
 
 // Unmap ends the mapping.

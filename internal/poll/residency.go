@@ -12,14 +12,10 @@ import (
 // tell (tmpfs, overlayfs, FUSE).
 func ResidentBytes(file int, p []byte, offset int64) (int, unix.Errno) {
 	n, err := unix.Preadv2(file, [][]byte{p}, offset, unix.RWF_NOWAIT)
-	if err == nil {
-		return n, 0
-	}
-	errno, _ := err.(unix.Errno)
-	if errno == unix.EAGAIN {
+	if err == unix.EAGAIN {
 		return 0, 0
 	}
-	return 0, errno
+	return max(n, 0), Errno(err)
 }
 
 // CachedPages is what the page cache has of a range of a file.
@@ -45,8 +41,7 @@ func Cached(file int, offset int64, n int) (CachedPages, unix.Errno) {
 	var stat unix.Cachestat_t
 	span := unix.CachestatRange{Off: uint64(offset), Len: uint64(n)}
 	if err := unix.Cachestat(uint(file), &span, &stat, 0); err != nil {
-		errno, _ := err.(unix.Errno)
-		return CachedPages{}, errno
+		return CachedPages{}, Errno(err)
 	}
 	return CachedPages{
 		Pages:  (offset+int64(n)-1)/pageBytes - offset/pageBytes + 1,

@@ -51,21 +51,19 @@ func sendFlags(more bool) int {
 // 0 without error means that the file ends at offset.
 func Sendfile(socket, file int, offset int64, n int) (int, unix.Errno) {
 	sent, err := unix.Sendfile(socket, file, &offset, n)
-	if err == nil {
-		return sent, 0
-	}
-	errno, _ := err.(unix.Errno)
-	return max(sent, 0), errno
+	return max(sent, 0), Errno(err)
 }
 
 // Pread reads a file; ordinary for the same reason as Sendfile.
 func Pread(file int, p []byte, offset int64) (int, unix.Errno) {
 	n, err := unix.Pread(file, p, offset)
-	if err == nil {
-		return n, 0
-	}
+	return max(n, 0), Errno(err)
+}
+
+// Errno is what a system call of package unix said; 0: it succeeded.
+func Errno(err error) unix.Errno {
 	errno, _ := err.(unix.Errno)
-	return 0, errno
+	return errno
 }
 
 func result(n uintptr, errno unix.Errno) (int, unix.Errno) {

@@ -75,24 +75,8 @@ var names = func() (names [measures]string) {
 
 func (s Stage) String() string { return names[s] }
 
-// Span returns the duration of a stage or derived span in nanoseconds; false
-// when one of its boundaries was not stamped.
-func (st *Stamps) Span(s Stage) (ns int64, known bool) {
-	switch s {
-	case ResponseSend:
-		return st[Reaped] - st[ResponseDequeued], true
-	case Total:
-		return st[Reaped] - st[EnqueueStart], true
-	case SocketAndDispatch:
-		socket, known := st.Span(SocketQueue)
-		dispatch, _ := st.Span(Dispatch)
-		return socket + dispatch, known
-	}
-	return st[s+1] - st[s], st[s] != 0
-}
-
-// spans returns what Span says of each stage and derived span, all at once; bit s of
-// known tells that number s is.
+// spans returns the durations of the stages and derived spans in nanoseconds; bit s of
+// known tells that the boundaries of number s were stamped.
 func (st *Stamps) spans() (ns [spans]int64, known uint32) {
 	for s := range stages {
 		ns[s] = st[s+1] - st[s]
