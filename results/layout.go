@@ -15,29 +15,12 @@
 // name, fsynced and renamed, the .json last. Histograms merge across trials;
 // percentiles never do.
 //
-// Evidence, which a repository keeps for good, is packed into a few files (Adopt; the
-// reader does not tell the two apart). All are text, compressed by gzip without name and
-// time, so that equal evidence is equal bytes:
-//
-//	run.json            as above, with "packed": the version of this form
-//	trials.jsonl.gz     a line for each trial, ordered by its name: the JSON of its .json file
-//	                    without what no figure, table or number needs (condensed), and
-//	    numbers             every number by its name in `list metrics`, threads/GROUP too;
-//	                        null: the trial does not support it
-//	    spans               by STAGE/API: count, mean_ns, p50_ns, p99_ns, p999_ns, max_ns,
-//	                        clusters (mean sizes beyond the three percentiles; absent: 1),
-//	                        unsupported (percentiles for which there are too few)
-//	    measurement.over_time, disks[].samples
-//	                        series and disk samples, of trials that figures show
-//	histograms.hlog.gz  of each trial the spans that predictions use, HdrHistogram log 1.3
-//	                    tagged BLOCK-CELL/STAGE/API, as they were recorded
-//	cells.hlog.gz       of each cell the other spans that tables and figures show, merged
-//	                    over the trials that its numbers are from, tagged CELL/STAGE/API
-//	raw.sha256.gz       hashes of the raw run's files: its manifest
-//	manifest.sha256     hashes of all that; whoever opens the run checks them
-//	plots/              figures, derived from the rest, as SVG
-//
-// The merged histogram of a span that predictions use is the sum of its trials'.
+// Evidence, which a repository keeps for good, is packed into a few files (Adopt), which
+// docs/evidence.md lists; a reader does not tell the two apart. All are text, compressed by
+// gzip without name and time, so that equal evidence is equal bytes. A line of
+// trials.jsonl.gz is a trial's .json without what no figure, table or number needs
+// (condensed), and with its Numbers and Spans; of trials that figures show with their
+// series and disk samples, too.
 //
 // Schema 2 added twins of cells, second attempts, resumptions, the load of each
 // trial and the manifest; a run of schema 1 is read as one without them. Schema 3 put the

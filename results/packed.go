@@ -69,14 +69,11 @@ func (r *Run) openPacked() error {
 		return err
 	}
 	lines := slices.Collect(bytes.Lines(text))
-	r.Trials = make([]record.Trial, len(lines))
 	apart := make([]packedTrial, len(lines))
-	var common shared
-	err = inParallel(len(lines), func(i int) (err error) {
+	err = r.readTrials(len(lines), func(i int) (err error) {
 		if apart[i], err = readPacked(lines[i], &r.Trials[i]); err != nil {
 			return p.garbled(packedTrials, fmt.Errorf("line %d: %w", i+1, err))
 		}
-		common.trial(&r.Trials[i])
 		return nil
 	})
 	for i := range r.Trials {

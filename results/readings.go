@@ -36,39 +36,24 @@ func (m Missing) String() string {
 	return fmt.Sprintf("; %d trials have too few independent samples, up to %d more needed in each", m.Trials, m.Samples)
 }
 
-// Readings reads each metric of a trial once, and all histograms that its metrics need
-// in one pass over the trial's log. One goroutine may use it.
+// Readings reads each histogram of a trial once, and all that the metrics need in one pass
+// over the trial's log. One goroutine may use it.
 type Readings struct {
 	Run    *Run
-	trials map[string][]record.Trial    // by cell
-	wanted map[hdr.Key][]measure.Metric // durations known beforehand
-	read   map[reading]measure.Value
-}
-
-// reading is a metric of a trial.
-type reading struct {
-	metric, cell   string
-	block, attempt int
-}
-
-func readingOf(m measure.Metric, t *record.Trial) reading {
-	return reading{m.String(), t.Cell, t.Block, t.Attempt}
+	trials map[string][]record.Trial         // by cell
+	wanted map[hdr.Key]bool                  // histograms of metrics known beforehand
+	read   map[string]map[hdr.Key]hdr.Digest // by trial
 }
 
 // NewReadings prepares reading the metrics; others may be asked for too.
 func NewReadings(run *Run, metrics ...measure.Metric) *Readings {
-	r := &Readings{Run: run, trials: run.trialsByCell(), wanted: map[hdr.Key][]measure.Metric{}, read: map[reading]measure.Value{}}
+	r := &Readings{Run: run, trials: run.trialsByCell(), wanted: map[hdr.Key]bool{}, read: map[string]map[hdr.Key]hdr.Digest{}}
 	for _, m := range metrics {
-		r.want(m)
+		if key, isDuration := m.Key(); isDuration {
+			r.wanted[key] = true
+		}
 	}
 	return r
-}
-
-func (r *Readings) want(m measure.Metric) {
-	key, isDuration := m.Key()
-	if isDuration && !slices.Contains(r.wanted[key], m) {
-		r.wanted[key] = append(r.wanted[key], m)
-	}
 }
 
 // Of returns a metric's values in a cell. A trial that the generator or the environment
@@ -82,7 +67,7 @@ func (r *Readings) Of(m measure.Metric, cell string, boundsHelp bool) (BlockValu
 		if !usable {
 			continue
 		}
-		v, err := r.InTrial(m, t)
+		v, err := r.inTrial(m, t)
 		switch {
 		case err != nil:
 			return BlockValues{}, err
@@ -96,25 +81,25 @@ func (r *Readings) Of(m measure.Metric, cell string, boundsHelp bool) (BlockValu
 	return values, nil
 }
 
-// InTrial reads a metric from one trial.
-func (r *Readings) InTrial(m measure.Metric, t record.Trial) (measure.Value, error) {
-	if !m.IsDuration() {
+func (r *Readings) inTrial(m measure.Metric, t record.Trial) (measure.Value, error) {
+	key, isDuration := m.Key()
+	if !isDuration {
 		return m.Of(&t), nil
 	}
-	if v, known := r.read[readingOf(m, &t)]; known {
-		return v, nil
-	}
-	r.want(m)
-	digests, err := r.Run.TrialDigests(t, func(k hdr.Key) bool { return len(r.wanted[k]) > 0 })
-	if err != nil {
-		return measure.Value{}, err
-	}
-	for key, metrics := range r.wanted {
-		for _, wanted := range metrics {
-			r.read[readingOf(wanted, &t)] = wanted.OfDigest(digests[key])
+	read := r.read[t.Name()]
+	if _, known := read[key]; !known {
+		r.wanted[key] = true
+		digests, err := r.Run.TrialDigests(t, func(k hdr.Key) bool { return r.wanted[k] })
+		if err != nil {
+			return measure.Value{}, err
 		}
+		read = map[hdr.Key]hdr.Digest{}
+		for wanted := range r.wanted {
+			read[wanted] = digests[wanted]
+		}
+		r.read[t.Name()] = read
 	}
-	return r.read[readingOf(m, &t)], nil
+	return m.OfDigest(read[key]), nil
 }
 
 // Values lists the values in the order of blocks.

@@ -58,37 +58,39 @@ func Open(dir string) (*Run, error) {
 		return nil, fmt.Errorf("open %s: %w (packed form %d, this program reads up to %d)", path, ErrNewerSchema, r.Info.Packed, PackedVersion)
 	case r.Info.Schema < 1:
 		return nil, fmt.Errorf("open %s: schema %d: %w", path, r.Info.Schema, ErrGarbled)
-	case r.Info.Packed > 0:
-		if err := r.openPacked(); err != nil {
-			return nil, err
-		}
-		r.sortTrials()
-		return r, nil
 	}
-	trials := filepath.Join(dir, trialsDir)
-	if _, err := os.Stat(trials); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("open %s: %w", trials, ErrMissing)
+	read := r.openRaw
+	if r.Info.Packed > 0 {
+		read = r.openPacked
 	}
-	files, err := filepath.Glob(filepath.Join(trials, "*.json"))
-	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", dir, err)
-	}
-	r.Trials = make([]record.Trial, len(files))
-	var common shared
-	err = inParallel(len(files), func(i int) error {
-		err := r.readTrial(files[i], &r.Trials[i])
-		common.trial(&r.Trials[i])
-		return err
-	})
-	if err != nil {
+	if err := read(); err != nil {
 		return nil, err
 	}
-	r.sortTrials()
+	slices.SortStableFunc(r.Trials, func(a, b record.Trial) int { return a.Started.Compare(b.Started) })
 	return r, nil
 }
 
-func (r *Run) sortTrials() {
-	slices.SortStableFunc(r.Trials, func(a, b record.Trial) int { return a.Started.Compare(b.Started) })
+func (r *Run) openRaw() error {
+	trials := filepath.Join(r.Dir, trialsDir)
+	if _, err := os.Stat(trials); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("open %s: %w", trials, ErrMissing)
+	}
+	files, err := filepath.Glob(filepath.Join(trials, "*.json"))
+	if err != nil {
+		return fmt.Errorf("open %s: %w", r.Dir, err)
+	}
+	return r.readTrials(len(files), func(i int) error { return r.readTrial(files[i], &r.Trials[i]) })
+}
+
+// readTrials calls read for each of n trials, several at once.
+func (r *Run) readTrials(n int, read func(i int) error) error {
+	r.Trials = make([]record.Trial, n)
+	var common shared
+	return inParallel(n, func(i int) error {
+		err := read(i)
+		common.trial(&r.Trials[i])
+		return err
+	})
 }
 
 func (r *Run) readTrial(file string, t *record.Trial) error {
