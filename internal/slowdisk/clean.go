@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -41,11 +42,9 @@ func cleanLocked(stateDir string) error {
 	}
 	var errs []error
 	for _, name := range all {
-		var s diskState
 		p := placesOf(stateDir, name)
-		if err := readJSON(p.state(), &s); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
-		}
+		s, err := p.load()
+		errs = append(errs, err)
 		if s.Process.alive() && responds(s.Process, p) {
 			continue
 		}
@@ -84,23 +83,23 @@ func clean(p places, s diskState) error {
 	}
 	var errs []error
 	for _, m := range mounts {
-		if m.path == p.fuse() {
-			errs = append(errs, abortFUSE(m.deviceMinor))
+		if m.MountPoint == p.fuse() {
+			errs = append(errs, abortFUSE(m))
 		}
 	}
 	if s.Process.alive() {
 		errs = append(errs, s.Process.signal(unix.SIGKILL), s.Process.awaitEnd(endWithin))
 	}
 	for _, m := range slices.Backward(mounts) {
-		if slices.ContainsFunc(devices, func(d loopDevice) bool { return m.fsSource == d.path() }) {
-			errs = append(errs, unmount(m.path))
+		if slices.ContainsFunc(devices, func(d loopDevice) bool { return m.Source == d.path() }) {
+			errs = append(errs, unmount(m.MountPoint))
 		}
 	}
 	errs = append(errs, s.restore(devices)) // before another gets the device
 	for _, d := range devices {
 		errs = append(errs, d.detach())
 	}
-	if slices.ContainsFunc(mounts, func(m mountPoint) bool { return strings.HasPrefix(m.path, p.dir+"/") }) {
+	if slices.ContainsFunc(mounts, func(m *procfs.MountInfo) bool { return strings.HasPrefix(m.MountPoint, p.dir+"/") }) {
 		errs = append(errs, unmount(p.fuse()))
 	}
 	if s.Temporary != "" {

@@ -111,7 +111,7 @@ func TestMountsWithSpacesAreFound(t *testing.T) {
 		t.Errorf("unescaped %q", got)
 	}
 	mounts, err := readMounts()
-	if err != nil || len(mounts) == 0 || mounts[0].path == "" || mounts[0].fsType == "" {
+	if err != nil || len(mounts) == 0 || mounts[0].MountPoint == "" || mounts[0].FSType == "" {
 		t.Errorf("mounts %v, %v", mounts, err)
 	}
 }

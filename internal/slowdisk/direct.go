@@ -10,6 +10,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// blockBytes is the device's logical block size: the kernel sends whole blocks only, so
+// that the image is written without reading first.
+const blockBytes = 4096
+
+// blocks is storage in whole blocks: offsets and lengths are multiples of blockBytes.
+// Writes that overlap have no order, as on a disk. Any thread may call it.
+type blocks interface {
+	readBlocks(p []byte, offsetBytes int64) error
+	writeBlocks(p []byte, offsetBytes int64) error
+	sync() error
+	close() error
+}
+
+func areWhole(p []byte, offsetBytes int64) bool {
+	return offsetBytes%blockBytes == 0 && len(p)%blockBytes == 0
+}
+
 // directAlignment is what O_DIRECT asks of a buffer's address (open(2)).
 const directAlignment = 512
 

@@ -23,12 +23,12 @@ const (
 type fileServer struct {
 	fuse.RawFileSystem
 	pacer     *pacer
-	store     *store
+	blocks    blocks
 	sizeBytes int64
 }
 
-func newFileServer(p *pacer, s *store, sizeBytes int64) *fileServer {
-	return &fileServer{RawFileSystem: fuse.NewDefaultRawFileSystem(), pacer: p, store: s, sizeBytes: sizeBytes}
+func newFileServer(p *pacer, b blocks, sizeBytes int64) *fileServer {
+	return &fileServer{RawFileSystem: fuse.NewDefaultRawFileSystem(), pacer: p, blocks: b, sizeBytes: sizeBytes}
 }
 
 // serveFile mounts the file system on dir and serves it until it is unmounted.
@@ -99,8 +99,11 @@ func (s *fileServer) Read(_ <-chan struct{}, in *fuse.ReadIn, buffer []byte) (fu
 		return fuse.ReadResultData(nil), fuse.OK
 	}
 	buffer = buffer[:min(int64(len(buffer)), int64(in.Size), s.sizeBytes-offsetBytes)]
+	if !areWhole(buffer, offsetBytes) {
+		return nil, fuse.EINVAL
+	}
 	err := s.pacer.do(Request{OffsetBytes: offsetBytes, Bytes: len(buffer)}, func() error {
-		return s.store.readAt(buffer, offsetBytes)
+		return s.blocks.readBlocks(buffer, offsetBytes)
 	})
 	return fuse.ReadResultData(buffer), statusOf(err)
 }
@@ -110,8 +113,11 @@ func (s *fileServer) Write(_ <-chan struct{}, in *fuse.WriteIn, data []byte) (ui
 	if offsetBytes+int64(len(data)) > s.sizeBytes {
 		return 0, fuse.Status(syscall.ENOSPC)
 	}
+	if !areWhole(data, offsetBytes) {
+		return 0, fuse.EINVAL
+	}
 	err := s.pacer.do(Request{Write: true, OffsetBytes: offsetBytes, Bytes: len(data)}, func() error {
-		return s.store.writeAt(data, offsetBytes)
+		return s.blocks.writeBlocks(data, offsetBytes)
 	})
 	return uint32(len(data)), statusOf(err)
 }

@@ -19,7 +19,7 @@ type noter func(path string) error
 // openStore opens the disk's blocks, and makes and formats an image that is not
 // there. A scratch image has no name once it is open: it is gone when the
 // process is.
-func openStore(c Config, note noter) (*store, int64, error) {
+func openStore(c Config, note noter) (blocks, int64, error) {
 	if c.Base != "" {
 		return openOverBase(c, note)
 	}
@@ -44,10 +44,10 @@ func openStore(c Config, note noter) (*store, int64, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	return newStore(image), sizeBytes, nil
+	return image, sizeBytes, nil
 }
 
-func openOverBase(c Config, note noter) (*store, int64, error) {
+func openOverBase(c Config, note noter) (blocks, int64, error) {
 	if err := checkFormat(c.Base, c.FS); err != nil {
 		return nil, 0, err
 	}
@@ -63,7 +63,7 @@ func openOverBase(c Config, note noter) (*store, int64, error) {
 	if err != nil {
 		return nil, 0, errors.Join(err, base.close())
 	}
-	return newStore(newOverlay(base, top, sizeBytes)), sizeBytes, nil
+	return newOverlay(base, top, sizeBytes), sizeBytes, nil
 }
 
 // openScratch makes a sparse file and takes its name away.

@@ -1,6 +1,7 @@
 package slowdisk
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -68,15 +69,15 @@ type Config struct {
 	Base      string // read-only image underneath; the image is scratch then
 	DelayOff  bool   // start without delay
 	Model     Model
-	FS        string
-	SizeBytes int64
+	FS        string `knob:"disk-fs"`
+	SizeBytes int64  `knob:"disk-size"`
 
-	ReadAheadBytes       int64
-	Scheduler            string
-	WriteBackThrottle    time.Duration
-	DirtyLimitBytes      int64
-	DirtyBackgroundBytes int64
-	DirtyBytes           int64
+	ReadAheadBytes       int64         `knob:"disk-read-ahead"`
+	Scheduler            string        `knob:"disk-scheduler"`
+	WriteBackThrottle    time.Duration `knob:"disk-wbt"`
+	DirtyLimitBytes      int64         `knob:"disk-dirty-limit"`
+	DirtyBackgroundBytes int64         `knob:"dirty-background-bytes"`
+	DirtyBytes           int64         `knob:"dirty-bytes"`
 
 	KnobTexts map[string]string // for the status
 }
@@ -87,13 +88,8 @@ func ConfigFrom(v *knob.Values) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
-	c := Config{
-		Model: model, FS: v.Text("disk-fs"), SizeBytes: v.Bytes("disk-size"),
-		ReadAheadBytes: v.Bytes("disk-read-ahead"), Scheduler: v.Text("disk-scheduler"),
-		WriteBackThrottle: v.Duration("disk-wbt"), DirtyLimitBytes: v.Bytes("disk-dirty-limit"),
-		DirtyBackgroundBytes: v.Bytes("dirty-background-bytes"), DirtyBytes: v.Bytes("dirty-bytes"),
-		KnobTexts: map[string]string{},
-	}
+	c := Config{Model: model, KnobTexts: map[string]string{}}
+	v.Fill(&c)
 	for _, k := range Knobs {
 		c.KnobTexts[k.Name] = v.Text(k.Name)
 	}
@@ -127,14 +123,9 @@ func modelFrom(v *knob.Values) (Model, error) {
 		}
 		return ModelNamed(name)
 	}
-	m := Model{
-		Name: Custom, ReadMBps: v.Float("disk-bandwidth"), WriteMBps: v.Float("disk-write-bandwidth"),
-		Seek: v.Duration("disk-seek"), Latency: v.Duration("disk-latency"),
-		Channels: v.Int("disk-channels"), Slack: v.Duration("disk-slack"),
-	}
-	if m.WriteMBps == 0 {
-		m.WriteMBps = m.ReadMBps
-	}
+	var m Model
+	v.Fill(&m)
+	m.WriteMBps = cmp.Or(m.WriteMBps, m.ReadMBps)
 	if m.Seek > 0 && m.Channels > 1 {
 		return Model{}, fmt.Errorf("knob disk-channels=%d: a disk that seeks (disk-seek=%v) has one head", m.Channels, m.Seek)
 	}

@@ -25,14 +25,13 @@ func Down(stateDir, name string) error {
 	} else if err != nil {
 		return err
 	}
-	if !s.Process.alive() || !responds(s.Process, p) {
-		return cleanOne(stateDir, name)
-	}
-	if err := s.Process.signal(unix.SIGTERM); err != nil {
-		return err
-	}
-	if err := s.Process.awaitEnd(downWithin); err != nil {
-		return fmt.Errorf("disk %s: %w", name, err)
+	if s.Process.alive() && responds(s.Process, p) {
+		if err := s.Process.signal(unix.SIGTERM); err != nil {
+			return err
+		}
+		if err := s.Process.awaitEnd(downWithin); err != nil {
+			return fmt.Errorf("disk %s: %w", name, err)
+		}
 	}
 	return cleanOne(stateDir, name)
 }
@@ -45,8 +44,8 @@ func cleanOne(stateDir, name string) error {
 	}
 	defer unlock()
 	p := placesOf(stateDir, name)
-	var s diskState
-	if err := readJSON(p.state(), &s); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	s, err := p.load()
+	if err != nil {
 		return err
 	}
 	return errors.Join(clean(p, s), machineLimits().prune())
@@ -88,9 +87,8 @@ func List(stateDir string) ([]Entry, error) {
 }
 
 func entryOf(p places, name string) Entry {
-	var s diskState
-	// What cannot be read belongs to no live disk.
-	if err := readJSON(p.state(), &s); err != nil || !s.Process.alive() {
+	s, err := p.load()
+	if err != nil || !s.Process.alive() { // what cannot be read belongs to no live disk
 		return Entry{Name: name, State: "dead"}
 	}
 	if !responds(s.Process, p) {

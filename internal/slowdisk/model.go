@@ -17,16 +17,17 @@ const (
 // Model is how long a disk takes. A request occupies a channel for its access
 // time, then the one bus for its transfer.
 type Model struct {
-	Name                string
-	ReadMBps, WriteMBps float64       // 10⁶ bytes a second
-	Seek                time.Duration // mean over pairs of random places; 0: no moving head
-	Latency             time.Duration // of every request, before its transfer
-	Channels            int           // requests whose access times may overlap; a head needs 1
+	Name      string        `knob:"disk-model"`
+	ReadMBps  float64       `knob:"disk-bandwidth"`       // 10⁶ bytes a second
+	WriteMBps float64       `knob:"disk-write-bandwidth"` // likewise
+	Seek      time.Duration `knob:"disk-seek"`            // mean over pairs of random places; 0: no moving head
+	Latency   time.Duration `knob:"disk-latency"`         // of every request, before its transfer
+	Channels  int           `knob:"disk-channels"`        // requests whose access times may overlap; a head needs 1
 	// Slack is how long after an answer a request may arrive and still start when
 	// the disk was free. It makes up for the time between an answer and the next
 	// request, which the server and the kernel take and no disk would. An answer
 	// later than planned by more than Slack counts as late.
-	Slack time.Duration
+	Slack time.Duration `knob:"disk-slack"`
 }
 
 // models are the disks that go by name. HDD: a 7200/min desktop disk on its

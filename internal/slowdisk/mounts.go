@@ -4,42 +4,25 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
+	"path/filepath"
 	"strings"
 	"time"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
 
-// mountPoint is a line of /proc/self/mountinfo (proc(5)).
-type mountPoint struct {
-	deviceMinor      int
-	path             string
-	fsType, fsSource string
-}
-
 // readMounts lists all mounts, the oldest first, without touching any: one of a
 // hung disk would not answer.
-func readMounts() ([]mountPoint, error) {
-	text, err := os.ReadFile("/proc/self/mountinfo")
+func readMounts() ([]*procfs.MountInfo, error) {
+	mounts, err := procfs.GetMounts()
 	if err != nil {
 		return nil, fmt.Errorf("list mounts: %w", err)
 	}
-	var all []mountPoint
-	for line := range strings.Lines(string(text)) {
-		left, right, found := strings.Cut(line, " - ")
-		l, r := strings.Fields(left), strings.Fields(right)
-		if !found || len(l) < 5 || len(r) < 2 {
-			return nil, fmt.Errorf("list mounts: line %q is not as in proc(5)", line)
-		}
-		_, minor, _ := strings.Cut(l[2], ":")
-		m := mountPoint{path: unescape(l[4]), fsType: r[0], fsSource: unescape(r[1])}
-		if m.deviceMinor, err = strconv.Atoi(minor); err != nil {
-			return nil, fmt.Errorf("list mounts: device %q: %w", l[2], err)
-		}
-		all = append(all, m)
+	for _, m := range mounts {
+		m.MountPoint, m.Source = unescape(m.MountPoint), unescape(m.Source)
 	}
-	return all, nil
+	return mounts, nil
 }
 
 var mountEscapes = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)
@@ -73,12 +56,14 @@ const fuseConnections = "/sys/fs/fuse/connections"
 
 // abortFUSE ends the connection of a FUSE mount: whoever waits for its server
 // gets an error (Documentation/filesystems/fuse).
-func abortFUSE(deviceMinor int) (err error) {
-	if _, statErr := os.Stat(fuseConnections + "/" + strconv.Itoa(deviceMinor)); statErr != nil {
+func abortFUSE(mount *procfs.MountInfo) (err error) {
+	_, deviceMinor, _ := strings.Cut(mount.MajorMinorVer, ":")
+	connection := filepath.Join(fuseConnections, deviceMinor)
+	if _, statErr := os.Stat(connection); statErr != nil {
 		if err := unix.Mount("fusectl", fuseConnections, "fusectl", 0, ""); err != nil {
 			return fmt.Errorf("mount fusectl: %w", err)
 		}
 		defer func() { err = errors.Join(err, unix.Unmount(fuseConnections, 0)) }()
 	}
-	return writeSetting(fmt.Sprintf("%s/%d/abort", fuseConnections, deviceMinor), "1")
+	return writeSetting(filepath.Join(connection, "abort"), "1")
 }

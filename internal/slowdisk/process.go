@@ -4,11 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -29,19 +28,12 @@ func thisProcess() (processID, error) {
 
 // processStat reads a process's start time and state letter.
 func processStat(pid int) (startTicks int64, state string, err error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	process, err := procfs.NewProc(pid)
 	if err != nil {
 		return 0, "", err
 	}
-	// The name, in parentheses, may hold anything.
-	line := string(text)
-	fields := strings.Fields(line[strings.LastIndexByte(line, ')')+1:])
-	const stateField, startField = 0, 19 // fields 3 and 22 of the line
-	if len(fields) <= startField {
-		return 0, "", fmt.Errorf("/proc/%d/stat has %d fields", pid, len(fields)+2)
-	}
-	startTicks, err = strconv.ParseInt(fields[startField], 10, 64)
-	return startTicks, fields[stateField], err
+	stat, err := process.Stat()
+	return int64(stat.Starttime), stat.State, err
 }
 
 // state returns the process's state letter, "" if it has ended.

@@ -1,15 +1,15 @@
 package slowdisk
 
 import (
-	"fmt"
 	"math"
-	"os"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
 	"c10klab/internal/clock"
 	"c10klab/internal/record"
+
+	"github.com/prometheus/procfs/blockdevice"
 )
 
 const (
@@ -20,49 +20,41 @@ const (
 	sectorBytes = 512
 )
 
-// deviceCounts is a line of /proc/diskstats without the device's name, as
-// /sys/block/loopN/stat shows it (Documentation/admin-guide/iostats.rst).
+// deviceCounts is what the kernel has counted by a time.
 type deviceCounts struct {
-	reads, readMerges, readSectors, readMs       int64
-	writes, writeMerges, writtenSectors, writeMs int64
-	inFlight, busyMs                             int64
-	atNs                                         int64
+	blockdevice.IOStats
+	atNs int64
 }
 
-func readDeviceCounts(path string) (deviceCounts, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return deviceCounts{}, err
-	}
-	c := deviceCounts{atNs: clock.Now()}
-	_, err = fmt.Sscan(strings.TrimSpace(string(text)), &c.reads, &c.readMerges, &c.readSectors, &c.readMs,
-		&c.writes, &c.writeMerges, &c.writtenSectors, &c.writeMs, &c.inFlight, &c.busyMs)
-	if err != nil {
-		return deviceCounts{}, fmt.Errorf("read %s: %w", path, err)
-	}
-	return c, nil
+var blockDevices, _ = blockdevice.NewDefaultFS() // what is missing fails when it is read
+
+func (d loopDevice) counts() (c deviceCounts, err error) {
+	c.IOStats, _, err = blockDevices.SysBlockDeviceStat(string(d))
+	c.atNs = clock.Now()
+	return c, err
 }
 
 // since is the sample between two readings.
 func (c deviceCounts) since(earlier deviceCounts) record.DiskSample {
 	seconds := float64(c.atNs-earlier.atNs) / 1e9
-	mean := func(ms, count int64) float64 {
+	mean := func(ms, count uint64) float64 {
 		if count == 0 {
 			return 0
 		}
 		return thousandths(float64(ms) / float64(count))
 	}
-	rate := func(sectors int64) float64 { return thousandths(float64(sectors*sectorBytes) / 1e6 / seconds) }
+	rate := func(sectors uint64) float64 { return thousandths(float64(sectors*sectorBytes) / 1e6 / seconds) }
+	reads, writes := c.ReadIOs-earlier.ReadIOs, c.WriteIOs-earlier.WriteIOs
 	return record.DiskSample{
 		AtNs:         c.atNs,
-		Util:         thousandths(min(float64(c.busyMs-earlier.busyMs)/1e3/seconds, 1)), // the kernel counts whole ms
-		ReadAwaitMs:  mean(c.readMs-earlier.readMs, c.reads-earlier.reads),
-		WriteAwaitMs: mean(c.writeMs-earlier.writeMs, c.writes-earlier.writes),
-		InFlight:     c.inFlight,
-		Reads:        c.reads - earlier.reads,
-		Writes:       c.writes - earlier.writes,
-		ReadMBps:     rate(c.readSectors - earlier.readSectors),
-		WriteMBps:    rate(c.writtenSectors - earlier.writtenSectors),
+		Util:         thousandths(min(float64(c.IOsTotalTicks-earlier.IOsTotalTicks)/1e3/seconds, 1)), // the kernel counts whole ms
+		ReadAwaitMs:  mean(c.ReadTicks-earlier.ReadTicks, reads),
+		WriteAwaitMs: mean(c.WriteTicks-earlier.WriteTicks, writes),
+		InFlight:     int64(c.IOsInProgress),
+		Reads:        int64(reads),
+		Writes:       int64(writes),
+		ReadMBps:     rate(c.ReadSectors - earlier.ReadSectors),
+		WriteMBps:    rate(c.WriteSectors - earlier.WriteSectors),
 	}
 }
 
@@ -71,9 +63,9 @@ func thousandths(x float64) float64 { return math.Round(x*1000) / 1000 }
 
 // sampler reads the device's counts every samplePeriod. Any thread may call it.
 type sampler struct {
-	path string
-	done chan struct{}
-	end  sync.WaitGroup
+	device loopDevice
+	done   chan struct{}
+	end    sync.WaitGroup
 
 	mu      sync.Mutex
 	samples []record.DiskSample // since the mark
@@ -82,8 +74,8 @@ type sampler struct {
 }
 
 func startSampler(d loopDevice) (*sampler, error) {
-	s := &sampler{path: d.sys() + "/stat", done: make(chan struct{})}
-	first, err := readDeviceCounts(s.path)
+	s := &sampler{device: d, done: make(chan struct{})}
+	first, err := d.counts()
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +92,7 @@ func (s *sampler) run(last deviceCounts) {
 			return
 		case <-tick.C:
 		}
-		now, err := readDeviceCounts(s.path)
+		now, err := s.device.counts()
 		s.mu.Lock()
 		if s.problem = err; err == nil {
 			s.keep(now.since(last))
@@ -112,8 +104,7 @@ func (s *sampler) run(last deviceCounts) {
 
 func (s *sampler) keep(sample record.DiskSample) {
 	if len(s.samples) == maxSamples {
-		copy(s.samples, s.samples[1:])
-		s.samples = s.samples[:maxSamples-1]
+		s.samples = slices.Delete(s.samples, 0, 1)
 		s.lost++
 	}
 	s.samples = append(s.samples, sample)

@@ -36,6 +36,14 @@ func (p places) file() string    { return filepath.Join(p.fuse(), fileName) }
 func (p places) control() string { return filepath.Join(p.dir, "control") }
 func (p places) state() string   { return filepath.Join(p.dir, "state.json") }
 
+// load reads what is known of the disk, which is nothing where there is none.
+func (p places) load() (s diskState, err error) {
+	if err = readJSON(p.state(), &s); errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	return s, err
+}
+
 // remove removes the disk's directory; what is still mounted in it stays.
 func (p places) remove() error {
 	var errs []error
@@ -90,7 +98,7 @@ func names(stateDir string) ([]string, error) {
 		return nil, err
 	}
 	for _, m := range mounts {
-		if rest, ours := strings.CutPrefix(m.path, root+"/"); ours {
+		if rest, ours := strings.CutPrefix(m.MountPoint, root+"/"); ours {
 			name, _, _ := strings.Cut(rest, "/")
 			found = append(found, name)
 		}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 )
 
@@ -46,13 +47,7 @@ func (l vmLimits) edit(change func(*limitsFile) error) error {
 	if err := readJSON(l.path(), &f); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("dirty limits: %w", err)
 	}
-	var live []processID
-	for _, user := range f.Users {
-		if user.alive() {
-			live = append(live, user)
-		}
-	}
-	f.Users = live
+	f.Users = slices.DeleteFunc(f.Users, func(user processID) bool { return !user.alive() })
 	if err := change(&f); err != nil {
 		return err
 	}
@@ -63,13 +58,7 @@ func (l vmLimits) edit(change func(*limitsFile) error) error {
 }
 
 func (l vmLimits) putBack(f limitsFile) error {
-	var old []setting
-	for _, s := range f.Old {
-		if s.Old != "0" {
-			old = append(old, s)
-		}
-	}
-	if err := restore(old); err != nil {
+	if err := restore(slices.DeleteFunc(f.Old, func(s setting) bool { return s.Old == "0" })); err != nil {
 		return err
 	}
 	if err := os.Remove(l.path()); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -124,11 +113,8 @@ func (l vmLimits) changes(f limitsFile) []change {
 // release takes user out; users that have ended go too.
 func (l vmLimits) release(user processID) error {
 	return l.edit(func(f *limitsFile) error {
-		for i, u := range f.Users {
-			if u == user {
-				f.Users = append(f.Users[:i], f.Users[i+1:]...)
-				break
-			}
+		if i := slices.Index(f.Users, user); i >= 0 {
+			f.Users = slices.Delete(f.Users, i, i+1)
 		}
 		if len(f.Users) == 0 {
 			return nil
