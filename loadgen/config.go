@@ -86,15 +86,12 @@ func (c Config) plan() *plan.Plan {
 }
 
 func (c Config) offered() *judge.Load {
-	p := c.plan()
-	l := &judge.Load{
-		API: plan.APIs(c.Protocol)[plan.OfProducers], Window: c.Window, Drain: c.Drain, Producers: c.Producers,
-		Answers: c.answers(), Closed: c.Closed, Open: p.OffersRequests(), OffersAny: p.OffersAny(), ReplaysFetches: p.ReplaysFetches(),
-		MostInFlight: int64(c.Producers * c.InFlight), Tails: c.tails(), MustLag: c.lags() && !c.LaggingWrap,
-		CPUs: len(c.CPUs), SendersBusyWait: c.sendersBusyWait(),
+	return &judge.Load{
+		Plan: c.plan(), Drain: c.Drain, Answers: c.answers(), Tails: c.tails(), MustLag: c.lags() && !c.LaggingWrap,
+		// An echo server counts the requests of idle connections too.
+		MostInFlight: int64(c.Producers*c.InFlight + countIf(c.Protocol == plan.ProtocolEcho, c.Idle)),
+		CPUs:         len(c.CPUs), SendersBusyWait: c.sendersBusyWait(),
 	}
-	l.MostInFlight += int64(countIf(c.Protocol == plan.ProtocolEcho, c.Idle)) // which the target counts under the producers' API
-	return l
 }
 
 // answers reports whether the producers' requests are answered.

@@ -52,7 +52,7 @@ type consumer struct {
 
 // newConsumer makes the consumer with that index among its kind.
 func newConsumer(l *load, kind *consumerKind, r *receiver, fd, index int) *consumer {
-	c := &consumer{load: l, kind: kind, receiver: r, tally: r.tally, replayed: l.plan.Replays(kind.planned)}
+	c := &consumer{load: l, kind: kind, receiver: r, tally: r.tally, replayed: l.offered.Replays(kind.planned)}
 	c.stream = stream{fd: fd, name: fmt.Sprintf("%s consumer %d", kind.name, index), maxAnswerBytes: kafka.MaxFrameBytes, deliver: c.answered}
 	c.takeBatch = c.batch
 	partitions, offsets := kind.share(index)

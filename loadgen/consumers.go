@@ -57,7 +57,7 @@ func (l *load) connectKind(kind *consumerKind) error {
 	if err != nil {
 		return err
 	}
-	kind.sizes = l.plan.Sizes(kind.planned)
+	kind.sizes = l.offered.Sizes(kind.planned)
 	l.kinds = append(l.kinds, kind)
 	return l.dial(kind.count, func(fd int) error {
 		c := newConsumer(l, kind, r, fd, len(kind.consumers))

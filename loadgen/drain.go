@@ -112,8 +112,8 @@ func (l *load) describe() *record.Measurement {
 		Priority:          l.threads.priority,
 		Connections:       l.describeConnections(),
 	}
-	if l.offered.OffersAny {
-		m.ScheduleHash = l.plan.Hash()
+	if l.offered.OffersAny() {
+		m.ScheduleHash = l.offered.Hash()
 	}
 	m.Problems = l.problems
 	if l.cfg.misbehaves() && m.BadAnswers == 0 {

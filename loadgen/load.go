@@ -18,7 +18,6 @@ import (
 // load is one run: its connections, its threads, and what they share.
 type load struct {
 	cfg      Config
-	plan     *plan.Plan
 	offered  *judge.Load
 	window   *judge.Window
 	system   system
@@ -61,7 +60,7 @@ type load struct {
 
 // newLoad makes a load without a connection.
 func newLoad(cfg Config) *load {
-	return &load{cfg: cfg, plan: cfg.plan(), offered: cfg.offered(), window: judge.NewWindow(), system: kernel{}}
+	return &load{cfg: cfg, offered: cfg.offered(), window: judge.NewWindow(), system: kernel{}}
 }
 
 // open connects everything; no thread runs and no request is sent yet.
@@ -106,7 +105,7 @@ func inTurn(steps ...func() error) error {
 
 // makeProtocols makes the protocol for each size of the producers' requests.
 func (l *load) makeProtocols() error {
-	sizes := l.plan.Sizes(plan.OfProducers)
+	sizes := l.offered.Sizes(plan.OfProducers)
 	for _, bytes := range sizes {
 		var p protocol = echo{payloadBytes: bytes}
 		if l.cfg.Protocol == plan.ProtocolKafka {

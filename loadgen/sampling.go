@@ -22,7 +22,7 @@ const unplannedShare = 1.0 / 64
 func (l *load) samplingRule() sample.Rule {
 	planned := l.cfg.Schedule.PerSecond * l.cfg.Window.Seconds()
 	share := unplannedShare
-	if l.offered.Open && planned > 0 {
+	if l.offered.OffersRequests() && planned > 0 {
 		share = min(1, float64(l.cfg.JoinSamples)/planned)
 	}
 	return sample.Rule{Seed: l.cfg.Schedule.Seed, Share: share, Keep: 2 * l.cfg.JoinSamples}

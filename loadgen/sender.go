@@ -83,7 +83,7 @@ type sender struct {
 // newSender makes the one of a pair.
 func newSender(l *load, pair int) *sender {
 	return &sender{
-		load: l, next: l.plan.Requests(pair), connection: func(i int) offerer { return l.connections[i] }, tally: l.addTally(),
+		load: l, next: l.offered.Requests(pair), connection: func(i int) offerer { return l.connections[i] }, tally: l.addTally(),
 		pacer: plan.NewPacer(l.cfg.Schedule.PerSecond/float64(l.cfg.pairs()), l.offered.SendersBusyWait),
 	}
 }
@@ -108,11 +108,11 @@ func (l *load) startSenders(beginNs int64) error {
 // reaches them.
 func (l *load) startReplay(beginNs int64) error {
 	for _, kind := range l.kinds {
-		if !l.plan.Replays(kind.planned) {
+		if !l.offered.Replays(kind.planned) {
 			continue
 		}
 		s := &sender{
-			load: l, next: l.plan.Fetches(kind.planned), tally: l.addTally(),
+			load: l, next: l.offered.Fetches(kind.planned), tally: l.addTally(),
 			connection: func(i int) offerer { return kind.consumers[i] },
 		}
 		err := l.threads.startSender(kind.name, func(thread *osthread.Thread) error {

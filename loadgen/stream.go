@@ -135,67 +135,43 @@ func (s *stream) recv(p []byte) (int, unix.Errno) {
 	return n, errno
 }
 
-// arrived delivers the frames that data completes.
+// arrived delivers the frames that data completes and keeps the rest. What had arrived of a
+// frame before lies right ahead of data.
 func (s *stream) arrived(data []byte, nowNs int64) error {
-	if err := s.collect(data, nowNs); err != nil || s.proceed == nil {
-		return err
+	begun := len(s.partial) > 0
+	if begun {
+		data = s.partial[:len(s.partial)+len(data)]
 	}
-	return s.proceed()
-}
-
-// collect puts data behind what has arrived of a frame.
-func (s *stream) collect(data []byte, nowNs int64) error {
-	if len(s.partial) == 0 {
-		return s.split(data, nowNs)
-	}
-	s.partial = s.partial[:len(s.partial)+len(data)]
-	if len(s.partial) < s.wantBytes {
-		return nil
-	}
-	size, err := s.frameBytes(s.partial)
-	if err != nil {
-		return err
-	}
-	if len(s.partial) < size {
-		s.want(size)
-		return nil
-	}
-	err = s.deliver(s.partial[kafka.PrefixBytes:], nowNs)
-	s.partial = s.partial[:0]
-	return err
-}
-
-// split delivers the whole frames of data and keeps the rest.
-func (s *stream) split(data []byte, nowNs int64) error {
-	for len(data) >= kafka.PrefixBytes {
+	for {
 		size, err := s.frameBytes(data)
 		if err != nil {
 			return err
 		}
 		if len(data) < size {
-			s.want(size)
-			s.partial = append(s.partial, data...)
-			return nil
+			if !begun {
+				data = append(slices.Grow(s.partial, size), data...)
+			}
+			s.partial, s.wantBytes = slices.Grow(data, size-len(data)), size
+			break
 		}
 		if err := s.deliver(data[kafka.PrefixBytes:size], nowNs); err != nil {
 			return err
 		}
-		data = data[size:]
+		data, s.partial, begun = data[size:], s.partial[:0], false
 	}
-	s.want(kafka.PrefixBytes)
-	s.partial = append(s.partial, data...)
-	return nil
+	if s.proceed == nil {
+		return nil
+	}
+	return s.proceed()
 }
 
-// want makes room for partial to become size bytes.
-func (s *stream) want(size int) {
-	s.wantBytes = size
-	s.partial = slices.Grow(s.partial, size-len(s.partial))
-}
-
-// frameBytes is the size of a whole frame, length included.
-func (s *stream) frameBytes(prefix []byte) (int, error) {
-	n, err := kafka.FrameLength(prefix)
+// frameBytes is the size of the frame that data begins with, length included, or that of
+// the length while it is not whole.
+func (s *stream) frameBytes(data []byte) (int, error) {
+	if len(data) < kafka.PrefixBytes {
+		return kafka.PrefixBytes, nil
+	}
+	n, err := kafka.FrameLength(data)
 	if err == nil && n > s.maxAnswerBytes {
 		err = fmt.Errorf("an answer of %d bytes, at most %d make sense", n, s.maxAnswerBytes)
 	}

@@ -47,7 +47,7 @@ func (l *load) writeTrace(counted *tally) error {
 	if err != nil {
 		return fmt.Errorf("write the trace: %w", err)
 	}
-	if err := errors.Join(counted.recording.Write(file, l.plan), file.Close()); err != nil {
+	if err := errors.Join(counted.recording.Write(file, l.offered.Plan), file.Close()); err != nil {
 		return fmt.Errorf("write the trace %s: %w", l.cfg.TraceTo, err)
 	}
 	return nil

@@ -9,22 +9,18 @@ import (
 	"c10klab/internal/measure"
 	"c10klab/internal/osthread"
 	"c10klab/internal/record"
+	"c10klab/loadgen/plan"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // Load is what was offered, as far as counting and judging ask.
 type Load struct {
-	API           string // of the producers' requests
-	Window, Drain time.Duration
-	Producers     int
-	Answers       bool // producers' requests are answered
-	Closed        bool // producers offer what answers make room for
-	Open          bool // producers' requests fall due by a plan
-	// OffersAny: anybody's requests do; ReplaysFetches: consumers' do.
-	OffersAny, ReplaysFetches bool
-	// MostInFlight is how many requests that the target counts under API may be unanswered
-	// at once.
+	*plan.Plan
+	Drain   time.Duration
+	Answers bool // producers' requests are answered
+	// MostInFlight is how many requests that the target counts under the producers' API may
+	// be unanswered at once.
 	MostInFlight    int64
 	Tails           bool // there are tail consumers
 	MustLag         bool // there are lagging consumers, which may not reach the log's end
@@ -87,10 +83,10 @@ func (e *Evidence) Judge(m *record.Measurement) error {
 	m.OfferedMBps, m.AckedMBps = mbps(offeredBytes), mbps(ackedBytes)
 	m.TailMBps, m.LaggingMBps, m.FetchedMBps = mbps(tailBytes), mbps(laggingBytes), mbps(tailBytes, laggingBytes)
 	m.RequestsPerSec = float64(t.Counts[Answered]+t.Counts[fetches]) / seconds
-	if e.Load.Open && e.Load.Answers {
+	if e.Load.OffersRequests() && e.Load.Answers {
 		m.Availability = &record.Availability{LimitNs: int64(availableWithin), Within: t.Counts[Within], Beyond: t.Counts[Beyond]}
 	}
-	m.Histograms, m.OverTime, m.MeanTimeNs = t.bundle(e.Load.API), t.timeSeries(e.Load.API), t.trend.means()
+	m.Histograms, m.OverTime, m.MeanTimeNs = t.bundle(), t.timeSeries(), t.trend.means()
 	m.Generator = record.Since(e.After.Process, e.Before.Process)
 	m.GeneratorThreads = threadsSince(e.After.Threads, e.Before.Threads)
 	gap, err := e.addServers(m)
@@ -98,12 +94,12 @@ func (e *Evidence) Judge(m *record.Measurement) error {
 		return err
 	}
 	m.Host = hostUse(&e.Before, &e.After, m)
-	if m.Join, err = e.Samples.join(m, e.Load.API); err != nil {
+	if m.Join, err = e.Samples.join(m, e.Load.API()); err != nil {
 		return err
 	}
 	m.Problems = append(m.Problems, e.problems(m)...)
 	f := e.facts(m, gap)
-	if e.Load.Producers > 0 {
+	if e.Load.Connections[plan.OfProducers] > 0 {
 		m.Numbers = map[string]float64{measure.InFlight.Name: f.inFlight}
 	}
 	m.Checks, m.NotJudged, m.Outcome = judge(f)
@@ -135,7 +131,7 @@ func (e *Evidence) addServers(m *record.Measurement) (gap float64, err error) {
 		}
 		m.Servers = append(m.Servers, use)
 		if name == record.Broker && e.Load.Answers && use.After != nil && use.After.Counters.AllResponses() > 0 { // with stages off it counts none
-			gap = e.countGap(use.Counters.Responses[e.Load.API])
+			gap = e.countGap(use.Counters.Responses[e.Load.API()])
 		}
 	}
 	return gap, nil

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"c10klab/internal/record"
+
+	"gonum.org/v1/gonum/stat"
 )
 
 const (
@@ -130,12 +132,8 @@ func oneWay(means []float64) bool {
 
 // outerQuarters are the means over the first and over the last quarter of the parts.
 func outerQuarters(means []float64) (first, last float64) {
-	n := len(means)
-	for i := range n / 4 {
-		first += means[i] / float64(n/4)
-		last += means[n-1-i] / float64(n/4)
-	}
-	return first, last
+	quarter := len(means) / 4
+	return stat.Mean(means[:quarter], nil), stat.Mean(means[len(means)-quarter:], nil)
 }
 
 // rising judges an open loop for a queue that grows: a target that takes a share x less
@@ -147,7 +145,7 @@ func rising(f *facts) answer {
 		first, last := outerQuarters(f.m.MeanTimeNs)
 		value = max(0, last-first) / (0.75 * float64(f.load.Window))
 	}
-	return answer{100 * value, 100 * behindShare, f.trends && f.load.Open}
+	return answer{100 * value, 100 * behindShare, f.trends && f.load.OffersRequests()}
 }
 
 // unsteady judges whether the window shows one state at all.

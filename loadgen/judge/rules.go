@@ -15,6 +15,7 @@ import (
 	"c10klab/internal/hdr"
 	"c10klab/internal/measure"
 	"c10klab/internal/record"
+	"c10klab/loadgen/plan"
 )
 
 // The thresholds of self-judgement; docs/loadgen.md tabulates them.
@@ -76,9 +77,9 @@ func rules(f *facts) []rule {
 				return ms(float64(late.MaxNs())), ms(float64(max(int64(latenessMaxFloor), valueNs(response, 0.99))))
 			})},
 		{"CPU time of the busiest receiver thread", "%", "90 % of a CPU", record.GeneratorLimited,
-			answer{100 * f.busiestReceiver(), 100 * receiverShare, f.load.OffersAny}},
+			answer{100 * f.busiestReceiver(), 100 * receiverShare, f.load.OffersAny()}},
 		{"CPU time of senders and receivers", "%", "95 % of the generator's CPUs; not where senders busy-wait", record.GeneratorLimited,
-			answer{100 * f.busyPairs(), 100 * pairsShare, f.load.OffersAny && f.load.CPUs > 0 && !f.load.SendersBusyWait}},
+			answer{100 * f.busyPairs(), 100 * pairsShare, f.load.OffersAny() && f.load.CPUs > 0 && !f.load.SendersBusyWait}},
 		{"receiver thread's wait for a CPU, mean", "ms", "0.25 ms, or 10 % of the mean ResponseTime", record.GeneratorLimited, f.longestQueued()},
 		{"Little's law: in flight against rate × time", "%", "5 %", record.GeneratorLimited, littlesLaw(f)},
 		{"answers counted by only one of server and generator", "requests", "0 beyond those in flight", record.GeneratorLimited,
@@ -93,7 +94,7 @@ func rules(f *facts) []rule {
 		{"lagging consumers caught up", "consumers", "0", record.EnvironmentLimited, answer{float64(f.m.LaggingCaughtUp), 0, f.load.MustLag}},
 		{"acknowledged below offered requests", "%", "5 %", record.Saturated, answer{missing(f.acked, offered), 100 * missingShare, offered > 0}},
 		{"requests never answered", "requests", "0", record.Saturated,
-			answer{float64(f.m.InFlightAtEnd), 0, f.load.Producers > 0 || f.load.ReplaysFetches}},
+			answer{float64(f.m.InFlightAtEnd), 0, f.load.Connections[plan.OfProducers] > 0 || f.load.ReplaysFetches()}},
 		{"batches that reached no tail consumer", "batches", "0", record.Saturated, answer{float64(f.unconsumed), 0, f.load.Tails}},
 		{"ResponseTime rises within the window", "%", "1 % of the time that passes", record.Saturated, rising(f)},
 		{"server's window below the client's", "%", "10 %", record.Valid, answer{belowWindow, 100 * lateMarkShare, windows}},
@@ -162,7 +163,7 @@ func judge(f *facts) (checks []record.Check, notJudged []string, outcome record.
 // shown of each, and returns the answer that is the farthest above its limit, or the
 // nearest below.
 func (f *facts) latest(ask func(q float64, late, response *hdr.Histogram) (value, most float64)) (latest answer) {
-	for _, api := range []string{f.load.API, measure.Fetch, measure.LaggingFetch} {
+	for _, api := range []string{f.load.API(), measure.Fetch, measure.LaggingFetch} {
 		late := f.m.Histograms[measure.Lateness.Key(api)]
 		if late == nil {
 			continue
@@ -202,7 +203,7 @@ func (f *facts) highestShown(api string, late *hdr.Histogram) float64 {
 // span is one of the generator's own histograms for the producers' requests, nil
 // when it holds nothing.
 func (f *facts) span(s *measure.Span) *hdr.Histogram {
-	return f.m.Histograms[s.Key(f.load.API)]
+	return f.m.Histograms[s.Key(f.load.API())]
 }
 
 // busiestReceiver is the share of the window in which the busiest of the threads that
@@ -242,7 +243,7 @@ func (f *facts) longestQueued() answer {
 	if response := f.span(measure.ResponseTime); response != nil {
 		most = max(most, queuedShare*response.MeanNs())
 	}
-	return answer{ms(ns), ms(most), f.load.OffersAny}
+	return answer{ms(ns), ms(most), f.load.OffersAny()}
 }
 
 func (f *facts) shareOfCPU(ns int64) float64 {

@@ -7,6 +7,7 @@ import (
 	"c10klab/internal/hdr"
 	"c10klab/internal/osthread"
 	"c10klab/internal/record"
+	"c10klab/loadgen/plan"
 )
 
 // soundFacts are those of an unremarkable 8 s run of 10 000 requests.
@@ -18,7 +19,7 @@ func soundFacts() *facts {
 		MeanTimeNs:       parts(func(int) float64 { return 2e6 }),
 	}
 	f := &facts{
-		load: &Load{API: "Produce", Producers: 30, Window: 8 * time.Second, Open: true, OffersAny: true, Answers: true, Tails: true},
+		load: &Load{Plan: &plan.Plan{Protocol: plan.ProtocolKafka, Connections: [plan.Kinds]int{30}, Window: 8 * time.Second}, Answers: true, Tails: true},
 		m:    m, acked: 10_000, leastAnswer: 300, midAnswer: 333, trends: true,
 	}
 	f.fill("Lateness", 10_000, 50*time.Microsecond)
@@ -31,7 +32,7 @@ func soundFacts() *facts {
 func (f *facts) fill(stage string, n int64, d time.Duration) {
 	h := hdr.NewHistogram()
 	h.RecordN(int64(d), n)
-	f.m.Histograms.Merge(hdr.Bundle{{Stage: stage, API: f.load.API}: h})
+	f.m.Histograms.Merge(hdr.Bundle{{Stage: stage, API: f.load.API()}: h})
 }
 
 func TestOutcomes(t *testing.T) {

@@ -330,9 +330,9 @@ func (t *Tally) Merge(other *Tally) {
 }
 
 // bundle names the histograms that counted anything.
-func (t *Tally) bundle(api string) hdr.Bundle {
+func (t *Tally) bundle() hdr.Bundle {
 	b := hdr.Bundle{}
-	for i, key := range keys(api) {
+	for i, key := range keys(t.load.API()) {
 		if h := t.Histograms[i]; h.Count()+h.OutOfRange() > 0 {
 			b[key] = h
 		}
@@ -341,9 +341,8 @@ func (t *Tally) bundle(api string) hdr.Bundle {
 }
 
 // timeSeries names the time series that counted anything.
-func (t *Tally) timeSeries(api string) []record.TimeSeries {
-	var named []record.TimeSeries
-	for i, key := range keys(api) {
+func (t *Tally) timeSeries() (named []record.TimeSeries) {
+	for i, key := range keys(t.load.API()) {
 		if d, counted := t.overTime[i].document(t.window.StartNs()); counted {
 			d.Stage, d.API = key.Stage, key.API
 			named = append(named, d)

@@ -1,6 +1,10 @@
 package judge
 
-import "testing"
+import (
+	"testing"
+
+	"c10klab/loadgen/plan"
+)
 
 // TestAvailabilityCountsFromTheDueTime goes through the ages at which a request may be
 // answered, or not.
@@ -17,7 +21,7 @@ func TestAvailabilityCountsFromTheDueTime(t *testing.T) {
 		{"no answer, old", func(t *Tally) { t.unavailable(5, 5+limitNs+1) }, 0, 1},
 		{"no answer, young", func(t *Tally) { t.unavailable(5, 5+limitNs) }, 0, 0},
 	} {
-		got := NewTally(&Load{}, NewWindow())
+		got := NewTally(&Load{Plan: &plan.Plan{}}, NewWindow())
 		c.count(got)
 		if within, beyond := got.Counts[Within], got.Counts[Beyond]; within != c.within || beyond != c.beyond {
 			t.Errorf("%s: %d and %d, want %d within and %d beyond", c.name, within, beyond, c.within, c.beyond)
@@ -28,7 +32,7 @@ func TestAvailabilityCountsFromTheDueTime(t *testing.T) {
 func TestRequestsInFlightAreIntegratedOverTheWindowInAnyOrder(t *testing.T) {
 	w := NewWindow()
 	w.Set(1000, 2000)
-	l := &Load{}
+	l := &Load{Plan: &plan.Plan{}}
 	sender, receiver := NewTally(l, w), NewTally(l, w)
 	for _, dueNs := range []int64{500, 1300, 1900, 2500} {
 		sender.InFlight(1, dueNs)

@@ -104,6 +104,9 @@ func (p *Plan) Replays(kind Kind) bool {
 // ReplaysFetches reports whether any do.
 func (p *Plan) ReplaysFetches() bool { return p.Replays(OfConsumers) || p.Replays(OfLaggingConsumers) }
 
+// API names the producers' requests.
+func (p *Plan) API() string { return APIs(p.Protocol)[OfProducers] }
+
 // OffersRequests reports whether producers' requests fall due by a schedule or a trace.
 func (p *Plan) OffersRequests() bool { return !p.Closed && p.Connections[OfProducers] > 0 }
 
@@ -122,7 +125,7 @@ func (p *Plan) CheckTrace() error {
 	for _, bytes := range sizes {
 		sum += bytes
 	}
-	offers, api := p.Trace.Holds(OfProducers), APIs(p.Protocol)[OfProducers]
+	offers, api := p.Trace.Holds(OfProducers), p.API()
 	switch planned := p.WarmUp + p.Window; {
 	case p.Closed:
 		return errors.New("a closed loop has no plan; use mode open")
