@@ -172,12 +172,12 @@ func (c *RunComparison) compareAll(cfg CompareConfig, pairs []cellPair, axis map
 func widerFloor(experiment string, metric measure.Metric, runs ...*results.Readings) (*results.Estimate, error) {
 	var widest *results.Estimate
 	for _, run := range runs {
-		floor, known, err := noiseFloor(run, experiment, metric)
+		floor, err := noiseFloor(run, experiment, metric)
 		if err != nil {
 			return nil, err
 		}
-		if known && floor.Ratio.Bounded() && (widest == nil || floor.Ratio.Hi/floor.Ratio.Lo > widest.Hi/widest.Lo) {
-			widest = &floor.Ratio
+		if floor.Bounded() && (widest == nil || floor.Hi/floor.Lo > widest.Hi/widest.Lo) {
+			widest = &floor
 		}
 	}
 	return widest, nil

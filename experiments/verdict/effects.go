@@ -34,34 +34,24 @@ func MainEffects(run *results.Run, experiment string, metrics []measure.Metric) 
 func (j judge) effect(axis experiments.Axis, level string, metric measure.Metric) (results.Effect, error) {
 	e := results.Effect{Knob: axis.Knob, Level: level, Baseline: axis.Levels[0], Metric: metric.String()}
 	for _, row := range j.rows(axis.Knob, nil) {
-		cell, there := atLevel(row, axis.Knob, level)
-		base, baseThere := atLevel(row, axis.Knob, e.Baseline)
-		if !there || !baseThere {
+		at := func(level string) int {
+			return slices.IndexFunc(row, func(c results.Cell) bool { return c.Knobs[axis.Knob] == level })
+		}
+		i, base := at(level), at(e.Baseline)
+		if i < 0 || base < 0 {
 			continue
 		}
-		above, err := j.readings.Of(metric, cell.ID, false)
+		above, below, err := readBoth(j.readings, metric, row[i].ID, row[base].ID, false)
 		if err != nil {
 			return e, err
 		}
-		below, err := j.readings.Of(metric, base.ID, false)
-		if err != nil {
-			return e, err
-		}
-		pair := results.NewPairEffect(j.label(cell, map[string]string{axis.Knob: ""}), above.ByBlock, below.ByBlock)
+		pair := results.NewPairEffect(j.label(row[i], map[string]string{axis.Knob: ""}), above.ByBlock, below.ByBlock)
 		if pair.Ratio.N > 0 {
 			e.Pairs = append(e.Pairs, pair)
 		}
 	}
 	e.Combine()
 	return e, nil
-}
-
-func atLevel(row []results.Cell, knob, level string) (results.Cell, bool) {
-	i := slices.IndexFunc(row, func(c results.Cell) bool { return c.Knobs[knob] == level })
-	if i < 0 {
-		return results.Cell{}, false
-	}
-	return row[i], true
 }
 
 // axesOf finds the knobs that differ between cells, with their levels in the order
@@ -99,36 +89,27 @@ func NoiseFloors(run *results.Run, spec *experiments.Spec) ([]Floor, error) {
 	}
 	readings := results.NewReadings(run, metrics...)
 	for _, m := range metrics {
-		floor, known, err := noiseFloor(readings, spec.ID, m)
+		floor, err := noiseFloor(readings, spec.ID, m)
 		if err != nil {
 			return nil, err
 		}
-		if known {
-			floors = append(floors, Floor{m.String(), floor.Ratio})
+		if floor.N > 0 {
+			floors = append(floors, Floor{m.String(), floor})
 		}
 	}
 	return floors, nil
 }
 
 // noiseFloor is what a metric differs by between the two cells of a full run that are
-// the same (A/A); false if the run has none or did not measure it.
-func noiseFloor(readings *results.Readings, experiment string, metric measure.Metric) (results.Difference, bool, error) {
+// the same (A/A), of no blocks if the run has none or did not measure it.
+func noiseFloor(readings *results.Readings, experiment string, metric measure.Metric) (results.Estimate, error) {
 	for _, planned := range readings.Run.Info.Cells {
-		if planned.Experiment != experiment || planned.TwinOf == "" {
-			continue
+		if planned.Experiment == experiment && planned.TwinOf != "" {
+			twin, original, err := readBoth(readings, metric, planned.ID, planned.TwinOf, false)
+			return twin.PairedWith(original).Ratio, err
 		}
-		twin, err := readings.Of(metric, planned.ID, false)
-		if err != nil {
-			return results.Difference{}, false, err
-		}
-		original, err := readings.Of(metric, planned.TwinOf, false)
-		if err != nil {
-			return results.Difference{}, false, err
-		}
-		floor := twin.PairedWith(original)
-		return floor, floor.Ratio.N > 0, nil
 	}
-	return results.Difference{}, false, nil
+	return results.Estimate{}, nil
 }
 
 // Beyond reports whether a ratio leaves the noise floor: its interval and the

@@ -126,11 +126,7 @@ func (j judge) pairs(p experiments.Prediction) ([]Comparison, error) {
 			if !maps.Equal(b.Knobs, twin) {
 				continue
 			}
-			numerator, err := j.readings.Of(p.Metric, a.ID, p.Relation == ">=")
-			if err != nil {
-				return nil, err
-			}
-			denominator, err := j.readings.Of(p.Metric, b.ID, false)
+			numerator, denominator, err := readBoth(j.readings, p.Metric, a.ID, b.ID, p.Relation == ">=")
 			if err != nil {
 				return nil, err
 			}
@@ -139,6 +135,14 @@ func (j judge) pairs(p experiments.Prediction) ([]Comparison, error) {
 		}
 	}
 	return comparisons, nil
+}
+
+// readBoth reads a metric in two cells; boundsHelp: lower bounds count in the first.
+func readBoth(r *results.Readings, m measure.Metric, a, b string, boundsHelp bool) (x, y results.BlockValues, err error) {
+	if x, err = r.Of(m, a, boundsHelp); err == nil {
+		y, err = r.Of(m, b, false)
+	}
+	return x, y, err
 }
 
 // along judges the rank correlation of the metric with the levels of an axis, for
@@ -173,25 +177,20 @@ func (j judge) along(p experiments.Prediction) ([]Comparison, error) {
 // rows groups the cells that match by all knobs but one, in the order of the plan;
 // within a row the levels keep the spec's order. Rows of one cell are left out.
 func (j judge) rows(knob string, where map[string]string) [][]results.Cell {
-	var keys []string
-	rows := map[string][]results.Cell{}
+	var rows [][]results.Cell
+	axis := map[string]string{knob: ""}
 	for _, cell := range j.cells {
 		if !experiments.Matches(cell.Knobs, where) {
 			continue
 		}
-		key := experiments.Settings(without(cell.Knobs, map[string]string{knob: ""}))
-		if rows[key] == nil {
-			keys = append(keys, key)
+		others := without(cell.Knobs, axis)
+		i := slices.IndexFunc(rows, func(row []results.Cell) bool { return maps.Equal(without(row[0].Knobs, axis), others) })
+		if i < 0 {
+			i, rows = len(rows), append(rows, nil)
 		}
-		rows[key] = append(rows[key], cell)
+		rows[i] = append(rows[i], cell)
 	}
-	var ordered [][]results.Cell
-	for _, key := range keys {
-		if len(rows[key]) > 1 {
-			ordered = append(ordered, rows[key])
-		}
-	}
-	return ordered
+	return slices.DeleteFunc(rows, func(row []results.Cell) bool { return len(row) < 2 })
 }
 
 // label names a cell by the knobs that differ between cells, without those that

@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -66,7 +67,7 @@ func knobDifferences(pairs []cellPair) []SetupDifference {
 	for _, p := range pairs {
 		for _, name := range slices.Concat(slices.Collect(maps.Keys(p.a.Knobs)), slices.Collect(maps.Keys(p.b.Knobs))) {
 			if _, known := values[name]; !known && p.a.Knobs[name] != p.b.Knobs[name] {
-				values[name] = SetupDifference{name, orNone(p.a.Knobs[name]), orNone(p.b.Knobs[name])}
+				values[name] = SetupDifference{name, cmp.Or(p.a.Knobs[name], "–"), cmp.Or(p.b.Knobs[name], "–")}
 			}
 		}
 	}
@@ -75,11 +76,4 @@ func knobDifferences(pairs []cellPair) []SetupDifference {
 		found = append(found, values[name])
 	}
 	return found
-}
-
-func orNone(value string) string {
-	if value == "" {
-		return "–"
-	}
-	return value
 }
