@@ -372,7 +372,7 @@ func wrapAll(text string, width int) (lines []string) {
 	for _, line := range Wrap(text, width) {
 		for runes(line) > width {
 			head := string([]rune(line)[:width])
-			if sign := strings.LastIndexAny(head, "-=/. "); sign > 0 {
+			if sign := strings.LastIndexAny(head, "-=/.,"); sign > 0 {
 				head = head[:sign+1]
 			}
 			lines, line = append(lines, head), line[len(head):]

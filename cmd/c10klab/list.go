@@ -8,27 +8,21 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
-	"unicode/utf8"
 
 	"c10klab/experiments"
 	"c10klab/internal/admin"
 	"c10klab/internal/knob"
 	"c10klab/internal/measure"
 	"c10klab/internal/record"
+	"c10klab/internal/report"
 	"c10klab/models"
+	"c10klab/results"
 
 	"github.com/spf13/cobra"
 )
 
-// listing is one table of names: a row each, the first column the name.
-type listing struct {
-	head []string
-	rows [][]string
-}
-
-// listings are what `list` shows.
-var listings = map[string]func() (listing, error){
+// listings are what `list` shows, the first column a name.
+var listings = map[string]func() (results.Table, error){
 	"models":      listModels,
 	"sends":       listSends,
 	"experiments": listExperiments,
@@ -71,14 +65,20 @@ shows one, "list knobs" all but the instruments, which change what is measured a
 			if args[0] == "knobs" && !asJSON {
 				return printKnobs(os.Stdout, args[1:], all)
 			}
-			l, err := list()
-			if err != nil {
+			t, err := list()
+			switch {
+			case err != nil:
 				return err
+			case asJSON:
+				return json.NewEncoder(os.Stdout).Encode(objects(t))
+			case args[0] == "metrics":
+				return printMetrics(os.Stdout, t)
 			}
-			if args[0] == "metrics" && !asJSON {
-				return printMetrics(os.Stdout, l)
+			for i, c := range t.Columns {
+				t.Columns[i].Name = strings.ToUpper(c.Name)
 			}
-			return l.print(os.Stdout, asJSON)
+			_, err = io.WriteString(os.Stdout, t.Text("", 0))
+			return err
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, of all knobs")
@@ -86,60 +86,56 @@ shows one, "list knobs" all but the instruments, which change what is measured a
 	return cmd
 }
 
-func (l listing) print(w io.Writer, asJSON bool) error {
-	if asJSON {
-		return json.NewEncoder(w).Encode(l.objects())
-	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, strings.ToUpper(strings.Join(l.head, "\t")))
-	for _, row := range l.rows {
-		fmt.Fprintln(table, strings.Join(row, "\t"))
-	}
-	return table.Flush()
-}
-
-func (l listing) objects() []map[string]string {
-	objects := make([]map[string]string, len(l.rows))
-	for i, row := range l.rows {
+func objects(t results.Table) []map[string]string {
+	objects := make([]map[string]string, len(t.Rows))
+	for i, row := range t.Rows {
 		objects[i] = map[string]string{}
-		for j, name := range l.head {
-			objects[i][name] = row[j]
+		for j, c := range t.Columns {
+			objects[i][c.Name] = row.Values[j].Text
 		}
 	}
 	return objects
 }
 
-func listModels() (listing, error) {
-	t := models.ModelTable()
-	return listing{head: t.Head, rows: t.Rows}, nil
-}
-
-func listSends() (listing, error) {
-	l := listing{head: []string{"name", "meaning"}}
-	for _, s := range models.Sends() {
-		l.rows = append(l.rows, []string{s.Name, s.Meaning})
+func listModels() (results.Table, error) {
+	known := models.ModelTable()
+	t := results.Table{Columns: results.TextColumns(known.Head...)}
+	for _, row := range known.Rows {
+		var texts []any
+		for _, text := range row {
+			texts = append(texts, text)
+		}
+		t.Add("", texts...)
 	}
-	return l, nil
+	return t, nil
 }
 
-func listExperiments() (listing, error) {
-	l := listing{head: []string{"name", "cells", "quick", "full", "question", "decides"}}
+func listSends() (results.Table, error) {
+	t := results.Table{Columns: results.TextColumns("name", "meaning")}
+	for _, s := range models.Sends() {
+		t.Add("", s.Name, s.Meaning)
+	}
+	return t, nil
+}
+
+func listExperiments() (results.Table, error) {
+	t := results.Table{Columns: results.TextColumns("name", "cells", "quick", "full", "question", "decides")}
 	specs, err := experiments.Specs()
 	if err != nil {
-		return l, err
+		return t, err
 	}
 	for _, s := range specs {
 		cells, quick, err := cost(s, false)
 		if err != nil {
-			return l, err
+			return t, err
 		}
 		_, full, err := cost(s, true)
 		if err != nil {
-			return l, err
+			return t, err
 		}
-		l.rows = append(l.rows, []string{s.ID, fmt.Sprint(cells), quick, full, s.Question, partsOf(s)})
+		t.Add("", s.ID, cells, quick, full, s.Question, partsOf(s))
 	}
-	return l, nil
+	return t, nil
 }
 
 // partsOf names the parts of claims that a spec predicts something of.
@@ -157,15 +153,15 @@ func partsOf(s *experiments.Spec) string {
 	return strings.Join(claims, "; ")
 }
 
-func listClaims() (listing, error) {
-	l := listing{head: []string{"name", "kind", "experiments"}}
+func listClaims() (results.Table, error) {
+	t := results.Table{Columns: results.TextColumns("name", "kind", "experiments")}
 	claims, err := experiments.Claims()
 	if err != nil {
-		return l, err
+		return t, err
 	}
 	specs, err := experiments.Specs()
 	if err != nil {
-		return l, err
+		return t, err
 	}
 	for _, c := range claims {
 		for _, part := range c.Parts {
@@ -175,10 +171,10 @@ func listClaims() (listing, error) {
 					deciding = append(deciding, s.ID)
 				}
 			}
-			l.rows = append(l.rows, []string{c.ID + ": " + part.Name, string(part.Kind), cmp.Or(strings.Join(deciding, " "), "–")})
+			t.Add("", c.ID+": "+part.Name, string(part.Kind), cmp.Or(strings.Join(deciding, " "), "–"))
 		}
 	}
-	return l, nil
+	return t, nil
 }
 
 // cost expands one variant of a spec.
@@ -192,24 +188,17 @@ func cost(s *experiments.Spec, full bool) (cells int, minutes string, err error)
 	return len(plan.Experiments[0].Cells), fmt.Sprintf("%.0f min", plan.Estimate().Minutes()), nil
 }
 
-func listKnobs() (listing, error) {
-	l := listing{head: []string{"name", "group", "of", "kind", "default", "unit", "meaning"}}
+func listKnobs() (results.Table, error) {
+	t := results.Table{Columns: results.TextColumns("name", "group", "of", "kind", "default", "unit", "meaning")}
 	for _, k := range allKnobs.Knobs() {
 		kind := k.Kind.String()
 		if k.Kind == knob.Choice {
 			kind = strings.Join(k.Choices, "|")
 		}
-		l.rows = append(l.rows, []string{k.Name, k.Group, owner(k.Name), kind, k.Default, k.Unit, k.Meaning})
+		t.Add("", k.Name, k.Group, owner(k.Name), kind, k.Default, k.Unit, k.Meaning)
 	}
-	return l, nil
+	return t, nil
 }
-
-// Widths of lists, and of the columns of the list of knobs, in runes.
-const (
-	listWidth    = 100
-	nameWidth    = 22
-	defaultWidth = 20
-)
 
 // printKnobs prints knobs by group: those of one group, or all but the instruments unless
 // those are asked for too.
@@ -227,16 +216,21 @@ func printKnobs(w io.Writer, group []string, all bool) error {
 		if len(group) == 1 && g.Name != group[0] || len(group) == 0 && !all && g.Name == knob.Instrument {
 			continue
 		}
-		of := ""
-		for _, k := range allKnobs.Knobs() {
-			if k.Group != g.Name {
-				continue
+		for _, of := range []string{"serve", "load", "disk", "run"} {
+			t := results.Table{Columns: make([]results.Column, 3)}
+			for _, k := range allKnobs.Knobs() {
+				if k.Group != g.Name || owner(k.Name) != of {
+					continue
+				}
+				meaning := k.Meaning
+				if k.Kind == knob.Choice {
+					meaning += " [" + strings.Join(k.Choices, ", ") + "]"
+				}
+				t.Add("", k.Name, cmp.Or(strings.TrimSpace(k.Default+" "+k.Unit), "–"), meaning)
 			}
-			if owner(k.Name) != of {
-				of = owner(k.Name)
-				fmt.Fprintf(&text, "%s (%s): %s\n", strings.ToUpper(g.Name), of, g.Meaning)
+			if len(t.Rows) > 0 {
+				fmt.Fprintf(&text, "%s (%s): %s\n%s", strings.ToUpper(g.Name), of, g.Meaning, t.Text("  ", report.Width))
 			}
-			writeKnob(&text, k)
 		}
 		text.WriteByte('\n')
 	}
@@ -247,53 +241,12 @@ func printKnobs(w io.Writer, group []string, all bool) error {
 	return err
 }
 
-// writeKnob writes a knob's name, default and meaning in columns.
-func writeKnob(text *strings.Builder, k knob.Knob) {
-	meaning := k.Meaning
-	if k.Kind == knob.Choice {
-		meaning += " [" + strings.Join(k.Choices, ", ") + "]"
-	}
-	writeEntry(text, nameWidth, k.Name, defaultWidth, cmp.Or(strings.TrimSpace(k.Default+" "+k.Unit), "–"), meaning)
-}
-
-// writeEntry writes a name, a value and what they mean in columns of the widths, the last
-// on as many lines as it takes; beneath the others where those are wider.
-func writeEntry(text *strings.Builder, nameWidth int, name string, valueWidth int, value, meaning string) {
-	lines := wrap(meaning, listWidth-2-nameWidth-1-valueWidth-1)
-	if utf8.RuneCountInString(name) > nameWidth || utf8.RuneCountInString(value) > valueWidth {
-		fmt.Fprintf(text, "  %-*s %s\n", nameWidth, name, value)
-	} else {
-		fmt.Fprintf(text, "  %-*s %-*s %s\n", nameWidth, name, valueWidth, value, lines[0])
-		lines = lines[1:]
-	}
-	for _, line := range lines {
-		fmt.Fprintf(text, "%*s %s\n", 2+nameWidth+1+valueWidth, "", line)
-	}
-}
-
-// wrap breaks words into lines of at most so many runes, where words are no longer.
-func wrap(words string, width int) (lines []string) {
-	line, room := "", 0
-	for word := range strings.FieldsSeq(words) {
-		length := utf8.RuneCountInString(word) + 1
-		if line == "" || length > room {
-			if line != "" {
-				lines = append(lines, line)
-			}
-			line, room = word, width-length+1
-			continue
-		}
-		line, room = line+" "+word, room-length
-	}
-	return append(lines, line)
-}
-
 // listMetrics lists what experiments can be judged by, histograms and a trial's
 // numbers, and the families of a server's metrics page.
-func listMetrics() (listing, error) {
-	l := listing{head: []string{"name", "of", "unit", "clock", "kafka", "meaning"}}
+func listMetrics() (results.Table, error) {
+	t := results.Table{Columns: results.TextColumns("name", "of", "unit", "clock", "kafka", "meaning")}
 	add := func(name, of, unit string, clock measure.Clock, kafka, meaning string) {
-		l.rows = append(l.rows, []string{name, of, unit, string(clock), cmp.Or(kafka, "–"), meaning})
+		t.Add("", name, of, unit, string(clock), cmp.Or(kafka, "–"), meaning)
 	}
 	for _, s := range measure.Spans((*measure.Span).Recorded) {
 		add(s.Name, "histogram", "ns", s.Clock, s.Kafka, s.Meaning)
@@ -304,36 +257,35 @@ func listMetrics() (listing, error) {
 	for _, f := range admin.Families {
 		add(f.Name, record.MetricsPath, f.Unit, measure.Server, f.Kafka, f.Meaning)
 	}
-	return l, nil
+	return t, nil
 }
 
 // metricKinds head the parts of the list of metrics for people, by column "of".
-var metricKinds = map[string]string{
-	"histogram":        `HISTOGRAMS, each by API: a metric is "NAME/API p50", p99, p999 or max`,
-	"trial":            `NUMBERS of a trial, and "threads/GROUP", the server's threads whose names begin so`,
-	record.MetricsPath: "FAMILIES of a server's metrics page, since its start",
+var metricKinds = []struct{ of, heading string }{
+	{"histogram", `HISTOGRAMS, each by API: a metric is "NAME/API p50", p99, p999 or max`},
+	{"trial", `NUMBERS of a trial, and "threads/GROUP", the server's threads whose names begin so`},
+	{record.MetricsPath, "FAMILIES of a server's metrics page, since its start"},
 }
 
-// printMetrics prints the list by kind: name, unit and clock, meaning, and Kafka's name.
-func printMetrics(w io.Writer, l listing) error {
-	const nameWidth, unitWidth = 32, 18
-	var text strings.Builder
-	kind := ""
-	for _, row := range l.rows {
-		if row[1] != kind {
-			kind = row[1]
-			fmt.Fprintf(&text, "%s%s\n", map[bool]string{true: "\n"}[text.Len() > 0], metricKinds[kind])
+// printMetrics prints the list by kind: name, unit and clock, meaning with Kafka's name;
+// those of families, whose names are long, beneath.
+func printMetrics(w io.Writer, list results.Table) error {
+	var parts []string
+	for _, kind := range metricKinds {
+		t := results.Table{Columns: make([]results.Column, 3)}
+		text := kind.heading + "\n"
+		for _, m := range objects(list) {
+			unit, meaning := m["unit"]+", "+m["clock"], strings.TrimSuffix(m["meaning"]+"; Kafka:\u00a0"+m["kafka"], "; Kafka:\u00a0–")
+			switch {
+			case m["of"] != kind.of:
+			case kind.of == record.MetricsPath:
+				text += fmt.Sprintf("  %s (%s)\n      %s\n", m["name"], unit, strings.Join(results.Wrap(meaning, report.Width-6), "\n      "))
+			default:
+				t.Add("", m["name"], unit, meaning)
+			}
 		}
-		meaning, kafka := row[5], "Kafka: "+row[4]
-		isMBean := strings.Contains(kafka, "=") // which is too long for a column
-		if row[4] != "–" && !isMBean {
-			meaning += "; " + kafka
-		}
-		writeEntry(&text, nameWidth, row[0], unitWidth, row[2]+", "+row[3], meaning)
-		if isMBean {
-			fmt.Fprintf(&text, "    %s\n", kafka)
-		}
+		parts = append(parts, text+t.Text("  ", report.Width))
 	}
-	_, err := io.WriteString(w, text.String())
+	_, err := io.WriteString(w, strings.Join(parts, "\n"))
 	return err
 }
