@@ -104,7 +104,7 @@ func (d *Disk) Status() record.DiskStatus {
 	s.Samples, s.LostSamples = samples, lost
 	settings, reading := readSettings(d.reportedSettings())
 	for _, setting := range settings {
-		s.Settings[setting.Path] = setting.Old
+		s.Settings[setting.Path] = setting.Value
 	}
 	for _, problem := range []error{sampling, reading} {
 		if problem != nil {

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"c10klab/internal/vfs"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -30,25 +32,10 @@ func lockDir(dir, name string) (unlock func(), err error) {
 // says must not be older than what the kernel was told after it.
 func writeJSON(path string, what any) error {
 	text, err := json.Marshal(what)
-	if err != nil {
-		return err
-	}
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	_, err = f.Write(append(text, '\n'))
 	if err == nil {
-		err = f.Sync()
-	}
-	if closed := f.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
+		err = vfs.ReplaceFile(vfs.OS, path, text, []byte("\n"))
 	}
 	if err != nil {
-		os.Remove(f.Name())
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil

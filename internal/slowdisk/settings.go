@@ -9,14 +9,11 @@ import (
 	"strings"
 )
 
-// setting is a kernel setting as it was before we changed it.
+// setting is a kernel setting: as it was before we changed it, or as it is to become.
 type setting struct {
-	Path string `json:"path"`
-	Old  string `json:"old"`
+	Path  string `json:"path"`
+	Value string `json:"old"`
 }
-
-// change is what a setting is to become.
-type change struct{ path, value string }
 
 // readSetting reads a file of /sys or /proc; of a choice such as
 // "[none] mq-deadline" it returns the one in force.
@@ -56,14 +53,14 @@ func readSettings(paths []string) ([]setting, error) {
 func restore(settings []setting) error {
 	var errs []error
 	for _, s := range slices.Backward(settings) {
-		errs = append(errs, writeSetting(s.Path, s.Old))
+		errs = append(errs, writeSetting(s.Path, s.Value))
 	}
 	return errors.Join(errs...)
 }
 
-func apply(changes []change) error {
+func apply(changes []setting) error {
 	for _, c := range changes {
-		if err := writeSetting(c.path, c.value); err != nil {
+		if err := writeSetting(c.Path, c.Value); err != nil {
 			return err
 		}
 	}
@@ -78,15 +75,15 @@ func applyTo(d loopDevice, c Config) error {
 		return err
 	}
 	for _, change := range changes {
-		if change.path == d.maxBytes() {
+		if change.Path == d.maxBytes() {
 			continue // kept as a share of the machine's limit, so only nearly
 		}
-		now, err := readSetting(change.path)
+		now, err := readSetting(change.Path)
 		if err != nil {
 			return err
 		}
-		if now != change.value {
-			return fmt.Errorf("kernel setting %s is %s after it was set to %s (scheduler %s)", change.path, now, change.value, c.Scheduler)
+		if now != change.Value {
+			return fmt.Errorf("kernel setting %s is %s after it was set to %s (scheduler %s)", change.Path, now, change.Value, c.Scheduler)
 		}
 	}
 	return nil
@@ -99,28 +96,28 @@ func (d loopDevice) maxBytes() string { return d.sys() + "/bdi/max_bytes" }
 func touchedSettings(d loopDevice, c Config) []string {
 	var paths []string
 	for _, change := range deviceSettings(d, c) {
-		if change.path == d.maxBytes() {
-			change.path = d.sys() + "/bdi/max_ratio_fine"
+		if change.Path == d.maxBytes() {
+			change.Path = d.sys() + "/bdi/max_ratio_fine"
 		}
-		paths = append(paths, change.path)
+		paths = append(paths, change.Path)
 	}
 	return paths
 }
 
 // deviceSettings are all set explicitly, since a device may have kept any value
 // from its last user. The scheduler comes first: it may change the throttling.
-func deviceSettings(d loopDevice, c Config) []change {
+func deviceSettings(d loopDevice, c Config) []setting {
 	kib := func(bytes int64) string { return strconv.FormatInt(bytes>>10, 10) }
-	changes := []change{
+	changes := []setting{
 		{d.sys() + "/queue/scheduler", c.Scheduler},
 		{d.sys() + "/queue/max_sectors_kb", kib(maxIOBytes)},
 		{d.sys() + "/queue/read_ahead_kb", kib(c.ReadAheadBytes)},
 		{d.sys() + "/queue/wbt_lat_usec", strconv.FormatInt(c.WriteBackThrottle.Microseconds(), 10)},
 	}
 	if c.DirtyLimitBytes == 0 {
-		return append(changes, change{d.sys() + "/bdi/strict_limit", "0"}, change{d.sys() + "/bdi/max_ratio", "100"})
+		return append(changes, setting{d.sys() + "/bdi/strict_limit", "0"}, setting{d.sys() + "/bdi/max_ratio", "100"})
 	}
 	return append(changes,
-		change{d.maxBytes(), strconv.FormatInt(c.DirtyLimitBytes, 10)},
-		change{d.sys() + "/bdi/strict_limit", "1"})
+		setting{d.maxBytes(), strconv.FormatInt(c.DirtyLimitBytes, 10)},
+		setting{d.sys() + "/bdi/strict_limit", "1"})
 }

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"c10klab/internal/vfs"
 )
 
 // DefaultStateDir is where disks are kept track of.
@@ -47,9 +49,7 @@ func (p places) load() (s diskState, err error) {
 // remove removes the disk's directory; what is still mounted in it stays.
 func (p places) remove() error {
 	var errs []error
-	leftovers, err := filepath.Glob(filepath.Join(p.dir, ".state.json-*"))
-	errs = append(errs, err)
-	for _, path := range append(leftovers, p.control(), p.state(), p.fuse(), p.dir) {
+	for _, path := range []string{p.control(), p.state() + vfs.TemporarySuffix, p.state(), p.fuse(), p.dir} {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			errs = append(errs, err)
 		}

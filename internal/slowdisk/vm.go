@@ -54,11 +54,7 @@ func (l vmLimits) edit(change func(*limitsFile) error) error {
 	if len(f.Users) > 0 {
 		return nil
 	}
-	return l.putBack(f)
-}
-
-func (l vmLimits) putBack(f limitsFile) error {
-	if err := restore(slices.DeleteFunc(f.Old, func(s setting) bool { return s.Old == "0" })); err != nil {
+	if err := restore(slices.DeleteFunc(f.Old, func(s setting) bool { return s.Value == "0" })); err != nil {
 		return err
 	}
 	if err := os.Remove(l.path()); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -98,11 +94,10 @@ func (l vmLimits) paths() []string {
 	return paths
 }
 
-func (l vmLimits) changes(f limitsFile) []change {
-	var changes []change
+func (l vmLimits) changes(f limitsFile) (changes []setting) {
 	add := func(name string, bytes int64) {
 		if bytes > 0 {
-			changes = append(changes, change{filepath.Join(l.proc, name), strconv.FormatInt(bytes, 10)})
+			changes = append(changes, setting{filepath.Join(l.proc, name), strconv.FormatInt(bytes, 10)})
 		}
 	}
 	add("dirty_background_bytes", f.BackgroundBytes)
