@@ -103,23 +103,19 @@ func (c Config) fs() vfs.FS {
 // check guards the int32 positions of the index against a hand-made Config.
 func (c Config) check() error {
 	for _, field := range []struct {
-		name         string
-		value, least int64
+		name               string
+		value, least, most int64
 	}{
-		{"segment-bytes", c.SegmentBytes, 1},
-		{"index-interval-bytes", c.IndexIntervalBytes, 1},
-		{"max-batch-bytes", c.MaxBatchBytes, 0},
+		{"segment-bytes", c.SegmentBytes, 1, math.MaxInt32},
+		{"index-interval-bytes", c.IndexIntervalBytes, 1, math.MaxInt32},
+		{"max-batch-bytes", c.MaxBatchBytes, 0, math.MaxInt32},
+		{"segment-ms", c.SegmentMs, 0, math.MaxInt64},
+		{"retention-ms", c.RetentionMs, 0, math.MaxInt64},
+		{"retention-bytes", c.RetentionBytes, 0, math.MaxInt64},
+		{"housekeeping-interval", int64(c.HousekeepingInterval), 0, math.MaxInt64},
 	} {
-		if field.value < field.least || field.value > math.MaxInt32 {
-			return fmt.Errorf("storage: %s is %d, want %d to %d", field.name, field.value, field.least, math.MaxInt32)
-		}
-	}
-	for name, value := range map[string]int64{
-		"segment-ms": c.SegmentMs, "retention-ms": c.RetentionMs, "retention-bytes": c.RetentionBytes,
-		"housekeeping-interval": int64(c.HousekeepingInterval),
-	} {
-		if value < 0 {
-			return fmt.Errorf("storage: %s is %d, least is 0", name, value)
+		if field.value < field.least || field.value > field.most {
+			return fmt.Errorf("storage: %s is %d, want %d to %d", field.name, field.value, field.least, field.most)
 		}
 	}
 	return nil

@@ -85,36 +85,29 @@ func (s *Store) eachLog(topic string, visit func(topic string, log *Log) error) 
 	return nil
 }
 
-// eachSegment visits the segments that the log has now, holding each meanwhile.
-func (l *Log) eachSegment(visit func(*segment) error) error {
+// eachStretch visits where the bytes lie of the segments that the log has now.
+func (l *Log) eachStretch(visit func(fd int, offsetBytes, lengthBytes int64) error) error {
 	for _, seg := range *l.segments.Load() {
 		if !seg.Acquire() {
 			continue
 		}
-		if err := errors.Join(visit(seg), seg.Close()); err != nil {
+		size, err := seg.SizeBytes()
+		if err != nil {
+			seg.Release()
+			return fmt.Errorf("asking for the size of %s: %w", seg.path, err)
+		}
+		var errs []error
+		for _, r := range (Slice{LengthBytes: int(size), segment: seg}).AppendRegions(nil) {
+			if r.LengthBytes > 0 {
+				errs = append(errs, visit(r.File.Fd(), r.OffsetBytes, int64(r.LengthBytes)))
+			}
+			r.File.Release()
+		}
+		if err := errors.Join(errs...); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// eachStretch visits where the bytes of the log's segments lie.
-func (l *Log) eachStretch(visit func(fd int, offsetBytes, lengthBytes int64) error) error {
-	return l.eachSegment(func(seg *segment) error {
-		size, err := seg.SizeBytes()
-		if err != nil {
-			return fmt.Errorf("asking for the size of %s: %w", seg.path, err)
-		}
-		if size == 0 || !seg.Acquire() {
-			return nil
-		}
-		var errs []error
-		for _, r := range (Slice{LengthBytes: int(size), segment: seg}).AppendRegions(nil) {
-			errs = append(errs, visit(r.File.Fd(), r.OffsetBytes, int64(r.LengthBytes)))
-			r.File.Release()
-		}
-		return errors.Join(errs...)
-	})
 }
 
 // Evict drops the segments of one topic, or of all if topic is empty, from the

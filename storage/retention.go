@@ -86,10 +86,10 @@ func (l *Log) dropBelowStart() error {
 	if n == 0 {
 		return nil
 	}
-	err := l.drop(segments[:n])
-	err = errors.Join(err, l.removeSnapshots(func(offset int64) bool { return offset < segments[n].base }))
+	dropped := l.drop(segments[:n])
+	_, err := l.removeSnapshots(func(offset int64) bool { return offset < segments[n].base })
 	for _, seg := range segments[:n] {
 		l.observer.SegmentDeleted(seg.path, seg.sizeBytes)
 	}
-	return err
+	return errors.Join(dropped, err)
 }

@@ -94,33 +94,28 @@ func (l *Log) writeSnapshot() (path string, err error) {
 // Snapshots of records that the log no longer has, damaged ones, and those that are
 // neither a segment's nor the newest are removed.
 func (l *Log) loadProducers(clean bool) error {
-	l.producers = producers{}
-	end := l.end.Load()
-	newest, segments := end, *l.segments.Load()
+	end, segments := l.end.Load(), *l.segments.Load()
+	newest := end
 	if !clean {
 		newest = segments[max(0, len(segments)-2)].base
 	}
-	if err := l.removeSnapshots(func(offset int64) bool { return offset > end }); err != nil {
-		return err
-	}
-	offsets, err := l.snapshotOffsets()
+	offsets, err := l.removeSnapshots(func(offset int64) bool { return offset > end })
 	if err != nil {
 		return err
 	}
-	if err := l.removeSnapshots(func(offset int64) bool {
+	offsets, err = l.removeSnapshots(func(offset int64) bool {
 		return offset != offsets[len(offsets)-1] && !slices.ContainsFunc(segments, func(seg *segment) bool { return seg.base == offset })
-	}); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	from := int64(0)
+	l.producers = producers{}
 	for _, offset := range slices.Backward(offsets) {
 		if offset > newest {
 			continue
 		}
 		content, err := vfs.ReadFile(l.fs, l.snapshotPath(offset))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // removed just now
-		}
 		if err != nil {
 			return fmt.Errorf("reading producer snapshot: %w", err)
 		}
@@ -163,30 +158,22 @@ func (l *Log) replayProducers(from, end int64) error {
 	return nil
 }
 
-// snapshotOffsets lists the snapshots there are, ascending.
-func (l *Log) snapshotOffsets() ([]int64, error) {
+// removeSnapshots removes those that isOver says, for good: no loss of power brings
+// them back. It returns the others, ascending.
+func (l *Log) removeSnapshots(isOver func(offset int64) bool) (kept []int64, err error) {
 	offsets, err := vfs.Numbers(l.fs, l.dir, snapshotSuffix)
 	if err != nil {
 		return nil, fmt.Errorf("listing producer snapshots: %w", err)
 	}
-	return offsets, nil
-}
-
-// removeSnapshots removes those that isOver says, for good: no loss of power brings
-// them back.
-func (l *Log) removeSnapshots(isOver func(offset int64) bool) error {
-	offsets, err := l.snapshotOffsets()
-	if err != nil {
-		return err
-	}
-	over := slices.DeleteFunc(offsets, func(offset int64) bool { return !isOver(offset) })
-	if len(over) == 0 {
-		return nil
-	}
-	for _, offset := range over {
-		if err := l.fs.Remove(l.snapshotPath(offset)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("removing producer snapshot: %w", err)
+	for _, offset := range offsets {
+		if !isOver(offset) {
+			kept = append(kept, offset)
+		} else if err := l.fs.Remove(l.snapshotPath(offset)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("removing producer snapshot: %w", err)
 		}
 	}
-	return l.fs.SyncDir(l.dir)
+	if len(kept) < len(offsets) {
+		err = l.fs.SyncDir(l.dir)
+	}
+	return kept, err
 }
