@@ -25,7 +25,7 @@ type connection struct {
 	load   *load
 	frames []*framePool // by size
 	index  int
-	own    *tally // the receiver's
+	own    *judge.Tally // the receiver's
 
 	mu       poll.Mutex
 	out      outgoing
@@ -37,7 +37,7 @@ type connection struct {
 	blockedSinceNs int64
 }
 
-func newConnection(l *load, frames []*framePool, own *tally, fd, index int) *connection {
+func newConnection(l *load, frames []*framePool, own *judge.Tally, fd, index int) *connection {
 	c := &connection{load: l, frames: frames, own: own, index: index}
 	c.lastID = int32(index+1) - c.idStride()
 	c.stream = stream{fd: fd, name: fmt.Sprintf("producer %d", index), maxAnswerBytes: l.protocol.maxAnswerBytes(), deliver: c.answered, proceed: c.proceed}
@@ -45,7 +45,7 @@ func newConnection(l *load, frames []*framePool, own *tally, fd, index int) *con
 }
 
 // offer takes a request that has fallen due; the sender calls it.
-func (c *connection) offer(dueNs int64, size int, t *tally) error {
+func (c *connection) offer(dueNs int64, size int, t *judge.Tally) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.load.cfg.Closed && c.load.window.Contains(dueNs) {
@@ -60,7 +60,7 @@ func (c *connection) offer(dueNs int64, size int, t *tally) error {
 }
 
 // enter takes in a request that is due. Its caller holds mu.
-func (c *connection) enter(r request, t *tally) {
+func (c *connection) enter(r request, t *judge.Tally) {
 	c.load.outstanding.Add(1)
 	t.InFlight(1, r.DueNs)
 	c.load.record(t, plan.OfProducers, r.DueNs, r.size)
@@ -119,7 +119,7 @@ func (c *connection) writable() error {
 }
 
 // pump sends what may be sent. Its caller holds mu.
-func (c *connection) pump(t *tally) error {
+func (c *connection) pump(t *judge.Tally) error {
 	for {
 		if err := c.flush(t); err != nil {
 			return err
@@ -147,7 +147,7 @@ func (c *connection) block() {
 // idStride lies between the correlation ids of a connection, so that no two share one.
 func (c *connection) idStride() int32 { return int32(max(1, c.load.cfg.Producers)) }
 
-func (c *connection) complete(r *request, nowNs int64, errorCode int16, t *tally) {
+func (c *connection) complete(r *request, nowNs int64, errorCode int16, t *judge.Tally) {
 	l := c.load
 	batchBytes, records := l.sizes[r.size].batch()
 	t.Complete(&r.Request, nowNs, errorCode, batchBytes, records)

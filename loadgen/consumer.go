@@ -7,6 +7,7 @@ import (
 
 	"c10klab/internal/batch"
 	"c10klab/internal/kafka"
+	"c10klab/loadgen/judge"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -25,7 +26,7 @@ type consumer struct {
 	oneRequest
 	load     *load
 	receiver *receiver
-	tally    *tally // the receiver's
+	tally    *judge.Tally // the receiver's
 	kind     *consumerKind
 
 	replayed bool           // fetches fall due by the trace
@@ -68,7 +69,7 @@ func (c *consumer) begin() error {
 }
 
 // offer takes a fetch that has fallen due; the sender calls it.
-func (c *consumer) offer(dueNs int64, size int, t *tally) error {
+func (c *consumer) offer(dueNs int64, size int, t *judge.Tally) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.load.outstanding.Add(1)
@@ -178,9 +179,9 @@ func (c *consumer) finish(nowNs int64) {
 	c.now = dueFetch{}
 	if r.dueNs != 0 {
 		c.load.outstanding.Add(-1)
-		c.tally.RecordFetch(c.kind.spans, r.dueNs, r.attemptedNs, nowNs)
+		c.tally.RecordFetch(c.kind.planned, r.dueNs, r.attemptedNs, nowNs)
 	} else {
-		c.tally.RecordClosedFetch(c.kind.spans, r.attemptedNs, nowNs)
+		c.tally.RecordClosedFetch(c.kind.planned, r.attemptedNs, nowNs)
 	}
 }
 

@@ -13,11 +13,10 @@ type consumerKind struct {
 	tail    bool
 	topic   *topic
 	count   int
-	starts  []int64          // the offsets that they begin at, by partition
-	planned plan.Kind        // of their fetches
-	spans   judge.FetchSpans // … of which the times are entered
-	sizes   []int            // most record bytes that a fetch asks for
-	wraps   bool             // begin a partition again at its end
+	starts  []int64   // the offsets that they begin at, by partition
+	planned plan.Kind // of their fetches
+	sizes   []int     // most record bytes that a fetch asks for
+	wraps   bool      // begin a partition again at its end
 	// bytesPerSecond caps what each of them reads; 0: no cap.
 	bytesPerSecond float64
 	consumers      []*consumer
@@ -28,7 +27,7 @@ type consumerKind struct {
 // responses off a socket must delay neither the producers' stamps nor those of the tail.
 func (l *load) connectConsumers() error {
 	if l.cfg.tails() {
-		tail := &consumerKind{name: judge.TailConsumers, tail: true, topic: l.topic, count: l.cfg.tailCount(), starts: l.endsBefore, planned: plan.OfConsumers, spans: judge.OwnFetches}
+		tail := &consumerKind{name: judge.TailConsumers, tail: true, topic: l.topic, count: l.cfg.tailCount(), starts: l.endsBefore, planned: plan.OfConsumers}
 		if err := l.connectKind(tail); err != nil {
 			return err
 		}
@@ -44,10 +43,10 @@ func (l *load) connectConsumers() error {
 	if err != nil {
 		return err
 	}
-	lagging := &consumerKind{name: "lagging", topic: l.laggingTopic, count: count, starts: starts, planned: plan.OfConsumers, spans: judge.OwnFetches, wraps: l.cfg.LaggingWrap}
+	lagging := &consumerKind{name: "lagging", topic: l.laggingTopic, count: count, starts: starts, planned: plan.OfConsumers, wraps: l.cfg.LaggingWrap}
 	lagging.bytesPerSecond = l.cfg.FetchBytesPerSecond / float64(count)
 	if l.cfg.tails() {
-		lagging.planned, lagging.spans = plan.OfLaggingConsumers, judge.LaggingFetches
+		lagging.planned = plan.OfLaggingConsumers
 	}
 	return l.connectKind(lagging)
 }

@@ -37,8 +37,8 @@ func (l *load) drain() error {
 
 // finish ends the threads and enters the requests that were never answered with
 // their age.
-func (l *load) finish(e *judge.Evidence, counted *tally) {
-	endNs := l.system.now()
+func (l *load) finish(e *judge.Evidence) {
+	counted, endNs := e.Counted, l.system.now()
 	l.stop()
 	for _, c := range l.connections {
 		e.ConnectionAnswers = append(e.ConnectionAnswers, c.answers)
@@ -61,18 +61,18 @@ func (l *load) finish(e *judge.Evidence, counted *tally) {
 			if !sent {
 				e.Unsent++
 			}
-			counted.RecordFetch(c.kind.spans, r.dueNs, cmp.Or(r.attemptedNs, endNs), endNs)
+			counted.RecordFetch(c.kind.planned, r.dueNs, cmp.Or(r.attemptedNs, endNs), endNs)
 		})
 	}
 	for _, t := range l.tallies {
-		counted.merge(t)
+		counted.Merge(t)
 	}
 	if l.cfg.tails() {
 		e.Unconsumed = max(0, l.ackedDue.Load()-l.consumed.Load())
 	}
 	e.ClockSteps = l.wall.Steps()
 	if e.Samples != nil {
-		e.Samples.Client, e.Samples.Lost = l.clientSamples()
+		e.Samples.Client, e.Samples.Join.Lost = l.clientSamples()
 	}
 }
 

@@ -98,7 +98,7 @@ func wantNear(t *testing.T, what string, got, want float64) {
 
 // wantLittlesLaw holds the gauge against the histograms: every request is in flight for
 // its response time.
-func wantLittlesLaw(t *testing.T, v *virtual, got *tally) {
+func wantLittlesLaw(t *testing.T, v *virtual, got *judge.Tally) {
 	t.Helper()
 	times := got.Histograms[judge.ResponseTime]
 	wantNear(t, "integral of requests in flight", float64(got.Counts[judge.InFlightNs]), times.MeanNs()*float64(times.Count()))

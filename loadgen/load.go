@@ -39,7 +39,7 @@ type load struct {
 	idle        []*idle
 	bad         badConsumers
 	receivers   []*receiver
-	tallies     []*tally // one per thread that counts
+	tallies     []*judge.Tally // one per thread that counts
 
 	rule   sample.Rule   // by which both sides sample
 	picker sample.Picker // picks nothing unless both do

@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"c10klab/loadgen/judge"
 )
 
 // outgoing is what a connection sends: the frames of its youngest requests in flight, side
@@ -59,7 +61,7 @@ func (c *connection) begin(r request) {
 }
 
 // flush sends the frames under way as far as the socket takes them.
-func (c *connection) flush(t *tally) error {
+func (c *connection) flush(t *judge.Tally) error {
 	for len(c.out.rest) > 0 {
 		n, errno := c.load.system.send(c.fd, c.out.rest)
 		if errno == unix.EAGAIN {
@@ -79,7 +81,7 @@ func (c *connection) flush(t *tally) error {
 }
 
 // accepted stamps the requests of whose frames a send call took n bytes.
-func (c *connection) accepted(n int, nowNs int64, t *tally) {
+func (c *connection) accepted(n int, nowNs int64, t *judge.Tally) {
 	for n > 0 {
 		r := c.inFlight.at(c.inFlight.len() - c.out.frames)
 		r.FirstByteNs = cmp.Or(r.FirstByteNs, nowNs)

@@ -6,6 +6,7 @@ import (
 	"c10klab/internal/clock"
 	"c10klab/internal/osthread"
 	"c10klab/internal/poll"
+	"c10klab/loadgen/judge"
 )
 
 const (
@@ -28,7 +29,7 @@ type receiver struct {
 	wake    *poll.Eventfd
 	peers   []peer // by descriptor
 	scratch []byte
-	tally   *tally
+	tally   *judge.Tally
 	// timed are consumers that may have to wait before their next fetch.
 	timed     []*consumer
 	busyPolls bool

@@ -16,7 +16,6 @@ import (
 	"c10klab/internal/hdr"
 	"c10klab/internal/kafka"
 	"c10klab/internal/record"
-	"c10klab/loadgen/judge"
 	"c10klab/loadgen/plan"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -219,7 +218,7 @@ func newReplayed(t *testing.T) *consumer {
 	cfg := kafkaConfig(t, "", "consumers", "tail")
 	cfg.Trace = mustReadTrace(t, kafkaTrace)
 	l := newLoad(cfg)
-	kind := &consumerKind{tail: true, topic: &topic{name: cfg.Topic}, count: 1, starts: []int64{0}, sizes: l.offered.Sizes(plan.OfConsumers), spans: judge.OwnFetches, planned: plan.OfConsumers}
+	kind := &consumerKind{tail: true, topic: &topic{name: cfg.Topic}, count: 1, starts: []int64{0}, sizes: l.offered.Sizes(plan.OfConsumers), planned: plan.OfConsumers}
 	return newConsumer(l, kind, &receiver{tally: l.newTally()}, fds[0], 0)
 }
 

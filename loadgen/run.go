@@ -54,12 +54,11 @@ func Run(ctx context.Context, cfg Config) (*record.Measurement, error) {
 		return nil, err
 	}
 	defer l.close()
-	counted := l.newTally()
-	e := &judge.Evidence{Load: l.offered, Window: l.window, Counted: &counted.Tally}
+	e := &judge.Evidence{Load: l.offered, Window: l.window, Counted: l.newTally()}
 	for _, a := range l.servers {
 		e.Servers = append(e.Servers, a.Name)
 	}
-	err = l.measure(e, counted)
+	err = l.measure(e)
 	if cause := context.Cause(l.ctx); cause != nil {
 		return nil, cause // what made the phase end early
 	}
@@ -67,7 +66,7 @@ func Run(ctx context.Context, cfg Config) (*record.Measurement, error) {
 		return nil, err
 	}
 	if cfg.TraceTo != "" {
-		if err := l.writeTrace(counted); err != nil {
+		if err := l.writeTrace(e.Counted); err != nil {
 			return nil, err
 		}
 	}
@@ -89,13 +88,13 @@ func withoutCollector() (restore func()) {
 }
 
 // measure goes through the phases.
-func (l *load) measure(e *judge.Evidence, counted *tally) error {
+func (l *load) measure(e *judge.Evidence) error {
 	l.threads.decidePriority(l.cfg)
 	l.threads.decideBusyPoll(l.cfg, l.receivers)
 	err := inTurn(
 		l.startSampling,
 		l.startReceivers,
-		func() error { return l.firstAnswers(counted) },
+		func() error { return l.firstAnswers(e.Counted) },
 		func() error { return l.takeFootprint(&l.connected) },
 		// Ahead of the window this opens the connection and has the server gather what
 		// it recorded, so that the mark finds nothing to do but swap buffers.
@@ -111,8 +110,8 @@ func (l *load) measure(e *judge.Evidence, counted *tally) error {
 	if err != nil {
 		return err
 	}
-	l.finish(e, counted)
-	e.LogEndRecords, err = l.readLogEnds(counted.Counts[judge.AckedRecords])
+	l.finish(e)
+	e.LogEndRecords, err = l.readLogEnds(e.Counted.Counts[judge.AckedRecords])
 	return err
 }
 
@@ -120,7 +119,7 @@ func (l *load) measure(e *judge.Evidence, counted *tally) error {
 const firstAnswerTimeout = 30 * time.Second
 
 // firstAnswers has every connection exchange one request.
-func (l *load) firstAnswers(t *tally) error {
+func (l *load) firstAnswers(t *judge.Tally) error {
 	for _, c := range l.connections {
 		if err := c.offer(clock.Now(), 0, t); err != nil {
 			return err

@@ -62,7 +62,7 @@ func (l *load) startSampling() error {
 
 // stampArrivals asks the kernel when answers arrive.
 func (l *load) stampArrivals() error {
-	byTally := map[*tally]*stampedSocket{}
+	byTally := map[*judge.Tally]*stampedSocket{}
 	for _, c := range l.connections {
 		if byTally[c.own] == nil {
 			byTally[c.own] = &stampedSocket{wall: &l.wall}
@@ -80,7 +80,7 @@ func (l *load) askSamples(e *judge.Evidence) (err error) {
 	if l.picker == (sample.Picker{}) {
 		return nil
 	}
-	e.Samples = &judge.Samples{Rule: l.rule, OneSegment: l.oneSegment(), KernelStamps: l.cfg.ClientStamps, ClockErrorNs: l.wall.ErrorNs()}
+	e.Samples = &judge.Samples{Join: record.Join{Rule: l.rule, OneSegment: l.oneSegment(), ClientKernelStamps: l.cfg.ClientStamps, ClockErrorNs: l.wall.ErrorNs()}}
 	e.Samples.Server, err = l.servers[0].ask(l.ctx, http.MethodGet, record.SamplePath)
 	return err
 }

@@ -52,7 +52,7 @@ const mostOutstanding = 1 << 24
 // offerer is a connection that takes requests which have fallen due.
 type offerer interface {
 	// offer takes one of a size, by its index, and counts it in the caller's tally.
-	offer(dueNs int64, size int, t *tally) error
+	offer(dueNs int64, size int, t *judge.Tally) error
 }
 
 // attemptedAt is when a request was attempted that fell due at dueNs and is offered now, to
@@ -76,7 +76,7 @@ type sender struct {
 	load       *load
 	next       plan.Source
 	connection func(index int) offerer
-	tally      *tally
+	tally      *judge.Tally
 	pacer      plan.Pacer
 }
 
@@ -93,7 +93,7 @@ func (l *load) startSenders(beginNs int64) error {
 	for pair := range l.cfg.pairs() {
 		s := newSender(l, pair)
 		if l.cfg.TraceTo != "" {
-			s.tally.recording.Expect(l.cfg.Schedule.PerSecond * (l.cfg.WarmUp + l.cfg.Window).Seconds() / float64(l.cfg.pairs()))
+			s.tally.Recording.Expect(l.cfg.Schedule.PerSecond * (l.cfg.WarmUp + l.cfg.Window).Seconds() / float64(l.cfg.pairs()))
 		}
 		err := l.threads.startSender(strconv.Itoa(pair), func(t *osthread.Thread) error { return s.run(t, beginNs) })
 		if err != nil {

@@ -94,7 +94,7 @@ func newVirtual(t *testing.T, s plan.Schedule, connections, inFlight int, servic
 const virtualBeginNs = int64(time.Second)
 
 // run offers a window's requests, waits for all answers, and returns what was counted.
-func (v *virtual) run(window time.Duration) *tally {
+func (v *virtual) run(window time.Duration) *judge.Tally {
 	v.t.Helper()
 	v.nowNs = virtualBeginNs
 	v.load.window.Set(virtualBeginNs, virtualBeginNs+int64(window))
@@ -105,7 +105,7 @@ func (v *virtual) run(window time.Duration) *tally {
 	v.advance(virtualBeginNs + 2*int64(window))
 	all := v.load.newTally()
 	for _, t := range v.load.tallies {
-		all.merge(t)
+		all.Merge(t)
 	}
 	return all
 }

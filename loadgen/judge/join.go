@@ -11,7 +11,6 @@ import (
 	"c10klab/internal/hdr"
 	"c10klab/internal/measure"
 	"c10klab/internal/record"
-	"c10klab/internal/sample"
 
 	"gonum.org/v1/gonum/stat"
 )
@@ -137,15 +136,9 @@ func (s joinedSpan) describe(requests []joined) record.JoinTerm {
 
 // Samples are what is needed to join the stamps of both sides.
 type Samples struct {
-	Rule   sample.Rule
+	Join   record.Join // what the client knows of it
 	Client []Sample
-	Lost   int    // client's, given up for newer ones
 	Server []byte // record.Samples as JSON
-	// OneSegment: requests and answers fit into one TCP segment and are alone on their
-	// connections, so that the kernel's stamps are exact.
-	OneSegment   bool
-	KernelStamps bool  // of the client's side
-	ClockErrorNs int64 // … of its conversion
 }
 
 // join puts the samples of both sides together; nil: nothing was sampled.
@@ -157,12 +150,11 @@ func (s *Samples) join(m *record.Measurement, api string) (*record.Join, error) 
 	if err := json.Unmarshal(s.Server, &server); err != nil {
 		return nil, fmt.Errorf("decode the server's samples: %w", err)
 	}
-	requests := pair(s.Client, server.Requests, api)
-	r := &record.Join{
-		Rule: s.Rule, Client: len(s.Client), Server: len(server.Requests), Joined: len(requests), Lost: s.Lost + server.Lost,
-		OneSegment: s.OneSegment, ServerKernelStamps: server.KernelStamps, ClientKernelStamps: s.KernelStamps,
-		ClockErrorNs: server.ClockErrorNs + s.ClockErrorNs,
-	}
+	requests, r := pair(s.Client, server.Requests, api), &s.Join
+	r.Client, r.Server, r.Joined = len(s.Client), len(server.Requests), len(requests)
+	r.Lost += server.Lost
+	r.ServerKernelStamps = server.KernelStamps
+	r.ClockErrorNs += server.ClockErrorNs
 	if after := m.Broker().After; after != nil {
 		r.RunQueue = runQueue(after)
 	}

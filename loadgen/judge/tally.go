@@ -10,6 +10,7 @@ import (
 	"c10klab/internal/measure"
 	"c10klab/internal/record"
 	"c10klab/internal/sample"
+	"c10klab/loadgen/plan"
 )
 
 // Window is the measured time. It is set once, when all connections have had an answer;
@@ -79,32 +80,25 @@ const (
 	Spans
 )
 
-// FetchSpans are the spans of one kind of consumers' fetches; a closed loop has service
-// times only.
-type FetchSpans struct{ response, service, lateness Span }
+// spansOf are the spans of requests of a kind; a closed loop's fetches have service times
+// only.
+var spansOf = [plan.Kinds]struct{ response, service, lateness Span }{
+	plan.OfProducers:        {ResponseTime, ServiceTime, Lateness},
+	plan.OfConsumers:        {FetchResponseTime, FetchServiceTime, FetchLateness},
+	plan.OfLaggingConsumers: {LaggingResponseTime, LaggingServiceTime, LaggingLateness},
+}
 
-var (
-	// OwnFetches are those of tail consumers, or of lagging ones where they are alone,
-	// LaggingFetches those of lagging ones beside them.
-	OwnFetches     = FetchSpans{FetchResponseTime, FetchServiceTime, FetchLateness}
-	LaggingFetches = FetchSpans{LaggingResponseTime, LaggingServiceTime, LaggingLateness}
-)
-
-// keys names the spans, with the API of the producers' requests.
-func keys(api string) [Spans]hdr.Key {
-	return [Spans]hdr.Key{
-		ResponseTime:        measure.ResponseTime.Key(api),
-		ServiceTime:         measure.ServiceTime.Key(api),
-		Lateness:            measure.Lateness.Key(api),
-		BackPressure:        measure.BackPressure.Key(api),
-		FetchResponseTime:   measure.ResponseTime.Key(measure.Fetch),
-		FetchServiceTime:    measure.ServiceTime.Key(measure.Fetch),
-		FetchLateness:       measure.Lateness.Key(measure.Fetch),
-		LaggingResponseTime: measure.ResponseTime.Key(measure.LaggingFetch),
-		LaggingServiceTime:  measure.ServiceTime.Key(measure.LaggingFetch),
-		LaggingLateness:     measure.Lateness.Key(measure.LaggingFetch),
-		EndToEnd:            measure.EndToEnd.Key(measure.Fetch),
+// keys names the spans.
+func (l *Load) keys() (names [Spans]hdr.Key) {
+	for kind, api := range plan.APIs(l.Protocol) {
+		of := spansOf[kind]
+		names[of.response] = measure.ResponseTime.Key(api)
+		names[of.service] = measure.ServiceTime.Key(api)
+		names[of.lateness] = measure.Lateness.Key(api)
 	}
+	names[BackPressure] = measure.BackPressure.Key(l.API())
+	names[EndToEnd] = measure.EndToEnd.Key(measure.Fetch)
+	return names
 }
 
 // Counter is one of the sums that a Tally keeps.
@@ -148,6 +142,7 @@ type Tally struct {
 	overTime   [Spans]timeSeries    // of overTimeSpans
 	Samples    *sample.Ring[Sample] // nil: nothing is sampled
 	Counts     [Counters]int64
+	Recording  plan.Recording // of the requests that the thread has offered, where a trace is wanted
 	// firstError and firstFetchError are Kafka's codes of the first such answers.
 	firstError, firstFetchError int16
 }
@@ -298,10 +293,11 @@ func (t *Tally) FetchRefused(errorCode int16) {
 
 // RecordFetch enters a fetch that fell due and was answered; it counts if it was due in
 // the window.
-func (t *Tally) RecordFetch(of FetchSpans, dueNs, attemptedNs, doneNs int64) {
+func (t *Tally) RecordFetch(kind plan.Kind, dueNs, attemptedNs, doneNs int64) {
 	if !t.window.Contains(dueNs) {
 		return
 	}
+	of := spansOf[kind]
 	t.Histograms[of.lateness].Record(attemptedNs - dueNs)
 	t.enter(of.service, attemptedNs, doneNs-attemptedNs)
 	t.enter(of.response, dueNs, doneNs-dueNs)
@@ -309,9 +305,9 @@ func (t *Tally) RecordFetch(of FetchSpans, dueNs, attemptedNs, doneNs int64) {
 
 // RecordClosedFetch enters a fetch of a consumer's own accord; it counts if it was
 // attempted in the window.
-func (t *Tally) RecordClosedFetch(of FetchSpans, attemptedNs, doneNs int64) {
+func (t *Tally) RecordClosedFetch(kind plan.Kind, attemptedNs, doneNs int64) {
 	if t.window.Contains(attemptedNs) {
-		t.enter(of.service, attemptedNs, doneNs-attemptedNs)
+		t.enter(spansOf[kind].service, attemptedNs, doneNs-attemptedNs)
 	}
 }
 
@@ -325,6 +321,7 @@ func (t *Tally) Merge(other *Tally) {
 		t.Counts[i] += n
 	}
 	t.trend.merge(&other.trend)
+	t.Recording.Merge(&other.Recording)
 	t.firstError = cmp.Or(t.firstError, other.firstError)
 	t.firstFetchError = cmp.Or(t.firstFetchError, other.firstFetchError)
 }
@@ -332,7 +329,7 @@ func (t *Tally) Merge(other *Tally) {
 // bundle names the histograms that counted anything.
 func (t *Tally) bundle() hdr.Bundle {
 	b := hdr.Bundle{}
-	for i, key := range keys(t.load.API()) {
+	for i, key := range t.load.keys() {
 		if h := t.Histograms[i]; h.Count()+h.OutOfRange() > 0 {
 			b[key] = h
 		}
@@ -342,7 +339,7 @@ func (t *Tally) bundle() hdr.Bundle {
 
 // timeSeries names the time series that counted anything.
 func (t *Tally) timeSeries() (named []record.TimeSeries) {
-	for i, key := range keys(t.load.API()) {
+	for i, key := range t.load.keys() {
 		if d, counted := t.overTime[i].document(t.window.StartNs()); counted {
 			d.Stage, d.API = key.Stage, key.API
 			named = append(named, d)
