@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"c10klab/internal/hdr"
 	"c10klab/internal/measure"
@@ -106,15 +107,8 @@ func Draw(run *results.Run, cells []results.Cell, ratios Ratios, dir string) ([]
 func eachFigure(run *results.Run, cells []results.Cell, ratios Ratios, use func(experiment, kind string, f figure) error) error {
 	for len(cells) > 0 {
 		experiment := cells[0].Experiment
-		var own, rest []results.Cell
-		for _, c := range cells {
-			if c.Experiment == experiment {
-				own = append(own, c)
-			} else {
-				rest = append(rest, c)
-			}
-		}
-		cells = rest
+		own := results.OfExperiment(cells, experiment)
+		cells = slices.DeleteFunc(slices.Clone(cells), func(c results.Cell) bool { return c.Experiment == experiment })
 		s, err := newSource(run, own[:min(len(own), mostCells)])
 		if err != nil {
 			return fmt.Errorf("draw %s: %w", experiment, err)

@@ -70,13 +70,7 @@ func (fs facets) label(s source, cell results.Cell) string {
 
 // labels lists those of all cells, each once.
 func (fs facets) labels(s source) []string {
-	var labels []string
-	for _, cell := range s.cells {
-		if label := fs.label(s, cell); !slices.Contains(labels, label) {
-			labels = append(labels, label)
-		}
-	}
-	return labels
+	return s.distinct(func(cell results.Cell) string { return fs.label(s, cell) })
 }
 
 // rows arranges the panels, one for each facet.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"c10klab/results"
+
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -59,6 +61,15 @@ func distinct(texts []string) (once []string) {
 		}
 	}
 	return once
+}
+
+// distinct is what a text is of the cells, each once.
+func (s source) distinct(of func(results.Cell) string) []string {
+	var all []string
+	for _, cell := range s.cells {
+		all = append(all, of(cell))
+	}
+	return distinct(all)
 }
 
 // faint marks a line whose numbers do not stand.

@@ -121,13 +121,7 @@ func (s source) row(cell results.Cell, key hdr.Key) row {
 
 // levels lists the consumers levels in the order of the cells.
 func (s source) levels() []string {
-	var levels []string
-	for _, cell := range s.cells {
-		if level := cell.Knobs["consumers"]; !slices.Contains(levels, level) {
-			levels = append(levels, level)
-		}
-	}
-	return levels
+	return s.distinct(func(cell results.Cell) string { return cell.Knobs["consumers"] })
 }
 
 // rowKnobs are the knobs that tell the rows of a panel apart: the model, unless there

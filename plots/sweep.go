@@ -116,13 +116,7 @@ func (s source) sweepLabel(cell results.Cell, axis string) string {
 }
 
 func (s source) sweepLabels(axis string) []string {
-	var labels []string
-	for _, c := range s.cells {
-		if label := s.sweepLabel(c, axis); !slices.Contains(labels, label) {
-			labels = append(labels, label)
-		}
-	}
-	return labels
+	return s.distinct(func(cell results.Cell) string { return s.sweepLabel(cell, axis) })
 }
 
 // sweepLines reads one metric from every cell that has it, ordered along the axis.

@@ -81,6 +81,11 @@ func (r *Run) outcomes(wanted func(PlannedCell) bool) []Cell {
 	return cells
 }
 
+// OfExperiment are those of the cells that are an experiment's.
+func OfExperiment(cells []Cell, experiment string) []Cell {
+	return slices.DeleteFunc(slices.Clone(cells), func(c Cell) bool { return c.Experiment != experiment })
+}
+
 func (r *Run) trialsByCell() map[string][]record.Trial {
 	trials := map[string][]record.Trial{}
 	for _, t := range r.Trials {

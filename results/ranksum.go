@@ -39,27 +39,19 @@ func rankSumMoments(n, m int) (mean, sd float64) {
 	return pairs / 2, math.Sqrt(pairs * float64(n+m+1) / 12)
 }
 
-// rankSumCounts counts the arrangements of n and m values by their Mann–Whitney U,
-// with the recurrence of Mann and Whitney (Ann. Math. Statist. 18, 1947): the
-// largest value belongs to the one sample or to the other.
+// rankSumCounts counts the arrangements of n and m values by their Mann–Whitney U: the
+// coefficients of the Gaussian binomial, the product of (1−q^(m+i))/(1−q^i) for i from 1
+// to n (Andrews, The Theory of Partitions, 1976, section 3.2).
 func rankSumCounts(n, m int) []float64 {
-	table := make([][]float64, n+1) // of the current m
-	for i := range table {
-		table[i] = []float64{1}
-	}
-	for j := 1; j <= m; j++ {
-		next := make([][]float64, n+1)
-		next[0] = []float64{1}
-		for i := 1; i <= n; i++ {
-			next[i] = make([]float64, i*j+1)
-			for u, c := range table[i] { // the largest is of the second sample
-				next[i][u] += c
-			}
-			for u, c := range next[i-1] { // it is of the first, above all j
-				next[i][u+j] += c
-			}
+	counts := make([]float64, n*m+1)
+	counts[0] = 1
+	for i := 1; i <= n; i++ {
+		for u := n * m; u >= m+i; u-- {
+			counts[u] -= counts[u-m-i]
 		}
-		table = next
+		for u := i; u <= n*m; u++ {
+			counts[u] += counts[u-i]
+		}
 	}
-	return table[n]
+	return counts
 }

@@ -79,8 +79,7 @@ func judgeEvidence(run *results.Run, current *experiments.Spec) (evidence, error
 	if err != nil {
 		return evidence{}, err
 	}
-	cells = slices.DeleteFunc(cells, func(c results.Cell) bool { return c.Experiment != current.ID })
-	return evidence{spec: spec, run: run, cells: cells, findings: findings}, nil
+	return evidence{spec: spec, run: run, cells: results.OfExperiment(cells, current.ID), findings: findings}, nil
 }
 
 // withhold leaves open what an inadmissible run would decide, with the reasons.

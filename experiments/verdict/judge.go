@@ -78,7 +78,7 @@ type judge struct {
 }
 
 func newJudge(experiment string, run *results.Run, metrics []measure.Metric) judge {
-	cells := slices.DeleteFunc(run.CellOutcomes(), func(c results.Cell) bool { return c.Experiment != experiment })
+	cells := results.OfExperiment(run.CellOutcomes(), experiment)
 	return judge{cells: cells, varying: results.VaryingKnobs(cells), readings: results.NewReadings(run, metrics...)}
 }
 

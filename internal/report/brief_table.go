@@ -19,7 +19,7 @@ func (r *Run) briefTable(b *strings.Builder) {
 	var experiments [][]results.Cell
 	var counts []int
 	for _, j := range r.judged {
-		if cells := cellsOf(r.cells, j.Spec.ID); len(cells) > 0 {
+		if cells := results.OfExperiment(r.cells, j.Spec.ID); len(cells) > 0 {
 			experiments, counts = append(experiments, cells), append(counts, len(cells))
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"html/template"
 	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strings"
 
 	"c10klab/experiments/verdict"
@@ -160,7 +159,7 @@ func (r *Run) view(anchor string) (*runView, error) {
 		return nil, err
 	}
 	for _, j := range r.judged {
-		own := cellsOf(r.cells, j.Spec.ID)
+		own := results.OfExperiment(r.cells, j.Spec.ID)
 		e := experimentView{
 			Anchor: anchor + "-" + j.Spec.ID, ID: j.Spec.ID, Title: j.Spec.Title, Question: j.Spec.Question, Method: j.Spec.Method,
 			Verdicts: verdict.Table(j.Findings), Tables: append(results.DetailedTables(own), effectTables(r.effects, j.Spec.ID)...),
@@ -173,10 +172,6 @@ func (r *Run) view(anchor string) (*runView, error) {
 		v.Experiments = append(v.Experiments, e)
 	}
 	return v, nil
-}
-
-func cellsOf(cells []results.Cell, experiment string) []results.Cell {
-	return slices.DeleteFunc(slices.Clone(cells), func(c results.Cell) bool { return c.Experiment != experiment })
 }
 
 // progress says how much of a run is there, as long as something is missing.

@@ -31,7 +31,7 @@ const winnerKind = "winner"
 func (r *Run) summary() []sentence {
 	var all []sentence
 	for _, j := range r.judged {
-		own := append(claimSentences(j), winnerSentences(cellsOf(r.cells, j.Spec.ID), r.contests)...)
+		own := append(claimSentences(j), winnerSentences(results.OfExperiment(r.cells, j.Spec.ID), r.contests)...)
 		for i := range own {
 			own[i].Experiment = j.Spec.ID
 		}

@@ -17,7 +17,7 @@ var TableNames = []string{"client", "connections", "servers", "stages", "numbers
 func (r *Run) Tables(w io.Writer, names []string, markdown bool) error {
 	var parts []string
 	for _, j := range r.judged {
-		own := cellsOf(r.cells, j.Spec.ID)
+		own := results.OfExperiment(r.cells, j.Spec.ID)
 		tables := append(results.DetailedTables(own), results.NumberTable(own), verdict.Table(j.Findings), problemTable(own))
 		for _, t := range tables {
 			if len(t.Rows) == 0 || len(names) > 0 && !slices.Contains(names, t.Kind) && !slices.Contains(names, "all") {
