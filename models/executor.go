@@ -140,7 +140,11 @@ func (s *executors) remove(one *executor) {
 // meanwhile. The newest go first: the Go runtime finds a thread that ends by a search
 // which begins there, and with ten thousand of them that takes seconds.
 func (s *executors) drain(aborting bool) {
-	for _, one := range s.newestFirst() {
+	s.mu.Lock()
+	all := slices.Collect(maps.Keys(s.live))
+	s.mu.Unlock()
+	slices.SortFunc(all, func(a, b *executor) int { return cmp.Compare(b.conn.id, a.conn.id) })
+	for _, one := range all {
 		if !one.conn.retainOpen() {
 			continue
 		}
@@ -150,12 +154,4 @@ func (s *executors) drain(aborting bool) {
 		}
 		one.conn.release()
 	}
-}
-
-func (s *executors) newestFirst() []*executor {
-	s.mu.Lock()
-	all := slices.Collect(maps.Keys(s.live))
-	s.mu.Unlock()
-	slices.SortFunc(all, func(a, b *executor) int { return cmp.Compare(b.conn.id, a.conn.id) })
-	return all
 }

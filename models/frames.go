@@ -129,9 +129,6 @@ func (in *input) takeWhole(c *conn) *Job {
 
 func (in *input) complete() bool { return in.job != nil && in.filled == in.length }
 
-// hasPending reports whether bytes wait that were received with an earlier frame.
-func (in *input) hasPending() bool { return len(in.pending) > 0 }
-
 // receive reads the socket once: into the frame under way, or into the thread's
 // scratch memory. False means that the socket has nothing.
 func (in *input) receive(c *conn, r *receiver) (bool, error) {

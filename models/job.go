@@ -62,24 +62,12 @@ func (j *Job) fit(n int) {
 	}
 }
 
-// free ends the job. Regions that were not sent are released. Any thread that
-// owns the job may call it.
-func (j *Job) free() {
-	c, away := j.clear()
-	c.jobs.give(j)
-	if away {
-		c.release()
-	}
-}
+// free ends the job; regions that were not sent are released. Any thread that owns the job
+// may call it.
+func (j *Job) free() { j.end((*freeJobs).give) }
 
 // freeHere is free on the thread that reads the connection.
-func (j *Job) freeHere() {
-	c, away := j.clear()
-	c.jobs.push(j)
-	if away {
-		c.release()
-	}
-}
+func (j *Job) freeHere() { j.end((*freeJobs).push) }
 
 // leave must be called before another thread than the reading one can have the
 // job: it keeps the connection's descriptor open until the job is freed.
@@ -90,9 +78,7 @@ func (j *Job) leave() {
 	}
 }
 
-// clear empties the job and returns its connection, and whether it still holds a
-// reference to it.
-func (j *Job) clear() (c *conn, away bool) {
+func (j *Job) end(giveBack func(*freeJobs, *Job)) {
 	j.response.release(j.cursor.region)
 	j.response.afterSent = nil
 	if j.buffer != nil && len(j.buffer.bytes) > keptBufferBytes {
@@ -102,17 +88,17 @@ func (j *Job) clear() (c *conn, away bool) {
 	if cap(j.response.Buf) > keptResponseBytes {
 		j.response.Buf = nil
 	}
-	c, away = j.conn, j.away
+	c, away := j.conn, j.away
 	j.frame, j.conn, j.away = nil, nil, false
-	return c, away
+	giveBack(c.jobs, j)
+	if away {
+		c.release()
+	}
 }
 
 // Frame is the request without its length. The owner may change it in place; it
 // is valid until the job is given away.
 func (j *Job) Frame() []byte { return j.frame }
-
-// Class is what the service's Classify said of the frame.
-func (j *Job) Class() stage.Class { return j.class }
 
 // Connection is the number of the connection that the request came on, unique
 // among those of a server.

@@ -109,7 +109,7 @@ func (l *loop) atLimit(c *conn) bool {
 
 // noteRest notes whether there may be more to read after the request just taken.
 func (l *loop) noteRest(c *conn) {
-	if c.input.drained && !c.reading.halfShut && !c.input.hasPending() {
+	if c.input.drained && !c.reading.halfShut && len(c.input.pending) == 0 {
 		c.reading.noteDrained()
 		return
 	}

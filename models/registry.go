@@ -3,7 +3,6 @@ package models
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -142,21 +141,6 @@ const (
 	WritingThread = "the thread that writes" // Model.Writes, or under on-full=split write-N
 	AnyThread     = "any thread"
 )
-
-// FileCalls are the strategy's calls under a model, each with the group of threads
-// that makes it.
-func (s Send) FileCalls(m Model) map[FileCall]string {
-	calls := maps.Clone(s.Calls)
-	for call, by := range calls {
-		if by == WritingThread {
-			calls[call] = groupOf(m.Writes)
-		}
-	}
-	return calls
-}
-
-// groupOf is the group of threads with names like "net-N" or "net-0".
-func groupOf(name string) string { return strings.TrimRight(name, "-N0") }
 
 // Table is a list of the package as users and documents see it: one row an entry, the
 // name first.

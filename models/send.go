@@ -141,7 +141,7 @@ func (t *transmitter) nextPiece(j *Job) {
 	at := &j.cursor
 	if at.inRegion {
 		j.response.cuts[at.region].region.File.Release()
-		t.blocked.interrupted()
+		t.blocked.awake = false
 		at.region++
 		at.restHotNs = 0
 	}
@@ -191,9 +191,13 @@ func (t *transmitter) sendSome(j *Job) (n, left int, errno unix.Errno) {
 	if at.inRegion {
 		region := r.cuts[at.region].region
 		left = int(region.LengthBytes - at.done)
+		n = left
+		if t.capBytes > 0 {
+			n = min(n, t.capBytes)
+		}
 		t.calls++
 		t.blocked.begin(j)
-		n, errno = t.mover.move(s, region.File.Fd(), region.OffsetBytes+at.done, capped(left, t.capBytes))
+		n, errno = t.mover.move(s, region.File.Fd(), region.OffsetBytes+at.done, n)
 		t.counters.own.BlockedNs += t.blocked.end(j)
 	} else {
 		piece := r.bytesBefore(at.region)[at.done:]
@@ -206,14 +210,6 @@ func (t *transmitter) sendSome(j *Job) (n, left int, errno unix.Errno) {
 	t.endNs = j.conn.env.now()
 	t.counters.sent(n, t.endNs-startNs)
 	return n, left, errno
-}
-
-// capped bounds n by a cap, 0 being none.
-func capped(n, capBytes int) int {
-	if capBytes == 0 {
-		return n
-	}
-	return min(n, capBytes)
 }
 
 // blockedTime measures, on one locked thread whose sockets do not wait, how long
@@ -236,9 +232,6 @@ func (e *env) recordsBlocked() bool { return e.config.BlockedTime && e.stages !=
 func (b *blockedTime) newTurn() {
 	b.ns, b.awake, b.follows = 0, b.awake && b.follows, false
 }
-
-// interrupted says that the thread does something between two calls that may sleep.
-func (b *blockedTime) interrupted() { b.awake = false }
 
 // begin starts a measurement; one that goes on from the last call's end needs
 // nothing for it.

@@ -11,7 +11,7 @@ var sendCopy = Send{
 	Name: "copy", Meaning: "pread and send on the thread that owns the connection",
 	Stage: stage.Send.String(), Blocks: "that thread",
 	Calls: map[FileCall]string{ReadFile: WritingThread},
-	mover: newCopyMover,
+	mover: func() mover { return &copyMover{scratch: make([]byte, copyBytes)} },
 }
 
 // copyBytes is one turn of reading and sending.
@@ -28,5 +28,3 @@ func (m *copyMover) move(s socket, file int, offset int64, n int) (int, unix.Err
 	}
 	return s.send(m.scratch[:got], got < n)
 }
-
-func newCopyMover() mover { return &copyMover{scratch: make([]byte, copyBytes)} }

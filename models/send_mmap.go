@@ -11,14 +11,12 @@ var sendMmap = Send{
 	Name: "mmap", Meaning: "send from a mapping, one for each call, on the thread that owns the connection",
 	Stage: stage.Send.String(), Blocks: "that thread, in the page faults of send",
 	Calls: map[FileCall]string{SendMapped: WritingThread},
-	mover: newMappedMover, capBytes: chunkBytes,
+	mover: func() mover { return mappedMover{} }, capBytes: chunkBytes,
 }
 
 // mappedMover sends from a mapping of the file that lasts for one send call. The
 // kernel alone reads the mapped pages: a cold one blocks the thread inside send.
 type mappedMover struct{}
-
-func newMappedMover() mover { return mappedMover{} }
 
 // move does not map beyond the file's end: what of a mapping's last page lies
 // behind it would be sent as zeros. A file cut after that look gives EFAULT.

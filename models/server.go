@@ -182,12 +182,8 @@ func (s *Server) Count(add func(name string, n int64)) {
 	add("queue_full_shed", full.Sheds)
 }
 
-// ClockSteps counts jumps of CLOCK_REALTIME, each of which spoils the
-// SocketQueue times around it.
-func (s *Server) ClockSteps() int64 { return s.env.offset.Steps() }
-
-// ClockErrorNs bounds how wrong the conversion of the kernel's stamps is now.
-func (s *Server) ClockErrorNs() int64 { return s.env.offset.ErrorNs() }
+// Clock converts the kernel's stamps; each of its steps spoils the SocketQueue times around it.
+func (s *Server) Clock() *clock.Offset { return &s.env.offset }
 
 // env is what all threads of one server share.
 type env struct {

@@ -31,7 +31,7 @@ func (s *Server) Handler() http.Handler {
 	s.page = NewMetricsPage(s.fillPage)
 	return Port{
 		Mark: s.mark, Snapshot: s.snapshot, Metrics: s.page, Recorders: s.Stages.MemoryBytes, Store: s.Store,
-		Sampler: StageSampler{Stages: s.Stages, KernelStamps: s.KernelStamps, ClockErrorNs: s.Model.ClockErrorNs},
+		Sampler: StageSampler{Stages: s.Stages, KernelStamps: s.KernelStamps, ClockErrorNs: s.Model.Clock().ErrorNs},
 	}.Handler()
 }
 
@@ -64,7 +64,7 @@ func (s *Server) snapshot(snapshot *record.ServerSnapshot) {
 		snapshot.Problems = append(snapshot.Problems, err.Error())
 	}
 	snapshot.Census, snapshot.ThreadUse = census.Short(), census.Use()
-	if steps := s.Model.ClockSteps(); steps > 0 {
+	if steps := s.Model.Clock().Steps(); steps > 0 {
 		snapshot.Problems = append(snapshot.Problems, fmt.Sprintf("CLOCK_REALTIME stepped %d times; SocketQueue is wrong around each step", steps))
 	}
 }
