@@ -1,7 +1,6 @@
 package storage
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -31,13 +30,11 @@ func (e *CheckpointError) Error() string {
 // formatCheckpoint lays out lines as Kafka's CheckpointFile: a version, their
 // number, and each.
 func formatCheckpoint(lines []string) []byte {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "0\n%d\n", len(lines))
+	b := fmt.Appendf(nil, "0\n%d\n", len(lines))
 	for _, line := range lines {
-		b.WriteString(line)
-		b.WriteByte('\n')
+		b = fmt.Appendln(b, line)
 	}
-	return b.Bytes()
+	return b
 }
 
 // readCheckpoint is the inverse; it fails with ErrUnknownFormat on another version and

@@ -86,20 +86,6 @@ func ConfigFrom(v *knob.Values) Config {
 	return c
 }
 
-func (c Config) housekeepingInterval() time.Duration {
-	if c.HousekeepingInterval == 0 {
-		return time.Minute
-	}
-	return c.HousekeepingInterval
-}
-
-func (c Config) fs() vfs.FS {
-	if c.FS == nil {
-		return vfs.OS
-	}
-	return c.FS
-}
-
 // check guards the int32 positions of the index against a hand-made Config.
 func (c Config) check() error {
 	for _, field := range []struct {

@@ -179,14 +179,6 @@ func (d *logDir) setClean(clean bool) error {
 	return nil
 }
 
-// unlock ends the store's hold on the directory.
-func (d *logDir) unlock() error {
-	if err := d.lock.Close(); err != nil {
-		return fmt.Errorf("unlocking log dir: %w", err)
-	}
-	return nil
-}
-
 // offsetUnknown is the offset of a Cut that concerns all partitions.
 const offsetUnknown = -1
 

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// syncState is how much of a log is known to be on the device.
+// syncState is how much of a log, beside its records below the recovery point, is known
+// to be on the device.
 type syncState struct {
 	mu         sync.Mutex // one flush at a time; taken before Log.mu
-	offset     int64      // Kafka's recovery point: records below it are
 	newestBase int64      // segments up to this one have their directory entry there
 	isLast     bool       // the flush is that of a clean stop: all indexes are written
 	indexedEnd int64      // the log's end when the active segment's indexes were; −1: never
@@ -61,7 +61,7 @@ func (l *Log) flushSealed() error {
 func (l *Log) flushTo(offset int64) error {
 	l.flushing.mu.Lock()
 	defer l.flushing.mu.Unlock()
-	if l.flushing.offset >= offset {
+	if l.recoveryPoint.Load() >= offset {
 		return nil
 	}
 	return l.flush(false)
@@ -92,8 +92,7 @@ func (l *Log) flush(sealedOnly bool) error {
 	if err != nil {
 		return l.fail(err)
 	}
-	l.flushing.offset = max(work.end, l.flushing.offset)
-	l.recoveryPoint.Store(l.flushing.offset)
+	l.recoveryPoint.Store(max(work.end, l.recoveryPoint.Load()))
 	if l.cfg.flush.everyRequest {
 		l.commit(work)
 	}
@@ -123,7 +122,7 @@ func (l *Log) takeDirty(sealedOnly bool) (work dirty, err error) {
 			segmentEnd = segments[i+1].base
 		}
 		indexesDue := sealed && !seg.indexesSynced && (l.flushing.isLast || l.cfg.IndexFlush != IndexFlushStop)
-		isDirty := segmentEnd > l.flushing.offset || seg.base > l.flushing.newestBase || indexesDue
+		isDirty := segmentEnd > l.recoveryPoint.Load() || seg.base > l.flushing.newestBase || indexesDue
 		if isDirty && seg.Acquire() {
 			work.segments = append(work.segments, dirtySegment{seg, seg.sizeBytes, indexesDue})
 		}

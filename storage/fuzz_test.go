@@ -96,6 +96,7 @@ func FuzzTail(f *testing.F) {
 	batch.AssignOffset(one, 10*wholeBatches, 0)
 	f.Add(append(bytes.Clone(one), one[:50]...))
 	cfg := ConfigFrom(knob.NewTable(Knobs).Defaults())
+	cfg.FS = vfs.OS
 	f.Fuzz(func(t *testing.T, tail []byte) {
 		dir := t.TempDir()
 		if err := os.WriteFile(segmentPath(dir, 0), append(bytes.Clone(whole), tail...), 0o644); err != nil {

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"errors"
 	"sync"
 	"time"
@@ -69,7 +70,7 @@ func (k *housekeeper) takeRolled() map[*Log]bool {
 
 func (k *housekeeper) run() {
 	cfg := k.store.cfg
-	chores := time.NewTicker(cfg.housekeepingInterval())
+	chores := time.NewTicker(cmp.Or(cfg.HousekeepingInterval, time.Minute))
 	defer chores.Stop()
 	var flushes <-chan time.Time
 	if cfg.flush.interval > 0 {

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"c10klab/internal/vfs"
 )
@@ -20,20 +19,8 @@ type standing struct {
 	startOffset   int64 // the first record to be read, or below all there are
 }
 
-// openLog loads a partition's segments or, if there are none, makes the first. It
+// load takes up a partition's segments or, if there are none, makes the first. It
 // returns what recovery had to cut.
-func openLog(dir string, cfg Config, observer Observer, known standing) (*Log, []Cut, error) {
-	l := &Log{dir: dir, fs: cfg.fs(), cfg: cfg, observer: observer}
-	l.checkpoint, l.rolled = func() error { return nil }, func() {}
-	l.publish(nil)
-	cuts, err := l.load(known)
-	if err != nil {
-		l.abandon()
-		return nil, nil, fmt.Errorf("loading %s: %w", dir, err)
-	}
-	return l, cuts, nil
-}
-
 func (l *Log) load(known standing) ([]Cut, error) {
 	if err := l.openSegments(known.startOffset); err != nil {
 		return nil, err
@@ -68,13 +55,14 @@ func (l *Log) setStanding(known standing, next int64) {
 	l.start.Store(max(known.startOffset, segments[0].base))
 	l.end.Store(next)
 	l.highWatermark.Store(next)
-	l.flushing.offset, l.flushing.newestBase, l.flushing.indexedEnd = min(known.recoveryPoint, next), math.MinInt64, -1
 	if known.clean {
-		l.flushing.offset, l.flushing.newestBase, l.flushing.indexedEnd = next, l.active().base, next
-	} else {
-		l.unsynced = append(l.unsynced, filepath.Join(l.dir, metadataFile))
+		l.recoveryPoint.Store(next)
+		l.flushing.newestBase, l.flushing.indexedEnd = l.active().base, next
+		return
 	}
-	l.recoveryPoint.Store(l.flushing.offset)
+	l.recoveryPoint.Store(min(known.recoveryPoint, next))
+	l.flushing.newestBase, l.flushing.indexedEnd = math.MinInt64, -1
+	l.unsynced = append(l.unsynced, filepath.Join(l.dir, metadataFile))
 }
 
 // openSegments opens the partition's log files, a first one if there are none.
@@ -86,7 +74,7 @@ func (l *Log) openSegments(startOffset int64) error {
 		return fmt.Errorf("listing partition: %w", err)
 	}
 	for len(bases) > 1 && bases[1] <= startOffset {
-		if err := l.removeFiles(segmentPath(l.dir, bases[0])); err != nil {
+		if err := l.removeFiles(bases[0], byOffset.suffix, byTime.suffix, logSuffix); err != nil {
 			return err
 		}
 		bases = bases[1:]
@@ -129,17 +117,17 @@ func (l *Log) drop(segments []*segment) error {
 	l.publish(kept)
 	var errs []error
 	for _, seg := range segments {
-		errs = append(errs, l.removeFiles(seg.path))
+		errs = append(errs, l.removeFiles(seg.base, byOffset.suffix, byTime.suffix, logSuffix))
 		errs = append(errs, seg.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// removeFiles removes a segment's files, the log file last, by which the others
-// are found.
-func (l *Log) removeFiles(logPath string) error {
-	for _, suffix := range []string{byOffset.suffix, byTime.suffix, logSuffix} {
-		err := l.fs.Remove(strings.TrimSuffix(logPath, logSuffix) + suffix)
+// removeFiles removes those of a segment's files that there are; the log file, by which
+// the others are found, must be the last.
+func (l *Log) removeFiles(base int64, suffixes ...string) error {
+	for _, suffix := range suffixes {
+		err := l.fs.Remove(vfs.NumberedPath(l.dir, base, suffix))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("removing segment: %w", err)
 		}

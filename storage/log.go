@@ -27,7 +27,7 @@ type Log struct {
 	segments atomic.Pointer[[]*segment]
 
 	start, end, highWatermark atomic.Int64
-	recoveryPoint             atomic.Int64 // flushing.offset, for those who only look
+	recoveryPoint             atomic.Int64 // records below it are on the device (Kafka's); changed under flushing.mu
 
 	mu        sync.Mutex // one writer at a time; readers never take it
 	closed    bool

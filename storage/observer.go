@@ -38,23 +38,10 @@ type Cut struct {
 // Silent is an observer that does nothing, that of those who pass none.
 type Silent struct{}
 
-// SegmentRolled implements Observer.
 func (Silent) SegmentRolled(string, int64, time.Duration) {}
-
-// Fsynced implements Observer.
-func (Silent) Fsynced(string, time.Duration) {}
-
-// IndexFlushed implements Observer.
-func (Silent) IndexFlushed(string, time.Duration) {}
-
-// Recovered implements Observer.
-func (Silent) Recovered(Cut) {}
-
-// SegmentDeleted implements Observer.
-func (Silent) SegmentDeleted(string, int64) {}
-
-// HousekeepingFailed implements Observer.
-func (Silent) HousekeepingFailed(error) {}
-
-// Failed implements Observer.
-func (Silent) Failed(string, error) {}
+func (Silent) Fsynced(string, time.Duration)              {}
+func (Silent) IndexFlushed(string, time.Duration)         {}
+func (Silent) Recovered(Cut)                              {}
+func (Silent) SegmentDeleted(string, int64)               {}
+func (Silent) HousekeepingFailed(error)                   {}
+func (Silent) Failed(string, error)                       {}

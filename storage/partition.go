@@ -56,14 +56,17 @@ func (s *Store) createPartition(place partitionDir, id TopicID) (*Log, error) {
 	return log, nil
 }
 
-// openLog opens a partition and ties it to its log dir and to the housekeeping.
+// openLog loads a partition and ties it to its log dir and to the housekeeping. It
+// returns what recovery had to cut.
 func (s *Store) openLog(place partitionDir, known standing) (*Log, []Cut, error) {
-	log, cuts, err := openLog(place.path(), s.cfg, s.observer, known)
-	if err != nil {
-		return nil, nil, err
-	}
-	log.checkpoint = place.dir.checkpoint
+	log := &Log{dir: place.path(), fs: s.fs, cfg: s.cfg, observer: s.observer, checkpoint: place.dir.checkpoint}
 	log.rolled = func() { s.keeper.noteRoll(log) }
+	log.publish(nil)
+	cuts, err := log.load(known)
+	if err != nil {
+		log.abandon()
+		return nil, nil, fmt.Errorf("loading %s: %w", log.dir, err)
+	}
 	return log, cuts, nil
 }
 

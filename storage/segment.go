@@ -3,7 +3,6 @@ package storage
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
 	"strings"
@@ -52,7 +51,7 @@ func segmentPath(dir string, base int64) string {
 // O_RDWR. The caller owns the one reference.
 func openSegment(dir string, base int64, flags int, cfg Config) (*segment, error) {
 	path := segmentPath(dir, base)
-	file, err := cfg.fs().Open(path, os.O_RDWR|flags)
+	file, err := cfg.FS.Open(path, os.O_RDWR|flags)
 	if err != nil {
 		return nil, fmt.Errorf("opening segment: %w", err)
 	}
@@ -63,12 +62,12 @@ func openSegment(dir string, base int64, flags int, cfg Config) (*segment, error
 	if err != nil {
 		err = errors.Join(fmt.Errorf("opening segment: %w", err), file.Close())
 		if flags&os.O_CREATE != 0 {
-			err = errors.Join(err, cfg.fs().Remove(path)) // or it could never be made again
+			err = errors.Join(err, cfg.FS.Remove(path)) // or it could never be made again
 		}
 		return nil, err
 	}
 	s := &segment{
-		base: base, path: path, fs: cfg.fs(),
+		base: base, path: path, fs: cfg.FS,
 		intervalBytes: cfg.IndexIntervalBytes,
 		sizeBytes:     size,
 	}
@@ -99,16 +98,6 @@ func (s *segment) beside(suffix string) string { return strings.TrimSuffix(s.pat
 
 func (s *segment) indexPath() string     { return s.beside(byOffset.suffix) }
 func (s *segment) timeIndexPath() string { return s.beside(byTime.suffix) }
-
-// removeIndexes removes both index files, those that there are.
-func (s *segment) removeIndexes() error {
-	for _, path := range []string{s.indexPath(), s.timeIndexPath()} {
-		if err := s.fs.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("removing index: %w", err)
-		}
-	}
-	return nil
-}
 
 // writeIndexes writes both index files. The time index ends with the segment's
 // latest timestamp, as in Kafka once a segment is no longer written to.

@@ -59,7 +59,10 @@ func Open(dirs []string, cfg Config, observer Observer) (_ *Store, err error) {
 	if observer == nil {
 		observer = Silent{}
 	}
-	s := &Store{cfg: cfg, fs: cfg.fs(), observer: observer}
+	if cfg.FS == nil {
+		cfg.FS = vfs.OS
+	}
+	s := &Store{cfg: cfg, fs: cfg.FS, observer: observer}
 	s.topics.Store(&map[string]*topic{})
 	s.keeper = newHousekeeper(s)
 	defer func() {
@@ -203,7 +206,10 @@ func (s *Store) end(waitForFlushes bool, stop func(*logDir) error) error {
 	s.keeper.end(waitForFlushes)
 	var errs []error
 	for _, dir := range s.dirs {
-		errs = append(errs, stop(dir), dir.unlock())
+		errs = append(errs, stop(dir))
+		if err := dir.lock.Close(); err != nil {
+			errs = append(errs, fmt.Errorf("unlocking log dir: %w", err))
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -67,7 +67,7 @@ func (l *Log) cutAfter(i int) error {
 	if err := l.drop(segments[i+1:]); err != nil {
 		return err
 	}
-	if err := segments[i].removeIndexes(); err != nil {
+	if err := l.removeFiles(segments[i].base, byOffset.suffix, byTime.suffix); err != nil {
 		return err
 	}
 	return l.fs.SyncDir(l.dir)

@@ -101,7 +101,7 @@ func (d *Disk) Status() record.DiskStatus {
 	}
 	s.DiskReady = d.Ready()
 	samples, lost, sampling := d.sampler.snapshot()
-	s.Samples, s.LostSamples = samples, lost
+	s.Samples, s.LostSamples = append(s.Samples, samples...), int64(lost)
 	settings, reading := readSettings(d.reportedSettings())
 	for _, setting := range settings {
 		s.Settings[setting.Path] = setting.Value

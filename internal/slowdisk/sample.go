@@ -2,12 +2,12 @@ package slowdisk
 
 import (
 	"math"
-	"slices"
 	"sync"
 	"time"
 
 	"c10klab/internal/clock"
 	"c10klab/internal/record"
+	"c10klab/internal/sample"
 
 	"github.com/prometheus/procfs/blockdevice"
 )
@@ -68,13 +68,12 @@ type sampler struct {
 	end    sync.WaitGroup
 
 	mu      sync.Mutex
-	samples []record.DiskSample // since the mark
-	lost    int64               // samples since the mark that were dropped for newer ones
+	samples *sample.Ring[record.DiskSample] // since the mark
 	problem error
 }
 
 func startSampler(d loopDevice) (*sampler, error) {
-	s := &sampler{device: d, done: make(chan struct{})}
+	s := &sampler{device: d, done: make(chan struct{}), samples: sample.NewRing[record.DiskSample](maxSamples)}
 	first, err := d.counts()
 	if err != nil {
 		return nil, err
@@ -95,31 +94,24 @@ func (s *sampler) run(last deviceCounts) {
 		now, err := s.device.counts()
 		s.mu.Lock()
 		if s.problem = err; err == nil {
-			s.keep(now.since(last))
+			s.samples.Put(now.since(last))
 			last = now
 		}
 		s.mu.Unlock()
 	}
 }
 
-func (s *sampler) keep(sample record.DiskSample) {
-	if len(s.samples) == maxSamples {
-		s.samples = slices.Delete(s.samples, 0, 1)
-		s.lost++
-	}
-	s.samples = append(s.samples, sample)
-}
-
 func (s *sampler) mark() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.samples, s.lost = nil, 0
+	s.samples.Clear()
 }
 
-func (s *sampler) snapshot() (samples []record.DiskSample, lost int64, problem error) {
+func (s *sampler) snapshot() (samples []record.DiskSample, lost int, problem error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]record.DiskSample{}, s.samples...), s.lost, s.problem
+	samples, lost = s.samples.Kept()
+	return samples, lost, s.problem
 }
 
 func (s *sampler) stop() error {
