@@ -106,7 +106,7 @@ func (l *load) describe() *record.Measurement {
 	m := &record.Measurement{
 		Knobs:             l.cfg.Text,
 		Seed:              l.cfg.Schedule.Seed,
-		WindowStartUnixMs: l.wall.Real(l.window.StartNs()) / nsPerMs,
+		WindowStartUnixMs: l.wall.Real(l.window.StartNs()) / int64(time.Millisecond),
 		LaggingCaughtUp:   l.caughtUp(),
 		BadAnswers:        l.bad.answers.Load(),
 		Priority:          l.threads.priority,

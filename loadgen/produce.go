@@ -3,6 +3,7 @@ package loadgen
 import (
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"c10klab/internal/batch"
 	"c10klab/internal/clock"
@@ -76,10 +77,8 @@ func (p *produce) newFrame() []byte { return kafka.AppendRequest(nil, 0, clientI
 func (p *produce) stamp(frame []byte, connection int, id int32, dueNs int64) {
 	binary.BigEndian.PutUint32(frame[correlationAt:], uint32(id))
 	binary.BigEndian.PutUint32(frame[p.partitionAt:], uint32(p.partitionOf(connection)))
-	p.template.Stamp(frame[p.recordsAt:], dueNs, p.wall.Real(dueNs)/nsPerMs)
+	p.template.Stamp(frame[p.recordsAt:], dueNs, p.wall.Real(dueNs)/int64(time.Millisecond))
 }
-
-const nsPerMs = 1_000_000
 
 // partitionOf is where a connection's batches go.
 func (p *produce) partitionOf(connection int) int32 { return int32(connection % p.partitions) }

@@ -16,23 +16,13 @@ import (
 // Entry is one thread as the kernel sees it (proc(5): task/TID/status, schedstat).
 type Entry struct {
 	Name                string `json:"name"`
-	TID                 int    `json:"tid"`
+	TID                 int    `json:"tid" since:"level"`
 	State               string `json:"state"` // R, S, D, T, Z …
 	CPUNs               int64  `json:"cpu_ns"`
 	RunQueueWaitNs      int64  `json:"run_queue_wait_ns"`
 	TimeSlices          int64  `json:"time_slices"` // times that it got a CPU
 	VoluntarySwitches   int64  `json:"voluntary_switches"`
 	InvoluntarySwitches int64  `json:"involuntary_switches"`
-}
-
-// Since returns what the thread did between an earlier reading and this.
-func (e Entry) Since(earlier Entry) Entry {
-	e.CPUNs -= earlier.CPUNs
-	e.RunQueueWaitNs -= earlier.RunQueueWaitNs
-	e.TimeSlices -= earlier.TimeSlices
-	e.VoluntarySwitches -= earlier.VoluntarySwitches
-	e.InvoluntarySwitches -= earlier.InvoluntarySwitches
-	return e
 }
 
 // ThisThread reads the calling thread, which must be locked.

@@ -125,7 +125,7 @@ type HostUse struct {
 	// ForeignNs is busy time that belongs neither to the generator nor to the
 	// target; −1 when the target's share is unknown.
 	ForeignNs int64 `json:"foreign_ns"`
-	CPUs      int   `json:"cpus"`
+	CPUs      int   `json:"cpus" since:"level"`
 }
 
 const (

@@ -61,20 +61,15 @@ type Evidence struct {
 	Samples       *Samples // nil: nothing was sampled
 }
 
-// bytesPerMB is the MB of all rates.
-const bytesPerMB = 1e6
-
-const nsPerMs = 1e6
-
 // Judge enters what was counted, at both sides, into a measurement that describes the run,
 // and judges it.
 func (e *Evidence) Judge(m *record.Measurement) error {
 	t, seconds := e.Counted, e.Load.Window.Seconds()
-	mbps := func(counters ...Counter) (sum float64) {
+	mbps := func(counters ...Counter) (sum float64) { // 10⁶ bytes a second
 		for _, c := range counters {
 			sum += float64(t.Counts[c])
 		}
-		return sum / bytesPerMB / seconds
+		return sum / 1e6 / seconds
 	}
 	m.WindowStartNs, m.WindowNs = e.Window.StartNs(), int64(e.Load.Window)
 	m.OfferedRequests, m.Answered, m.InFlightAtEnd = t.Counts[Offered], t.Counts[Answered], e.Unanswered
@@ -115,13 +110,13 @@ func threadsSince(after, before []osthread.Entry) []osthread.Entry {
 	}
 	since := make([]osthread.Entry, len(after))
 	for i, e := range after {
-		since[i] = e.Since(earlier[e.TID])
+		since[i] = record.Since(e, earlier[e.TID])
 	}
 	return since
 }
 
-// addServers enters what each server's snapshots say about the window, and returns how far
-// the broker's count of answers and the generator's differ; −1: not known.
+// addServers enters what each server's snapshots say about the window, and returns the
+// broker's countGap; −1: not known.
 func (e *Evidence) addServers(m *record.Measurement) (gap float64, err error) {
 	gap = -1
 	for i, name := range e.Servers {
@@ -186,12 +181,8 @@ const leastServerWindow = 0.5
 // from its use within its own window, which may lie later; where one's is too short for it,
 // or not known, nobody knows what other processes used.
 func hostUse(before, after *Snapshot, m *record.Measurement) record.HostUse {
-	use := record.HostUse{
-		BusyNs:    after.Machine.BusyNs - before.Machine.BusyNs,
-		StealNs:   after.Machine.StealNs - before.Machine.StealNs,
-		ForeignNs: -1,
-		CPUs:      after.Machine.CPUs,
-	}
+	use := record.Since(after.Machine, before.Machine)
+	use.ForeignNs = -1
 	windowNs := float64(after.AtNs - before.AtNs)
 	ownNs := m.Generator.CPUNs
 	for i := range m.Servers {

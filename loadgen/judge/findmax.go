@@ -10,16 +10,11 @@ import (
 	"c10klab/internal/record"
 )
 
-// How FindMax searches.
 const (
-	// findPrecision is the ratio of the two rates at which bisection ends.
-	findPrecision = 1.05
-	// runsPerDecision bounds the runs that decide about a rate: most of them must agree.
-	runsPerDecision = 3
-	// confirmations are the further runs that both ends of the result must stand.
-	confirmations = 3
-	// mostRates bounds the rates tried one after the other; doubling passes every rate.
-	mostRates = 60
+	findPrecision   = 1.05 // ratio of the two rates at which bisection ends
+	runsPerDecision = 3    // at most; most of them must agree about a rate
+	confirmations   = 3    // further runs that both ends of the result must stand
+	mostRates       = 60   // tried one after the other; doubling passes every rate
 )
 
 // ErrRate says that a rate is beyond all that can be measured.
@@ -39,7 +34,6 @@ func FindMax(slo SLO, startPerSecond float64, measure func(perSecond float64) (*
 	return newSearch(slo, measure, report).run(startPerSecond)
 }
 
-// search is one FindMax.
 type search struct {
 	slo     SLO
 	measure func(perSecond float64) (*record.Measurement, error)
@@ -56,9 +50,8 @@ func newSearch(slo SLO, measure func(perSecond float64) (*record.Measurement, er
 // tried is what runs at one rate have said.
 type tried struct {
 	held, failed int
-	// limited counts runs that said nothing, limit is the last one's outcome.
-	limited int
-	limit   record.Outcome
+	limited      int            // those that said nothing
+	limit        record.Outcome // of the last of them
 }
 
 // decided reports whether most runs of a decision agree, or none can be had.

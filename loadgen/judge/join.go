@@ -20,10 +20,8 @@ const (
 	// besides sampleErrors standard errors of the wires' mean.
 	addUpShare   = 0.05
 	sampleErrors = 3
+	slowestKept  = 8 // of the slowest joined requests, whole
 )
-
-// slowestKept is how many of the slowest joined requests a record holds whole.
-const slowestKept = 8
 
 // joined is one request as both sides saw it.
 type joined struct {

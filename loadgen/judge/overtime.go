@@ -11,10 +11,8 @@ import (
 )
 
 const (
-	// leastStep and mostSteps choose the step of a time series: fine enough to see a
-	// stall, few enough that a record stays small.
-	leastStep = 100 * time.Millisecond
-	mostSteps = 120
+	leastStep = 100 * time.Millisecond // of a time series: fine enough to see a stall
+	mostSteps = 120                    // few enough that a record stays small
 )
 
 // timeSeriesStep is the step for a window: the smallest multiple of leastStep of
@@ -79,7 +77,6 @@ const leastPerPart = 20
 // trend sums the times of requests by the part of the window in which they were due.
 type trend [trendParts]struct{ n, sumNs int64 }
 
-// record enters a request that was due in the window.
 func (t *trend) record(w *Window, dueNs, ns int64) {
 	startNs, endNs := w.StartNs(), w.EndNs()
 	part := &t[(dueNs-startNs)*trendParts/(endNs-startNs)]

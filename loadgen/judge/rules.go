@@ -1,8 +1,7 @@
 // Package judge says what a finished run of the load generator is worth: what its threads
 // have counted (Tally), what it has left behind (Evidence), the stamps of both sides put
-// together (record.Join), the table of rules that every run is asked, and the search for the
-// highest rate that holds a service level objective (FindMax). It opens no socket and starts
-// no thread.
+// together (record.Join), the rules that every run is asked, and the search for the highest
+// rate that holds a service level objective (FindMax). It opens no socket.
 package judge
 
 import (
@@ -39,10 +38,8 @@ const (
 // rule is one question to a run, and the run's answer. It passes while value ≤ most.
 type rule struct {
 	name, unit string
-	limit      string // in words
-	// then is the outcome of a run that fails the rule; record.Valid makes it
-	// evidence only.
-	then record.Outcome
+	limit      string         // in words
+	then       record.Outcome // of a run that fails the rule; record.Valid makes it evidence only
 	answer
 }
 
@@ -108,13 +105,9 @@ func rules(f *facts) []rule {
 
 // Names of the generator's threads, by which records tell them apart.
 const (
-	// ReceiverPrefix begins the names of the threads that take producers' answers.
-	ReceiverPrefix = "recv-"
-	// SenderPrefix begins those of the threads that offer requests.
-	SenderPrefix = "send-"
-	// ConsumerPrefix begins those of the threads that take consumers' answers, one for
-	// each kind of consumers.
-	ConsumerPrefix = "fetch-"
+	ReceiverPrefix = "recv-"  // of those that take producers' answers
+	SenderPrefix   = "send-"  // of those that offer requests
+	ConsumerPrefix = "fetch-" // of those that take consumers' answers, one for each kind
 	TailConsumers  = "tail"
 )
 
@@ -126,8 +119,7 @@ func stampsAnswers(name string) bool {
 
 // littlesLaw holds the mean number in flight, counted as requests fall due and are
 // answered, against the rate of the requests due in the window times their mean time, from
-// the histograms. Both are of the same requests, with what the window's edges cut, so that
-// a run that is not steady keeps the law too. Requests that the histograms miss break it.
+// the histograms. Both are of the same requests, with what the window's edges cut.
 func littlesLaw(f *facts) answer {
 	times := f.span(measure.ResponseTime)
 	if f.load.Closed {
@@ -140,8 +132,6 @@ func littlesLaw(f *facts) answer {
 	return answer{100 * math.Abs(f.inFlight-expected) / max(f.inFlight, expected), 100 * littleShare, true}
 }
 
-// judge asks every rule. It returns the answers, the rules that did not apply, and
-// the gravest outcome.
 func judge(f *facts) (checks []record.Check, notJudged []string, outcome record.Outcome) {
 	outcome = record.Valid
 	for _, r := range rules(f) {
@@ -180,8 +170,7 @@ func (f *facts) latest(ask func(q float64, late, response *hdr.Histogram) (value
 var judgedQuantiles = []float64{0.999, 0.99, 0.9}
 
 // highestShown is the highest of them that will be shown of an API's ResponseTime: that
-// its independent samples support, or where nothing answers Lateness's. What is not
-// shown need not be free of the generator's lateness.
+// its independent samples support, or where nothing answers Lateness's.
 func (f *facts) highestShown(api string, late *hdr.Histogram) float64 {
 	key := measure.ResponseTime.Key(api)
 	h, sizes := f.m.Histograms[key], f.clusters[key.String()]
@@ -200,15 +189,13 @@ func (f *facts) highestShown(api string, late *hdr.Histogram) float64 {
 	return 0.5
 }
 
-// span is one of the generator's own histograms for the producers' requests, nil
-// when it holds nothing.
+// span is a histogram of the producers' requests, nil when it holds nothing.
 func (f *facts) span(s *measure.Span) *hdr.Histogram {
 	return f.m.Histograms[s.Key(f.load.API())]
 }
 
 // busiestReceiver is the share of the window in which the busiest of the threads that
-// stamp answers was on a CPU. One without time to spare stamps late, and the target
-// would be blamed.
+// stamp answers was on a CPU.
 func (f *facts) busiestReceiver() (share float64) {
 	for _, e := range f.m.GeneratorThreads {
 		if stampsAnswers(e.Name) {
@@ -219,8 +206,7 @@ func (f *facts) busiestReceiver() (share float64) {
 }
 
 // busyPairs is the share of the generator's CPUs in which senders and receivers ran. Once
-// they have no time left they hold the load back, though nobody is late. Senders that wait
-// busily never have any, and are late.
+// they have no time left they hold the load back, though nobody is late.
 func (f *facts) busyPairs() float64 {
 	var ns int64
 	for _, e := range f.m.GeneratorThreads {
@@ -251,13 +237,11 @@ func (f *facts) shareOfCPU(ns int64) float64 {
 }
 
 // stolen is the share of the window in which the generator's CPU may have belonged
-// to another virtual machine. What falls due then is late by the host's doing, for
-// which the rule on stolen time answers.
+// to another virtual machine.
 func (f *facts) stolen() float64 {
 	return min(stealShare, float64(f.m.Host.StealNs)/float64(f.load.Window))
 }
 
-// valueNs is a histogram's value at q, 0 where there is none.
 func valueNs(h *hdr.Histogram, q float64) int64 {
 	if h == nil {
 		return 0
@@ -273,4 +257,4 @@ func missing(got int64, want float64) float64 {
 	return max(0, 100*(1-float64(got)/want))
 }
 
-func ms(ns float64) float64 { return ns / nsPerMs }
+func ms(ns float64) float64 { return ns / float64(time.Millisecond) }

@@ -61,10 +61,9 @@ func parseBound(text string) (bound, error) {
 	return b, nil
 }
 
-// String is the SLO as it was given.
 func (s SLO) String() string { return s.text }
 
-// highest is the highest quantile that the SLO bounds.
+// highest is the highest quantile bounded.
 func (s SLO) highest() float64 {
 	highest := 0.0
 	for _, b := range s.bounds {

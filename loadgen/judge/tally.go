@@ -36,14 +36,11 @@ func (w *Window) Set(startNs, endNs int64) {
 func (w *Window) StartNs() int64 { return w.startNs.Load() }
 func (w *Window) EndNs() int64   { return w.endNs.Load() }
 
-// Contains reports whether an instant lies in it.
+// Contains reports whether an instant lies in it, Over whether after it, and Begun whether
+// the window is set, that is, whether load runs.
 func (w *Window) Contains(ns int64) bool { return ns >= w.startNs.Load() && ns < w.endNs.Load() }
-
-// Begun reports whether the window is fixed, that is, whether load runs.
-func (w *Window) Begun() bool { return w.startNs.Load() != math.MaxInt64 }
-
-// Over reports whether an instant lies after it.
-func (w *Window) Over(ns int64) bool { return ns >= w.endNs.Load() }
+func (w *Window) Over(ns int64) bool     { return ns >= w.endNs.Load() }
+func (w *Window) Begun() bool            { return w.startNs.Load() != math.MaxInt64 }
 
 // Request is one request's stamps, CLOCK_MONOTONIC; 0: not yet.
 type Request struct {
@@ -120,15 +117,11 @@ const (
 	failedFetches                // with a retriable error, since the first request
 	tailBytes                    // record bytes of tail consumers' answers
 	laggingBytes                 // … of lagging consumers'
-	// InFlightNs is the integral over the window of the requests due and not answered.
-	// It is kept apart from the histograms so that the two can be held against each
-	// other by Little's law: requests that percentiles never see, those of a starved
-	// connection, are seen here.
+	// InFlightNs is the integral over the window of the requests due and not answered,
+	// which sees requests that percentiles never see, those of a starved connection.
 	InFlightNs
-	// carriedInNs is the part of it that belongs to requests due before the window;
-	// carriedOutNs is how long those due in the window were in flight after it.
-	carriedInNs
-	carriedOutNs
+	carriedInNs  // the part of it that belongs to requests due before the window
+	carriedOutNs // how long those due in the window were in flight after it
 	Counters
 )
 
@@ -139,16 +132,13 @@ type Tally struct {
 	window     *Window
 	Histograms [Spans]*hdr.Histogram
 	trend      trend                // of ResponseTime, in a closed loop of ServiceTime
-	overTime   [Spans]timeSeries    // of overTimeSpans
+	overTime   [Spans]timeSeries    // of the spans whose course is kept
 	Samples    *sample.Ring[Sample] // nil: nothing is sampled
 	Counts     [Counters]int64
 	Recording  plan.Recording // of the requests that the thread has offered, where a trace is wanted
 	// firstError and firstFetchError are Kafka's codes of the first such answers.
 	firstError, firstFetchError int16
 }
-
-// overTimeSpans are those whose course over the window is kept.
-var overTimeSpans = []Span{ResponseTime, FetchServiceTime}
 
 // NewTally makes all histograms at once: making one costs a page fault per page,
 // too much for a measured window.
@@ -157,9 +147,7 @@ func NewTally(l *Load, w *Window) *Tally {
 	for i := range t.Histograms {
 		t.Histograms[i] = hdr.NewHistogram()
 	}
-	for _, s := range overTimeSpans {
-		t.overTime[s] = newTimeSeries(l.Window)
-	}
+	t.overTime[ResponseTime], t.overTime[FetchServiceTime] = newTimeSeries(l.Window), newTimeSeries(l.Window)
 	return t
 }
 
