@@ -15,7 +15,6 @@ const (
 	MaxFilesOfRun     = 15
 )
 
-// ErrExists says that something else is stored where a run should be.
 var ErrExists = errors.New("a run is stored there already")
 
 // Adopt packs a complete run into dir as evidence, with paths inside the run without what

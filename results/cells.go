@@ -18,8 +18,7 @@ type Cell struct {
 	Knobs      map[string]string
 	// Outcome is the most frequent one of the trials that were not repeated because the
 	// generator or the environment limited them, the worse of two equally frequent.
-	Outcome record.Outcome
-	// Trials counts all, by outcome.
+	Outcome  record.Outcome
 	Trials   map[record.Outcome]int
 	Problems []string
 	// Basis is the outcome of the trials that the numbers are taken from: valid

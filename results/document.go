@@ -39,7 +39,6 @@ type DocumentSpan struct {
 	MaxNs  int64  `json:"max_ns"`
 }
 
-// NewDocument makes the document of a run stored at out.
 func NewDocument(out string, cells []Cell) Document {
 	d := Document{Out: out, Cells: make([]DocumentCell, len(cells))}
 	for i, c := range cells {

@@ -24,9 +24,8 @@ type Effect struct {
 
 // PairEffect is one pair of cells, named by the knobs that they share.
 type PairEffect struct {
-	Cells string   `json:"cells"`
-	Ratio Estimate `json:"ratio"`
-	// ByBlock are its ratios.
+	Cells   string          `json:"cells"`
+	Ratio   Estimate        `json:"ratio"`
 	ByBlock map[int]float64 `json:"-"`
 }
 

@@ -29,7 +29,6 @@ func Plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// timeUnit is a unit that durations of a column are shown in.
 type timeUnit struct {
 	name string
 	ns   float64

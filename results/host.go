@@ -52,7 +52,6 @@ func ReadHost(dataDir string) Host {
 	return h
 }
 
-// Hardware names processors and memory in a few words.
 func (h Host) Hardware() string {
 	virtual := ""
 	if h.Virtualised {

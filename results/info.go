@@ -45,7 +45,6 @@ type Spec struct {
 	Repeats int `json:"repeats"`
 }
 
-// NewSpec hashes the text of a spec.
 func NewSpec(id, text string, repeats int) Spec {
 	sum := sha256.Sum256([]byte(text))
 	return Spec{ID: id, Text: text, SHA256: hex.EncodeToString(sum[:]), Repeats: repeats}
@@ -61,7 +60,6 @@ type PlannedCell struct {
 	TwinOf string `json:"twin_of,omitempty"`
 }
 
-// Equal reports whether two plans mean the same cell.
 func (p PlannedCell) Equal(q PlannedCell) bool {
 	return p.Experiment == q.Experiment && p.ID == q.ID && p.TwinOf == q.TwinOf && maps.Equal(p.Knobs, q.Knobs)
 }
@@ -104,7 +102,6 @@ func CommandLine(info Info) string {
 	return strings.Join(words, " ")
 }
 
-// ShellQuote quotes an argument for a POSIX shell where it needs it.
 func ShellQuote(argument string) string {
 	const plain = "-_=./:,+@%"
 	special := func(r rune) bool {

@@ -22,10 +22,8 @@ var (
 	ErrNoManifest = errors.New("the run has no " + manifestFile)
 	// ErrOlderSchema says, with ErrNoManifest, that the version which wrote the run made none.
 	ErrOlderSchema = errors.New("the run was written by an older version, which made no " + manifestFile)
-	// ErrChanged says that a file is not what the manifest says.
-	ErrChanged = errors.New("the file was changed after the run")
-	// ErrUnlisted says that a file was added after the run.
-	ErrUnlisted = errors.New("the file is not in the manifest")
+	ErrChanged     = errors.New("the file was changed after the run")
+	ErrUnlisted    = errors.New("the file is not in the manifest")
 )
 
 // Seal writes the manifest: the SHA-256 of every file that is evidence. Figures and

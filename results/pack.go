@@ -28,7 +28,6 @@ type Kept struct {
 	Numbers func(*record.Trial) map[string]*float64
 }
 
-// pack writes the run's evidence to dir.
 func (r *Run) pack(dir string, kept Kept) error {
 	info := r.Info
 	info.Schema, info.Packed = SchemaVersion, PackedVersion
@@ -207,7 +206,6 @@ func condensed(text []byte, shown bool) (map[string]any, error) {
 	return record, nil
 }
 
-// drop removes members of these names, at any depth.
 func drop(value any, names []string) {
 	switch v := value.(type) {
 	case map[string]any:

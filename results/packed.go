@@ -17,7 +17,6 @@ import (
 	"c10klab/internal/record"
 )
 
-// PackedVersion is the version of the packed form that this package writes.
 const PackedVersion = 1
 
 // The files of a packed run beside run.json and the manifest.
@@ -33,7 +32,6 @@ var packedFiles = []string{packedCells, packedHistograms, rawManifest, runFile, 
 // ErrPacked says that a run is packed evidence, which nothing is added to.
 var ErrPacked = errors.New("the run is packed as evidence")
 
-// packed is what a packed run has in the place of files of each trial.
 type packed struct {
 	dir    string
 	trials map[string]packedTrial // by name
@@ -49,7 +47,6 @@ type packedTrial struct {
 	disks  [][]record.DiskSample // likewise
 }
 
-// Packed reports whether the run is packed as evidence.
 func (r *Run) Packed() bool { return r.packed != nil }
 
 // openPacked reads a packed run whose run.json has been read, after its files' hashes.
@@ -115,7 +112,6 @@ func (p *packed) garbled(file string, err error) error {
 	return fmt.Errorf("%s: %w: %w", filepath.Join(p.dir, file), ErrGarbled, err)
 }
 
-// read returns the text of a compressed file.
 func (p *packed) read(file string) ([]byte, error) {
 	f, err := os.Open(filepath.Join(p.dir, file))
 	if err != nil {

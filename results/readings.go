@@ -24,7 +24,6 @@ type Missing struct {
 	Samples int64 // that the worst of them still needs
 }
 
-// And is what both lack.
 func (m Missing) And(other Missing) Missing {
 	return Missing{m.Trials + other.Trials, max(m.Samples, other.Samples)}
 }
@@ -102,7 +101,6 @@ func (r *Readings) inTrial(m measure.Metric, t record.Trial) (measure.Value, err
 	return m.OfDigest(read[key]), nil
 }
 
-// Values lists the values in the order of blocks.
 func (v BlockValues) Values() []float64 {
 	var values []float64
 	for _, block := range v.Blocks() {
@@ -111,7 +109,6 @@ func (v BlockValues) Values() []float64 {
 	return values
 }
 
-// Blocks lists the blocks in order.
 func (v BlockValues) Blocks() []int { return slices.Sorted(maps.Keys(v.ByBlock)) }
 
 // shared are the values of two in the blocks that both have.

@@ -16,18 +16,12 @@ import (
 )
 
 var (
-	// ErrNoRun says that a directory holds no run.
-	ErrNoRun = errors.New("no run is stored here")
-	// ErrNotEmpty says that a new run would mix with other files.
-	ErrNotEmpty = errors.New("the directory is not empty")
-	// ErrGarbled says that a file of a run is not what this package writes.
-	ErrGarbled = errors.New("the file is damaged or was edited")
-	// ErrMissing says that a file of a run is not there.
-	ErrMissing = errors.New("a file of the run is missing")
-	// ErrNewerSchema says that a newer c10klab wrote the run.
+	ErrNoRun       = errors.New("no run is stored here")
+	ErrNotEmpty    = errors.New("the directory is not empty")
+	ErrGarbled     = errors.New("the file is damaged or was edited")
+	ErrMissing     = errors.New("a file of the run is missing")
 	ErrNewerSchema = errors.New("the run was written by a newer version")
-	// ErrInUse says that another process is writing the run.
-	ErrInUse = errors.New("another process is writing this run")
+	ErrInUse       = errors.New("another process is writing this run")
 )
 
 // Run is a run directory. One goroutine at a time may use it.
@@ -136,7 +130,6 @@ func (r *Run) Commit(t record.Trial) error {
 	return nil
 }
 
-// Attempts returns the attempts at a cell in a block that are stored.
 func (r *Run) Attempts(cell string, block int) []record.Trial {
 	return slices.DeleteFunc(slices.Clone(r.Trials), func(t record.Trial) bool { return t.Cell != cell || t.Block != block })
 }
@@ -170,7 +163,6 @@ func (r *Run) Window() (start, end time.Time) {
 	return start, end
 }
 
-// WriteSummary stores the run's Document beside it.
 func (r *Run) WriteSummary() error {
 	cells, err := r.Cells(nil, nil)
 	if err != nil {

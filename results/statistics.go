@@ -54,7 +54,6 @@ func ratiosOf(a, b []float64) []float64 {
 
 func sortedBlocks(byBlock map[int]float64) []int { return slices.Sorted(maps.Keys(byBlock)) }
 
-// MedianOf estimates the median of one value per block.
 func MedianOf(values []float64) Estimate {
 	n := len(values)
 	if n == 0 {
@@ -78,7 +77,6 @@ func order(n int) int {
 	return k
 }
 
-// MostBlocks is how far BlocksNeeded looks.
 const MostBlocks = 200
 
 // BlocksNeeded estimates how many blocks in all would decide what n blocks with
@@ -106,7 +104,6 @@ func OrderCoverage(n, k int) float64 {
 	return 1 - 2*below
 }
 
-// Verdict is what the evidence says of a prediction.
 type Verdict string
 
 const (
@@ -120,7 +117,6 @@ const (
 // Relation compares an estimate with a threshold: one of Relations.
 type Relation string
 
-// Relations are those a prediction may use.
 var Relations = []Relation{">=", "<=", "="}
 
 // Decide says whether the whole interval lies on the predicted side of the

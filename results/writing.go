@@ -81,7 +81,6 @@ func Resume(dir string, as Resumption) (*Run, error) {
 	return r, nil
 }
 
-// Close lets others write the run.
 func (r *Run) Close() error {
 	if r.lock == nil {
 		return nil

@@ -15,7 +15,6 @@ import (
 	"c10klab/storage"
 )
 
-// How much an Activity keeps.
 const (
 	maxStoreEvents      = 4096
 	maxWriteBackSamples = 36_000 // an hour
@@ -61,15 +60,12 @@ func NewActivity() *Activity {
 	return &Activity{events: sample.NewRing[record.StoreEvent](maxStoreEvents), samples: sample.NewRing[record.WriteBackSample](0)}
 }
 
-// SegmentRolled implements storage.Observer.
 func (a *Activity) SegmentRolled(dir string, _ int64, took time.Duration) {
 	a.note(record.EventRoll, dir, took)
 }
 
-// Fsynced implements storage.Observer.
 func (a *Activity) Fsynced(path string, took time.Duration) { a.note(record.EventFsync, path, took) }
 
-// IndexFlushed implements storage.Observer.
 func (a *Activity) IndexFlushed(path string, took time.Duration) {
 	a.note(record.EventIndexFlush, path, took)
 }
@@ -77,14 +73,12 @@ func (a *Activity) IndexFlushed(path string, took time.Duration) {
 // Recovered implements storage.Observer; what was cut is the store's to tell.
 func (a *Activity) Recovered(storage.Cut) {}
 
-// Failed implements storage.Observer.
 func (a *Activity) Failed(_ string, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.failures = append(a.failures, err.Error())
 }
 
-// SegmentDeleted implements storage.Observer.
 func (a *Activity) SegmentDeleted(path string, _ int64) { a.note(record.EventDelete, path, 0) }
 
 // HousekeepingFailed implements storage.Observer; it is tried again.
@@ -135,7 +129,6 @@ func (a *Activity) Mark() {
 	a.samples.Clear()
 }
 
-// Snapshot copies what is kept.
 func (a *Activity) Snapshot() *record.StoreActivity {
 	s := &record.StoreActivity{Appends: a.appends.Load(), SlowestAppends: a.slowest.sorted()}
 	a.mu.Lock()
@@ -145,7 +138,6 @@ func (a *Activity) Snapshot() *record.StoreActivity {
 	return s
 }
 
-// Close ends the sampling.
 func (a *Activity) Close() {
 	if a.stopSampling != nil {
 		a.stopSampling()
@@ -186,7 +178,6 @@ func (s *slowest) forget() {
 	s.floorNs.Store(0)
 }
 
-// sorted copies what is kept, slowest first.
 func (s *slowest) sorted() []record.SlowAppend {
 	s.mu.Lock()
 	defer s.mu.Unlock()

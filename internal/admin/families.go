@@ -85,7 +85,6 @@ var Families = slices.Concat(requestTimes(), countFamilies(), []Family{
 		}},
 }, ownFamilies)
 
-// requestsQueue is the name of the queue of requests among record.QueueLength's.
 const requestsQueue = "requests"
 
 // requestTimes are Kafka's times of a request, in Kafka's milliseconds.
@@ -106,7 +105,6 @@ func requestTimes() []Family {
 	return all
 }
 
-// countFamilies are what a server counts.
 func countFamilies() []Family {
 	var all []Family
 	for _, c := range measure.Counters {

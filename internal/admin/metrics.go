@@ -38,23 +38,19 @@ func NewMetricsPage(source Source) *MetricsPage {
 	return p
 }
 
-// ServeHTTP answers one reading.
 func (p *MetricsPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.scrapes.Add(1)
 	p.handler.ServeHTTP(w, r)
 }
 
-// Scrapes is how often the page was read.
 func (p *MetricsPage) Scrapes() int64 { return p.scrapes.Load() }
 
-// Describe implements prometheus.Collector.
 func (p *MetricsPage) Describe(descriptions chan<- *prometheus.Desc) {
 	for i := range Families {
 		descriptions <- Families[i].description()
 	}
 }
 
-// Collect implements prometheus.Collector.
 func (p *MetricsPage) Collect(metrics chan<- prometheus.Metric) {
 	snapshot := takeSnapshot(p.source)
 	for i := range Families {
@@ -62,7 +58,6 @@ func (p *MetricsPage) Collect(metrics chan<- prometheus.Metric) {
 	}
 }
 
-// Family is one family of the metrics page.
 type Family struct {
 	Name    string
 	Unit    string

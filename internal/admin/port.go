@@ -22,7 +22,6 @@ import (
 // goroutine, one call at a time over all sources.
 type Source func(*record.ServerSnapshot)
 
-// Port is what the admin port serves.
 type Port struct {
 	// Mark and Snapshot fill in the answers of record.MarkPath and record.SnapshotPath;
 	// the instant is when they were called, unless they set a later one.

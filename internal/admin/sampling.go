@@ -65,7 +65,6 @@ type StageSampler struct {
 
 var _ Sampler = StageSampler{}
 
-// Start implements Sampler.
 func (s StageSampler) Start(rule sample.Rule) error {
 	if s.Stages == nil {
 		return ErrStagesOff
@@ -74,7 +73,6 @@ func (s StageSampler) Start(rule sample.Rule) error {
 	return nil
 }
 
-// Samples implements Sampler.
 func (s StageSampler) Samples() record.Samples {
 	kept, lost := s.Stages.Kept()
 	all := record.Samples{Lost: lost, ClockErrorNs: s.ClockErrorNs(), KernelStamps: s.KernelStamps, Requests: make([]record.ServerSample, len(kept))}

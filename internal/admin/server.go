@@ -26,7 +26,6 @@ type Server struct {
 	page *MetricsPage
 }
 
-// Handler answers all paths of the server's admin port.
 func (s *Server) Handler() http.Handler {
 	s.page = NewMetricsPage(s.fillPage)
 	return Port{
@@ -69,7 +68,6 @@ func (s *Server) snapshot(snapshot *record.ServerSnapshot) {
 	}
 }
 
-// fillPage is what the metrics page shows.
 func (s *Server) fillPage(snapshot *record.ServerSnapshot) {
 	s.addCounts(snapshot)
 	snapshot.Histograms, _ = s.Stages.Snapshot()
@@ -91,7 +89,6 @@ func (s *Server) addCounts(snapshot *record.ServerSnapshot) {
 	snapshot.Counters.Counts = counts
 }
 
-// responses is how many requests were answered.
 func (s *Server) responses() int64 {
 	var c record.Counters
 	_, c.Responses = s.Stages.Counts()

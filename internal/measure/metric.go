@@ -44,7 +44,6 @@ func At(key hdr.Key, q Quantile) Metric {
 	return Metric{text: key.String() + " " + q.Name, key: key, quantile: q.Q}
 }
 
-// Metric is the number as a metric.
 func (n *Number) Metric() Metric { return Metric{text: n.Name, number: n} }
 
 // ofServer is the metric of a server that may be another than the broker.
@@ -55,7 +54,6 @@ func (m Metric) ofServer(name string) Metric {
 	return m
 }
 
-// ParseMetric reads a metric's name.
 func ParseMetric(text string) (Metric, error) {
 	server, rest, found := strings.Cut(text, ":")
 	if !found {
@@ -77,7 +75,6 @@ func ParseMetric(text string) (Metric, error) {
 	return m, nil
 }
 
-// clock is whose clock the metric is by.
 func (m Metric) clock() Clock {
 	switch {
 	case m.number != nil:
@@ -134,7 +131,6 @@ func (m Metric) IsDuration() bool { return m.key.Stage != "" }
 // IsCount reports whether the metric counts threads, which timing does not change.
 func (m Metric) IsCount() bool { return m.threads != "" }
 
-// Unit is what the metric's values count.
 func (m Metric) Unit() string {
 	switch {
 	case m.IsDuration():
@@ -145,7 +141,6 @@ func (m Metric) Unit() string {
 	return m.number.Unit
 }
 
-// Value is a metric's in one trial.
 type Value struct {
 	Value     float64
 	Supported bool // else Value is none

@@ -308,7 +308,6 @@ func overWindows(rate func(*record.Measurement) (float64, bool)) func([]*record.
 	}
 }
 
-// over divides what two functions say of the same trials.
 func over(value, by func([]*record.Trial) (float64, bool)) func([]*record.Trial) (float64, bool) {
 	return func(trials []*record.Trial) (float64, bool) {
 		x, _ := value(trials)
@@ -317,7 +316,6 @@ func over(value, by func([]*record.Trial) (float64, bool)) func([]*record.Trial)
 	}
 }
 
-// ratio is value/by, unless there is nothing to divide by.
 func ratio(value, by float64) (float64, bool) {
 	if by == 0 {
 		return 0, false
@@ -336,7 +334,6 @@ func ofProcess(part func(*record.Process) float64, by func(*record.Measurement, 
 	}
 }
 
-// ofThreads reads a mean number of server threads.
 func ofThreads(part func(record.ThreadStates) float64) func(*record.Measurement) (float64, bool) {
 	return func(m *record.Measurement) (float64, bool) {
 		states, known := m.Broker().ThreadStates()
@@ -353,7 +350,6 @@ func ofConnections(part func(*record.Connections) float64) func(*record.Measurem
 	}
 }
 
-// ofLoops is the highest of the network threads' shares of their time.
 func ofLoops(part func(record.LoopTimes) int64) func(*record.Measurement) (float64, bool) {
 	return func(m *record.Measurement) (highest float64, found bool) {
 		for _, l := range m.Broker().LoopTimes {
@@ -376,7 +372,6 @@ func diskReadsPerMB(t *record.Trial) (float64, bool) {
 	return perMB, fetched && reads > 0
 }
 
-// ofDisks is the highest of the disks' means over the window.
 func ofDisks(mean func(record.DiskWindow) record.Mean) func(*record.Trial) (float64, bool) {
 	return func(t *record.Trial) (highest float64, found bool) {
 		for _, w := range t.DiskWindows {

@@ -202,7 +202,6 @@ func Shown(key hdr.Key) bool {
 	return s != nil && s.In != 0
 }
 
-// NamesOf are the names of spans.
 func NamesOf(spans []*Span) []string {
 	names := make([]string, len(spans))
 	for i, s := range spans {
@@ -211,7 +210,6 @@ func NamesOf(spans []*Span) []string {
 	return names
 }
 
-// ByClock are those that one party takes.
 func ByClock(c Clock) []*Span { return Spans(func(s *Span) bool { return s.Clock == c }) }
 
 // SpanNamed finds a span; nil: there is none of that name.

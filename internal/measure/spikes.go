@@ -43,7 +43,6 @@ func samplesWith(matches func(record.WriteBackSample) bool) suspect {
 	}
 }
 
-// writingBack: the kernel writes dirty pages.
 func writingBack(s record.WriteBackSample) bool { return s.WrittenPages > 0 }
 
 // dirtyBeyondHalfway: writers have to wait (balance_dirty_pages).
@@ -89,7 +88,6 @@ func spikesBeyondChance(m *record.Measurement, when suspect) (float64, bool) {
 	return (share - expected) / (1 - expected), true
 }
 
-// widen returns the stretches, longer at both ends.
 func widen(stretches []stretch, before, after int64) []stretch {
 	wide := make([]stretch, len(stretches))
 	for i, s := range stretches {

@@ -1,6 +1,5 @@
 package record
 
-// Kinds of StoreEvent.
 const (
 	EventRoll       = "roll"        // a log segment was closed and the next one made
 	EventIndexFlush = "index-flush" // an index file was written, not forced to the device

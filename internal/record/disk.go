@@ -48,7 +48,6 @@ type DiskStatus struct {
 	Problems    []string     `json:"problems,omitempty"`
 }
 
-// DiskParameters is a disk model in numbers.
 type DiskParameters struct {
 	ReadMBps  float64 `json:"read_mb_s"` // 10⁶ bytes a second
 	WriteMBps float64 `json:"write_mb_s"`
@@ -58,7 +57,6 @@ type DiskParameters struct {
 	SlackNs   int64   `json:"slack_ns"` // an answer later than this counts as late
 }
 
-// DiskCounts is what a disk did.
 type DiskCounts struct {
 	Reads        int64 `json:"reads"`
 	Writes       int64 `json:"writes"`

@@ -5,12 +5,10 @@ import "c10klab/internal/sample"
 // Samples are what a server has kept of sampled requests.
 type Samples struct {
 	Requests []ServerSample `json:"requests"` // in the order in which they ended
-	// Lost were given up for newer ones.
-	Lost int `json:"lost"`
+	Lost     int            `json:"lost"`     // given up for newer ones
 	// ClockErrorNs bounds how wrong the conversion of the kernel's stamps is.
 	ClockErrorNs int64 `json:"clock_error_ns"`
-	// KernelStamps: whether arrivals are stamped by the kernel.
-	KernelStamps bool `json:"kernel_stamps"`
+	KernelStamps bool  `json:"kernel_stamps"`
 }
 
 // ServerSample is one request's boundaries, CLOCK_MONOTONIC nanoseconds; 0: not stamped.
@@ -46,10 +44,9 @@ type Join struct {
 
 	// Terms add up to ResponseTime, ServiceTime in closed-loop mode, in every joined
 	// request. Beside are no terms: they overlap them or lie after the answer.
-	Terms  []JoinTerm `json:"terms"`
-	Beside []JoinTerm `json:"beside"`
-	// MeanResponseNs is the joined requests' mean.
-	MeanResponseNs float64 `json:"mean_response_ns"`
+	Terms          []JoinTerm `json:"terms"`
+	Beside         []JoinTerm `json:"beside"`
+	MeanResponseNs float64    `json:"mean_response_ns"`
 	// WiresErrorNs is the standard error of the mean of their two wires together.
 	WiresErrorNs float64 `json:"wires_error_ns"`
 	// TermsOverResponse is the sum of mean terms over the mean response time of all

@@ -7,10 +7,9 @@ type MaxRate struct {
 	// PerSecond is the highest rate found that held it, in requests a second, and
 	// NotPerSecond the lowest that did not. Uncertainty is their distance as a share of
 	// PerSecond.
-	PerSecond    float64 `json:"requests_per_s"`
-	NotPerSecond float64 `json:"not_requests_per_s"`
-	Uncertainty  float64 `json:"uncertainty"`
-	// PerSecondMBps is PerSecond in 10⁶ bytes of record batches a second.
+	PerSecond     float64 `json:"requests_per_s"`
+	NotPerSecond  float64 `json:"not_requests_per_s"`
+	Uncertainty   float64 `json:"uncertainty"`
 	PerSecondMBps float64 `json:"rate_mb_s,omitempty"`
 	// Held of HeldOf runs at PerSecond held the SLO, Failed of FailedOf at NotPerSecond
 	// did not; runs that were limited are in neither.

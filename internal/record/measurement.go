@@ -11,7 +11,6 @@ import (
 type Outcome string
 
 const (
-	// Valid: every number stands.
 	Valid Outcome = "valid"
 	// Saturated: the target could not keep up with the offered load; its
 	// percentiles are lower bounds. A legitimate result.
@@ -20,8 +19,7 @@ const (
 	GeneratorLimited Outcome = "generator-limited"
 	// EnvironmentLimited: something else on the machine interfered.
 	EnvironmentLimited Outcome = "environment-limited"
-	// Failed: the trial did not come to a measurement.
-	Failed Outcome = "failed"
+	Failed             Outcome = "failed"
 )
 
 // Limited reports whether the numbers do not stand because the generator or the
@@ -36,8 +34,7 @@ type Check struct {
 	Limit float64 `json:"limit"`
 	Unit  string  `json:"unit"`
 	OK    bool    `json:"ok"`
-	// Else is the outcome that a failed check leads to.
-	Else Outcome `json:"else"`
+	Else  Outcome `json:"else"`
 }
 
 // Measurement is what one load generator run measured, with the target's stages

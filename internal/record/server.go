@@ -56,12 +56,9 @@ type ServerSnapshot struct {
 	ConnectionsByLoop []int `json:"connections_by_loop,omitempty"`
 	// LoopTimes is what each network thread did with its time; empty where there is
 	// none, or with knob stages off.
-	LoopTimes []LoopTimes `json:"loop_times,omitempty"`
-	// ThreadIO is what the server's threads moved through sockets.
-	ThreadIO []ThreadIO `json:"thread_io,omitempty"`
-	// Queues are those between threads.
-	Queues []QueueLength `json:"queues,omitempty"`
-	// HandlerIdle is how long handler threads waited for requests.
+	LoopTimes   []LoopTimes   `json:"loop_times,omitempty"`
+	ThreadIO    []ThreadIO    `json:"thread_io,omitempty"`
+	Queues      []QueueLength `json:"queues,omitempty"`
 	HandlerIdle []HandlerIdle `json:"handler_idle,omitempty"`
 	// Hides says in which stages the threading model's own waits show.
 	Hides string `json:"hides,omitempty"`
@@ -152,7 +149,6 @@ func (c Counters) MarshalJSON() ([]byte, error) {
 	return json.Marshal(all)
 }
 
-// UnmarshalJSON reads what MarshalJSON writes.
 func (c *Counters) UnmarshalJSON(text []byte) error {
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(text, &all); err != nil {
@@ -178,7 +174,6 @@ func (c *Counters) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// AllResponses counts those of all APIs.
 func (c Counters) AllResponses() (n int64) {
 	for _, responses := range c.Responses {
 		n += responses
@@ -196,7 +191,6 @@ type Process struct {
 	GOMAXPROCS          int   `json:"gomaxprocs" since:"level"`
 	GCCycles            int64 `json:"gc_cycles"`
 	GCPauseNs           int64 `json:"gc_pause_ns"`
-	// AllocatedObjects and AllocatedBytes count heap allocations.
-	AllocatedObjects int64 `json:"allocated_objects"`
-	AllocatedBytes   int64 `json:"allocated_bytes"`
+	AllocatedObjects    int64 `json:"allocated_objects"`
+	AllocatedBytes      int64 `json:"allocated_bytes"`
 }

@@ -85,7 +85,6 @@ func (m *Measurement) Server(name string) *ServerUse {
 	return &ServerUse{Name: name, StageSource: StagesNone}
 }
 
-// Broker is the server that the generator loads.
 func (m *Measurement) Broker() *ServerUse { return m.Server(Broker) }
 
 // ServerNs is the time in which a server did what its ServerUse says: by its own
@@ -97,7 +96,6 @@ func (m *Measurement) ServerNs(s *ServerUse) int64 {
 	return m.WindowNs
 }
 
-// ServerSeconds is ServerNs in seconds.
 func (m *Measurement) ServerSeconds(s *ServerUse) float64 { return float64(m.ServerNs(s)) / 1e9 }
 
 // ServerRequests is how many requests a server answered in that time: by its own

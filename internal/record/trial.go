@@ -131,7 +131,6 @@ func (t *Trial) OfServer(name string) *Trial {
 	return &own
 }
 
-// Measured reports whether the trial has a measurement.
 func (t *Trial) Measured() bool { return t.Measurement != nil }
 
 // DiskWindow is what an emulated disk did within a trial's window, by those of its
@@ -151,5 +150,4 @@ type Mean struct {
 	N   int     `json:"n"`
 }
 
-// Add takes one sample more.
 func (m *Mean) Add(value float64) { m.Sum, m.N = m.Sum+value, m.N+1 }
