@@ -9,76 +9,105 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"strconv"
+	"slices"
 	"strings"
 	"time"
 
+	"c10klab/internal/osthread"
 	"c10klab/internal/poll"
 	"c10klab/internal/slowdisk"
 
 	"golang.org/x/sys/unix"
 )
 
+// What thousands of connections want.
+const (
+	wantDescriptors = 12_000 // one process holds ten thousand connections with files besides
+	wantThreads     = 10_100 // each of ten thousand connections has one, with others besides
+)
+
 // examine tries each capability; it changes nothing on the machine.
 func examine() []capability {
+	const (
+		here    = "in this directory's file system"
+		ownDisk = "the emulated slow disk; runs use the given directory's own disk"
+		install = "install it (Debian packages: strace, kcat, gcc)"
+	)
+	cpus, user := runtime.NumCPU(), os.Geteuid()
+	userID := fmt.Sprintf("user id %d", user)
+	var files unix.Rlimit
+	_ = unix.Getrlimit(unix.RLIMIT_NOFILE, &files) // none where it fails
+	backlog := 0
+	somaxconn, _ := os.ReadFile("/proc/sys/net/core/somaxconn")
+	_, _ = fmt.Sscan(string(somaxconn), &backlog)
+	var name unix.Utsname
+	_ = unix.Uname(&name)
+	release, major, minor := unix.ByteSliceToString(name.Release[:]), 0, 0
+	_, _ = fmt.Sscanf(release, "%d.%d", &major, &minor)
+	namespaces := works("network namespaces", exists("/proc/self/ns/net"), "/proc/self/ns/net, "+userID,
+		"run as root", "links with a delay, for followers in another datacentre")
+	namespaces.There = namespaces.There && user == 0
 	return []capability{
-		cores(), descriptors(), machineThreads(), userThreads(), groupThreads(), backlog(), kernel(), kernelStamps(),
-		residencyProbe(), cachestat(), root(), fuse(), loopDevices(), namespaces(), hardwareCounters(),
-		performanceGovernor(), fileSystemMaker("mkfs.ext4", "e2fsprogs", "the emulated slow disk with ext4, its default"),
-		fileSystemMaker("mkfs.xfs", "xfsprogs", "the emulated slow disk with XFS"), tool("strace", "the proof by system calls of which threads send"),
-		tool("kcat", "the tests with librdkafka's client"), tool("cc", "the comparison with a plain C epoll loop"),
+		{"cores for server and load", cpus >= 2, fmt.Sprintf("%d CPUs", cpus),
+			"run on a machine with at least two CPUs", "server and load generator share a CPU, so each measures the other"},
+		{"descriptors", files.Max >= wantDescriptors, fmt.Sprintf("%d, at most %d", files.Cur, files.Max),
+			"ulimit -Hn 20000, or LimitNOFILE= of the service", "runs with 10 000 connections"},
+		threads("threads of the machine", func(limit string) bool {
+			return limit != osthread.UserLimit && !strings.HasPrefix(limit, osthread.GroupLimit)
+		}),
+		threads("threads of the user", func(limit string) bool { return limit == osthread.UserLimit }),
+		threads("threads of the control group", func(limit string) bool { return strings.HasPrefix(limit, osthread.GroupLimit) }),
+		{"listen backlog", backlog >= 1024, fmt.Sprintf("somaxconn %d", backlog),
+			"sysctl net.core.somaxconn=4096", "thousands of connections at once without SYN retries"},
+		{"Linux 5.11 or newer", major > 5 || major == 5 && minor >= 11, release,
+			"a newer kernel", "exact pacing of sends (epoll_pwait2)"},
+		{"kernel receive stamps", stampArrives() == nil, "SO_TIMESTAMPING on TCP over loopback",
+			"a kernel with CONFIG_NETWORK_PHY_TIMESTAMPING or software stamps", "SocketQueue: the wait before a request was read"},
+		works("preadv2(RWF_NOWAIT)", onTempFile(readNoWait), here,
+			"data on ext4, xfs or btrfs", "send strategies that ask whether a chunk is in memory"),
+		works("cachestat", onTempFile(askCachestat), here,
+			"Linux 6.5 or newer", "the proof that files were cold before a trial"),
+		{"root", user == 0, userID, "run as root", ownDisk},
+		works("/dev/fuse", opens("/dev/fuse"), "opens", "modprobe fuse, and run as root", ownDisk),
+		works("loop devices", opens("/dev/loop-control"), "/dev/loop-control opens",
+			"modprobe loop, and run as root", "the emulated slow disk"),
+		namespaces,
+		works("hardware counters", countCacheMisses(), "perf_event_open of cache misses",
+			"a machine, or a virtual one, with a performance monitoring unit", "cache-miss rates; context switches stand in"),
+		performanceGovernor(),
+		// Administrators' programs are not on everyone's path.
+		program(slowdisk.FindProgram, "mkfs.ext4", "install Debian package e2fsprogs", "the emulated slow disk with ext4, its default"),
+		program(slowdisk.FindProgram, "mkfs.xfs", "install Debian package xfsprogs", "the emulated slow disk with XFS"),
+		program(exec.LookPath, "strace", install, "the proof by system calls of which threads send"),
+		program(exec.LookPath, "kcat", install, "the tests with librdkafka's client"),
+		program(exec.LookPath, "cc", install, "the comparison with a plain C epoll loop"),
 	}
 }
 
-func cores() capability {
-	n := runtime.NumCPU()
-	return capability{
-		Name: "cores for server and load", There: n >= 2, Found: fmt.Sprintf("%d CPUs", n),
-		Get: "run on a machine with at least two CPUs", Lost: "server and load generator share a CPU, so each measures the other",
+// works is a capability that was tried, with what was found where that went well.
+func works(name string, err error, found, get, lost string) capability {
+	if err != nil {
+		found = err.Error()
 	}
+	return capability{name, err == nil, found, get, lost}
 }
 
-// wantDescriptors lets one process hold ten thousand connections with files besides.
-const wantDescriptors = 12_000
-
-func descriptors() capability {
-	var limit unix.Rlimit
-	err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit)
-	return capability{
-		Name: "descriptors", There: err == nil && limit.Max >= wantDescriptors, Found: fmt.Sprintf("%d, at most %d", limit.Cur, limit.Max),
-		Get: "ulimit -Hn 20000, or LimitNOFILE= of the service", Lost: "runs with 10 000 connections",
-	}
+func program(find func(string) (string, error), name, get, lost string) capability {
+	path, err := find(name)
+	return works("program "+name, err, path, get, lost)
 }
 
-func backlog() capability {
-	n, err := readNumber("/proc/sys/net/core/somaxconn")
-	return capability{
-		Name: "listen backlog", There: err == nil && n >= 1024, Found: fmt.Sprintf("somaxconn %d", n),
-		Get: "sysctl net.core.somaxconn=4096", Lost: "thousands of connections at once without SYN retries",
-	}
+func exists(path string) error {
+	_, err := os.Stat(path)
+	return err
 }
 
-func kernel() capability {
-	var u unix.Utsname
-	err := unix.Uname(&u)
-	release := unix.ByteSliceToString(u.Release[:])
-	major, rest, _ := strings.Cut(release, ".")
-	minor, _, _ := strings.Cut(rest, ".")
-	a, _ := strconv.Atoi(major)
-	b, _ := strconv.Atoi(minor)
-	return capability{
-		Name: "Linux 5.11 or newer", There: err == nil && (a > 5 || a == 5 && b >= 11), Found: release,
-		Get: "a newer kernel", Lost: "exact pacing of sends (epoll_pwait2)",
+func opens(device string) error {
+	f, err := os.OpenFile(device, os.O_RDWR, 0)
+	if err == nil {
+		f.Close()
 	}
-}
-
-func kernelStamps() capability {
-	c := capability{
-		Name: "kernel receive stamps", Found: "SO_TIMESTAMPING on TCP over loopback",
-		Get: "a kernel with CONFIG_NETWORK_PHY_TIMESTAMPING or software stamps", Lost: "SocketQueue: the wait before a request was read",
-	}
-	c.There = stampArrives() == nil
-	return c
+	return err
 }
 
 // stampArrives sends bytes over loopback until one read carries a stamp.
@@ -135,118 +164,66 @@ func onTempFile(probe func(fd int) error) error {
 	return probe(int(f.Fd()))
 }
 
-func found(err error, otherwise string) string {
-	if err != nil {
-		return err.Error()
-	}
-	return otherwise
+func readNoWait(fd int) error {
+	_, err := unix.Preadv2(fd, [][]byte{make([]byte, 1)}, 0, unix.RWF_NOWAIT)
+	return err
 }
 
-func residencyProbe() capability {
-	err := onTempFile(func(fd int) error {
-		_, err := unix.Preadv2(fd, [][]byte{make([]byte, 1)}, 0, unix.RWF_NOWAIT)
-		return err
-	})
-	return capability{
-		Name: "preadv2(RWF_NOWAIT)", There: err == nil, Found: found(err, "in this directory's file system"),
-		Get: "data on ext4, xfs or btrfs", Lost: "send strategies that ask whether a chunk is in memory",
-	}
+func askCachestat(fd int) error {
+	var state unix.Cachestat_t
+	return unix.Cachestat(uint(fd), &unix.CachestatRange{Off: 0, Len: 1}, &state, 0)
 }
 
-func cachestat() capability {
-	err := onTempFile(func(fd int) error {
-		var state unix.Cachestat_t
-		return unix.Cachestat(uint(fd), &unix.CachestatRange{Off: 0, Len: 1}, &state, 0)
-	})
-	return capability{
-		Name: "cachestat", There: err == nil, Found: found(err, "in this directory's file system"),
-		Get: "Linux 6.5 or newer", Lost: "the proof that files were cold before a trial",
-	}
-}
-
-func fuse() capability {
-	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
-	if err == nil {
-		f.Close()
-	}
-	return capability{
-		Name: "/dev/fuse", There: err == nil, Found: found(err, "opens"),
-		Get: "modprobe fuse, and run as root", Lost: "the emulated slow disk; runs use the given directory's own disk",
-	}
-}
-
-func loopDevices() capability {
-	f, err := os.OpenFile("/dev/loop-control", os.O_RDWR, 0)
-	if err == nil {
-		f.Close()
-	}
-	return capability{
-		Name: "loop devices", There: err == nil, Found: found(err, "/dev/loop-control opens"),
-		Get: "modprobe loop, and run as root", Lost: "the emulated slow disk",
-	}
-}
-
-func namespaces() capability {
-	_, err := os.Stat("/proc/self/ns/net")
-	return capability{
-		Name: "network namespaces", There: err == nil && os.Geteuid() == 0, Found: found(err, fmt.Sprintf("/proc/self/ns/net, user id %d", os.Geteuid())),
-		Get: "run as root", Lost: "links with a delay, for followers in another datacentre",
-	}
-}
-
-func hardwareCounters() capability {
+func countCacheMisses() error {
 	attr := unix.PerfEventAttr{Type: unix.PERF_TYPE_HARDWARE, Config: unix.PERF_COUNT_HW_CACHE_MISSES, Size: uint32(unix.PERF_ATTR_SIZE_VER0)}
 	fd, err := unix.PerfEventOpen(&attr, 0, -1, -1, unix.PERF_FLAG_FD_CLOEXEC)
 	if err == nil {
 		unix.Close(fd)
 	}
-	return capability{
-		Name: "hardware counters", There: err == nil, Found: found(err, "perf_event_open of cache misses"),
-		Get: "a machine, or a virtual one, with a performance monitoring unit", Lost: "cache-miss rates; context switches stand in",
-	}
+	return err
 }
 
 func performanceGovernor() capability {
-	const path = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"
-	text, err := os.ReadFile(path)
+	const name = "steady CPU frequency"
+	text, err := os.ReadFile("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor")
 	if errors.Is(err, fs.ErrNotExist) {
-		return capability{Name: "steady CPU frequency", There: true, Found: "no frequency scaling seen"}
+		return capability{Name: name, There: true, Found: "no frequency scaling seen"}
 	}
 	governor := string(bytes.TrimSpace(text))
-	return capability{
-		Name: "steady CPU frequency", There: err == nil && governor == "performance", Found: found(err, "governor "+governor),
-		Get: "cpupower frequency-set -g performance", Lost: "steady service times: the clock changes under load",
-	}
+	c := works(name, err, "governor "+governor,
+		"cpupower frequency-set -g performance", "steady service times: the clock changes under load")
+	c.There = c.There && governor == "performance"
+	return c
 }
 
-func tool(name, lost string) capability {
-	path, err := exec.LookPath(name)
-	return capability{
-		Name: "program " + name, There: err == nil, Found: found(err, path),
-		Get: "install it (Debian packages: strace, kcat, gcc)", Lost: lost,
-	}
-}
-
-// fileSystemMaker looks where administrators' programs are, too.
-func fileSystemMaker(name, debian, lost string) capability {
-	path, err := slowdisk.FindProgram(name)
-	return capability{
-		Name: "program " + name, There: err == nil, Found: found(err, path),
-		Get: "install Debian package " + debian, Lost: lost,
-	}
-}
-
-func root() capability {
-	return capability{
-		Name: "root", There: os.Geteuid() == 0, Found: fmt.Sprintf("user id %d", os.Geteuid()),
-		Get: "run as root", Lost: "the emulated slow disk; runs use the given directory's own disk",
-	}
-}
-
-func readNumber(path string) (int, error) {
-	text, err := os.ReadFile(path)
+// threads is the capability that some of this system's limits on threads leave room.
+func threads(name string, belongs func(limit string) bool) capability {
+	all, err := osthread.ThreadLimits()
 	if err != nil {
-		return 0, err
+		return works(name, err, "", "mount /proc", threadsLost)
 	}
-	return strconv.Atoi(strings.TrimSpace(string(text)))
+	return threadRoom(name, slices.DeleteFunc(all, func(l osthread.Limit) bool { return !belongs(l.Name) }))
+}
+
+const threadsLost = "thread-per-connection with 10 000 connections"
+
+// threadRoom judges limits as those do who start threads.
+func threadRoom(name string, limits []osthread.Limit) capability {
+	if len(limits) == 0 {
+		return capability{Name: name, There: true, Found: "no limit"}
+	}
+	tightest := osthread.Tightest(limits)
+	var found []string
+	for _, l := range limits {
+		text := fmt.Sprintf("%s %d", l.Name, l.Value)
+		if l.Waived {
+			text += " (does not bind root)"
+		}
+		found = append(found, text)
+	}
+	c := capability{name, tightest.Left() >= wantThreads, strings.Join(found, ", "), tightest.Cure(wantThreads), threadsLost}
+	if !c.There {
+		c.Found += fmt.Sprintf(": room for %d more", tightest.Left())
+	}
+	return c
 }
