@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/json"
+	"cmp"
 	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
 
 	"c10klab/experiments/verdict"
 	"c10klab/internal/measure"
@@ -44,10 +42,7 @@ The exit status is 0 whether or not there is a difference.`,
 			if err != nil {
 				return err
 			}
-			if o.asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(comparison)
-			}
-			return printComparison(cmd.OutOrStdout(), comparison)
+			return present(cmd.OutOrStdout(), o.asJSON, comparison, printComparison)
 		},
 	}
 	cmd.Flags().StringVar(&o.axis, "axis", "", "what the two shall differ in: a knob, or one of "+strings.Join(verdict.SetupNames, ", "))
@@ -109,8 +104,7 @@ func parseMetrics(names []string, run *results.Run) ([]measure.Metric, error) {
 	return metrics, nil
 }
 
-func printComparison(w io.Writer, c *verdict.RunComparison) error {
-	p := &printer{w: w}
+func printComparison(p *printer, c *verdict.RunComparison) {
 	for _, d := range c.Axis {
 		p.line("compared: %s", d)
 	}
@@ -125,21 +119,13 @@ func printComparison(w io.Writer, c *verdict.RunComparison) error {
 			p.line("only in %s: %s", side, strings.Join(cells, ", "))
 		}
 	}
-	p.line("")
-	if p.err != nil {
-		return p.err
-	}
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "CELLS\tMETRIC\tA\tB\tA ÷ B\tN\tP\tFINDING")
+	p.line("\nCELLS\tMETRIC\tA\tB\tA ÷ B\tN\tP\tFINDING")
 	for _, row := range c.Rows {
 		metric, err := measure.ParseMetric(row.Metric)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%d, %d\t%.3f\t%s\n", row.Cells, row.Metric, shown(metric, row.A), shown(metric, row.B),
+		p.err = cmp.Or(p.err, err)
+		p.line("%s\t%s\t%s\t%s\t%s\t%d, %d\t%.3f\t%s", row.Cells, row.Metric, shown(metric, row.A), shown(metric, row.B),
 			row.Difference.Ratio, row.A.N, row.B.N, row.Difference.P, findingOf(row))
 	}
-	return table.Flush()
 }
 
 func shown(metric measure.Metric, e results.Estimate) string {

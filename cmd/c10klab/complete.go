@@ -12,10 +12,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
-type completion = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective)
-
 // completeFlag says how a flag's values are completed; the flag must be there.
-func completeFlag(cmd *cobra.Command, name string, complete completion) {
+func completeFlag(cmd *cobra.Command, name string, complete cobra.CompletionFunc) {
 	if err := cmd.RegisterFlagCompletionFunc(name, complete); err != nil {
 		panic(err)
 	}

@@ -4,12 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
-	"text/tabwriter"
 
-	"c10klab/internal/knob"
 	"c10klab/internal/slowdisk"
 
 	"github.com/spf13/cobra"
@@ -24,12 +21,7 @@ model says, with a file system on it. It needs root, /dev/fuse and loop devices.
 		Example: `  c10klab disk up --mount /mnt/slow --disk-model hdd
   c10klab disk status
   c10klab disk down --all`,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError(fmt.Errorf("there is no command disk %q%s", args[0], knob.DidYouMean(args[0], commandNames(cmd))))
-			}
-			return nil
-		},
+		Args: ownCommands("there is no command disk %q%s"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newDiskUpCommand(), newDiskDownCommand(), newDiskStatusCommand())
@@ -66,7 +58,7 @@ POST /stall?for=2s.`,
 	bindState(cmd, &config.StateDir)
 	knobs := bindKnobs(cmd, diskKnobs)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		v, err := knobs.values()
+		v, err := knobs()
 		if err != nil {
 			return err
 		}
@@ -171,10 +163,7 @@ requests that were answered later than the disk model says. --json adds the samp
 			if err != nil {
 				return err
 			}
-			if asJSON {
-				return json.NewEncoder(os.Stdout).Encode(disks)
-			}
-			return printDisks(os.Stdout, disks)
+			return present(os.Stdout, asJSON, disks, printDisks)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON, the samples too")
@@ -182,17 +171,15 @@ requests that were answered later than the disk model says. --json adds the samp
 	return cmd
 }
 
-func printDisks(w io.Writer, disks []slowdisk.Entry) error {
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "NAME\tSTATE\tMODEL\tDELAY\tDEVICE\tMOUNT\tREAD MB\tWRITTEN MB\tLATE")
+func printDisks(p *printer, disks []slowdisk.Entry) {
+	p.line("NAME\tSTATE\tMODEL\tDELAY\tDEVICE\tMOUNT\tREAD MB\tWRITTEN MB\tLATE")
 	for _, d := range disks {
 		if d.Status == nil {
-			fmt.Fprintf(table, "%s\t%s\n", d.Name, d.State)
+			p.line("%s\t%s", d.Name, d.State)
 			continue
 		}
 		s, c := d.Status, d.Status.Counts
-		fmt.Fprintf(table, "%s\t%s\t%s\t%t\t%s\t%s\t%.1f\t%.1f\t%.2f%%\n", d.Name, d.State, s.Model, s.Delay, s.Device, s.Mount,
+		p.line("%s\t%s\t%s\t%t\t%s\t%s\t%.1f\t%.1f\t%.2f%%", d.Name, d.State, s.Model, s.Delay, s.Device, s.Mount,
 			float64(c.ReadBytes)/1e6, float64(c.WrittenBytes)/1e6, 100*c.LateShare)
 	}
-	return table.Flush()
 }

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -29,19 +26,14 @@ says how to get it, and what cannot be measured without it. It changes nothing.`
   c10klab doctor --json`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			found := examine()
-			if asJSON {
-				return json.NewEncoder(os.Stdout).Encode(found)
-			}
-			return printCapabilities(os.Stdout, found)
+			return present(os.Stdout, asJSON, examine(), printCapabilities)
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-func printCapabilities(w io.Writer, found []capability) error {
-	p := &printer{w: w}
+func printCapabilities(p *printer, found []capability) {
 	missing := 0
 	for _, c := range found {
 		mark := "there  "
@@ -55,6 +47,5 @@ func printCapabilities(w io.Writer, found []capability) error {
 			p.line("         without it: %s", c.Lost)
 		}
 	}
-	p.line("%s", fmt.Sprintf("\n%d of %d capabilities are there.", len(found)-missing, len(found)))
-	return p.err
+	p.line("\n%d of %d capabilities are there.", len(found)-missing, len(found))
 }

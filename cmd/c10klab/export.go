@@ -24,7 +24,7 @@ var exports = map[string]func(io.Writer, *results.Run) error{
 func newExportCommand() *cobra.Command {
 	var format string
 	formats := slices.Sorted(maps.Keys(exports))
-	cmd := &cobra.Command{
+	cmd := aboutRun(&cobra.Command{
 		Use:   "export RUN",
 		Short: "Write a run in a format that other tools read",
 		Long: `Write a run to stdout.
@@ -32,20 +32,13 @@ csv: a line for each number of each trial. benchfmt: a line for each trial whose
 hlog: the histograms of each cell's trials merged, for the tools of HdrHistogram.`,
 		Example: `  c10klab export results/reference/cold-reads --format csv
   c10klab export results/runs/n15 --format benchfmt`,
-		Args:              oneArgument("a run directory"),
-		ValidArgsFunction: completeRuns,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			export, known := exports[format]
-			if !known {
+		PreRunE: func(*cobra.Command, []string) error {
+			if exports[format] == nil {
 				return usageError(fmt.Errorf("format %q is none of %s%s", format, strings.Join(formats, ", "), knob.DidYouMean(format, formats)))
 			}
-			run, err := openRun(args[0])
-			if err != nil {
-				return err
-			}
-			return export(cmd.OutOrStdout(), run)
+			return nil
 		},
-	}
+	}, func(w io.Writer, run *results.Run) error { return exports[format](w, run) })
 	cmd.Flags().StringVar(&format, "format", "csv", strings.Join(formats, ", "))
 	return cmd
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -27,12 +26,8 @@ func findMax(ctx context.Context, config loadgen.Config, sloText string, asJSON 
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		if err := json.NewEncoder(os.Stdout).Encode(found); err != nil {
-			return fmt.Errorf("print the rate found: %w", err)
-		}
-	} else {
-		fmt.Println(maxRateText(found))
+	if err := present(os.Stdout, asJSON, found, printMaxRate); err != nil {
+		return err
 	}
 	if found.LimitedBy != "" {
 		return shortfall(exitLimited, fmt.Sprintf("every run above %.1f requests/s was %s, so the rate found is no more than a lower bound; c10klab doctor says what lacks", found.PerSecond, found.LimitedBy))
@@ -48,6 +43,8 @@ func probeLine(p record.Probe) string {
 	}
 	return fmt.Sprintf("%10.1f requests/s: %s, %s, %s", p.PerSecond, p.Outcome, strings.Join(values, ", "), said)
 }
+
+func printMaxRate(p *printer, m *record.MaxRate) { p.line("%s", maxRateText(m)) }
 
 func maxRateText(m *record.MaxRate) string {
 	rate := fmt.Sprintf("%.1f requests/s", m.PerSecond)

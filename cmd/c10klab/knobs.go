@@ -46,24 +46,25 @@ var processKnobs = []knob.Knob{
 		Meaning: "soft limit of the server's Go memory"},
 }
 
-// knobFlags binds every knob of a table to a flag of the same name.
-type knobFlags struct {
-	table *knob.Table
-	texts map[string]*string
-}
-
-func bindKnobs(cmd *cobra.Command, table *knob.Table) *knobFlags {
-	f := &knobFlags{table: table, texts: map[string]*string{}}
+// bindKnobs binds every knob of a table to a flag of the same name. Its result reads the
+// flags; an error is the user's.
+func bindKnobs(cmd *cobra.Command, table *knob.Table) func() (*knob.Values, error) {
+	flags := cmd.Flags()
 	for _, k := range table.Knobs() {
-		f.texts[k.Name] = cmd.Flags().String(k.Name, k.Default, usageText(k))
+		flags.String(k.Name, k.Default, usageText(k))
 		if k.Kind == knob.Choice {
-			complete := func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-				return k.Choices, cobra.ShellCompDirectiveNoFileComp
-			}
-			completeFlag(cmd, k.Name, complete)
+			completeFlag(cmd, k.Name, cobra.FixedCompletions(k.Choices, cobra.ShellCompDirectiveNoFileComp))
 		}
 	}
-	return f
+	return func() (*knob.Values, error) {
+		v := table.Defaults()
+		for _, k := range table.Knobs() {
+			if err := v.Set(k.Name, flags.Lookup(k.Name).Value.String()); err != nil {
+				return nil, usageError(err)
+			}
+		}
+		return v, nil
+	}
 }
 
 func usageText(k knob.Knob) string {
@@ -75,17 +76,6 @@ func usageText(k knob.Knob) string {
 		text += " [" + k.Unit + "]"
 	}
 	return text
-}
-
-// values reads the flags; an error is the user's.
-func (f *knobFlags) values() (*knob.Values, error) {
-	v := f.table.Defaults()
-	for _, k := range f.table.Knobs() {
-		if err := v.Set(k.Name, *f.texts[k.Name]); err != nil {
-			return nil, usageError(err)
-		}
-	}
-	return v, nil
 }
 
 // owner says which process obeys a knob.

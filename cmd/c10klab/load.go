@@ -1,10 +1,9 @@
 package main
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 
@@ -71,7 +70,7 @@ halve the rate, bisect, and measure both ends of the interval found again.`,
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print the whole measurement as JSON")
 	knobs := bindKnobs(cmd, loadKnobs)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		v, err := knobs.values()
+		v, err := knobs()
 		if err != nil {
 			return err
 		}
@@ -86,7 +85,8 @@ halve the rate, bisect, and measure both ends of the interval found again.`,
 		if err != nil {
 			return err
 		}
-		return printMeasurement(os.Stdout, m, f.asJSON)
+		return cmp.Or(present(os.Stdout, f.asJSON, m, summarize),
+			shortfall(statusOf(m.Outcome), report.LoadShortfall(m)))
 	}
 	return cmd
 }
@@ -132,17 +132,6 @@ func (f *loadFlags) servers() (servers []loadgen.Server, err error) {
 	return servers, nil
 }
 
-func printMeasurement(w io.Writer, m *record.Measurement, asJSON bool) error {
-	if asJSON {
-		if err := json.NewEncoder(w).Encode(m); err != nil {
-			return fmt.Errorf("print the measurement: %w", err)
-		}
-	} else if err := summarize(w, m); err != nil {
-		return err
-	}
-	return shortfall(statusOf(m.Outcome), report.LoadShortfall(m))
-}
-
 // statusOf is the exit status that a measurement's outcome deserves.
 func statusOf(outcome record.Outcome) int {
 	switch {
@@ -155,8 +144,7 @@ func statusOf(outcome record.Outcome) int {
 }
 
 // summarize prints the measurement for a person.
-func summarize(w io.Writer, m *record.Measurement) error {
-	p := &printer{w: w}
+func summarize(p *printer, m *record.Measurement) {
 	p.line("outcome %s; %.1f requests/s, %.1f MB/s acknowledged, %.1f MB/s fetched (%.1f tail, %.1f lagging), %d error responses",
 		m.Outcome, m.RequestsPerSec, m.AckedMBps, m.FetchedMBps, m.TailMBps, m.LaggingMBps, m.Errors)
 	p.line("%-22s %-12s %10s %12s %12s %12s %12s", "time", "API", "count", "p50", "p99", "p999", "max")
@@ -177,7 +165,6 @@ func summarize(w io.Writer, m *record.Measurement) error {
 	for _, problem := range m.Problems {
 		p.line("problem: %s", problem)
 	}
-	return p.err
 }
 
 func quantile(h *hdr.Histogram, q float64) string {
@@ -186,18 +173,6 @@ func quantile(h *hdr.Histogram, q float64) string {
 		return "n/a"
 	}
 	return results.FormatDuration(float64(ns))
-}
-
-// printer keeps the first error of many prints.
-type printer struct {
-	w   io.Writer
-	err error
-}
-
-func (p *printer) line(format string, args ...any) {
-	if p.err == nil {
-		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
-	}
 }
 
 // printJoin prints where the joined requests' time went, term by term, and where the

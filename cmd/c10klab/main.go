@@ -5,13 +5,16 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime"
 	"runtime/debug"
 	"syscall"
+	"text/tabwriter"
 
 	"c10klab/internal/knob"
 	"c10klab/results"
@@ -90,13 +93,8 @@ tables and draws figures in under four minutes. "c10klab completion --help" says
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usageError(fmt.Errorf("there is no command %q%s; see c10klab --help", args[0], knob.DidYouMean(args[0], commandNames(cmd))))
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args:          ownCommands("there is no command %q%s; see c10klab --help"),
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("c10klab {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(suggestFlag(cmd, err)) })
@@ -124,12 +122,26 @@ func version() string {
 	return fmt.Sprintf("%s%s, %s %s/%s", module, revision, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
-func commandNames(parent *cobra.Command) []string {
-	var names []string
-	for _, c := range parent.Commands() {
-		names = append(names, c.Name())
+// ownCommands refuses an argument of a command that has commands of its own, none of
+// which it is; format is of the argument and the nearest of them.
+func ownCommands(format string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		var names []string
+		for _, c := range cmd.Commands() {
+			names = append(names, c.Name())
+		}
+		return usageError(fmt.Errorf(format, args[0], knob.DidYouMean(args[0], names)))
 	}
-	return names
+}
+
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError(fmt.Errorf("%s takes no argument %q", cmd.CommandPath(), args[0]))
+	}
+	return nil
 }
 
 // suggestFlag adds the nearest flag to the report of an unknown one.
@@ -150,5 +162,42 @@ func oneArgument(what string) cobra.PositionalArgs {
 			return usageError(fmt.Errorf("%s needs one argument: %s", cmd.CommandPath(), what))
 		}
 		return nil
+	}
+}
+
+// aboutRun makes cmd a command about one run directory, which it opens.
+func aboutRun(cmd *cobra.Command, do func(w io.Writer, run *results.Run) error) *cobra.Command {
+	cmd.Args, cmd.ValidArgsFunction = oneArgument("a run directory"), completeRuns
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		run, err := openRun(args[0])
+		if err != nil {
+			return err
+		}
+		return do(cmd.OutOrStdout(), run)
+	}
+	return cmd
+}
+
+// present prints a document as JSON, or else what text prints of it.
+func present[T any](w io.Writer, asJSON bool, document T, text func(p *printer, document T)) error {
+	if asJSON {
+		return json.NewEncoder(w).Encode(document)
+	}
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	p := &printer{w: table}
+	text(p, document)
+	return cmp.Or(p.err, table.Flush())
+}
+
+// printer prints lines, in which tabs end the columns of a table, and keeps the first
+// error.
+type printer struct {
+	w   io.Writer
+	err error
+}
+
+func (p *printer) line(format string, args ...any) {
+	if p.err == nil {
+		_, p.err = fmt.Fprintf(p.w, format+"\n", args...)
 	}
 }

@@ -1,11 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"time"
 
@@ -46,7 +45,7 @@ load --consumers lagging --lagging-topic T reads it.`,
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	knobs := bindKnobs(cmd, knob.NewTable(backlogKnobs, storage.Knobs))
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		v, err := knobs.values()
+		v, err := knobs()
 		if err != nil {
 			return err
 		}
@@ -57,7 +56,7 @@ load --consumers lagging --lagging-topic T reads it.`,
 		if err != nil {
 			return err
 		}
-		return printBacklog(cmd.OutOrStdout(), done, asJSON)
+		return present(cmd.OutOrStdout(), asJSON, done, printBacklog)
 	}
 	return cmd
 }
@@ -78,7 +77,7 @@ func prepare(ctx context.Context, data []string, v *knob.Values) (*record.Backlo
 		err = usageError(fmt.Errorf("%w; take another name, or remove its directories", err))
 	}
 	if err != nil {
-		return nil, firstError(err, store.Abandon())
+		return nil, cmp.Or(err, store.Abandon())
 	}
 	return &record.Backlog{
 		Topic: wanted.Topic, Partitions: wanted.Partitions, Bytes: done.Bytes,
@@ -86,11 +85,7 @@ func prepare(ctx context.Context, data []string, v *knob.Values) (*record.Backlo
 	}, store.Close()
 }
 
-func printBacklog(w io.Writer, b *record.Backlog, asJSON bool) error {
-	if asJSON {
-		return json.NewEncoder(w).Encode(b)
-	}
-	p := &printer{w: w}
+func printBacklog(p *printer, b *record.Backlog) {
 	p.line("topic %s: %d partitions, %d bytes in %d records", b.Topic, b.Partitions, b.Bytes, b.Records)
 	if b.Written {
 		const bytesPerMB, nsPerSecond = 1e6, 1e9
@@ -99,7 +94,6 @@ func printBacklog(w io.Writer, b *record.Backlog, asJSON bool) error {
 	} else {
 		p.line("was there already")
 	}
-	return p.err
 }
 
 // openStore opens the log dirs with the knobs of package storage and logs what

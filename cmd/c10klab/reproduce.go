@@ -3,17 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
-	"text/tabwriter"
-	"time"
 
 	"c10klab/experiments"
 	"c10klab/experiments/evidence"
-	"c10klab/experiments/runner"
 
 	"github.com/spf13/cobra"
 )
@@ -65,7 +61,7 @@ func (o reproduceOptions) reproduce(ctx context.Context, w io.Writer, claim stri
 	if err != nil {
 		return usageError(err)
 	}
-	parent := cmp.Or(o.out, filepath.Join("results", "runs", time.Now().Format("20060102-150405")))
+	parent := cmp.Or(o.out, newRunDir())
 	reproductions := []evidence.Reproduction{}
 	var worst error
 	for _, spec := range specs {
@@ -73,15 +69,12 @@ func (o reproduceOptions) reproduce(ctx context.Context, w io.Writer, claim stri
 		if own == nil && err != nil {
 			return err
 		}
-		reproductions, worst = append(reproductions, own...), firstError(worst, err)
+		reproductions, worst = append(reproductions, own...), cmp.Or(worst, err)
 	}
 	if o.dryRun {
 		return nil
 	}
-	if o.asJSON {
-		return firstError(worst, json.NewEncoder(w).Encode(reproductions))
-	}
-	return firstError(worst, printReproductions(w, reproductions))
+	return cmp.Or(worst, present(w, o.asJSON, reproductions, printReproductions))
 }
 
 // reproduceSpec runs one experiment as its evidence was made. An error together
@@ -96,22 +89,8 @@ func (o reproduceOptions) reproduceSpec(ctx context.Context, spec *experiments.S
 		full, repeats := evidence.MadeAs(reference, spec)
 		o.full, o.repeats = full, cmp.Or(o.repeats, repeats)
 	}
-	config, err := o.config([]string{spec.ID})
-	if err != nil {
-		return nil, usageError(err)
-	}
-	plan, err := runner.NewPlan(config)
-	if err == nil {
-		err = firstError(refuse(plan), checkRoom(plan))
-	}
-	if err != nil {
-		return nil, usageError(err)
-	}
-	if o.dryRun {
-		return nil, o.printPlan(plan)
-	}
-	run, err := runner.Run(ctx, config)
-	if err != nil {
+	run, err := o.run(ctx, []string{spec.ID})
+	if run == nil || err != nil {
 		return nil, err
 	}
 	claims := []string{claim}
@@ -125,24 +104,15 @@ func (o reproduceOptions) reproduceSpec(ctx context.Context, spec *experiments.S
 	return own, runShortfall(run)
 }
 
-func printReproductions(w io.Writer, all []evidence.Reproduction) error {
-	p := &printer{w: w}
+func printReproductions(p *printer, all []evidence.Reproduction) {
 	for _, r := range all {
 		p.line("%s: %s, by %s: here %s, reference %s", r.Claim, r.Part, r.Experiment, r.Here, r.Reference)
-		if p.err != nil {
-			return p.err
-		}
-		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "PREDICTION\tCELLS\tHERE\tVERDICT\tREFERENCE\tVERDICT")
+		p.line("PREDICTION\tCELLS\tHERE\tVERDICT\tREFERENCE\tVERDICT")
 		for _, row := range r.Rows {
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", row.Prediction, row.Cells,
+			p.line("%s\t%s\t%s\t%s\t%s\t%s", row.Prediction, row.Cells,
 				row.Here.Text, withReason(row.Here), row.Reference.Text, withReason(row.Reference))
 		}
-		if err := table.Flush(); err != nil {
-			return err
-		}
 	}
-	return nil
 }
 
 func withReason(m evidence.Measured) string {

@@ -87,36 +87,34 @@ func refuseBelowOne(cmd *cobra.Command, flags ...string) error {
 }
 
 func runExperiments(ctx context.Context, o runOptions, names []string) error {
-	config, err := o.config(names)
-	if err != nil {
-		return usageError(err)
-	}
-	plan, err := runner.NewPlan(config)
-	if err != nil {
-		return usageError(err)
-	}
-	if err := firstError(refuse(plan), checkRoom(plan)); err != nil {
-		return usageError(err)
-	}
-	if o.dryRun {
-		return o.printPlan(plan)
-	}
-	run, runErr := runner.Run(ctx, config)
+	run, err := o.run(ctx, names)
 	if run == nil {
-		return runErr
+		return err
 	}
-	return firstError(runErr, printRun(run, o.asJSON))
+	return cmp.Or(err, printRun(run, o.asJSON))
 }
 
-// printPlan prints what would be run.
-func (o runOptions) printPlan(plan *experiments.Plan) error {
-	if !o.asJSON {
-		return plan.Print(os.Stdout)
+// run carries out what is not refused. Of a dry run it prints the plan, and there is no
+// run then.
+func (o runOptions) run(ctx context.Context, names []string) (*results.Run, error) {
+	config, err := o.config(names)
+	if err != nil {
+		return nil, usageError(err)
 	}
-	if err := json.NewEncoder(os.Stdout).Encode(plan.Document()); err != nil {
-		return fmt.Errorf("print the plan: %w", err)
+	plan, err := runner.NewPlan(config)
+	if err == nil {
+		err = cmp.Or(eachCell(plan, checkModel), eachCell(plan, checkRoom))
 	}
-	return nil
+	if err != nil {
+		return nil, usageError(err)
+	}
+	if !o.dryRun {
+		return runner.Run(ctx, config)
+	}
+	if o.asJSON {
+		return nil, json.NewEncoder(os.Stdout).Encode(plan.Document())
+	}
+	return nil, plan.Print(os.Stdout)
 }
 
 func (o runOptions) config(names []string) (runner.Config, error) {
@@ -142,10 +140,14 @@ func (o runOptions) config(names []string) (runner.Config, error) {
 		PlanConfig: experiments.PlanConfig{
 			Specs: specs, Full: o.full, Repeats: o.repeats, Seed: o.seed, Set: settings, Only: o.only, Yes: o.yes, Tables: knobTables,
 		},
-		Out:    cmp.Or(o.out, filepath.Join("results", "runs", time.Now().Format("20060102-150405"))),
+		Out:    cmp.Or(o.out, newRunDir()),
 		Resume: o.resume, DataDir: o.data,
 		CommandLine: append([]string{"c10klab"}, os.Args[1:]...), Progress: os.Stderr,
 	}, nil
+}
+
+func newRunDir() string {
+	return filepath.Join("results", "runs", time.Now().Format("20060102-150405"))
 }
 
 // specs are the experiments named and those of files; none when a stored run is
@@ -205,7 +207,7 @@ func printRun(run *results.Run, asJSON bool) error {
 	} else if err = read.Brief(os.Stdout); err == nil {
 		_, err = fmt.Printf("\nmore    c10klab show %s --tables all\nreport  %s\n", results.ShellQuote(run.Dir), page)
 	}
-	return firstError(err, runShortfall(run))
+	return cmp.Or(err, runShortfall(run))
 }
 
 // printDocument prints the cells of a run as JSON.
@@ -214,10 +216,7 @@ func printDocument(w io.Writer, run *results.Run) error {
 	if err != nil {
 		return err
 	}
-	if err := json.NewEncoder(w).Encode(results.NewDocument(run.Dir, cells)); err != nil {
-		return fmt.Errorf("print the document: %w", err)
-	}
-	return nil
+	return json.NewEncoder(w).Encode(results.NewDocument(run.Dir, cells))
 }
 
 // runShortfall is why a run's exit status is not 0.

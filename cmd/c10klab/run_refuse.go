@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 
 	"c10klab/experiments"
@@ -9,27 +10,18 @@ import (
 	"c10klab/models"
 )
 
-// refuse reports the first cell whose server or generator would refuse its knobs,
-// before any trial has run.
-func refuse(plan *experiments.Plan) error {
-	return eachCell(plan, func(server models.Config, _ loadgen.Config) error { return models.Check(server) })
-}
-
 // refuseServers says why a server would refuse a cell's knobs.
-func refuseServers(knobs map[string]string) error {
-	return eachServer(knobs, func(server models.Config, _ loadgen.Config) error { return models.Check(server) })
+func refuseServers(knobs map[string]string) error { return eachServer(knobs, checkModel) }
+
+func checkModel(server models.Config, _ loadgen.Config) error { return models.Check(server) }
+
+// checkRoom refuses more connections or threads than this system's limits allow.
+func checkRoom(server models.Config, load loadgen.Config) error {
+	connections := max(load.ConnectionCount(), server.MaxConnections)
+	return cmp.Or(models.CheckRoom(server, connections), loadgen.CheckRoom(load))
 }
 
-// checkRoom reports the first cell with more connections or threads than this
-// system's limits allow, before any trial has run.
-func checkRoom(plan *experiments.Plan) error {
-	return eachCell(plan, func(server models.Config, load loadgen.Config) error {
-		connections := max(load.ConnectionCount(), server.MaxConnections)
-		return firstError(models.CheckRoom(server, connections), loadgen.CheckRoom(load))
-	})
-}
-
-// eachCell asks about the cells of a plan until one is refused.
+// eachCell asks about the cells of a plan, before any trial has run, until one is refused.
 func eachCell(plan *experiments.Plan, ask func(models.Config, loadgen.Config) error) error {
 	for _, e := range plan.Experiments {
 		for _, cell := range e.Cells {

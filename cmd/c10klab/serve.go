@@ -56,20 +56,13 @@ then connections are closed and the exit status is 1.`,
 	flags.BoolVar(&o.discard, "discard-data", false, "the data will be thrown away: stop without making it durable")
 	knobs := bindKnobs(cmd, serverKnobs)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		v, err := knobs.values()
+		v, err := knobs()
 		if err != nil {
 			return err
 		}
 		return serve(cmd.Context(), o, v)
 	}
 	return cmd
-}
-
-func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError(fmt.Errorf("%s takes no argument %q", cmd.CommandPath(), args[0]))
-	}
-	return nil
 }
 
 // service is a models.Service with what its process has to do around it.
@@ -79,17 +72,17 @@ type service interface {
 }
 
 func serve(ctx context.Context, o serveOptions, v *knob.Values) error {
-	if err := firstError(checkAddress("--listen", o.listen), checkAddress("--admin", o.admin), checkAddress("--advertise", o.advertise)); err != nil {
+	if err := cmp.Or(checkAddress("--listen", o.listen), checkAddress("--admin", o.admin), checkAddress("--advertise", o.advertise)); err != nil {
 		return usageError(err)
 	}
 	config, err := modelConfig(v)
+	if err == nil {
+		err = models.Check(config)
+	}
+	if err == nil {
+		err = models.CheckRoom(config, config.MaxConnections)
+	}
 	if err != nil {
-		return usageError(err)
-	}
-	if err := models.Check(config); err != nil {
-		return usageError(err)
-	}
-	if err := models.CheckRoom(config, config.MaxConnections); err != nil {
 		return usageError(err)
 	}
 	if err := prepareProcess(config, v); err != nil {
@@ -99,15 +92,15 @@ func serve(ctx context.Context, o serveOptions, v *knob.Values) error {
 	if err != nil {
 		return err
 	}
-	if err := firstError(models.CheckDirs(config, o.data), models.CheckService(config, b.service)); err != nil {
-		return firstError(usageError(err), b.close())
+	if err := cmp.Or(models.CheckDirs(config, o.data), models.CheckService(config, b.service)); err != nil {
+		return cmp.Or(usageError(err), b.close())
 	}
 	s, err := startServing(o, v, config, b)
 	if err != nil {
-		return firstError(err, b.close())
+		return cmp.Or(err, b.close())
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(s.ready); err != nil {
-		return firstError(err, s.stop())
+		return cmp.Or(err, s.stop())
 	}
 	<-ctx.Done()
 	return s.stop()
@@ -117,16 +110,6 @@ func serve(ctx context.Context, o serveOptions, v *knob.Values) error {
 // time blocked in sends are on by default for the log alone.
 func modelConfig(v *knob.Values) (models.Config, error) {
 	return models.ConfigFrom(v, v.Text("service") == serviceLog)
-}
-
-// firstError returns the first that is not nil.
-func firstError(errs ...error) error {
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // prepareProcess sets the process's CPUs, memory and Ps before any thread starts.
@@ -202,12 +185,6 @@ func openBackend(o serveOptions, v *knob.Values) (*backend, error) {
 	return &backend{service: log, log: log, store: store, activity: activity, discard: o.discard}, nil
 }
 
-func (b *backend) answerDelayed() {
-	if b.log != nil {
-		b.log.Close()
-	}
-}
-
 func (b *backend) close() error {
 	if b.store == nil {
 		return nil
@@ -239,7 +216,7 @@ func startServing(o serveOptions, v *knob.Values, config models.Config, b *backe
 	s := &serving{backend: b, server: server, ready: record.ServerReady{Listen: server.Addr(), PID: os.Getpid()}}
 	if b.log != nil {
 		if err := b.advertise(cmp.Or(o.advertise, server.Addr())); err != nil {
-			return nil, firstError(err, s.stop())
+			return nil, cmp.Or(err, s.stop())
 		}
 	}
 	if o.admin == "" {
@@ -247,7 +224,7 @@ func startServing(o serveOptions, v *knob.Values, config models.Config, b *backe
 	}
 	listener, err := net.Listen("tcp", o.admin)
 	if err != nil {
-		return nil, firstError(fmt.Errorf("admin port: %w", err), s.stop())
+		return nil, cmp.Or(fmt.Errorf("admin port: %w", err), s.stop())
 	}
 	s.ready.Admin = listener.Addr().String()
 	told := &admin.Server{Model: server, Stages: stages, KernelStamps: config.KernelStamps, Knobs: v.Map(), Store: b.store, Activity: b.activity}
@@ -272,13 +249,15 @@ func (b *backend) advertise(address string) error {
 
 // stop answers what is under way and closes everything.
 func (s *serving) stop() error {
-	s.backend.answerDelayed()
+	if s.backend.log != nil {
+		s.backend.log.Close() // answers what is delayed
+	}
 	_, open := s.server.Connections()
 	ctx, cancel := context.WithTimeout(context.Background(), stopWithin+time.Duration(open)*stopEach)
 	defer cancel()
 	err := s.server.Stop(ctx)
 	if s.admin != nil {
-		err = firstError(err, s.admin.Close())
+		err = cmp.Or(err, s.admin.Close())
 	}
-	return firstError(err, s.backend.close())
+	return cmp.Or(err, s.backend.close())
 }

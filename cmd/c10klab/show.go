@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,7 +18,7 @@ import (
 func newShowCommand() *cobra.Command {
 	var tables []string
 	var asJSON, asMarkdown bool
-	cmd := &cobra.Command{
+	cmd := aboutRun(&cobra.Command{
 		Use:   "show RUN",
 		Short: "Print what came of a run, and its tables",
 		Long: `Print what came of a run as the run itself did at its end: in words, one table, the predictions, and the problems by
@@ -28,40 +29,33 @@ is wider goes on beneath with its rows' names.`,
 		Example: `  c10klab show results/reference/write-100mbs
   c10klab show results/reference/cold-reads --tables stages,predictions
   c10klab show results/reference/cold-reads --tables client --markdown`,
-		Args:              oneArgument("a run directory"),
-		ValidArgsFunction: completeRuns,
-		RunE: func(cmd *cobra.Command, args []string) error {
+		PreRunE: func(*cobra.Command, []string) error {
 			for _, name := range tables {
 				if !slices.Contains(report.TableNames, name) {
 					return usageError(fmt.Errorf("--tables %s is none of %s%s", name, strings.Join(report.TableNames, ", "), knob.DidYouMean(name, report.TableNames)))
 				}
 			}
-			run, err := openRun(args[0])
-			if err != nil {
-				return err
-			}
-			w := cmd.OutOrStdout()
-			if asJSON {
-				return printDocument(w, run)
-			}
-			read, err := report.Read(run)
-			if err != nil {
-				return err
-			}
-			if len(tables) == 0 && !asMarkdown {
-				return read.Brief(w)
-			}
-			return read.Tables(w, tables, asMarkdown)
+			return nil
 		},
-	}
+	}, func(w io.Writer, run *results.Run) error {
+		if asJSON {
+			return printDocument(w, run)
+		}
+		read, err := report.Read(run)
+		if err != nil {
+			return err
+		}
+		if len(tables) == 0 && !asMarkdown {
+			return read.Brief(w)
+		}
+		return read.Tables(w, tables, asMarkdown)
+	})
 	cmd.Flags().StringSliceVar(&tables, "tables", nil, strings.Join(report.TableNames, ", ")+"; several with commas")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the cells with all their percentiles as JSON, as run --json does")
 	cmd.Flags().BoolVar(&asMarkdown, "markdown", false, "print tables as Markdown")
 	cmd.MarkFlagsMutuallyExclusive("json", "markdown")
 	cmd.MarkFlagsMutuallyExclusive("json", "tables")
-	completeFlag(cmd, "tables", func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return report.TableNames, cobra.ShellCompDirectiveNoFileComp
-	})
+	completeFlag(cmd, "tables", cobra.FixedCompletions(report.TableNames, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

@@ -17,7 +17,7 @@ func planOf(t *testing.T, full bool, names ...string) *experiments.Plan {
 	}
 	plan, err := runner.NewPlan(config)
 	if err == nil {
-		err = refuse(plan)
+		err = eachCell(plan, checkModel)
 	}
 	if err != nil {
 		t.Fatalf("%v, full %v: %v", names, full, err)

@@ -1,10 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"text/tabwriter"
+	"io"
 
 	"c10klab/experiments/evidence"
 	"c10klab/results"
@@ -41,15 +40,11 @@ A run that is what it says, but may not decide claims, is "not admissible"; its 
 					failed++
 				}
 			}
-			if asJSON {
-				err = json.NewEncoder(cmd.OutOrStdout()).Encode(checks)
-			} else {
-				table := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+			err = present(cmd.OutOrStdout(), asJSON, checks, func(p *printer, checks []evidence.EvidenceCheck) {
 				for _, c := range checks {
-					fmt.Fprintf(table, "%s\t%s\t%s\t%s\n", c.Status, c.Of, c.Check, c.Detail)
+					p.line("%s\t%s\t%s\t%s", c.Status, c.Of, c.Check, c.Detail)
 				}
-				err = table.Flush()
-			}
+			})
 			if err == nil && failed > 0 {
 				err = fmt.Errorf("%d of %d checks fail", failed, len(checks))
 			}
@@ -65,36 +60,29 @@ A run that is what it says, but may not decide claims, is "not admissible"; its 
 func newAdoptCommand() *cobra.Command {
 	var reference string
 	var replace bool
-	cmd := &cobra.Command{
+	cmd := aboutRun(&cobra.Command{
 		Use:   "adopt RUN",
 		Short: "Make a run the stored evidence of its experiment",
 		Long: `Pack a complete run of one experiment into the reference directory: records and values of all trials, the histograms that
 predictions, tables and figures use, what figures show, hashes, and the figures (docs/evidence.md has the form). Then ` + "`c10klab document`" + ` brings it into EXPERIMENTS.md and writes its page, of which what is written by hand stays.`,
-		Example:           "  c10klab adopt results/runs/n15 --replace",
-		Args:              oneArgument("a run directory"),
-		ValidArgsFunction: completeRuns,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			run, err := openRun(args[0])
-			if err != nil {
-				return err
-			}
-			adopted, reasons, err := evidence.Adopt(run, reference, replace)
-			if errors.Is(err, results.ErrExists) {
-				return usageError(fmt.Errorf("%w (--replace replaces it)", err))
-			} else if err != nil {
-				return err
-			}
-			if _, err := drawFigures(adopted); err != nil {
-				return err
-			}
-			p := &printer{w: cmd.OutOrStdout()}
-			p.line("%s", adopted.Dir)
-			for _, reason := range reasons {
-				p.line("not admissible, its claims stay open: %s", reason)
-			}
-			return p.err
-		},
-	}
+		Example: "  c10klab adopt results/runs/n15 --replace",
+	}, func(w io.Writer, run *results.Run) error {
+		adopted, reasons, err := evidence.Adopt(run, reference, replace)
+		if errors.Is(err, results.ErrExists) {
+			return usageError(fmt.Errorf("%w (--replace replaces it)", err))
+		} else if err != nil {
+			return err
+		}
+		if _, err := drawFigures(adopted); err != nil {
+			return err
+		}
+		p := &printer{w: w}
+		p.line("%s", adopted.Dir)
+		for _, reason := range reasons {
+			p.line("not admissible, its claims stay open: %s", reason)
+		}
+		return p.err
+	})
 	cmd.Flags().StringVar(&reference, "reference", referenceDir, "where evidence is kept")
 	cmd.Flags().BoolVar(&replace, "replace", false, "replace the run that is stored there")
 	return cmd
@@ -119,7 +107,7 @@ by hand around them stays. An experiment with evidence and no page yet gets one.
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&document, "file", "EXPERIMENTS.md", "the document")
-	cmd.Flags().StringVar(&reference, "reference", "results/reference", "run directories of the evidence")
+	cmd.Flags().StringVar(&document, "file", documentFile, "the document")
+	cmd.Flags().StringVar(&reference, "reference", referenceDir, "run directories of the evidence")
 	return cmd
 }
