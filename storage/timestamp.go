@@ -62,48 +62,32 @@ func (s *segment) firstAt(ms, from int64) (timestampHit, error) {
 // keptBatchBytes is how large a buffer for a batch stays for the next look-up.
 const keptBatchBytes = 1 << 20
 
-// batchBuffers hold one batch, and what it decompresses to.
-type batchBuffers struct{ batch, records []byte }
-
-var lookupBuffers = sync.Pool{New: func() any { return new(batchBuffers) }}
-
-// put gives the buffers to the next look-up, unless they are large.
-func (x *batchBuffers) put() {
-	if cap(x.batch) <= keptBatchBytes && cap(x.records) <= keptBatchBytes {
-		lookupBuffers.Put(x)
-	}
-}
+var lookupBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // firstRecordAt looks into a batch whose latest record is said to be at ms or
 // later.
-func (s *segment) firstRecordAt(ms, from int64, h batch.Header, positionBytes int64) (timestampHit, error) {
-	buffers := lookupBuffers.Get().(*batchBuffers)
-	defer buffers.put()
-	records, err := s.recordsAt(h, positionBytes, buffers)
+func (s *segment) firstRecordAt(ms, from int64, h batch.Header, positionBytes int64) (hit timestampHit, err error) {
+	buffer := lookupBuffers.Get().(*[]byte)
+	defer lookupBuffers.Put(buffer)
+	b := slices.Grow((*buffer)[:0], h.SizeBytes())[:h.SizeBytes()]
+	if cap(b) <= keptBatchBytes {
+		*buffer = b
+	}
+	if _, err = s.ReadAt(b, positionBytes); err == nil {
+		err = batch.Open(h, b, maxLookupBytes, func(h batch.Header, records []byte) error {
+			it := batch.RecordsIn(h, records)
+			for r, ok := it.Next(); ok; r, ok = it.Next() {
+				t, offset := h.BaseTimestampMs+r.TimestampDeltaMs, h.BaseOffset+int64(r.OffsetDelta)
+				if t >= ms && offset >= from {
+					hit = timestampHit{offset: offset, timestampMs: t, found: true}
+					return nil
+				}
+			}
+			return it.Err()
+		})
+	}
 	if err != nil {
 		return timestampHit{}, fmt.Errorf("reading %s at position %d: %w", s.path, positionBytes, err)
 	}
-	it := batch.RecordsIn(h, records)
-	for r, ok := it.Next(); ok; r, ok = it.Next() {
-		t, offset := h.BaseTimestampMs+r.TimestampDeltaMs, h.BaseOffset+int64(r.OffsetDelta)
-		if t >= ms && offset >= from {
-			return timestampHit{offset: offset, timestampMs: t, found: true}, nil
-		}
-	}
-	return timestampHit{}, it.Err()
-}
-
-// recordsAt reads the batch with that header into the buffers and returns its records,
-// decompressed.
-func (s *segment) recordsAt(h batch.Header, positionBytes int64, buffers *batchBuffers) ([]byte, error) {
-	buffers.batch = slices.Grow(buffers.batch[:0], h.SizeBytes())[:h.SizeBytes()]
-	if _, err := s.ReadAt(buffers.batch, positionBytes); err != nil {
-		return nil, err
-	}
-	if h.Compression() == batch.Uncompressed {
-		return buffers.batch[batch.HeaderBytes:], nil
-	}
-	var err error
-	buffers.records, err = batch.Decompress(buffers.records[:0], buffers.batch, maxLookupBytes)
-	return buffers.records, err
+	return hit, nil
 }

@@ -17,9 +17,7 @@ var decompressed = sync.Pool{New: func() any { return new([]byte) }}
 // CheckRecords verifies the records of a whole batch that Check accepts, as Kafka's
 // LogValidator does before it appends: they are well-formed, as many as the header
 // says, and no more; their offsets follow each other from the first on; no timestamp
-// is below −1, and the latest is the header's. Compressed records are decompressed
-// for it, up to limitBytes. Any thread may call it; it does not allocate once its
-// buffers have grown.
+// is below −1, and the latest is the header's. It opens the batch for that.
 func CheckRecords(b []byte, limitBytes int64) error {
 	h, err := ReadHeader(b)
 	if err != nil {
@@ -28,13 +26,20 @@ func CheckRecords(b []byte, limitBytes int64) error {
 	if h.Attributes&attributeLogAppendTime != 0 {
 		return newError(BadTimestamp, "a producer sets log append time")
 	}
+	return Open(h, b, limitBytes, checkRecords)
+}
+
+// Open calls use with the records of a whole batch, those of a compressed one
+// decompressed, up to limitBytes. They are use's until it returns. Any thread may call
+// it; it does not allocate once its buffers have grown.
+func Open(h Header, b []byte, limitBytes int64, use func(h Header, records []byte) error) error {
 	if h.Compression() == Uncompressed {
-		return checkRecords(h, b[HeaderBytes:h.SizeBytes()])
+		return use(h, b[HeaderBytes:h.SizeBytes()])
 	}
 	buffer := decompressed.Get().(*[]byte)
 	records, err := Decompress((*buffer)[:0], b, limitBytes)
 	if err == nil {
-		err = checkRecords(h, records)
+		err = use(h, records)
 	}
 	if cap(records) <= maxKeptBytes {
 		*buffer = records[:0]

@@ -9,12 +9,11 @@ import (
 )
 
 const (
-	frameMagic      = 0x63_6c_6f_67 // "clog"
-	frameHeadBytes  = 24
-	crcCoversFrom   = 8
-	mostNameBytes   = math.MaxUint16
-	mostFrameBytes  = math.MaxInt32
-	usualFrameBytes = 512 // of head and name; more is read only where a name is longer
+	frameMagic     = 0x63_6c_6f_67 // "clog"
+	frameHeadBytes = 24
+	crcCoversFrom  = 8
+	mostHeadBytes  = 512 // with the name, which Kafka's rules keep below 300
+	mostFrameBytes = math.MaxInt32
 )
 
 // kind says what a frame does.
@@ -55,10 +54,6 @@ func (h frameHead) appendTo(dst []byte) []byte {
 // errFrame is a head that is damaged or not whole.
 var errFrame = errors.New("no frame")
 
-// nameBytes says how long the name of the head at the start of b is, of which
-// frameHeadBytes must be there.
-func nameBytes(b []byte) int { return int(binary.BigEndian.Uint16(b[10:])) }
-
 // readFrameHead decodes the head at the start of b. It fails with errFrame.
 func readFrameHead(b []byte) (frameHead, error) {
 	if len(b) < frameHeadBytes {
@@ -67,7 +62,7 @@ func readFrameHead(b []byte) (frameHead, error) {
 	if magic := binary.BigEndian.Uint32(b); magic != frameMagic {
 		return frameHead{}, fmt.Errorf("%w: magic %08x, want %08x", errFrame, magic, uint32(frameMagic))
 	}
-	end := frameHeadBytes + nameBytes(b)
+	end := frameHeadBytes + int(binary.BigEndian.Uint16(b[10:]))
 	if len(b) < end {
 		return frameHead{}, fmt.Errorf("%w: %d bytes, head and name take %d", errFrame, len(b), end)
 	}

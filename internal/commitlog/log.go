@@ -43,7 +43,7 @@ func (l *Log) write(h frameHead, payload []byte) (*File, int64, error) {
 	}
 	h.payloadBytes = len(payload)
 	size := int64(h.sizeBytes() + len(payload))
-	if size > mostFrameBytes || len(h.name) > mostNameBytes {
+	if size > mostFrameBytes || h.sizeBytes() > mostHeadBytes {
 		return nil, 0, fmt.Errorf("commit log: a frame of %d bytes, most is %d", size, mostFrameBytes)
 	}
 	f, err := l.fileFor(size)

@@ -1,9 +1,6 @@
 package commitlog
 
-import (
-	"fmt"
-	"io"
-)
+import "fmt"
 
 // Cut is what Add removed from a commit log after an unclean stop: a damaged tail, or
 // a whole file that follows one.
@@ -57,38 +54,30 @@ func (l *Log) scanFiles(gone map[string]bool) ([]Cut, error) {
 
 // scanFile takes up a file's frames; damage is why it got no further.
 func (l *Log) scanFile(f *File, fileBytes int64, gone map[string]bool) (damage, err error) {
-	b := make([]byte, usualFrameBytes)
 	for f.sizeBytes < fileBytes {
-		h, damage, err := readHeadAt(f, &b, fileBytes-f.sizeBytes)
+		h, damage, err := f.readHead(fileBytes - f.sizeBytes)
+		if damage == nil && err == nil {
+			damage = l.replay(f, h, gone)
+		}
 		if damage != nil || err != nil {
 			return damage, err
-		}
-		if damage := l.replay(f, h, gone); damage != nil {
-			return damage, nil
 		}
 	}
 	return nil, nil
 }
 
-// readHeadAt reads the head of the next frame, whose payload must be there; b is memory
-// to use again.
-func readHeadAt(f *File, b *[]byte, leftBytes int64) (h frameHead, damage, err error) {
-	for want := int64(usualFrameBytes); ; {
-		*b = append((*b)[:0], make([]byte, min(want, leftBytes))...)
-		if n, err := f.ReadAt(*b, f.sizeBytes); err != nil && !(err == io.EOF && n == len(*b)) {
-			return h, nil, fmt.Errorf("scanning commit log: %w", err)
-		}
-		if len(*b) >= frameHeadBytes && want == usualFrameBytes {
-			if want = int64(frameHeadBytes + nameBytes(*b)); want > usualFrameBytes && leftBytes > usualFrameBytes {
-				continue
-			}
-		}
-		h, damage = readFrameHead(*b)
-		if damage == nil && int64(h.sizeBytes())+int64(h.payloadBytes) > leftBytes {
-			damage = fmt.Errorf("%w: %d bytes, of which %d are there", errFrame, h.sizeBytes()+h.payloadBytes, leftBytes)
-		}
-		return h, damage, nil
+// readHead reads the head of the next frame, whose payload must be there.
+func (f *File) readHead(leftBytes int64) (h frameHead, damage, err error) {
+	var window [mostHeadBytes]byte
+	b := window[:min(mostHeadBytes, leftBytes)]
+	if n, err := f.ReadAt(b, f.sizeBytes); n < len(b) {
+		return h, nil, fmt.Errorf("scanning commit log: %w", err)
 	}
+	h, damage = readFrameHead(b)
+	if damage == nil && int64(h.sizeBytes())+int64(h.payloadBytes) > leftBytes {
+		damage = fmt.Errorf("%w: %d bytes, of which %d are there", errFrame, h.sizeBytes()+h.payloadBytes, leftBytes)
+	}
+	return h, damage, nil
 }
 
 // replay does what a frame says; it fails where that is impossible. The beginning of a
