@@ -2,9 +2,11 @@ package evidence
 
 import (
 	"bytes"
+	_ "embed"
 	"fmt"
 	"path/filepath"
 	"strings"
+	"text/template"
 
 	"c10klab/experiments"
 	"c10klab/experiments/verdict"
@@ -45,29 +47,39 @@ func (e evidence) verdicts() string {
 	return strings.Join(all, "; ")
 }
 
+var (
+	//go:embed section.tmpl
+	sectionText string
+
+	section = template.Must(template.New("").Funcs(template.FuncMap{
+		"trimSpace":   strings.TrimSpace,
+		"commandLine": results.CommandLine,
+		"plot":        func(file string) string { return filepath.ToSlash(filepath.Join(results.PlotsDir("."), file)) },
+	}).Parse(sectionText))
+)
+
 func (e evidence) whatWasFound() (string, error) {
-	var b bytes.Buffer
-	fmt.Fprintf(&b, "**Question.** %s\n\n", e.spec.Question)
-	if e.spec.Method != "" {
-		fmt.Fprintf(&b, "**Method.** %s\n\n", strings.TrimSpace(e.spec.Method))
-	}
-	e.writeFindings(&b)
-	if err := e.writeNoise(&b); err != nil {
+	floors, err := verdict.NoiseFloors(e.run, e.spec)
+	if err != nil {
 		return "", err
 	}
-	for _, figure := range plots.InDir(e.run.Dir, e.spec.ID) {
-		fmt.Fprintf(&b, "![%s](%s)\n\n", figure.File, filepath.ToSlash(filepath.Join(results.PlotsDir("."), figure.File)))
-	}
-	return b.String(), nil
+	var table bytes.Buffer
+	e.writeFindings(&table)
+	var b strings.Builder
+	err = section.ExecuteTemplate(&b, "found", map[string]any{
+		"Spec": e.spec, "Table": table.String(), "Findings": e.findings, "Floors": floors, "Figures": plots.InDir(e.run.Dir, e.spec.ID),
+	})
+	return b.String(), err
 }
 
 func (e evidence) whatWasMeasured() (string, error) {
-	var b bytes.Buffer
-	if err := results.WriteMarkdown(&b, e.cells); err != nil {
+	var table bytes.Buffer
+	if err := results.WriteMarkdown(&table, e.cells); err != nil {
 		return "", err
 	}
-	e.writeSetup(&b)
-	return b.String(), nil
+	var b strings.Builder
+	err := section.ExecuteTemplate(&b, "measured", map[string]any{"Table": table.String(), "Info": e.run.Info})
+	return b.String(), err
 }
 
 // writeFindings is one table of all predictions, a row for each comparison.
@@ -87,44 +99,4 @@ func (e evidence) writeFindings(b *bytes.Buffer) {
 	}
 	fmt.Fprintf(b, "\nThe median is over blocks; its interval is exact, by order statistics, with at least %.0f %% coverage (%d blocks: smallest to largest, %.1f %%).\n\n",
 		100*results.LeastCoverage, results.MinBlocks, 100*results.OrderCoverage(results.MinBlocks, 1))
-	e.writeRefutations(b)
-}
-
-// writeRefutations says what would refute each prediction, where its author did.
-func (e evidence) writeRefutations(b *bytes.Buffer) {
-	written := false
-	for _, f := range e.findings {
-		if f.Prediction.RefutedBy != "" {
-			fmt.Fprintf(b, "- %s would be refuted by %s.\n", f.Prediction, f.Prediction.RefutedBy)
-			written = true
-		}
-	}
-	if written {
-		b.WriteString("\n")
-	}
-}
-
-// writeNoise tells what two equal cells differ by in the metrics of the predictions,
-// where the run has such cells.
-func (e evidence) writeNoise(b *bytes.Buffer) error {
-	floors, err := verdict.NoiseFloors(e.run, e.spec)
-	if err != nil || len(floors) == 0 {
-		return err
-	}
-	b.WriteString("**Noise floor.** Ratio of two equal cells (A/A): ")
-	for i, f := range floors {
-		if i > 0 {
-			b.WriteString("; ")
-		}
-		fmt.Fprintf(b, "%s %s", f.Metric, f.Ratio)
-	}
-	b.WriteString(".\n\n")
-	return nil
-}
-
-func (e evidence) writeSetup(b *bytes.Buffer) {
-	info, host := e.run.Info, e.run.Info.Host
-	fmt.Fprintf(b, "\n**Measured** %s by `%s`, seed %d, revision `%s` (tree %s).\n\n",
-		info.Started.UTC().Format("2006-01-02 15:04 MST"), results.CommandLine(info), info.Seed, info.Source.Revision, info.Source.Tree())
-	fmt.Fprintf(b, "**Machine.** %s, %s; load average before: %s.\n", host.Hardware(), host.System(), host.LoadBefore)
 }
