@@ -33,17 +33,6 @@ func brokerFirst(servers []Server) []Server {
 	return all
 }
 
-// mark begins a window and returns the server's counters as JSON, nil without an
-// admin port.
-func (s Server) mark(ctx context.Context) ([]byte, error) {
-	return s.ask(ctx, http.MethodPost, record.MarkPath)
-}
-
-// snapshot returns the server's whole state as JSON, nil without an admin port.
-func (s Server) snapshot(ctx context.Context) ([]byte, error) {
-	return s.ask(ctx, http.MethodGet, record.SnapshotPath)
-}
-
 // ask returns the JSON that the admin port answers with, nil without one.
 func (s Server) ask(ctx context.Context, method, path string) ([]byte, error) {
 	if s.Admin == "" {

@@ -18,14 +18,10 @@ import (
 )
 
 const (
-	// badPause is what a bad consumer waits before it connects again, so that it
-	// is no flood of connections.
-	badPause = 100 * time.Millisecond
-	// badReceiveBytes is its receive buffer, small enough that the rest of an
-	// answer stays with the target.
-	badReceiveBytes = 4 << 10
-	trickleInterval = time.Second // between the bytes that a trickle reads
-	mostBeforeDeath = 64 << 10    // bytes of an answer that a dying consumer reads
+	badPause        = 100 * time.Millisecond // before a bad consumer connects again
+	badReceiveBytes = 4 << 10                // of buffer, so small that most of an answer stays with the target
+	trickleInterval = time.Second            // between the bytes that a trickle reads
+	mostBeforeDeath = 64 << 10               // bytes of an answer that a dying consumer reads
 )
 
 // misbehaviours are what a bad consumer does with an answer of which it has read
@@ -82,7 +78,6 @@ func (l *load) startBadConsumers() error {
 	return nil
 }
 
-// stop ends them and waits until they are gone.
 func (b *badConsumers) stop() {
 	if b.end != nil {
 		b.end()
@@ -105,8 +100,7 @@ func (l *load) dialBad(ctx context.Context) (*net.TCPConn, error) {
 	return conn.(*net.TCPConn), nil
 }
 
-// misbehave asks, treats the answer badly and starts over with a connection of
-// its own, until ctx ends.
+// misbehave asks, treats the answer badly and connects anew, until ctx ends.
 func (l *load) misbehave(ctx context.Context, conn *net.TCPConn, frame []byte) {
 	for {
 		if conn != nil {

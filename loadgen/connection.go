@@ -27,14 +27,13 @@ type connection struct {
 	index  int
 	own    *judge.Tally // the receiver's
 
-	mu       poll.Mutex
-	out      outgoing
-	inFlight ring[request]
-	waiting  ring[request]
-	lastID   int32
-	answers  int64 // in the window
-	// blockedSinceNs is when the connection became unable to send; 0: it can.
-	blockedSinceNs int64
+	mu             poll.Mutex
+	out            outgoing
+	inFlight       ring[request]
+	waiting        ring[request]
+	lastID         int32
+	answers        int64 // in the window
+	blockedSinceNs int64 // when the connection became unable to send; 0: it can
 }
 
 func newConnection(l *load, frames []*framePool, own *judge.Tally, fd, index int) *connection {
@@ -89,8 +88,7 @@ func (c *connection) answered(payload []byte, nowNs int64) error {
 
 var errUnasked = errors.New("an answer without a request")
 
-// take removes the oldest request in flight, which must be the one answered:
-// answers come in order.
+// take removes the oldest request in flight, which must be the one answered.
 func (c *connection) take(id int32) (request, error) {
 	if c.inFlight.len() == 0 {
 		return request{}, fmt.Errorf("%w: correlation id %d", errUnasked, id)
@@ -136,8 +134,7 @@ func (c *connection) pump(t *judge.Tally) error {
 	}
 }
 
-// block notes since when the connection cannot send: since it began the request
-// that it is busy with.
+// block notes that the connection cannot send since it began its youngest request.
 func (c *connection) block() {
 	if c.blockedSinceNs == 0 {
 		c.blockedSinceNs = c.inFlight.at(c.inFlight.len() - 1).AttemptedNs
@@ -169,8 +166,7 @@ func (c *connection) sample(r *request, a answer, nowNs int64) {
 	}
 }
 
-// unanswered calls fn for every request without an answer, oldest first. All
-// threads must have ended.
+// unanswered calls fn for every request without an answer. All threads must have ended.
 func (c *connection) unanswered(fn func(*request)) {
 	for _, queue := range []*ring[request]{&c.inFlight, &c.waiting} {
 		for i := range queue.len() {

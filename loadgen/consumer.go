@@ -29,11 +29,10 @@ type consumer struct {
 	tally    *judge.Tally // the receiver's
 	kind     *consumerKind
 
-	replayed bool           // fetches fall due by the trace
-	waiting  ring[dueFetch] // due and not sent
-	now      dueFetch       // under way
-	// blockedSinceNs is when the connection became unable to send; 0: it can.
-	blockedSinceNs int64
+	replayed       bool           // fetches fall due by the trace
+	waiting        ring[dueFetch] // due and not sent
+	now            dueFetch       // under way
+	blockedSinceNs int64          // when the connection became unable to send; 0: it can
 
 	request kmsg.FetchRequest
 	frame   []byte
@@ -45,13 +44,10 @@ type consumer struct {
 	partition *kmsg.FetchRequestTopicPartition
 	takeBatch func(batch.Header, []byte) error // c.batch, bound once
 
-	fetches atomic.Int64
-	// caughtUp counts partitions of answers that reached the log's end before the
-	// window's.
-	caughtUp atomic.Int64
+	fetches  atomic.Int64
+	caughtUp atomic.Int64 // partitions of answers that reached the log's end before the window's
 }
 
-// newConsumer makes the consumer with that index among its kind.
 func newConsumer(l *load, kind *consumerKind, r *receiver, fd, index int) *consumer {
 	c := &consumer{load: l, kind: kind, receiver: r, tally: r.tally, replayed: l.offered.Replays(kind.planned)}
 	c.stream = stream{fd: fd, name: fmt.Sprintf("%s consumer %d", kind.name, index), maxAnswerBytes: kafka.MaxFrameBytes, deliver: c.answered}
@@ -173,7 +169,6 @@ func (c *consumer) answered(payload []byte, nowNs int64) error {
 	return err
 }
 
-// finish enters the fetch that was answered.
 func (c *consumer) finish(nowNs int64) {
 	r := c.now
 	c.now = dueFetch{}
@@ -189,7 +184,6 @@ func (c *consumer) finish(nowNs int64) {
 // clients make it (retry.backoff.ms).
 const refusedFor = 100 * time.Millisecond
 
-// pauseUntil puts the next fetch off.
 func (c *consumer) pauseUntil(ns int64) {
 	c.resumeNs = ns
 	if !c.timed {
@@ -224,8 +218,8 @@ func (c *consumer) fetchIfTime(nowNs int64) (time.Duration, error) {
 	return 0, c.next()
 }
 
-// unanswered calls fn for every fetch of a trace without an answer, oldest first, and
-// says whether it was sent. All threads must have ended.
+// unanswered calls fn for every fetch of a trace without an answer. All threads must have
+// ended.
 func (c *consumer) unanswered(fn func(r dueFetch, sent bool)) {
 	if c.now.dueNs != 0 {
 		fn(c.now, true)

@@ -7,19 +7,18 @@ import (
 	"c10klab/loadgen/plan"
 )
 
-// consumerKind is the consumers of one kind and what they have in common.
+// consumerKind is the consumers of one kind.
 type consumerKind struct {
-	name    string // of its consumers and threads
-	tail    bool
-	topic   *topic
-	count   int
-	starts  []int64   // the offsets that they begin at, by partition
-	planned plan.Kind // of their fetches
-	sizes   []int     // most record bytes that a fetch asks for
-	wraps   bool      // begin a partition again at its end
-	// bytesPerSecond caps what each of them reads; 0: no cap.
-	bytesPerSecond float64
+	name           string // of its consumers and threads
+	tail           bool
+	topic          *topic
+	count          int
+	starts         []int64   // the offsets that they begin at, by partition
+	planned        plan.Kind // of their fetches
+	sizes          []int     // most record bytes that a fetch asks for
+	wraps          bool      // begin a partition again at its end
 	consumers      []*consumer
+	bytesPerSecond float64 // cap on what each of them reads; 0: none
 }
 
 // connectConsumers connects the tail consumers, and the lagging ones, which begin with the

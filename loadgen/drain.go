@@ -10,8 +10,7 @@ import (
 	"c10klab/loadgen/judge"
 )
 
-// catchUp is how long a sender that is behind at the window's end may take, at least,
-// to offer the rest.
+// catchUp is what a sender may take at least to offer the rest after the window's end.
 const catchUp = time.Second
 
 // drain waits until the senders have offered everything; then for the answers owed,
@@ -19,13 +18,14 @@ const catchUp = time.Second
 // bound. Running into it is not an error, for what is missing is evidence; except that a
 // request which was never offered leaves none.
 func (l *load) drain() error {
-	if err := l.waitFor(max(catchUp, l.cfg.Drain), func() bool { return l.threads.offering.Load() == 0 }); err != nil {
-		if errors.Is(err, errTimeout) {
-			return fmt.Errorf("%w: %g requests/s; not all of the window's were offered by %v after it", judge.ErrRate, l.cfg.Schedule.PerSecond, max(catchUp, l.cfg.Drain))
-		}
-		return err
+	patience := max(catchUp, l.cfg.Drain)
+	err := l.waitFor(patience, func() bool { return l.threads.offering.Load() == 0 })
+	if errors.Is(err, errTimeout) {
+		return fmt.Errorf("%w: %g requests/s; not all of the window's were offered by %v after it", judge.ErrRate, l.cfg.Schedule.PerSecond, patience)
 	}
-	err := l.waitFor(l.cfg.Drain, func() bool { return l.outstanding.Load() == 0 })
+	if err == nil {
+		err = l.waitFor(l.cfg.Drain, func() bool { return l.outstanding.Load() == 0 })
+	}
 	if err == nil && l.cfg.tails() {
 		err = l.waitFor(l.cfg.Drain, func() bool { return l.consumed.Load() >= l.ackedDue.Load() })
 	}
@@ -35,8 +35,7 @@ func (l *load) drain() error {
 	return err
 }
 
-// finish ends the threads and enters the requests that were never answered with
-// their age.
+// finish ends the threads and enters the requests that were never answered.
 func (l *load) finish(e *judge.Evidence) {
 	counted, endNs := e.Counted, l.system.now()
 	l.stop()

@@ -17,8 +17,7 @@ import (
 
 // idle is one connection that stays open beside the producers. It asks once at the
 // beginning, which proves that the target has accepted it, and then at long intervals
-// or not at all. It is in no statistics. The receiver's thread and the one that lets
-// idle connections ask share it.
+// or not at all. The receiver's thread and that of askInTurn share it.
 type idle struct {
 	oneRequest
 	load      *load
@@ -42,8 +41,7 @@ func (l *load) connectIdle() error {
 	})
 }
 
-// mostIdleAnswerBytes is more than an answer to ApiVersions takes: a broker has a few
-// hundred APIs at most.
+// mostIdleAnswerBytes is more than an answer to ApiVersions takes.
 const mostIdleAnswerBytes = 16 << 10
 
 // request makes what an idle connection asks: ApiVersions, as Kafka's clients do

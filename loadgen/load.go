@@ -58,7 +58,6 @@ type load struct {
 	stopped     atomic.Bool
 }
 
-// newLoad makes a load without a connection.
 func newLoad(cfg Config) *load {
 	return &load{cfg: cfg, offered: cfg.offered(), window: judge.NewWindow(), system: kernel{}}
 }
@@ -71,7 +70,7 @@ func open(ctx context.Context, cfg Config) (*load, error) {
 	l := newLoad(cfg)
 	l.servers = brokerFirst(cfg.Servers)
 	l.ctx, l.fail = context.WithCancelCause(ctx)
-	l.threads = &threads{registry: osthread.NewRegistry(osthread.Options{}), fail: l.fail}
+	l.threads = &threads{registry: osthread.NewRegistry(osthread.Options{}), fail: l.fail, prioritize: func() error { return nil }}
 	l.wall.Sample()
 	if err := l.connect(); err != nil {
 		l.close()
@@ -196,7 +195,6 @@ func (l *load) dial(n int, opened func(fd int) error) error {
 	return nil
 }
 
-// addReceiver makes a receiver whose thread will have that name.
 func (l *load) addReceiver(name string) (*receiver, error) {
 	r, err := newReceiver(l, name)
 	if err != nil {

@@ -22,8 +22,7 @@ const produceTimeoutMs = 30_000
 // clientID is the client id of all the generator's requests.
 const clientID = "c10klab"
 
-// produce is the protocol of producers: Kafka's Produce with one batch for one
-// partition.
+// produce is the protocol of producers: Produce with one batch for one partition.
 type produce struct {
 	request    kmsg.ProduceRequest
 	template   *batch.Template
@@ -33,8 +32,7 @@ type produce struct {
 	recordsAt, partitionAt int // where in a frame the batch and the partition lie
 }
 
-// correlationAt is where a request frame holds its correlation id, after length,
-// API key and version.
+// correlationAt is where a frame holds its correlation id, after length, key and version.
 const correlationAt = kafka.PrefixBytes + 4
 
 func newProduce(cfg Config, batchBytes int, wall *clock.Offset) (*produce, error) {

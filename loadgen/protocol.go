@@ -8,17 +8,14 @@ import (
 )
 
 // protocol is the language of a target: how a request looks and what an answer
-// says. Its methods are called by all sender and receiver threads at once; they
-// change nothing but the frame they are given, and allocate nothing except in
-// newFrame.
+// says. All threads call its methods at once; they change nothing but the frame they
+// are given, and allocate nothing except in newFrame.
 type protocol interface {
-	// newFrame returns a whole frame, length included, with all that requests
-	// have in common.
+	// newFrame returns a whole frame with all that requests have in common.
 	newFrame() []byte
 	// stamp turns a frame into one connection's request.
 	stamp(frame []byte, connection int, id int32, dueNs int64)
-	// parse reads the payload of an answer on a connection; an error means that the
-	// target does not speak the protocol.
+	// parse reads the payload of an answer; an error: the target speaks otherwise.
 	parse(connection int, payload []byte) (answer, error)
 	// maxAnswerBytes is the largest payload that an answer may have.
 	maxAnswerBytes() int
@@ -34,12 +31,10 @@ type answer struct {
 	errorCode int16 // Kafka's; 0: none
 }
 
-// correlationBytes is the size of the id that an echo payload begins with.
-const correlationBytes = 4
+const correlationBytes = 4 // of the id
 
 // echo is the protocol of the echo and synthetic services: a 4-byte length and a
-// payload, answered by a frame of the same kind. The payload's first 4 bytes are
-// the correlation id and come back first.
+// payload, which begins with the correlation id, answered by a frame of the same kind.
 type echo struct{ payloadBytes int }
 
 func (e echo) newFrame() []byte {

@@ -20,8 +20,7 @@ type peer interface {
 	writable() error
 }
 
-// receiver is the thread that waits for sockets: it takes answers off them and
-// goes on with what they could not take.
+// receiver is the thread that takes answers off sockets and goes on with partial sends.
 type receiver struct {
 	load    *load
 	name    string // of its thread
@@ -124,8 +123,8 @@ func (r *receiver) serve(e poll.Event) error {
 	return nil
 }
 
-// resume starts the fetches whose time has come and returns how long the next
-// one has to wait; negative: for ever.
+// resume starts the fetches whose time has come and returns how long the next one waits;
+// negative: for ever.
 func (r *receiver) resume() (time.Duration, error) {
 	if len(r.timed) == 0 {
 		return -1, nil

@@ -21,6 +21,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -98,12 +99,12 @@ func (l *load) measure(e *judge.Evidence) error {
 		func() error { return l.takeFootprint(&l.connected) },
 		// Ahead of the window this opens the connection and has the server gather what
 		// it recorded, so that the mark finds nothing to do but swap buffers.
-		func() error { return l.askServers(Server.snapshot, &e.Ahead) },
+		func() error { return l.askServers(http.MethodGet, record.SnapshotPath, &e.Ahead) },
 		l.begin,
 		func() error { return l.sleepUntil(l.window.StartNs()) },
-		func() error { return l.takeSnapshot(Server.mark, &e.Before) },
+		func() error { return l.takeSnapshot(http.MethodPost, record.MarkPath, &e.Before) },
 		func() error { return l.watchWallClock(l.window.EndNs()) },
-		func() error { return l.takeSnapshot(Server.snapshot, &e.After) },
+		func() error { return l.takeSnapshot(http.MethodGet, record.SnapshotPath, &e.After) },
 		l.drain,
 		func() error { return l.askSamples(e) },
 	)

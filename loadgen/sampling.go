@@ -13,8 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// unplannedShare is the share sampled where the number of requests is not known
-// beforehand.
+// unplannedShare is sampled where the number of requests is not known beforehand.
 const unplannedShare = 1.0 / 64
 
 // samplingRule samples about JoinSamples requests of the window. Each side keeps twice as
@@ -97,8 +96,7 @@ func (l *load) clientSamples() (all []judge.Sample, lost int) {
 	return all, lost
 }
 
-// oneSegment reports whether requests and answers fit into one TCP segment and are
-// alone on their connections, so that the kernel's stamps are exact.
+// oneSegment is record.Join's.
 func (l *load) oneSegment() bool {
 	c := l.connections[0]
 	segment, err := unix.GetsockoptInt(c.fd, unix.IPPROTO_TCP, unix.TCP_MAXSEG)

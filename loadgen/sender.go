@@ -70,8 +70,8 @@ func (l *load) attemptedAt(blockedSinceNs, dueNs int64) int64 {
 	return dueNs
 }
 
-// sender is the thread that offers the requests of a plan as they fall due: those of one
-// pair, or the fetches of one kind of consumers.
+// sender offers the requests of one pair as they fall due, or the fetches of one kind of
+// consumers.
 type sender struct {
 	load       *load
 	next       plan.Source
@@ -88,7 +88,6 @@ func newSender(l *load, pair int) *sender {
 	}
 }
 
-// startSenders starts the threads that offer the producers' requests.
 func (l *load) startSenders(beginNs int64) error {
 	for pair := range l.cfg.pairs() {
 		s := newSender(l, pair)

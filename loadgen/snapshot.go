@@ -1,7 +1,6 @@
 package loadgen
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -18,9 +17,8 @@ import (
 // proc is the kernel's account of the machine.
 var proc, _ = procfs.NewDefaultFS() // one that is missing fails when it is read
 
-// takeSnapshot reads both sides, the servers by mark at the beginning of the window and
-// by snapshot at its end.
-func (l *load) takeSnapshot(ask func(Server, context.Context) ([]byte, error), s *judge.Snapshot) (err error) {
+// takeSnapshot reads both sides, the servers by asking all in one way.
+func (l *load) takeSnapshot(method, path string, s *judge.Snapshot) (err error) {
 	*s = judge.Snapshot{AtNs: clock.Now(), Process: record.ThisProcess(), AnswersBefore: l.answers.Load()}
 	if s.Machine, err = readMachine(); err != nil {
 		return err
@@ -28,18 +26,18 @@ func (l *load) takeSnapshot(ask func(Server, context.Context) ([]byte, error), s
 	if s.Threads, err = l.threads.all(); err != nil {
 		return err
 	}
-	err = l.askServers(ask, s)
+	err = l.askServers(method, path, s)
 	s.AnswersAfter = l.answers.Load()
 	return err
 }
 
 // askServers asks all servers at once.
-func (l *load) askServers(ask func(Server, context.Context) ([]byte, error), s *judge.Snapshot) error {
+func (l *load) askServers(method, path string, s *judge.Snapshot) error {
 	s.Servers = make([][]byte, len(l.servers))
 	failures := make([]error, len(l.servers))
 	var asking sync.WaitGroup
 	for i, server := range l.servers {
-		asking.Go(func() { s.Servers[i], failures[i] = ask(server, l.ctx) })
+		asking.Go(func() { s.Servers[i], failures[i] = server.ask(l.ctx, method, path) })
 	}
 	asking.Wait()
 	return errors.Join(failures...)
@@ -52,14 +50,9 @@ func readMachine() (record.HostUse, error) {
 	if err != nil {
 		return record.HostUse{}, fmt.Errorf("read the processors' times: %w", err)
 	}
-	ns := func(seconds ...float64) (sum int64) {
-		for _, s := range seconds {
-			sum += int64(math.Round(s * float64(time.Second)))
-		}
-		return sum
-	}
+	ns := func(seconds float64) int64 { return int64(math.Round(seconds * float64(time.Second))) }
 	t := stat.CPUTotal
-	return record.HostUse{BusyNs: ns(t.User, t.Nice, t.System, t.IRQ, t.SoftIRQ), StealNs: ns(t.Steal), CPUs: len(stat.CPU)}, nil
+	return record.HostUse{BusyNs: ns(t.User + t.Nice + t.System + t.IRQ + t.SoftIRQ), StealNs: ns(t.Steal), CPUs: len(stat.CPU)}, nil
 }
 
 // readKernelBytes reads the machine's kernel memory that connections and threads show in

@@ -23,9 +23,7 @@ type stream struct {
 	// deliver gets a frame's payload, valid during the call, and the instant at
 	// which its last byte was at this process.
 	deliver func(payload []byte, nowNs int64) error
-	// proceed is called once the frames of one read have been delivered; nil: nothing
-	// waits for that.
-	proceed func() error
+	proceed func() error // called once the frames of one read have been delivered; may be nil
 
 	stamped   *stampedSocket // nil: arrivals are not stamped
 	arrivedNs int64          // the newest bytes did, by the kernel; 0: not known
@@ -122,7 +120,6 @@ type stampedSocket struct {
 	wall     *clock.Offset
 }
 
-// recv reads what the socket holds.
 func (s *stream) recv(p []byte) (int, unix.Errno) {
 	if s.stamped == nil {
 		return poll.Recv(s.fd, p)

@@ -15,7 +15,7 @@ type threads struct {
 	registry   *osthread.Registry
 	fail       context.CancelCauseFunc
 	priority   string       // what the threads have, for the record
-	prioritize func() error // gives it to the calling one; nil: nothing to do
+	prioritize func() error // gives it to the calling one
 
 	offering atomic.Int64 // senders that have not come to the window's end
 
@@ -26,17 +26,7 @@ type threads struct {
 // start runs body on a locked thread.
 func (t *threads) start(name string, body func(*osthread.Thread) error) error {
 	return t.registry.Start(name, func(thread *osthread.Thread) {
-		var err error
-		if t.prioritize != nil {
-			err = t.prioritize()
-		}
-		if err == nil {
-			err = body(thread)
-		}
-		if err == nil {
-			err = t.note()
-		}
-		if err != nil {
+		if err := inTurn(t.prioritize, func() error { return body(thread) }, t.note); err != nil {
 			t.fail(err)
 		}
 	})
