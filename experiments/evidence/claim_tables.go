@@ -45,17 +45,16 @@ func (m measuredEvidence) page(claim experiments.Claim) string {
 
 // table lists what the benchmarks say, prediction by prediction.
 func (m measuredEvidence) table(claims []experiments.Claim) string {
-	var b strings.Builder
-	b.WriteString("These claims are about one part alone, which a benchmark measures: every value is the median of its rounds, with the exact interval of the median.\n\n" +
-		"| claim | predicted | measured [interval] | rounds | verdict | command |\n| --- | --- | --- | ---: | --- | --- |\n")
+	t := results.Table{Columns: results.TextColumns("claim", "predicted", "measured [interval]", "rounds", "verdict", "command")}
+	t.Columns[3].Number = true
 	for _, claim := range claims {
 		for _, f := range m.findings[claim.ID] {
 			c := f.Comparisons[0]
-			fmt.Fprintf(&b, "| %s | %s %s %.6g | %s | %d | %s | %s |\n", claim.ID,
-				c.Cells, f.Prediction.Relation, f.Prediction.Threshold, formatMeasured(c.Estimate), c.Estimate.N, c.Verdict, claim.Commands()[0])
+			predicted := fmt.Sprintf("%s %s %.6g", c.Cells, f.Prediction.Relation, f.Prediction.Threshold)
+			t.Add("", claim.ID, predicted, formatMeasured(c.Estimate), c.Estimate.N, c.Verdict, claim.Commands()[0])
 		}
 	}
-	return b.String()
+	return "These claims are about one part alone, which a benchmark measures: every value is the median of its rounds, with the exact interval of the median.\n\n" + t.Markdown()
 }
 
 // formatMeasured prints an estimate to three places.
@@ -71,13 +70,11 @@ const structuralID = "structural"
 
 // structuralTable lists the claims that tests decide, with a command that runs them.
 func structuralTable(claims []experiments.Claim) string {
-	var b strings.Builder
-	b.WriteString("These claims are about structure and have no ratio: they conform as long as their tests pass, in every run of the tests.\n\n" +
-		"| claim | question | commands |\n| --- | --- | --- |\n")
+	t := results.Table{Columns: results.TextColumns("claim", "question", "commands")}
 	for _, claim := range claims {
 		if len(claim.Tests) > 0 {
-			fmt.Fprintf(&b, "| %s | %s | %s |\n", claim.ID, claim.Question, strings.Join(claim.Commands(), "<br>"))
+			t.Add("", claim.ID, claim.Question, strings.Join(claim.Commands(), "<br>"))
 		}
 	}
-	return b.String()
+	return "These claims are about structure and have no ratio: they conform as long as their tests pass, in every run of the tests.\n\n" + t.Markdown()
 }

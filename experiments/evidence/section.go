@@ -87,16 +87,9 @@ func (e evidence) writeFindings(b *bytes.Buffer) {
 	if len(e.findings) == 0 {
 		return
 	}
-	b.WriteString("**Predictions and what became of them.**\n\n| claim | prediction | cells | median [interval] | blocks | verdict |\n| --- | --- | --- | ---: | ---: | --- |\n")
-	for _, f := range e.findings {
-		for _, c := range f.Comparisons {
-			word := string(c.Verdict)
-			if c.Reason != "" {
-				word += " (" + c.Reason + ")"
-			}
-			fmt.Fprintf(b, "| %s | %s | %s | %s | %d | %s |\n", f.Prediction.Decides(), f.Prediction, c.Cells, f.Format(c.Estimate), c.Estimate.N, word)
-		}
-	}
+	t := verdict.Table(e.findings)
+	t.Title = "Predictions and what became of them."
+	b.WriteString(t.Markdown())
 	fmt.Fprintf(b, "\nThe median is over blocks; its interval is exact, by order statistics, with at least %.0f %% coverage (%d blocks: smallest to largest, %.1f %%).\n\n",
 		100*results.LeastCoverage, results.MinBlocks, 100*results.OrderCoverage(results.MinBlocks, 1))
 }
