@@ -1,6 +1,7 @@
 package results
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -16,6 +17,7 @@ type Cell struct {
 	Experiment string
 	ID         string
 	Knobs      map[string]string
+	Server     string // whose view of the trials it is; empty: all is in it
 	// Outcome is the most frequent one of the trials that were not repeated because the
 	// generator or the environment limited them, the worse of two equally frequent.
 	Outcome  record.Outcome
@@ -187,6 +189,9 @@ func basis(trials map[record.Outcome]int) record.Outcome {
 // Number is the value of the trials that the cell's numbers are from: their median, or
 // what the number itself says of several; false where none of them has one.
 func (c *Cell) Number(n *measure.Number) (float64, bool) {
+	if clients := n.Clock != measure.Server && n.Clock != measure.Disk; clients && cmp.Or(c.Server, record.Broker) != record.Broker {
+		return 0, false
+	}
 	var trials []*record.Trial
 	var values []float64
 	for _, t := range c.Measured {

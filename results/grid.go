@@ -181,6 +181,7 @@ func (t Table) Width() int { return total(t.widths()) }
 // beneath. What all rows of a table with a title are named alike stands in the title.
 // Columns without any name have no heading.
 func (t Table) Text(indent string, width int) string {
+	width = max(0, width-runes(indent))
 	var lines []string
 	if t.Title != "" {
 		t = t.withoutConstants()
@@ -188,7 +189,7 @@ func (t Table) Text(indent string, width int) string {
 	}
 	widths, labels := t.widths(), t.labels()
 	beside := total(widths[labels:])
-	if width -= runes(indent); width > 0 && t.Width() > width {
+	if width > 0 && t.Width() > width {
 		room := max(width*3/5, width-len(columnGap)-beside)
 		if labels == len(t.Columns) {
 			room = width

@@ -2,21 +2,17 @@ package results
 
 import (
 	"cmp"
+	"maps"
 	"slices"
+	"strings"
 
 	"c10klab/internal/hdr"
 	"c10klab/internal/measure"
 	"c10klab/internal/record"
 )
 
-// serverColumn is the name under which servers stand beside the knobs that tell cells apart.
-const serverColumn = "server"
-
-// server is which one saw the cell.
-func (c Cell) server() string { return cmp.Or(c.Knobs[serverColumn], record.Broker) }
-
 // serversOf are the names of the servers of any cell, the broker first.
-func serversOf(cells []Cell) []string {
+func serversOf(cells ...Cell) []string {
 	names := []string{record.Broker}
 	for _, c := range cells {
 		for _, t := range c.Measured {
@@ -30,14 +26,11 @@ func serversOf(cells []Cell) []string {
 	return names
 }
 
-// ofServer is the cell as one server saw it, with that server's own knobs and its name among
-// them: what is the broker's in the result is that server's. Of another server than the broker,
-// what is the client's is missing.
+// ofServer is the cell as one server saw it: what is the broker's in the result is that
+// server's. Of another server than the broker, what is the client's is missing.
 func (c Cell) ofServer(name string) Cell {
 	seen := c
-	seen.Knobs = record.KnobsOfServer(c.Knobs, name)
-	seen.Knobs[serverColumn] = name
-	seen.Spans, seen.Measured = map[hdr.Key]hdr.Digest{}, nil
+	seen.Server, seen.Spans, seen.Measured = name, map[hdr.Key]hdr.Digest{}, nil
 	for key, digest := range c.Spans {
 		if cmp.Or(key.Server, record.Broker) == name {
 			key.Server = ""
@@ -50,28 +43,42 @@ func (c Cell) ofServer(name string) Cell {
 	return seen
 }
 
-// ofEachServer are the cells once for each of their servers, if any has more than the broker.
-func ofEachServer(cells []Cell) (each []Cell) {
-	if len(serversOf(cells)) == 1 {
+// byServer are the cells once for each of their servers, if any has more than the broker.
+func byServer(cells []Cell) (each []Cell) {
+	if len(serversOf(cells...)) == 1 {
 		return cells
 	}
 	for _, c := range cells {
-		for _, name := range serversOf([]Cell{c}) {
+		for _, name := range serversOf(c) {
 			each = append(each, c.ofServer(name))
 		}
 	}
 	return each
 }
 
+// serverText is the name of the server with the knobs that it has alone.
+func (c *Cell) serverText() string {
+	var own []string
+	for _, name := range slices.Sorted(maps.Keys(c.Knobs)) {
+		if knob, found := strings.CutPrefix(name, c.Server+record.ServerMark); found {
+			own = append(own, knob+"="+c.Knobs[name])
+		}
+	}
+	if len(own) == 0 {
+		return c.Server
+	}
+	return c.Server + " (" + strings.Join(own, " ") + ")"
+}
+
 // ServerTable is what each server of the cells took of the machine and of requests' time, a
 // number that none is known of left out; without rows where the broker is the only server.
 func ServerTable(cells []Cell) Table {
-	if len(serversOf(cells)) == 1 {
+	if len(serversOf(cells...)) == 1 {
 		return Table{}
 	}
-	b := newTable("servers", "Servers: what each took, medians of trials", ofEachServer(cells))
+	b := newTable("servers", "Servers: what each took, medians of trials", byServer(cells))
 	for _, n := range measure.Numbers(measure.ServersTable) {
-		if slices.ContainsFunc(b.cells, func(c Cell) bool { _, known := c.Number(n); return known }) {
+		if anyHas(b.cells, n, whatever) {
 			b.addNumber(n)
 		}
 	}

@@ -1,6 +1,7 @@
 package results
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -92,13 +93,13 @@ func cellTables(cells []Cell, broker measure.View) (tables []Table, shown []hdr.
 	if t := ServerTable(cells); len(t.Rows) > 0 {
 		tables = append(tables, t)
 	}
-	each := ofEachServer(cells)
-	for _, server := range serversOf(cells) {
+	each := byServer(cells)
+	for _, server := range serversOf(cells...) {
 		title := "Broker"
 		if server != record.Broker {
 			title = "Server " + server
 		}
-		own := slices.DeleteFunc(slices.Clone(each), func(c Cell) bool { return c.server() != server })
+		own := slices.DeleteFunc(slices.Clone(each), func(c Cell) bool { return cmp.Or(c.Server, server) != server })
 		for _, api := range measure.APIs(KeysOf(own)) {
 			b := newTable("stages", title+", "+api+": where requests spend their time", slices.DeleteFunc(slices.Clone(own), func(c Cell) bool {
 				return c.Spans[measure.Total.Key(api)].Count == 0
@@ -120,16 +121,11 @@ func cellTables(cells []Cell, broker measure.View) (tables []Table, shown []hdr.
 
 // NumberTable is every number that a cell measured and that is not 0 everywhere.
 func NumberTable(cells []Cell) Table {
-	cells = ofEachServer(cells)
+	cells = byServer(cells)
 	b := newTable("numbers", "Numbers, of several trials together", cells)
 	for _, n := range measure.Numbers(0) {
-		if slices.ContainsFunc(cells, func(c Cell) bool { value, known := c.Number(n); return known && value != 0 }) {
-			b.Add(Column{Name: n.Name, Meaning: n.Meaning, Number: true}, func(c *Cell) Value {
-				if c.server() != record.Broker && n.Clock != measure.Server && n.Clock != measure.Disk {
-					return TextValue(NotMeasured)
-				}
-				return c.Shown(n)
-			})
+		if anyHas(cells, n, func(value float64) bool { return value != 0 }) {
+			b.Add(Column{Name: n.Name, Meaning: n.Meaning, Number: true}, func(c *Cell) Value { return c.Shown(n) })
 			b.measured = true
 		}
 	}
@@ -143,22 +139,24 @@ func NumberTable(cells []Cell) Table {
 // Requests a second stand in for rates of records, and availability is shown once it is not
 // whole.
 func ClientNumbers(cells []Cell) []*measure.Number {
-	any := func(n *measure.Number, test func(float64) bool) bool {
-		return slices.ContainsFunc(cells, func(c Cell) bool {
-			value, known := c.Number(n)
-			return known && test(value)
-		})
-	}
 	there := func(value float64) bool { return value > 0 }
-	records := any(measure.Rate, there) || any(measure.Fetched, there)
+	records := anyHas(cells, measure.Rate, there) || anyHas(cells, measure.Fetched, there)
 	return slices.DeleteFunc(measure.Numbers(measure.ClientTable), func(n *measure.Number) bool {
 		switch n {
 		case measure.RequestRate:
-			return records || !any(n, there)
+			return records || !anyHas(cells, n, there)
 		case measure.Availability:
-			return !any(n, func(share float64) bool { return share < 1 })
+			return !anyHas(cells, n, func(share float64) bool { return share < 1 })
 		}
-		return !any(n, there)
+		return !anyHas(cells, n, there)
+	})
+}
+
+// anyHas reports whether any of the cells has a number that passes a test.
+func anyHas(cells []Cell, n *measure.Number, test func(float64) bool) bool {
+	return slices.ContainsFunc(cells, func(c Cell) bool {
+		value, known := c.Number(n)
+		return known && test(value)
 	})
 }
 
@@ -181,11 +179,14 @@ type CellTable struct {
 	measured bool // some column has a value
 }
 
-// NewCellTable begins with columns for the knobs that tell cells apart.
+// NewCellTable begins with columns for the knobs, and servers, that tell cells apart.
 func NewCellTable(cells []Cell, knobs []string) *CellTable {
 	b := &CellTable{cells: cells}
 	for _, name := range knobs {
 		b.Add(Column{Name: name}, func(c *Cell) Value { return TextValue(c.Knobs[name]) })
+	}
+	if len(cells) > 0 && cells[0].Server != "" {
+		b.Add(Column{Name: "server"}, func(c *Cell) Value { return TextValue(c.serverText()) })
 	}
 	return b
 }
@@ -201,11 +202,10 @@ func (b *CellTable) Add(column Column, value func(*Cell) Value) {
 	b.Columns, b.values = append(b.Columns, column), append(b.values, value)
 }
 
+func whatever(float64) bool { return true }
+
 func (b *CellTable) addNumber(n *measure.Number) {
-	b.measured = b.measured || slices.ContainsFunc(b.cells, func(c Cell) bool {
-		_, known := c.Number(n)
-		return known
-	})
+	b.measured = b.measured || anyHas(b.cells, n, whatever)
 	column := Column{Name: n.Heading, Group: n.Group, Meaning: n.Meaning, Number: true}
 	if n.Heading == "" { // alone under its group
 		column.Name, column.Group = n.Group, ""

@@ -55,3 +55,13 @@ func TestWindowLiesWhereTheClientHadIt(t *testing.T) {
 		t.Error("a window without a begin is known")
 	}
 }
+
+func TestPackedNumbersOfAServerAreThoseUnderItsName(t *testing.T) {
+	broker, follower := 1.0, 2.0
+	trial := Trial{Measurement: new(Measurement), Numbers: map[string]*float64{"server_cores": &broker, "follower-1:server_cores": &follower, "rate_held": &broker}}
+	for name, want := range map[string]int{Broker: 3, "follower-1": 1, "other": 0} {
+		if own := trial.OfServer(name).Numbers; len(own) != want || name == "follower-1" && own["server_cores"] != &follower {
+			t.Errorf("%s has %v", name, own)
+		}
+	}
+}

@@ -104,7 +104,6 @@ func writeCells(b *strings.Builder, cells []results.Cell, rows int) {
 	note := strings.Join(append(common, trialsNote(cells)), ", ")
 	b.WriteString("\n" + wrapped(cells[0].Experiment+": "+note, "", Width) + "\n" + shown.Text(rowIndent, Width))
 	if t := results.ServerTable(cells[:rows]); len(t.Rows) > 0 {
-		t.Title = ""
 		b.WriteString("\n" + t.Text(rowIndent, Width))
 	}
 }
