@@ -49,12 +49,7 @@ func (e *env) stampsArrivals() bool { return e.config.KernelStamps && e.stages !
 
 // newReceiver makes one that receives into scratch, of scratchBytes.
 func (e *env) newReceiver(counters *threadCounters, scratch []byte) receiver {
-	return receiver{
-		kernelStamps: e.stampsArrivals(),
-		offset:       &e.offset,
-		scratch:      scratch,
-		counters:     counters,
-	}
+	return receiver{kernelStamps: e.stampsArrivals(), offset: &e.offset, scratch: scratch, counters: counters}
 }
 
 // firstBufferBytes bounds the memory that a frame's length alone can claim; the
@@ -190,7 +185,10 @@ func (c *conn) hearsOfMore() bool { return c.manner.edges && !c.reading.halfShut
 func (in *input) room() []byte {
 	j := in.job
 	if in.filled == len(j.buffer.bytes) {
-		j.buffer = j.buffer.grown(in.filled, 2*in.filled)
+		larger := newBuffer(2 * in.filled)
+		copy(larger.bytes, j.buffer.bytes)
+		j.buffer.free()
+		j.buffer = larger
 	}
 	return j.buffer.bytes[in.filled:min(in.length, len(j.buffer.bytes))]
 }
@@ -295,12 +293,4 @@ func (b *buffer) free() {
 	if b != nil {
 		buffers[b.class].Put(b)
 	}
-}
-
-// grown returns a larger buffer with the first n bytes of b, which it frees.
-func (b *buffer) grown(n, size int) *buffer {
-	larger := newBuffer(size)
-	copy(larger.bytes, b.bytes[:n])
-	b.free()
-	return larger
 }

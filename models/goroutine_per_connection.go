@@ -78,16 +78,14 @@ func (m *connectionGoroutines) open(tcp *net.TCPConn, l *listener) error {
 	if err != nil {
 		return err
 	}
-	fd := -1
+	var fd int
 	var prepareErr error
-	if err := s.raw.Control(func(descriptor uintptr) {
+	err = s.raw.Control(func(descriptor uintptr) {
 		fd = int(descriptor)
 		prepareErr = l.prepare(fd, m.env)
-	}); err != nil {
+	})
+	if err := errors.Join(err, prepareErr); err != nil {
 		return err
-	}
-	if prepareErr != nil {
-		return prepareErr
 	}
 	waiting := &goroutineCompletion{elsewhere: make(chan struct{}, 1)}
 	counters := m.env.newThreadCounters("goroutine")

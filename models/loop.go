@@ -55,7 +55,7 @@ func newLoop(e *env, number int, process func(*Job), handlers *handlers, offload
 		receiver:       e.newReceiver(counters, make([]byte, scratchBytes)),
 	}
 	e.atExit(nil, l.closeNewConnections)
-	l.times = e.newLoopTimes(name)
+	l.times.open(e, name)
 	if err := l.open(e, name); err != nil {
 		return nil, err
 	}

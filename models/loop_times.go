@@ -17,32 +17,28 @@ const (
 
 // loopTimes measures a loop with two clock reads a turn. The loop's thread uses it.
 type loopTimes struct {
-	on     bool
-	hint   int // the thread's number, for recorders
-	env    *env
-	public *publicLoopTimes
+	on   bool
+	hint int // the thread's number, for recorders
+	env  *env
+	name string
 
 	startNs, pollNs, turnNs int64 // when the loop, the last poll, the last turn began
-	putNs                   int64 // when the put under way began to wait
-	waitedNs, blockedNs     int64 // in polls; in puts
+	waitedNs                int64 // in polls
+	blockedNs               int64 // waiting for room in the request queue
 	publishedNs             int64
 	lags                    [lagsTogether]int64
 	gathered                int
+
+	// What other threads see: the time since the start, waitedNs and blockedNs.
+	publicWallNs, publicWaitedNs, publicBlockedNs atomic.Int64
 }
 
-// publicLoopTimes are what other threads see.
-type publicLoopTimes struct {
-	name                         string
-	wallNs, ioWaitNs, queueingNs atomic.Int64
-}
-
-func (e *env) newLoopTimes(name string) loopTimes {
-	t := loopTimes{on: e.stages != nil, env: e}
+// open makes zero times one of LoopTimes, if stages are on.
+func (t *loopTimes) open(e *env, name string) {
+	t.env, t.name, t.on = e, name, e.stages != nil
 	if t.on {
-		t.public = &publicLoopTimes{name: name}
-		e.loopTimes = append(e.loopTimes, t.public)
+		e.loopTimes = append(e.loopTimes, t)
 	}
-	return t
 }
 
 // pollBegins ends a turn.
@@ -71,34 +67,21 @@ func (t *loopTimes) pollEnds() instant {
 	return instant(t.turnNs)
 }
 
-// putBegins and putEnds enclose a wait for room in the request queue.
-func (t *loopTimes) putBegins() {
-	if t.on {
-		t.putNs = clock.Now()
-	}
-}
-
-func (t *loopTimes) putEnds() {
-	if t.on {
-		t.blockedNs += clock.Now() - t.putNs
-	}
-}
-
 func (t *loopTimes) publish() {
 	t.env.stages.Lags(t.hint, t.lags[:t.gathered])
 	t.gathered = 0
 	t.publishedNs = t.pollNs
-	t.public.wallNs.Store(t.pollNs - t.startNs)
-	t.public.ioWaitNs.Store(t.waitedNs)
-	t.public.queueingNs.Store(t.blockedNs)
+	t.publicWallNs.Store(t.pollNs - t.startNs)
+	t.publicWaitedNs.Store(t.waitedNs)
+	t.publicBlockedNs.Store(t.blockedNs)
 }
 
 // LoopTimes is what each network thread did with its time, as of its newest turns;
 // none where there are no such threads or stages are off.
 func (s *Server) LoopTimes() (all []record.LoopTimes) {
 	for _, t := range s.env.loopTimes {
-		wall, wait, queueing := t.wallNs.Load(), t.ioWaitNs.Load(), t.queueingNs.Load()
-		all = append(all, record.LoopTimes{Name: t.name, WallNs: wall, IOWaitNs: wait, IONs: max(0, wall-wait-queueing)})
+		wall, waited, blocked := t.publicWallNs.Load(), t.publicWaitedNs.Load(), t.publicBlockedNs.Load()
+		all = append(all, record.LoopTimes{Name: t.name, WallNs: wall, IOWaitNs: waited, IONs: max(0, wall-waited-blocked)})
 	}
 	return all
 }

@@ -23,15 +23,24 @@ type queue[T any] struct {
 	overflow  []overflow[T] // items that wait outside, oldest first
 	due       atomic.Int32  // takers that wakeDue shall wake
 	longest   int           // most items since forgetLongest, those outside included
-	idle      sleepers      // the takers
 }
 
 // waiters is an event count: a sequence to sleep on, the number of sleepers, and
 // how many of them have been woken and do not run yet, so that a burst of items
-// costs one system call a sleeper.
+// costs one system call a sleeper. The queue's lock guards the rest.
 type waiters struct {
 	sequence        atomic.Uint32
-	sleeping, woken int // guarded by the queue's lock
+	sleeping, woken int
+	sleptNs         int64 // thread-nanoseconds up to sinceNs
+	sinceNs         int64
+}
+
+// count adds to the number of sleepers.
+func (w *waiters) count(delta int) {
+	nowNs := clock.Now()
+	w.sleptNs += int64(w.sleeping) * (nowNs - w.sinceNs)
+	w.sleeping += delta
+	w.sinceNs = nowNs
 }
 
 func newQueue[T any](bound int) *queue[T] { return &queue[T]{ring: make([]T, bound)} }
@@ -149,10 +158,7 @@ func (q *queue[T]) close() {
 // sleep releases the lock until another thread changes the queue. The calling
 // thread is nil where it seldom sleeps.
 func (q *queue[T]) sleep(w *waiters, t *osthread.Thread) {
-	w.sleeping++
-	if w == &q.takers {
-		q.idle.add(1)
-	}
+	w.count(1)
 	seen := w.sequence.Load()
 	q.mu.Unlock()
 	if t != nil {
@@ -160,11 +166,8 @@ func (q *queue[T]) sleep(w *waiters, t *osthread.Thread) {
 	}
 	poll.FutexWait(&w.sequence, seen)
 	q.mu.Lock()
-	w.sleeping--
+	w.count(-1)
 	w.woken = max(0, w.woken-1)
-	if w == &q.takers {
-		q.idle.add(-1)
-	}
 }
 
 func (q *queue[T]) unlockAndWake(w *waiters) {
@@ -230,25 +233,10 @@ func (q *queue[T]) forgetLongest() {
 	q.longest = q.count + len(q.overflow)
 }
 
-// sleepers integrates the number of sleeping threads over time. Its owner's lock
-// guards it.
-type sleepers struct {
-	n       int64
-	sinceNs int64
-	areaNs  int64 // thread-nanoseconds up to sinceNs
-}
-
-func (s *sleepers) add(delta int64) {
-	nowNs := clock.Now()
-	s.areaNs += s.n * (nowNs - s.sinceNs)
-	s.n += delta
-	s.sinceNs = nowNs
-}
-
 // idleNs is how long takers have slept, those that sleep now included.
 func (q *queue[T]) idleNs() int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.idle.add(0)
-	return q.idle.areaNs
+	q.takers.count(0)
+	return q.takers.sleptNs
 }

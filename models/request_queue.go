@@ -78,10 +78,9 @@ func (p *handlerPool) offer(j *Job) bool {
 
 // waitForRoom holds up the calling network thread with everything that it does.
 func (p *handlerPool) waitForRoom(j *Job) {
-	times := &j.conn.loop.times
-	times.putBegins()
+	times, began := &j.conn.loop.times, p.env.now()
 	p.queue.put(j)
-	times.putEnds()
+	times.blockedNs += p.env.now() - began
 }
 
 // pause leaves the request to the queue, which takes it in when its turn comes and then

@@ -58,7 +58,8 @@ func newSender(l *loop, number int, counters *threadCounters, offload offloader)
 	s := &sender{env: e, loop: l, on: &l.poller, offload: offload, residency: e.newResidency()}
 	if e.config.OnFull == OnFullSplit {
 		name := fmt.Sprintf("write-%d", number)
-		s.half = &writingHalf{sender: s, times: e.newLoopTimes(name)}
+		s.half = &writingHalf{sender: s}
+		s.half.times.open(e, name)
 		s.on, counters = &s.half.poller, e.newThreadCounters(name)
 		if err := s.half.open(e, name); err != nil {
 			return nil, err

@@ -57,7 +57,7 @@ func (e *env) newTransmitter(counters *threadCounters) transmitter {
 }
 
 // newTurnTransmitter makes one for a locked thread that many connections share, none
-// of whose sockets waits. The thread closes it.
+// of whose sockets waits.
 func (e *env) newTurnTransmitter(counters *threadCounters) transmitter {
 	t := e.newTransmitter(counters)
 	t.perTurn = e.config.SendsPerTurn
@@ -70,9 +70,6 @@ func (e *env) newTurnTransmitter(counters *threadCounters) transmitter {
 
 // sendCapBytes is the bound of one send call of file bytes; 0: none.
 func (e *env) sendCapBytes() int { return cmp.Or(e.config.SendCapBytes, e.send.capBytes) }
-
-// close gives back what the thread's transmitter holds.
-func (t *transmitter) close() { t.blocked.close() }
 
 // send goes on with a response from its cursor until all is sent, the socket is
 // full or the turn is used up. The caller owns the job and has its connection's turn.
@@ -265,8 +262,9 @@ func (b *blockedTime) end(j *Job) (ns int64) {
 	return ns
 }
 
-func (b *blockedTime) close() {
-	if b.meter != nil {
-		b.meter.Close()
+// close gives back what the thread's transmitter holds.
+func (t *transmitter) close() {
+	if t.blocked.meter != nil {
+		t.blocked.meter.Close()
 	}
 }

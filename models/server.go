@@ -216,7 +216,7 @@ type env struct {
 	pools       []*handlerPool
 	loops       []*loop
 	residencies []*residencyCounts
-	loopTimes   []*publicLoopTimes
+	loopTimes   []*loopTimes
 }
 
 // atExit leaves the end of something that a start has begun to the server: end tells

@@ -1,7 +1,6 @@
 package osthread
 
 import (
-	"bytes"
 	"cmp"
 	"fmt"
 	"math"
@@ -11,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
 
@@ -78,10 +78,15 @@ const GroupLimit = "pids.max"
 // group and of those above it; and vm.max_map_count, since the stack of a thread that
 // libc makes is two mappings.
 func ThreadLimits() ([]Limit, error) {
-	own, err := ownThreads()
+	self, err := procfs.Self()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("count threads: %w", err)
 	}
+	stat, err := self.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("count threads: %w", err)
+	}
+	own := stat.NumThreads
 	limits, err := kernelLimits(own)
 	if err != nil {
 		return nil, err
@@ -93,7 +98,7 @@ func ThreadLimits() ([]Limit, error) {
 	if processes.Cur < unix.RLIM_INFINITY>>1 {
 		limits = append(limits, Limit{Name: UserLimit, Value: int(processes.Cur), Used: own, Each: 1, Waived: os.Geteuid() == 0, Raise: "ulimit -u %d"})
 	}
-	return append(limits, groupLimits()...), nil
+	return append(limits, groupLimits(self)...), nil
 }
 
 // kernelLimits are the sysctls.
@@ -131,41 +136,22 @@ func machineThreads() (int, error) {
 	return total, nil
 }
 
-// ownThreads counts this process's threads.
-func ownThreads() (int, error) {
-	const path = "/proc/self/status"
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return 0, fmt.Errorf("count threads: %w", err)
-	}
-	for line := range bytes.Lines(text) {
-		if number, found := bytes.CutPrefix(line, []byte("Threads:")); found {
-			return strconv.Atoi(string(bytes.TrimSpace(number)))
-		}
-	}
-	return 0, fmt.Errorf("count threads: %s does not say", path)
-}
-
 // groupLimits are the bounds of the process's control group and those above it, in
 // either version; a group without a bound has none.
-func groupLimits() (limits []Limit) {
-	text, err := os.ReadFile("/proc/self/cgroup")
+func groupLimits(self procfs.Proc) (limits []Limit) {
+	groups, err := self.Cgroups()
 	if err != nil {
 		return nil
 	}
-	for line := range strings.Lines(string(text)) {
-		parts := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(parts) < 3 {
-			continue
-		}
+	for _, g := range groups {
 		root := "/sys/fs/cgroup"
-		switch controllers := strings.Split(parts[1], ","); {
-		case slices.Contains(controllers, "pids"):
-			root = "/sys/fs/cgroup/pids"
-		case parts[1] != "":
+		switch {
+		case slices.Contains(g.Controllers, "pids"):
+			root += "/pids"
+		case len(g.Controllers) > 0:
 			continue
 		}
-		for dir := filepath.Join(root, parts[2]); strings.HasPrefix(dir, root); dir = filepath.Dir(dir) {
+		for dir := filepath.Join(root, g.Path); strings.HasPrefix(dir, root); dir = filepath.Dir(dir) {
 			bound, err1 := readInt(filepath.Join(dir, "pids.max"))
 			used, err2 := readInt(filepath.Join(dir, "pids.current"))
 			if err1 == nil && err2 == nil {
