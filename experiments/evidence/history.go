@@ -1,8 +1,13 @@
 package evidence
 
 import (
+	"errors"
 	"fmt"
 	"os/exec"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"c10klab/experiments"
@@ -61,4 +66,88 @@ func (h history) heldSpec(run *results.Run, spec *experiments.Spec, revision str
 		}
 	}
 	return nil
+}
+
+// codeOf is what a run was made with, by the paths of its code. What the server and the
+// generator are both made of counts for both.
+var codeOf = []struct {
+	part  string
+	paths []string
+}{
+	{"server", append([]string{"models/", "storage/", "internal/broker/", "internal/admin/", "internal/stage/", "internal/commitlog/", "internal/vfs/"}, bothSides...)},
+	{"generator", append([]string{"loadgen/"}, bothSides...)},
+	{"disk", []string{"internal/slowdisk/"}},
+}
+
+var bothSides = []string{"internal/kafka/", "internal/poll/", "internal/osthread/", "internal/batch/", "internal/hdr/", "internal/clock/"}
+
+// age is how old what a run decides is.
+type age struct {
+	commits int      // since the run's revision
+	older   []string // the parts of codeOf that have changed since, in the working tree too
+}
+
+var errNoSuchRevision = errors.New("the run's revision is not in the history")
+
+// age compares a run's revision with the working tree.
+func (h history) age(run *results.Run) (a age, err error) {
+	revision := run.Info.Source.Revision
+	if h.missing != "" {
+		return a, errors.New(h.missing)
+	}
+	count, err := h.git("rev-list", "--count", revision+"..HEAD")
+	if err == nil {
+		a.commits, err = strconv.Atoi(count)
+	}
+	if err != nil {
+		return a, fmt.Errorf("%w: %s", errNoSuchRevision, revision)
+	}
+	changed, err := h.git("diff", "--name-only", revision)
+	if err != nil {
+		return a, fmt.Errorf("what changed since %s: %w", revision, err)
+	}
+	for _, code := range codeOf {
+		if slices.ContainsFunc(strings.Split(changed, "\n"), func(file string) bool {
+			return path.Ext(file) == ".go" && !strings.HasSuffix(file, "_test.go") &&
+				slices.ContainsFunc(code.paths, func(dir string) bool { return strings.HasPrefix(file, dir) })
+		}) {
+			a.older = append(a.older, code.part)
+		}
+	}
+	return a, nil
+}
+
+// verifyAge tells a run's age; code that has changed since does not make it wrong.
+func (h history) verifyAge(run *results.Run, of string) EvidenceCheck {
+	c := EvidenceCheck{Of: of, Check: "code is that of the run", Status: CheckHolds}
+	a, err := h.age(run)
+	if err != nil {
+		c.Status, c.Detail = CheckSkipped, err.Error()
+		return c
+	}
+	c.Detail = fmt.Sprintf("%d commits since %.7s of %s", a.commits, run.Info.Source.Revision, run.Info.Started.Format("2006-01-02"))
+	if len(a.older) > 0 {
+		c.Status = CheckOlder
+		c.Detail += "; changed since: " + strings.Join(a.older, ", ")
+	}
+	return c
+}
+
+// mark is what the contents say of a run's age: its day, and which code is older than the
+// working tree's. They do not count commits, for then each commit would make them stale;
+// a mark comes with the first change of a part's code after the run, and stays. Without
+// history it cannot be told, and nothing is marked.
+func (h history) mark(run *results.Run) string {
+	day := run.Info.Started.Format("2006-01-02")
+	if a, err := h.age(run); err == nil && len(a.older) > 0 {
+		return day + ", *older " + strings.Join(a.older, ", ") + "*"
+	}
+	return day
+}
+
+var ageMark = regexp.MustCompile(`, \*older [a-z, ]+\*`)
+
+// sameButAge reports whether two texts differ in nothing but marks of age.
+func sameButAge(a, b string) bool {
+	return ageMark.ReplaceAllString(a, "") == ageMark.ReplaceAllString(b, "")
 }
