@@ -1,11 +1,12 @@
 package plots
 
 import (
-	"fmt"
 	"math"
 	"strconv"
 
 	"gonum.org/v1/plot"
+
+	"c10klab/results"
 )
 
 // logAxis makes a logarithmic axis of durations in ns whose ends are round and
@@ -19,23 +20,20 @@ func logAxis(axis *plot.Axis, lowNs, highNs float64, maxLabels int) {
 	axis.Tick.Marker = plot.ConstantTicks(durationTicks(axis.Min, axis.Max, maxLabels))
 }
 
-var roundSteps = []float64{1, 2, 5, 10}
-
-func roundDown(ns float64) float64 {
-	decade := math.Pow(10, math.Floor(math.Log10(ns)))
-	down := decade
-	for _, step := range roundSteps {
-		if step*decade <= ns {
-			down = step * decade
+func roundDown(x float64) float64 {
+	decade := math.Pow(10, math.Floor(math.Log10(x)))
+	for _, step := range []float64{5, 2} {
+		if step*decade <= x {
+			return step * decade
 		}
 	}
-	return down
+	return decade
 }
 
-func roundUp(ns float64) float64 {
-	decade := math.Pow(10, math.Floor(math.Log10(ns)))
-	for _, step := range roundSteps {
-		if step*decade >= ns {
+func roundUp(x float64) float64 {
+	decade := math.Pow(10, math.Floor(math.Log10(x)))
+	for _, step := range []float64{1, 2, 5} {
+		if step*decade >= x {
 			return step * decade
 		}
 	}
@@ -65,7 +63,7 @@ func durationTicks(low, high float64, maxLabels int) []plot.Tick {
 					continue
 				}
 				if labelled(step, decade) {
-					tick.Label = durationLabel(tick.Value)
+					tick.Label = scaled(tick.Value, " ns", " µs", " ms", " s")
 					labels++
 				}
 				ticks = append(ticks, tick)
@@ -78,26 +76,79 @@ func durationTicks(low, high float64, maxLabels int) []plot.Tick {
 	return nil
 }
 
-func durationLabel(ns float64) string {
-	units := []struct {
-		name string
-		ns   float64
-	}{{"s", 1e9}, {"ms", 1e6}, {"µs", 1e3}, {"ns", 1}}
-	for _, u := range units {
-		if ns >= 0.999*u.ns {
-			return strconv.FormatFloat(ns/u.ns, 'g', 3, 64) + " " + u.name
-		}
+// countLabel shortens a count: 950, 12.3 k, 4.56 M.
+func countLabel(n int64) string { return scaled(float64(n), "", " k", " M") }
+
+// scaled writes a number with three digits in the unit that suits it, each a thousand of
+// the one before.
+func scaled(x float64, units ...string) string {
+	for len(units) > 1 && x >= 999.5 {
+		x, units = x/1000, units[1:]
 	}
-	return fmt.Sprintf("%g ns", ns)
+	return strconv.FormatFloat(x, 'g', 3, 64) + units[0]
 }
 
-// countLabel shortens a count: 950, 12.3 k, 4.56 M.
-func countLabel(n int64) string {
-	switch {
-	case n >= 1e6:
-		return strconv.FormatFloat(float64(n)/1e6, 'g', 3, 64) + " M"
-	case n >= 1e3:
-		return strconv.FormatFloat(float64(n)/1e3, 'g', 3, 64) + " k"
+// plain writes a number with all its digits.
+func plain(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }
+
+// stepTicks labels a linear axis from 0 in steps that depend on its end.
+func stepTicks(step func(high float64) float64, label func(at float64) string) plot.TickerFunc {
+	return func(_, high float64) (ticks []plot.Tick) {
+		for at := 0.0; at <= high; at += step(high) {
+			ticks = append(ticks, plot.Tick{Value: at, Label: label(at)})
+		}
+		return ticks
 	}
-	return strconv.FormatInt(n, 10)
+}
+
+var (
+	linearDurations = stepTicks(func(high float64) float64 { return roundUp(high / 6) }, func(ns float64) string {
+		if ns == 0 {
+			return "0"
+		}
+		return results.FormatDuration(ns)
+	})
+	percentTicks = stepTicks(func(float64) float64 { return 0.25 }, func(share float64) string { return plain(100*share) + " %" })
+	secondTicks  = stepTicks(func(high float64) float64 { return max(1, roundUp(high/10)) }, func(s float64) string { return plain(s) + " s" })
+)
+
+// countTicks labels a linear axis of counts or shares.
+func countTicks(low, high float64) (ticks []plot.Tick) {
+	const most = 6
+	step := roundUp((high - low) / most)
+	decimals := max(0, -int(math.Floor(math.Log10(step))))
+	for n := int(math.Ceil(low / step)); float64(n)*step <= high; n++ {
+		at := float64(n) * step
+		ticks = append(ticks, plot.Tick{Value: at, Label: strconv.FormatFloat(at, 'f', decimals, 64)})
+	}
+	return ticks
+}
+
+// ratioTicks labels a logarithmic axis of ratios.
+func ratioTicks(low, high float64) []plot.Tick {
+	const most = 8
+	ticks := durationTicks(low, high, most)
+	for i := range ticks {
+		if ticks[i].Label != "" {
+			ticks[i].Label = plain(ticks[i].Value)
+		}
+	}
+	return ticks
+}
+
+// rowPlot is a plot of rows, the i-th at −i, so that the first is at the top; unnamed where
+// another panel names them.
+func rowPlot(names []string, unnamed bool) *plot.Plot {
+	ticks := make([]plot.Tick, len(names))
+	for i, name := range names {
+		if unnamed {
+			name = " "
+		}
+		ticks[i] = plot.Tick{Value: -float64(i), Label: name}
+	}
+	pl := newPlot()
+	pl.Y.Tick.Marker = plot.ConstantTicks(ticks)
+	pl.Y.Min, pl.Y.Max = 0.4-float64(len(names)), 0.6
+	pl.Y.Tick.Length = 0
+	return pl
 }

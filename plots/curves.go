@@ -1,17 +1,42 @@
 package plots
 
 import (
+	"fmt"
 	"math"
-	"strings"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 
-	"c10klab/internal/measure"
+	"c10klab/internal/hdr"
 	"c10klab/results"
 )
+
+// curve is one cell's percentile curve.
+type curve struct {
+	caption
+	count  int64
+	points []hdr.Bracket // quantiles that at least one sample lies beyond
+}
+
+// curves returns the percentile curves of a facet.
+func (s source) curves(key hdr.Key, fs facets, f facet) []curve {
+	var curves []curve
+	for _, cell := range s.cells {
+		if !f.has(cell.Knobs) || cell.Curves[key] == nil {
+			continue
+		}
+		c := curve{caption: captionOf(cell, fs.label(s, cell)), count: cell.Spans[key].Count}
+		for _, point := range cell.Curves[key] {
+			if (1-point.Quantile)*float64(c.count) >= 1 && point.ValueNs > 0 {
+				c.points = append(c.points, point)
+			}
+		}
+		curves = append(curves, c)
+	}
+	return curves
+}
 
 // hdrAxis is the position of a quantile on the HDR axis: how many times the
 // share beyond it fell to a tenth.
@@ -26,43 +51,42 @@ var hdrTicks = []plot.Tick{
 // curveFigure shows the whole distribution of what clients waited on the HDR axis, a
 // panel per facet. A curve ends where samples end.
 func curveFigure(experiment string, s source) (figure, bool) {
-	waited, _ := s.waited()
+	key, span := s.waited()
 	fs := s.facetsOf(mostLines)
-	all := make([][]curve, len(fs.all))
+	labels := fs.labels(s)
+	styles := lineStylesOf(labels)
 	low, high, last := math.Inf(1), math.Inf(-1), 0.0
-	var outcomes []string
-	for i, f := range fs.all {
-		all[i] = s.curves(waited.key, fs, f)
-		for _, c := range all[i] {
-			outcomes = withOutcome(outcomes, c.stands, c.outcome)
+	var all []curve
+	var panels []*panelPlot
+	for _, f := range fs.all {
+		curves := s.curves(key, fs, f)
+		for _, c := range curves {
 			for _, point := range c.points {
 				ns := float64(point.ValueNs)
 				low, high, last = min(low, ns), max(high, ns), max(last, hdrAxis(point.Quantile))
 			}
 		}
+		panels = append(panels, &panelPlot{Plot: curvePlot(curves, styles), title: f.title() + " " + counts(curves)})
+		all = append(all, curves...)
 	}
 	if last == 0 {
 		return figure{}, false
 	}
-	labels := fs.labels(s)
-	styles := lineStylesOf(labels)
-	panels := make([]*panelPlot, len(fs.all))
-	for i, f := range fs.all {
-		panels[i] = &panelPlot{Plot: curvePlot(all[i], styles), title: f.title() + " " + counts(all[i])}
-		logAxis(&panels[i].Y, low*0.97, high*1.03, 10)
-		panels[i].X.Max = last * 1.03
+	for _, p := range panels {
+		logAxis(&p.Y, low*0.97, high*1.03, 10)
+		p.X.Max = last * 1.03
 	}
 	rows := fs.rows(panels)
-	sideRows(rows, measure.SpanNamed(waited.key.Stage).Title+", log scale")
+	sideRows(rows, span.Title+", log scale")
 	footColumns(rows, "share of requests at most this slow")
 	const panelWidth, panelHeight, leastWidth, around = 6.2 * vg.Inch, 4.2 * vg.Inch, 9.5 * vg.Inch, 2 * vg.Inch
 	return figure{
 		width: max(leastWidth, vg.Length(len(rows[0]))*panelWidth+0.4*vg.Inch), height: vg.Length(len(rows))*panelHeight + around,
-		title: experiment + ": " + waited.title + " by percentile",
+		title: fmt.Sprintf("%s: %s of %s by percentile", experiment, span.Title, key.API),
 		notes: []string{"from due until answered, all trials of a cell merged; each curve ends at its last sample but one,",
 			"or before a p99.9 that the generator's lateness spoilt"},
 		panels: rows,
-		legend: curveLegend(labels, styles, outcomes),
+		legend: lineLegend(labels, styles, outcomesOf(all, func(c curve) caption { return c.caption })),
 	}, true
 }
 
@@ -78,6 +102,7 @@ func counts(curves []curve) string {
 	return "(n = " + countLabel(most) + " per curve)"
 }
 
+// curvePlot marks and tells where a curve crosses the labelled percentiles, and its end.
 func curvePlot(curves []curve, styles map[string]lineStyle) *plot.Plot {
 	p := newPlot()
 	p.X.Min = 0
@@ -88,48 +113,18 @@ func curvePlot(curves []curve, styles map[string]lineStyle) *plot.Plot {
 		for i, point := range c.points {
 			points[i] = plotter.XY{X: hdrAxis(point.Quantile), Y: float64(point.ValueNs)}
 		}
-		style := styles[c.label]
-		if !c.stands {
-			style = style.faint()
+		marks := map[int]bool{len(points) - 1: true}
+		for _, tick := range hdrTicks {
+			marks[slices.IndexFunc(points, func(at plotter.XY) bool { return at.X >= tick.Value })] = true
 		}
-		p.Add(&plotter.Line{XYs: points, LineStyle: style.LineStyle}, curveMarks{c, style})
+		marked := func(i int) bool { return marks[i] }
+		addLine(p, points, styles[c.label], !c.stands, marked, func(i int) string {
+			if !marked(i) {
+				return ""
+			}
+			return fmt.Sprintf("%s: %.5g %% of requests took at most %s",
+				c.label, 100*c.points[i].Quantile, results.FormatDuration(points[i].Y))
+		})
 	}
 	return p
-}
-
-// curveMarks marks and tells where a curve crosses the labelled percentiles, and its end.
-type curveMarks struct {
-	curve curve
-	style lineStyle
-}
-
-// Plot implements plot.Plotter.
-func (t curveMarks) Plot(c draw.Canvas, p *plot.Plot) {
-	trX, trY := p.Transforms(&c)
-	next := 0
-	for i, point := range t.curve.points {
-		at := hdrAxis(point.Quantile)
-		last := i == len(t.curve.points)-1
-		if !last && (next == len(hdrTicks) || at < hdrTicks[next].Value) {
-			continue
-		}
-		for next < len(hdrTicks) && at >= hdrTicks[next].Value {
-			next++
-		}
-		place := vg.Point{X: trX(at), Y: trY(float64(point.ValueNs))}
-		t.style.mark(&c, place, !t.curve.stands)
-		tellAt(&c, place, glyphRadius, "%s: %.5g %% of requests took at most %s",
-			t.curve.label, 100*point.Quantile, results.FormatDuration(float64(point.ValueNs)))
-	}
-}
-
-func curveLegend(labels []string, styles map[string]lineStyle, outcomes []string) []legendEntry {
-	var entries []legendEntry
-	for _, label := range labels {
-		entries = append(entries, lineEntry(label, styles[label]))
-	}
-	if len(outcomes) > 0 {
-		entries = append(entries, lineEntry("thin: "+strings.Join(outcomes, ", "), lineStyle{LineStyle: draw.LineStyle{Color: black}}.faint()))
-	}
-	return entries
 }

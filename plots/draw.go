@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"c10klab/internal/hdr"
 	"c10klab/internal/measure"
@@ -20,37 +19,30 @@ import (
 // yields no figure where the run has nothing to show for it.
 var kinds = []struct {
 	name string
-	says string // what a link to it reads
 	make func(experiment string, s source) (figure, bool)
 }{
-	{"tail", "p99, p999", tailFigure},
-	{"sweep", "sweep", sweepFigure},
-	{"rates", "rates", rateFigure},
-	{"ratios", "ratios", forestFigure},
-	{"effects", "effects", effectFigure},
-	{"stack", "stages stacked", stackFigure},
-	{"stages", "stages", stageFigure},
-	{"percentiles", "percentiles", curveFigure},
-	{"over-time", "over time", overTimeFigure},
-	{"heat", "heat map", heatFigure},
+	{"tail", tailFigure},
+	{"sweep", sweepFigure},
+	{"rates", rateFigure},
+	{"ratios", forestFigure},
+	{"effects", effectFigure},
+	{"stack", stackFigure},
+	{"stages", stageFigure},
+	{"percentiles", curveFigure},
+	{"over-time", overTimeFigure},
+	{"heat", heatFigure},
 }
 
-// Stored is a figure in a run's directory.
-type Stored struct {
-	File string // below results.PlotsDir
-	Says string // what a link to it reads
-}
-
-// InDir lists an experiment's figures that are drawn in the directory of a run, in the
-// order that readers see them.
-func InDir(runDir, experiment string) (stored []Stored) {
+// InDir lists an experiment's figures that are drawn in the directory of a run, by their
+// files below results.PlotsDir, in the order that readers see them.
+func InDir(runDir, experiment string) (files []string) {
 	for _, kind := range kinds {
 		file := base(experiment, kind.name) + ".svg"
 		if _, err := os.Stat(filepath.Join(results.PlotsDir(runDir), file)); err == nil {
-			stored = append(stored, Stored{file, kind.says})
+			files = append(files, file)
 		}
 	}
-	return stored
+	return files
 }
 
 // base is a figure's file name without its format.
@@ -105,11 +97,10 @@ func Draw(run *results.Run, cells []results.Cell, ratios Ratios, dir string) ([]
 
 // eachFigure makes the figures of each experiment in turn.
 func eachFigure(run *results.Run, cells []results.Cell, ratios Ratios, use func(experiment, kind string, f figure) error) error {
-	for len(cells) > 0 {
-		experiment := cells[0].Experiment
+	for _, experiment := range distinct(texts(cells, func(c results.Cell) string { return c.Experiment })) {
 		own := results.OfExperiment(cells, experiment)
-		cells = slices.DeleteFunc(slices.Clone(cells), func(c results.Cell) bool { return c.Experiment == experiment })
-		s, err := newSource(run, own[:min(len(own), mostCells)])
+		shown := own[:min(len(own), mostCells)]
+		s, err := newSource(run, shown)
 		if err != nil {
 			return fmt.Errorf("draw %s: %w", experiment, err)
 		}
@@ -119,8 +110,8 @@ func eachFigure(run *results.Run, cells []results.Cell, ratios Ratios, use func(
 			if !found {
 				continue
 			}
-			if len(own) > mostCells {
-				f.notes = append(f.notes, fmt.Sprintf("the first %d of %d cells", mostCells, len(own)))
+			if left := len(own) - len(shown); left > 0 {
+				f.noteLeft(len(shown), left, "cells")
 				f.height += noteLine
 			}
 			if err := use(experiment, kind.name, f); err != nil {

@@ -2,6 +2,7 @@ package plots
 
 import (
 	"image/color"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -24,7 +25,7 @@ var eventKinds = []struct {
 	kind  string
 	glyph draw.GlyphStyle
 }{
-	{record.EventRoll, draw.GlyphStyle{Color: vermillion, Radius: glyphRadius, Shape: diamond{}}},
+	{record.EventRoll, draw.GlyphStyle{Color: vermillion, Radius: glyphRadius, Shape: diamond}},
 	{record.EventFsync, draw.GlyphStyle{Color: blue, Radius: 3.5, Shape: draw.CircleGlyph{}}},
 	{record.EventIndexFlush, draw.GlyphStyle{Color: noteColour, Radius: 2, Shape: draw.BoxGlyph{}}},
 }
@@ -45,63 +46,39 @@ func eventsOf(t record.Trial, startNs int64) []event {
 }
 
 // eventPlot has a row for each timeline.
-func eventPlot(timelines []timeline, showLabels bool) *plot.Plot {
-	pl := newPlot()
+func eventPlot(timelines []timeline, unnamed bool) *plot.Plot {
+	pl := rowPlot(texts(timelines, func(t timeline) string { return t.label }), unnamed)
 	pl.X.Min = 0
-	pl.X.Tick.Marker = secondTicks{}
-	labels := make([]string, len(timelines))
-	for i, t := range timelines {
-		labels[i] = " "
-		if showLabels {
-			labels[i] = t.label
-		}
-	}
-	rowTicks(pl, labels)
-	pl.Add(verticalGrid{}, eventRows{timelines})
-	return pl
-}
-
-type eventRows struct{ timelines []timeline }
-
-// Plot implements plot.Plotter.
-func (r eventRows) Plot(c draw.Canvas, p *plot.Plot) {
-	trX, trY := p.Transforms(&c)
-	for i, t := range r.timelines {
-		y := trY(float64(len(r.timelines) - 1 - i))
-		c.StrokeLine2(gridLine, c.Min.X, y, c.Max.X, y)
-		for _, e := range t.events {
-			for _, kind := range eventKinds {
-				if kind.kind != e.kind {
-					continue
+	pl.X.Tick.Marker = secondTicks
+	pl.Add(verticalGrid{}, painted(func(c *draw.Canvas, x, y func(float64) vg.Length) {
+		for i, t := range timelines {
+			row := y(-float64(i))
+			c.StrokeLine2(gridLine, c.Min.X, row, c.Max.X, row)
+			for _, e := range t.events {
+				for _, kind := range eventKinds {
+					if kind.kind != e.kind {
+						continue
+					}
+					at := vg.Point{X: x(e.seconds), Y: row}
+					c.StrokeLine2(draw.LineStyle{Color: color.Gray{Y: 120}, Width: 1.5}, x(max(0, e.seconds-e.took)), row, at.X, row)
+					c.DrawGlyph(kind.glyph, at)
+					tellAt(c, at, glyphRadius, "%s, %s s: %s of %s took %s", t.label, results.Significant(e.seconds), e.kind, e.path, results.FormatDuration(e.took*nsPerSecond))
 				}
-				at := vg.Point{X: trX(e.seconds), Y: y}
-				c.StrokeLine2(draw.LineStyle{Color: color.Gray{Y: 120}, Width: 1.5}, trX(max(0, e.seconds-e.took)), y, at.X, y)
-				c.DrawGlyph(kind.glyph, at)
-				tellAt(&c, at, glyphRadius, "%s, %s s: %s of %s took %s", t.label, results.Significant(e.seconds), e.kind, e.path, results.FormatDuration(e.took*nsPerSecond))
 			}
 		}
-	}
+	}))
+	return pl
 }
 
 // eventLegend explains the kinds that some timeline has.
 func eventLegend(timelines []timeline) []legendEntry {
 	var entries []legendEntry
 	for _, kind := range eventKinds {
-		for _, t := range timelines {
-			if t.has(kind.kind) {
-				entries = append(entries, glyphEntry(kind.kind, kind.glyph.Color, kind.glyph.Radius, kind.glyph.Shape))
-				break
-			}
+		if slices.ContainsFunc(timelines, func(t timeline) bool {
+			return slices.ContainsFunc(t.events, func(e event) bool { return e.kind == kind.kind })
+		}) {
+			entries = append(entries, glyphEntry(kind.kind, kind.glyph.Color, kind.glyph.Radius, kind.glyph.Shape))
 		}
 	}
 	return entries
-}
-
-func (t timeline) has(kind string) bool {
-	for _, e := range t.events {
-		if e.kind == kind {
-			return true
-		}
-	}
-	return false
 }

@@ -32,7 +32,7 @@ func (s source) facetsOf(mostLines int) facets {
 		whole = append(whole, facet{consumers: level})
 		lines := 0
 		for _, cell := range s.cells {
-			if cell.Knobs["consumers"] != level {
+			if consumersOf(cell) != level {
 				continue
 			}
 			lines++
@@ -65,12 +65,12 @@ func (fs facets) label(s source, cell results.Cell) string {
 	if !fs.parted {
 		return s.label(cell)
 	}
-	return s.labelBy(cell, slices.DeleteFunc(s.rowKnobs(), func(name string) bool { return name == "model" }))
+	return labelBy(cell, without(s.rowKnobs(), "model"))
 }
 
 // labels lists those of all cells, each once.
 func (fs facets) labels(s source) []string {
-	return s.distinct(func(cell results.Cell) string { return fs.label(s, cell) })
+	return distinct(texts(s.cells, func(cell results.Cell) string { return fs.label(s, cell) }))
 }
 
 // rows arranges the panels, one for each facet.
@@ -92,7 +92,7 @@ func sideRows(rows [][]*panelPlot, side string) {
 func footColumns(rows [][]*panelPlot, foot string) {
 	for i, row := range rows {
 		for j, panel := range row {
-			if i == len(rows)-1 || j >= len(rows[i+1]) {
+			if panel != nil && (i == len(rows)-1 || j >= len(rows[i+1]) || rows[i+1][j] == nil) {
 				panel.foot = foot
 			}
 		}

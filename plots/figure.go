@@ -1,6 +1,9 @@
 package plots
 
 import (
+	"fmt"
+	"image/color"
+
 	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
@@ -35,9 +38,28 @@ const (
 	legendGap   = vg.Length(22)
 )
 
+// boxEntry is a legend's entry whose sample is a box filled in some manner.
+func boxEntry(text string, fill func(c *draw.Canvas, box vg.Rectangle)) legendEntry {
+	return legendEntry{text: text, sample: func(c *draw.Canvas, centre vg.Point) {
+		half := vg.Point{X: sampleWidth / 2, Y: 6}
+		fill(c, vg.Rectangle{Min: centre.Sub(half), Max: centre.Add(half)})
+	}}
+}
+
+func fill(c *draw.Canvas, box vg.Rectangle, colour color.Color) {
+	c.SetColor(colour)
+	c.Fill(box.Path())
+}
+
+// noteLeft says that only the first of some things are shown, if others are left.
+func (f *figure) noteLeft(shown, left int, things string) {
+	if left > 0 {
+		f.notes = append(f.notes, fmt.Sprintf("the first %d of %d %s", shown, shown+left, things))
+	}
+}
+
 func (f figure) draw(c draw.Canvas) {
-	c.SetColor(colorWhite)
-	c.Fill(c.Rectangle.Path())
+	fill(&c, c.Rectangle, color.White)
 	c = draw.Crop(c, margin, -margin, margin, -margin)
 	c.FillText(bold(style(titleSize, black, draw.XLeft, draw.YTop)), vg.Point{X: c.Min.X, Y: c.Max.Y}, f.title)
 	c.Max.Y -= titleLine

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"image/color"
 	"math"
-	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
@@ -54,19 +53,14 @@ func ratioFigure(ratios []Ratio, effects bool, f figure) (figure, bool) {
 		return figure{}, false
 	}
 	f.legend = forestLegend(rows)
-	if left > 0 {
-		f.notes = append(f.notes, fmt.Sprintf("the first %d of %d comparisons", len(rows), len(rows)+left))
-	}
+	f.noteLeft(len(rows), left, "comparisons")
 	f.panels = [][]*panelPlot{{
 		{Plot: forestPlot(rows), foot: "ratio, log scale"},
 		{Plot: forestTexts(rows), title: "median [interval], blocks, finding"},
 	}}
-	labels, texts := make([]string, len(rows)), make([]string, len(rows))
-	for i, r := range rows {
-		labels[i], texts[i] = r.Label, r.text()
-	}
 	const leastHalf, margin = 4.5 * vg.Inch, 0.4 * vg.Inch
-	f.width, f.height = widest(labels)+2*max(leastHalf, widest(texts)+margin), 150+vg.Length(len(rows))*25
+	f.width = widest(texts(rows, Ratio.label)) + 2*max(leastHalf, widest(texts(rows, Ratio.text))+margin)
+	f.height = 150 + vg.Length(len(rows))*25
 	return f, true
 }
 
@@ -98,38 +92,11 @@ func ratioRange(rows []Ratio) (low, high float64) {
 	return roundDown(low * 0.95), roundUp(high * 1.05)
 }
 
+func (r Ratio) label() string { return r.Label }
+
 // text is what is written beside a row.
 func (r Ratio) text() string {
 	return fmt.Sprintf("%s, n=%d, %s", r.Estimate, r.Estimate.N, r.verdictName())
-}
-
-func forestPlot(rows []Ratio) *plot.Plot {
-	pl := newPlot()
-	labels := make([]string, len(rows))
-	for i, r := range rows {
-		labels[i] = r.Label
-	}
-	pl.X.Scale = plot.LogScale{}
-	pl.X.Min, pl.X.Max = ratioRange(rows)
-	pl.X.Tick.Marker = ratioTicks{}
-	rowTicks(pl, labels)
-	pl.Add(verticalGrid{}, forest{rows})
-	return pl
-}
-
-// ratioTicks labels a logarithmic axis of ratios.
-type ratioTicks struct{}
-
-// Ticks implements plot.Ticker.
-func (ratioTicks) Ticks(low, high float64) []plot.Tick {
-	const most = 8
-	ticks := durationTicks(low, high, most)
-	for i := range ticks {
-		if ticks[i].Label != "" {
-			ticks[i].Label = strconv.FormatFloat(ticks[i].Value, 'f', -1, 64)
-		}
-	}
-	return ticks
 }
 
 // glyph tells verdicts apart by shape and by colour.
@@ -140,7 +107,7 @@ func (r Ratio) glyph() draw.GlyphStyle {
 	case r.Verdict == results.Reproduced:
 		return draw.GlyphStyle{Color: bluishGreen, Radius: glyphRadius, Shape: draw.CircleGlyph{}}
 	case r.Verdict == results.Refuted:
-		return draw.GlyphStyle{Color: vermillion, Radius: glyphRadius, Shape: diamond{}}
+		return draw.GlyphStyle{Color: vermillion, Radius: glyphRadius, Shape: diamond}
 	case r.Verdict == results.Inconclusive || r.verdictName() == "no difference found":
 		return draw.GlyphStyle{Color: noteColour, Radius: glyphRadius, Shape: draw.RingGlyph{}}
 	}
@@ -162,30 +129,30 @@ func (r Ratio) verdictName() string {
 	return "different"
 }
 
-// forest draws a row for each ratio: interval, median, and its threshold as a mark.
-type forest struct{ rows []Ratio }
-
-// Plot implements plot.Plotter.
-func (f forest) Plot(c draw.Canvas, p *plot.Plot) {
-	trX, trY := p.Transforms(&c)
-	c.StrokeLine2(draw.LineStyle{Color: color.Gray{Y: 120}, Width: 1}, trX(1), c.Min.Y, trX(1), c.Max.Y)
-	for i, r := range f.rows {
-		y := trY(float64(len(f.rows) - 1 - i))
-		glyph := r.glyph()
-		if r.Relation != "" && r.Threshold > 0 {
-			drawThreshold(&c, vg.Point{X: trX(r.Threshold), Y: y}, r.Relation)
+// forestPlot draws a row for each ratio: interval, median, and its threshold as a mark.
+func forestPlot(rows []Ratio) *plot.Plot {
+	pl := rowPlot(texts(rows, Ratio.label), false)
+	pl.X.Scale, pl.X.Tick.Marker = plot.LogScale{}, plot.TickerFunc(ratioTicks)
+	pl.X.Min, pl.X.Max = ratioRange(rows)
+	pl.Add(verticalGrid{}, painted(func(c *draw.Canvas, x, y func(float64) vg.Length) {
+		c.StrokeLine2(draw.LineStyle{Color: color.Gray{Y: 120}, Width: 1}, x(1), c.Min.Y, x(1), c.Max.Y)
+		for i, r := range rows {
+			at := vg.Point{X: x(r.Estimate.Median), Y: y(-float64(i))}
+			glyph, predicted := r.glyph(), ""
+			if r.Relation != "" {
+				predicted = fmt.Sprintf(", predicted %s %g", r.Relation, r.Threshold)
+				if r.Threshold > 0 {
+					drawThreshold(c, vg.Point{X: x(r.Threshold), Y: at.Y}, r.Relation)
+				}
+			}
+			if e := r.Estimate; e.Bounded() {
+				drawInterval(c, glyph.Color, x(max(e.Lo, pl.X.Min)), x(e.Hi), at.Y)
+			}
+			c.DrawGlyph(glyph, at)
+			tellAt(c, at, glyphRadius, "%s: %s over %s%s: %s", r.Label, r.Estimate, results.Plural(r.Estimate.N, "block"), predicted, r.verdictName())
 		}
-		if e := r.Estimate; e.Bounded() {
-			drawInterval(&c, glyph.Color, trX(max(e.Lo, p.X.Min)), trX(e.Hi), y)
-		}
-		at := vg.Point{X: trX(r.Estimate.Median), Y: y}
-		c.DrawGlyph(glyph, at)
-		predicted := ""
-		if r.Relation != "" {
-			predicted = fmt.Sprintf(", predicted %s %g", r.Relation, r.Threshold)
-		}
-		tellAt(&c, at, glyphRadius, "%s: %s over %s%s: %s", r.Label, r.Estimate, results.Plural(r.Estimate.N, "block"), predicted, r.verdictName())
-	}
+	}))
+	return pl
 }
 
 // drawThreshold draws a mark with a foot to the side that the prediction names.
@@ -199,22 +166,15 @@ func drawThreshold(c *draw.Canvas, at vg.Point, relation results.Relation) {
 
 // forestTexts writes the numbers beside their rows.
 func forestTexts(rows []Ratio) *plot.Plot {
-	pl := newPlot()
+	pl := rowPlot(texts(rows, Ratio.label), true)
 	pl.HideAxes()
 	pl.X.Min, pl.X.Max = 0, 1
-	pl.Y.Min, pl.Y.Max = -0.6, float64(len(rows))-0.4
-	pl.Add(ratioTexts{rows})
+	pl.Add(painted(func(c *draw.Canvas, _, y func(float64) vg.Length) {
+		for i, r := range rows {
+			c.FillText(style(labelSize, black, draw.XLeft, draw.YCenter), vg.Point{X: c.Min.X, Y: y(-float64(i))}, r.text())
+		}
+	}))
 	return pl
-}
-
-type ratioTexts struct{ rows []Ratio }
-
-// Plot implements plot.Plotter.
-func (t ratioTexts) Plot(c draw.Canvas, p *plot.Plot) {
-	_, trY := p.Transforms(&c)
-	for i, r := range t.rows {
-		c.FillText(style(labelSize, black, draw.XLeft, draw.YCenter), vg.Point{X: c.Min.X, Y: trY(float64(len(t.rows) - 1 - i))}, r.text())
-	}
 }
 
 func forestLegend(rows []Ratio) []legendEntry {

@@ -95,10 +95,10 @@ func TestTimelinesAreAsCommitted(t *testing.T) {
 	for _, line := range s.timelines[:2] {
 		g := golden{Label: line.label, Consumers: line.consumers, Outcome: line.outcome, Span: line.span + " " + pace.String(), Block: line.block}
 		for _, p := range line.points(pace) {
-			g.PointsNs = append(g.PointsNs, [2]float64{rounded(p.seconds), p.value})
+			g.PointsNs = append(g.PointsNs, [2]float64{rounded(p.X), p.Y})
 		}
 		for _, u := range line.util {
-			g.Util = append(g.Util, [2]float64{rounded(u.seconds), rounded(u.value)})
+			g.Util = append(g.Util, [2]float64{rounded(u.X), rounded(u.Y)})
 		}
 		for _, e := range line.events {
 			g.Events = append(g.Events, fmt.Sprintf("%s at %g s took %g s: %s", e.kind, rounded(e.seconds), rounded(e.took), e.path))

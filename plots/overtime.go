@@ -9,7 +9,6 @@ import (
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/vg"
-	"gonum.org/v1/plot/vg/draw"
 
 	"c10klab/internal/hdr"
 	"c10klab/results"
@@ -35,13 +34,12 @@ func choosePace(timelines []timeline) pace {
 			if t.steps == nil {
 				continue
 			}
-			groups := merged(t.steps, n)
-			if len(groups) < leastPoints {
-				return pace{1, 1}
+			var counts []int64
+			for _, group := range merged(t.steps, n) {
+				counts = append(counts, total(group))
 			}
-			counts := make([]int64, len(groups))
-			for i, group := range groups {
-				counts[i] = total(group)
+			if len(counts) < leastPoints {
+				return pace{1, 1}
 			}
 			slices.Sort(counts)
 			enough = enough && hdr.Supports(counts[len(counts)/4], q)
@@ -61,12 +59,11 @@ func (p pace) String() string {
 
 // points are a timeline's latencies in ns, in the middle of their steps; steps
 // without a request have none.
-func (t timeline) points(p pace) []sample {
-	var points []sample
+func (t timeline) points(p pace) (points plotter.XYs) {
 	for i, counts := range merged(t.steps, p.steps) {
 		from, to := i*p.steps, min((i+1)*p.steps, len(t.steps))
 		if ns := quantileNs(counts, p.quantile); ns > 0 {
-			points = append(points, sample{float64(from+to) / 2 * t.stepSeconds, ns})
+			points = append(points, plotter.XY{X: float64(from+to) / 2 * t.stepSeconds, Y: ns})
 		}
 	}
 	return points
@@ -86,32 +83,33 @@ func overTimeFigure(experiment string, s source) (figure, bool) {
 		lines[i].label = fs.label(s, lines[i].cell)
 	}
 	styles := lineStylesOf(fs.labels(s))
-	f := figure{title: experiment + ": one trial of each cell over time", notes: []string{overTimeNote(p, s.timelines)},
-		legend: append(curveLegend(labelsOf(lines, fs.labels(s)), styles, outcomesOf(s.timelines)), eventLegend(s.timelines)...)}
-	if s.timelinesLeft > 0 {
-		f.notes = append(f.notes, fmt.Sprintf("the first %d of %d cells", mostTimelines, mostTimelines+s.timelinesLeft))
-	}
-	low, high := latencyRange(s.timelines, p)
+	shown := distinct(texts(lines, func(t timeline) string { return t.label }))
+	outcomes := outcomesOf(lines, func(t timeline) caption { return t.caption })
+	f := figure{title: experiment + ": one trial of each cell over time", notes: []string{overTimeNote(p, lines)},
+		legend: append(lineLegend(shown, styles, outcomes), eventLegend(lines)...)}
+	low, high := latencyRange(lines, p)
 	rows := []struct {
 		side  string
 		there func(timeline) bool
 		make  func(lines []timeline, first bool) *plot.Plot
 	}{
 		{p.String() + ", log scale", func(t timeline) bool { return t.steps != nil }, func(lines []timeline, _ bool) *plot.Plot {
-			pl := timePlot(lines, styles, func(t timeline) []sample { return t.points(p) }, results.FormatDuration)
+			pl := timePlot(lines, styles, func(t timeline) plotter.XYs { return t.points(p) }, results.FormatDuration)
 			logAxis(&pl.Y, low*0.97, high*1.03, 8)
 			return pl
 		}},
 		{"busiest disk, time in use", func(t timeline) bool { return t.util != nil }, func(lines []timeline, _ bool) *plot.Plot {
-			pl := timePlot(lines, styles, func(t timeline) []sample { return t.util }, percent)
-			pl.Y.Min, pl.Y.Max, pl.Y.Tick.Marker = 0, 1.02, percentTicks{}
+			pl := timePlot(lines, styles, func(t timeline) plotter.XYs { return t.util }, percent)
+			pl.Y.Min, pl.Y.Max, pl.Y.Tick.Marker = 0, 1.02, percentTicks
 			return pl
 		}},
-		{"events of the store", func(t timeline) bool { return t.events != nil }, eventPlot},
+		{"events of the store", func(t timeline) bool { return t.events != nil }, func(lines []timeline, first bool) *plot.Plot {
+			return eventPlot(lines, !first)
+		}},
 	}
-	seconds := s.longest()
+	seconds := longest(lines)
 	for _, row := range rows {
-		if !slices.ContainsFunc(s.timelines, row.there) {
+		if !slices.ContainsFunc(lines, row.there) {
 			continue
 		}
 		var panels []*panelPlot
@@ -143,19 +141,12 @@ func (s source) timelineFacets() facets {
 	return s.facetsOf(mostLines)
 }
 
-// labelsOf are those of the labels that lines have.
-func labelsOf(lines []timeline, labels []string) []string {
-	return slices.DeleteFunc(labels, func(label string) bool {
-		return !slices.ContainsFunc(lines, func(t timeline) bool { return t.label == label })
-	})
-}
-
 // longest is the time of the last thing that any timeline shows, a little enlarged.
-func (s source) longest() (seconds float64) {
-	for _, t := range s.timelines {
+func longest(timelines []timeline) (seconds float64) {
+	for _, t := range timelines {
 		seconds = max(seconds, float64(len(t.steps))*t.stepSeconds)
 		if n := len(t.util); n > 0 {
-			seconds = max(seconds, t.util[n-1].seconds)
+			seconds = max(seconds, t.util[n-1].X)
 		}
 		for _, e := range t.events {
 			seconds = max(seconds, e.seconds)
@@ -165,89 +156,47 @@ func (s source) longest() (seconds float64) {
 }
 
 func overTimeNote(p pace, timelines []timeline) string {
-	var spans []string
-	step := 0.0
-	for _, t := range timelines {
-		if t.steps == nil {
-			continue
-		}
-		step = float64(p.steps) * t.stepSeconds
-		if !slices.Contains(spans, t.span) {
-			spans = append(spans, t.span)
-		}
-	}
-	if len(spans) == 0 {
+	recorded := slices.DeleteFunc(slices.Clone(timelines), func(t timeline) bool { return t.steps == nil })
+	if len(recorded) == 0 {
 		return "this run's record has no latency over time: the version that made it did not keep it"
 	}
+	spans := distinct(texts(recorded, func(t timeline) string { return t.span }))
+	step := float64(p.steps) * recorded[len(recorded)-1].stepSeconds
 	return fmt.Sprintf("%s of %s, requests due in each step of %s s; buckets are an eighth wide", p, strings.Join(spans, " and "), results.Significant(step))
 }
 
 func percent(share float64) string { return results.Significant(100*share) + " %" }
 
-func outcomesOf(timelines []timeline) (outcomes []string) {
-	for _, t := range timelines {
-		outcomes = withOutcome(outcomes, t.stands, t.outcome)
-	}
-	return outcomes
-}
-
 func latencyRange(timelines []timeline, p pace) (low, high float64) {
 	low, high = math.Inf(1), math.Inf(-1)
 	for _, t := range timelines {
 		for _, point := range t.points(p) {
-			low, high = min(low, point.value), max(high, point.value)
+			low, high = min(low, point.Y), max(high, point.Y)
 		}
 	}
 	return low, high
-}
-
-// timePlot draws one value of each timeline as a line.
-func timePlot(timelines []timeline, styles map[string]lineStyle, values func(timeline) []sample, format func(float64) string) *plot.Plot {
-	pl := newPlot()
-	pl.X.Min = 0
-	pl.X.Tick.Marker = secondTicks{}
-	pl.Add(horizontalGrid{}, verticalGrid{})
-	for i, t := range timelines {
-		samples := values(t)
-		if len(samples) == 0 {
-			continue
-		}
-		points := make(plotter.XYs, len(samples))
-		for j, s := range samples {
-			points[j] = plotter.XY{X: s.seconds, Y: s.value}
-		}
-		style := styles[t.label]
-		if !t.stands {
-			style = style.faint()
-		}
-		pl.Add(&plotter.Line{XYs: points, LineStyle: style.LineStyle}, timeMarks{t, samples, style, format, i})
-	}
-	return pl
 }
 
 // marksApart is from how many values of a line over time one has a marker; of few
 // values every other.
 const marksApart = 8
 
-// timeMarks tells the values of the nth line of a panel, and marks some of them, not
+// timePlot draws one value of each timeline as a line, and marks some of the values, not
 // those that the next line has its marks at.
-type timeMarks struct {
-	timeline
-	samples []sample
-	style   lineStyle
-	format  func(float64) string
-	n       int
-}
-
-// Plot implements plot.Plotter.
-func (t timeMarks) Plot(c draw.Canvas, p *plot.Plot) {
-	trX, trY := p.Transforms(&c)
-	apart := max(1, min(marksApart, len(t.samples)/2))
-	for i, s := range t.samples {
-		at := vg.Point{X: trX(s.seconds), Y: trY(s.value)}
-		if i%apart == t.n%apart {
-			t.style.mark(&c, at, !t.stands)
+func timePlot(timelines []timeline, styles map[string]lineStyle, values func(timeline) plotter.XYs, format func(float64) string) *plot.Plot {
+	pl := newPlot()
+	pl.X.Min = 0
+	pl.X.Tick.Marker = secondTicks
+	pl.Add(horizontalGrid{}, verticalGrid{})
+	for n, t := range timelines {
+		points := values(t)
+		if len(points) == 0 {
+			continue
 		}
-		tellAt(&c, at, glyphRadius, "%s, %s s: %s", t.label, results.Significant(s.seconds), t.format(s.value))
+		apart := max(1, min(marksApart, len(points)/2))
+		addLine(pl, points, styles[t.label], !t.stands, func(i int) bool { return i%apart == n%apart }, func(i int) string {
+			return fmt.Sprintf("%s, %s s: %s", t.label, results.Significant(points[i].X), format(points[i].Y))
+		})
 	}
+	return pl
 }

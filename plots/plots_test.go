@@ -321,7 +321,7 @@ func TestFiguresInADirectoryAreInTheOrderThatReadersSee(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := InDir(dir, "x"); !slices.Equal(got, []Stored{{"x-tail.svg", "p99, p999"}, {"x-heat.svg", "heat map"}}) {
+	if got := InDir(dir, "x"); !slices.Equal(got, []string{"x-tail.svg", "x-heat.svg"}) {
 		t.Errorf("figures %v", got)
 	}
 }

@@ -3,11 +3,14 @@ package plots
 import (
 	"fmt"
 	"image/color"
+	"slices"
 
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 
+	"c10klab/internal/hdr"
 	"c10klab/internal/measure"
 	"c10klab/results"
 )
@@ -37,11 +40,10 @@ var stageStyles = func() []stageStyle {
 
 // stack is the mean time of one cell's requests in each stage, in nanoseconds.
 type stack struct {
-	label, outcome string
-	stands         bool
-	count          int64
-	means          []float64 // parallel to measure.Stages
-	total          results.Estimate
+	caption
+	count int64
+	means []float64 // parallel to measure.Stages
+	total results.Estimate
 }
 
 // name is the stack's label with how much was measured.
@@ -53,154 +55,108 @@ func (s stack) name() string {
 	return name
 }
 
-func (s stack) sum() (sum float64) {
-	for _, mean := range s.means {
-		sum += mean
-	}
-	return sum
-}
-
 // stacks returns the stages of an API, a stack for each cell of a consumers level
 // that has them all: evidence may keep only some, which would add up to a wrong whole.
 func (s source) stacks(api, level string) []stack {
 	var stacks []stack
 	for _, cell := range s.cells {
-		if cell.Knobs["consumers"] != level {
+		if consumersOf(cell) != level {
 			continue
 		}
-		st := stack{label: s.label(cell), outcome: string(cell.Basis), stands: cell.Stands(), means: make([]float64, len(measure.Stages))}
+		st := stack{caption: captionOf(cell, s.label(cell)), means: stageMeans(cell.Spans, api)}
 		whole := true // SocketQueue is not measured without kernel stamps
-		for i, stage := range measure.Stages {
-			d := cell.Spans[stage.Key(api)]
-			st.means[i] = d.MeanNs
-			st.count = max(st.count, d.Count)
-			whole = whole && (d.Count > 0 || stage == measure.SocketQueue)
+		for _, stage := range measure.Stages {
+			n := cell.Spans[stage.Key(api)].Count
+			st.count = max(st.count, n)
+			whole = whole && (n > 0 || stage == measure.SocketQueue)
 		}
 		if !whole {
 			continue
 		}
-		st.total = results.MedianOf(means(cell, api))
+		var sums []float64
+		for _, t := range cell.Measured {
+			sums = append(sums, floats.Sum(stageMeans(t.Spans, api)))
+		}
+		st.total = results.MedianOf(sums)
 		stacks = append(stacks, st)
 	}
 	return stacks
 }
 
-// means returns the summed mean of all stages in each trial of a cell.
-func means(cell results.Cell, api string) []float64 {
-	var sums []float64
-	for _, t := range cell.Measured {
-		sum := 0.0
-		for _, stage := range measure.Stages {
-			sum += t.Spans[stage.Key(api)].MeanNs
-		}
-		sums = append(sums, sum)
+func stageMeans(spans map[hdr.Key]hdr.Digest, api string) []float64 {
+	means := make([]float64, len(measure.Stages))
+	for i, stage := range measure.Stages {
+		means[i] = spans[stage.Key(api)].MeanNs
 	}
-	return sums
+	return means
 }
 
 // stackFigure shows where the mean request spends its time in the broker, in
 // durations and in shares.
 func stackFigure(experiment string, s source) (figure, bool) {
 	api := s.api()
-	f := figure{
-		title: fmt.Sprintf("%s: where the mean %s request spends its time in the broker", experiment, api),
-		notes: []string{"stages have neither gaps nor overlaps, so their means add up; hatched: waiting; plain: being worked on"},
-	}
-	rows, longest := 0, 0.0
-	var levels []string
-	var all [][]stack
+	var all []stack
+	longest := 0.0
 	for _, level := range s.levels() {
-		if stacks := s.stacks(api, level); len(stacks) > 0 {
-			levels, all = append(levels, level), append(all, stacks)
-			for _, st := range stacks {
-				longest = max(longest, st.sum())
-				if st.total.Bounded() {
-					longest = max(longest, st.total.Hi)
-				}
+		for _, st := range s.stacks(api, level) {
+			all = append(all, st)
+			longest = max(longest, floats.Sum(st.means))
+			if st.total.Bounded() {
+				longest = max(longest, st.total.Hi)
 			}
 		}
 	}
 	if longest == 0 {
 		return figure{}, false
 	}
-	bounded := false
-	for i, level := range levels {
-		absolute := &panelPlot{Plot: stackPlot(all[i], longest, false), side: "consumers: " + level}
-		shares := &panelPlot{Plot: stackPlot(all[i], longest, true)}
-		if i == 0 {
-			absolute.title, shares.title = "mean time", "share of it"
-		}
-		f.panels = append(f.panels, []*panelPlot{absolute, shares})
-		rows += len(all[i])
-		for _, st := range all[i] {
-			bounded = bounded || st.total.Bounded()
-		}
+	f := figure{
+		title:  fmt.Sprintf("%s: where the mean %s request spends its time in the broker", experiment, api),
+		notes:  []string{"stages have neither gaps nor overlaps, so their means add up; hatched: waiting; plain: being worked on"},
+		width:  max(14*vg.Inch, widest(texts(all, stack.name))+10*vg.Inch),
+		legend: stackLegend(all),
 	}
-	var names []string
-	for _, stacks := range all {
-		for _, st := range stacks {
-			names = append(names, st.name())
+	for _, level := range s.levels() {
+		if stacks := s.stacks(api, level); len(stacks) > 0 {
+			f.panels = append(f.panels, []*panelPlot{
+				{Plot: stackPlot(stacks, longest, false), side: "consumers: " + level},
+				{Plot: stackPlot(stacks, longest, true)},
+			})
 		}
 	}
-	f.width, f.legend = max(14*vg.Inch, widest(names)+10*vg.Inch), stackLegend(all)
-	if bounded {
-		f.legend = append(f.legend, intervalEntry())
-	}
-	f.height = 160 + vg.Length(len(levels))*50 + vg.Length(rows)*26
+	f.panels[0][0].title, f.panels[0][1].title = "mean time", "share of it"
+	f.height = 160 + vg.Length(len(f.panels))*50 + vg.Length(len(all))*26
 	return f, true
 }
 
+// stackPlot draws stacks as bars, one above the other.
 func stackPlot(stacks []stack, longest float64, shares bool) *plot.Plot {
-	pl := newPlot()
-	pl.X.Min, pl.X.Max = 0, longest*1.03
-	pl.X.Tick.Marker = linearDurations{}
+	const halfHeight = 0.32 // of a bar, in rows
+	pl := rowPlot(texts(stacks, stack.name), shares)
+	pl.X.Min, pl.X.Max, pl.X.Tick.Marker = 0, longest*1.03, linearDurations
 	if shares {
-		pl.X.Max = 1
-		pl.X.Tick.Marker = percentTicks{}
+		pl.X.Max, pl.X.Tick.Marker = 1, percentTicks
 	}
-	labels := make([]string, len(stacks))
-	for i, st := range stacks {
-		labels[i] = " "
-		if !shares {
-			labels[i] = st.name()
-		}
-	}
-	rowTicks(pl, labels)
-	pl.Add(verticalGrid{}, stackBars{stacks, shares})
-	return pl
-}
-
-// stackBars draws the stacks as bars, one above the other.
-type stackBars struct {
-	stacks []stack
-	shares bool
-}
-
-// stackHalfHeight is half a bar's height, in rows.
-const stackHalfHeight = 0.32
-
-// Plot implements plot.Plotter.
-func (b stackBars) Plot(c draw.Canvas, p *plot.Plot) {
-	trX, trY := p.Transforms(&c)
-	for i, st := range b.stacks {
-		at := float64(len(b.stacks) - 1 - i)
-		scale, from := 1.0, 0.0
-		if b.shares {
-			scale = 1 / st.sum()
-		}
-		for j, mean := range st.means {
-			box := vg.Rectangle{
-				Min: vg.Point{X: trX(from * scale), Y: trY(at - stackHalfHeight)},
-				Max: vg.Point{X: trX((from + mean) * scale), Y: trY(at + stackHalfHeight)},
+	pl.Add(verticalGrid{}, painted(func(c *draw.Canvas, x, y func(float64) vg.Length) {
+		for i, st := range stacks {
+			at, whole, scale, from := -float64(i), floats.Sum(st.means), 1.0, 0.0
+			if shares {
+				scale = 1 / whole
 			}
-			from += mean
-			drawSegment(&c, box, j)
-			tell(&c, box, "%s: %s, mean %s, %s %%", st.label, measure.Stages[j].Name, results.FormatDuration(mean), results.Significant(100*mean/st.sum()))
+			for j, mean := range st.means {
+				box := vg.Rectangle{
+					Min: vg.Point{X: x(from * scale), Y: y(at - halfHeight)},
+					Max: vg.Point{X: x((from + mean) * scale), Y: y(at + halfHeight)},
+				}
+				from += mean
+				drawSegment(c, box, j)
+				tell(c, box, "%s: %s, mean %s, %s %%", st.label, measure.Stages[j].Name, results.FormatDuration(mean), results.Significant(100*mean/whole))
+			}
+			if !shares && st.total.Bounded() {
+				drawInterval(c, black, x(st.total.Lo), x(st.total.Hi), y(at))
+			}
 		}
-		if !b.shares && st.total.Bounded() {
-			drawInterval(&c, black, trX(st.total.Lo), trX(st.total.Hi), trY(at))
-		}
-	}
+	}))
+	return pl
 }
 
 // drawSegment fills a box in the manner of a stage; boxes too narrow to see are left out.
@@ -211,36 +167,28 @@ func drawSegment(c *draw.Canvas, box vg.Rectangle, stage int) {
 	}
 	style := stageStyles[stage]
 	if !style.waits {
-		c.SetColor(style.colour)
-		c.Fill(box.Path())
+		fill(c, box, style.colour)
 		return
 	}
-	c.SetColor(tint(style.colour))
-	c.Fill(box.Path())
+	fill(c, box, tint(style.colour))
 	hatch(c, box, style.colour, denseHatch)
 }
 
-func stackLegend(all [][]stack) []legendEntry {
-	var entries []legendEntry
-	for j, stage := range measure.Stages {
-		if !anyStack(all, func(st stack) bool { return st.means[j] > 0 }) {
-			continue
-		}
-		entries = append(entries, legendEntry{text: stage.Name, sample: func(c *draw.Canvas, centre vg.Point) {
-			half := vg.Point{X: sampleWidth / 2, Y: 6}
-			drawSegment(c, vg.Rectangle{Min: centre.Sub(half), Max: centre.Add(half)}, j)
-		}})
-	}
-	return entries
+// tint is a light shade of a colour.
+func tint(c color.RGBA) color.RGBA {
+	light := func(v uint8) uint8 { return v + uint8((255-int(v))*2/3) }
+	return color.RGBA{R: light(c.R), G: light(c.G), B: light(c.B), A: 255}
 }
 
-func anyStack(all [][]stack, test func(stack) bool) bool {
-	for _, stacks := range all {
-		for _, st := range stacks {
-			if test(st) {
-				return true
-			}
+func stackLegend(all []stack) []legendEntry {
+	var entries []legendEntry
+	for j, stage := range measure.Stages {
+		if slices.ContainsFunc(all, func(st stack) bool { return st.means[j] > 0 }) {
+			entries = append(entries, boxEntry(stage.Name, func(c *draw.Canvas, box vg.Rectangle) { drawSegment(c, box, j) }))
 		}
 	}
-	return false
+	if slices.ContainsFunc(all, func(st stack) bool { return st.total.Bounded() }) {
+		entries = append(entries, intervalEntry())
+	}
+	return entries
 }

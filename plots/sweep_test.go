@@ -83,7 +83,7 @@ func simulatedLevel(rng *rand.Rand, model, connections int) *record.Measurement 
 
 func TestSweepsAreAsCommitted(t *testing.T) {
 	s := sourceOf(t, simulatedSweep(t))
-	axis, found := s.sweepAxis()
+	axis, _, found := s.sweepAxis()
 	if !found || axis != "connections" {
 		t.Fatalf("the run is swept along %q, found: %v", axis, found)
 	}

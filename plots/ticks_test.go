@@ -16,7 +16,7 @@ func TestCountsAreLabelledWithAsManyDigitsAsTheirStepsNeed(t *testing.T) {
 		{0, 0.04, []string{"0.00", "0.01", "0.02", "0.03", "0.04"}},
 	} {
 		var labels []string
-		for _, tick := range (countTicks{}).Ticks(c.low, c.high) {
+		for _, tick := range countTicks(c.low, c.high) {
 			labels = append(labels, tick.Label)
 		}
 		if !slices.Equal(labels, c.want) {

@@ -1,7 +1,10 @@
 package plots
 
 import (
+	"maps"
 	"slices"
+
+	"gonum.org/v1/plot/plotter"
 
 	"c10klab/internal/record"
 	"c10klab/results"
@@ -9,40 +12,29 @@ import (
 
 // timeline is how one trial of a cell went. Times are seconds since the window began.
 type timeline struct {
-	cell                      results.Cell
-	label, consumers, outcome string
-	stands                    bool
-	block                     int
-	span                      string // what steps count, such as ResponseTime/Produce
-	stepSeconds               float64
-	steps                     [][]int64 // as record.TimeSeries has them; nil: not recorded
-	util                      []sample  // of the busiest disk, share
-	events                    []event   // of the store
+	caption
+	cell        results.Cell
+	consumers   string
+	block       int
+	span        string // what steps count, such as ResponseTime/Produce
+	stepSeconds float64
+	steps       [][]int64   // as record.TimeSeries has them; nil: not recorded
+	util        plotter.XYs // of the busiest disk, share
+	events      []event     // of the store
 }
 
-// sample is a value at a time.
-type sample struct{ seconds, value float64 }
-
-// mostTimelines bounds the cells that figures show over time: more lines tell nothing,
-// and those of a run of thousands would not fit into memory.
-const mostTimelines = 60
-
-// readTimelines returns a timeline for each of the first cells that have anything to
-// show, of its first trial that the cell's numbers are from, and how many cells are left.
-func (s source) readTimelines() (timelines []timeline, left int, err error) {
+// readTimelines returns a timeline for each cell that has anything to show, of its first
+// trial that the cell's numbers are from.
+func (s source) readTimelines() (timelines []timeline, err error) {
 	for _, cell := range s.cells {
 		if len(cell.Measured) == 0 {
 			continue
 		}
-		if len(timelines) == mostTimelines {
-			left++
-			continue
-		}
 		t := *cell.Measured[0].Trial
-		line := timeline{cell: cell, label: s.label(cell), consumers: cell.Knobs["consumers"], outcome: string(t.Outcome), stands: cell.Stands(), block: t.Block}
+		line := timeline{caption: captionOf(cell, s.label(cell)), cell: cell, consumers: consumersOf(cell), block: t.Block}
 		series, err := s.run.Series(t)
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		startNs, _, _ := t.Measurement.WindowSpan()
 		if len(series) > 0 {
@@ -52,32 +44,31 @@ func (s source) readTimelines() (timelines []timeline, left int, err error) {
 		}
 		disks, err := s.run.DiskSamples(t)
 		if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		line.util, line.events = busiest(disks, startNs, t.Measurement.WindowNs), eventsOf(t, startNs)
 		if line.steps != nil || line.util != nil || line.events != nil {
 			timelines = append(timelines, line)
 		}
 	}
-	return timelines, left, nil
+	return timelines, nil
 }
 
 const nsPerSecond = 1e9
 
 // busiest is the utilisation of the busiest disk in each sample of the window.
-func busiest(disks [][]record.DiskSample, startNs, windowNs int64) []sample {
-	var samples []sample
+func busiest(disks [][]record.DiskSample, startNs, windowNs int64) (samples plotter.XYs) {
 	for _, d := range disks {
 		n := 0
 		for _, one := range d {
 			if one.AtNs < startNs || one.AtNs > startNs+windowNs {
 				continue
 			}
-			at := sample{float64(one.AtNs-startNs) / nsPerSecond, one.Util}
+			at := plotter.XY{X: float64(one.AtNs-startNs) / nsPerSecond, Y: one.Util}
 			if n == len(samples) {
 				samples = append(samples, at)
 			}
-			samples[n].value = max(samples[n].value, one.Util)
+			samples[n].Y = max(samples[n].Y, one.Util)
 			n++
 		}
 	}
@@ -108,14 +99,9 @@ func total(counts map[int]int64) (n int64) {
 // quantileNs is the upper end of the bucket that the quantile lies in; 0 of none.
 func quantileNs(counts map[int]int64, q float64) float64 {
 	left := int64(float64(total(counts)) * (1 - q)) // that may lie above
-	buckets := make([]int, 0, len(counts))
-	for bucket := range counts {
-		buckets = append(buckets, bucket)
-	}
-	slices.Sort(buckets)
-	for i := len(buckets) - 1; i >= 0; i-- {
-		if left -= counts[buckets[i]]; left < 0 {
-			_, to := record.SeriesBounds(buckets[i])
+	for _, bucket := range slices.Backward(slices.Sorted(maps.Keys(counts))) {
+		if left -= counts[bucket]; left < 0 {
+			_, to := record.SeriesBounds(bucket)
 			return float64(to)
 		}
 	}

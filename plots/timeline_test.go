@@ -105,16 +105,17 @@ func TestCellsBeyondTheRoomAreNotReadOverTime(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const copies = 10
-	s, err := newSource(run, slices.Repeat(cells, copies))
+	err = eachFigure(run, slices.Repeat(cells, 10), nil, func(_, kind string, f figure) error {
+		if notes := strings.Join(f.notes, "; "); !strings.Contains(notes, "the first 60 of 120 cells") {
+			t.Errorf("%s: notes %q", kind, notes)
+		}
+		rows := len(f.panels[len(f.panels)-1][0].Y.Tick.Marker.Ticks(0, 0))
+		if kind == "over-time" && rows != mostCells/2 {
+			t.Errorf("events of %d timelines for each consumers level", rows)
+		}
+		return nil
+	})
 	if err != nil {
-		t.Fatal(err)
-	}
-	if want := copies*len(cells) - mostTimelines; len(s.timelines) != mostTimelines || s.timelinesLeft != want {
-		t.Errorf("%d timelines and %d left, want %d and %d", len(s.timelines), s.timelinesLeft, mostTimelines, want)
-	}
-	f, found := overTimeFigure("x", s)
-	if !found || !strings.Contains(strings.Join(f.notes, "; "), "the first 60 of 120 cells") {
-		t.Errorf("notes %q", f.notes)
+		t.Error(err)
 	}
 }
