@@ -11,7 +11,6 @@ import (
 	"c10klab/internal/vfs"
 )
 
-// The checkpoint files of a log dir.
 const (
 	recoveryPointFile = "recovery-point-offset-checkpoint"
 	startOffsetFile   = "log-start-offset-checkpoint"
@@ -94,7 +93,6 @@ func readPartitionOffsets(fsys vfs.FS, path string) (partitionOffsets, error) {
 	return offsets, nil
 }
 
-// readCheckpoints reads the log dir's checkpoints.
 func (d *logDir) readCheckpoints() (err error) {
 	if d.recoveryPoints, err = readPartitionOffsets(d.fs, filepath.Join(d.path, recoveryPointFile)); err != nil {
 		return err
@@ -109,7 +107,6 @@ func (p partitionDir) standing() standing {
 	return standing{clean: p.dir.clean, recoveryPoint: p.dir.recoveryPoints[name], startOffset: p.dir.startOffsets[name]}
 }
 
-// checkpointLine is a partition's line in a log dir's checkpoint.
 func checkpointLine(partitionDir string, offset int64) string {
 	topic, partition, _ := parsePartitionDirName(partitionDir)
 	return fmt.Sprintf("%s %d %d", topic, partition, offset)

@@ -41,13 +41,11 @@ var Knobs = []knob.Knob{
 		Meaning: "log dirs that new partitions are created in, the one with the fewest first: all, or positions in the list of log dirs, such as 0,2; what is there stays where it is"},
 }
 
-// Choices of the knob layout.
 const (
 	LayoutPartitionLog = "partition-log"
 	LayoutCommitLog    = "commit-log"
 )
 
-// Choices of the knob index-flush.
 const (
 	IndexFlushRoll = "roll"
 	IndexFlushStop = "stop"

@@ -49,7 +49,6 @@ func (d *logDir) add(log *Log) {
 	d.logs = append(d.logs, log)
 }
 
-// partitions are the logs that the directory holds now.
 func (d *logDir) partitions() []*Log {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -25,7 +25,6 @@ func (l *Log) note(err error) error {
 	return err
 }
 
-// refuse lets no more appends in.
 func (l *Log) refuse() {
 	l.mu.Lock()
 	defer l.mu.Unlock()

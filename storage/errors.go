@@ -42,7 +42,6 @@ func (e *OffsetRangeError) Error() string {
 	return fmt.Sprintf("%v: %d is not in [%d, %d]", ErrOffsetOutOfRange, e.Offset, e.Start, e.End)
 }
 
-// Unwrap returns ErrOffsetOutOfRange.
 func (e *OffsetRangeError) Unwrap() error { return ErrOffsetOutOfRange }
 
 // CorruptError says where a segment is damaged. It is ErrCorruptSegment.
@@ -57,5 +56,4 @@ func (e *CorruptError) Error() string {
 	return fmt.Sprintf("%v: %s at position %d, offset %d: %v", ErrCorruptSegment, e.Path, e.PositionBytes, e.Offset, e.Reason)
 }
 
-// Unwrap returns ErrCorruptSegment and the reason.
 func (e *CorruptError) Unwrap() []error { return []error{ErrCorruptSegment, e.Reason} }

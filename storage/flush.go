@@ -99,7 +99,6 @@ func (l *Log) flush(sealedOnly bool) error {
 	return nil
 }
 
-// takeDirty collects what is not forced out yet.
 func (l *Log) takeDirty(sealedOnly bool) (work dirty, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -132,7 +132,6 @@ func (x *index) bracket(key int64) (value, above int64) {
 	return value, above
 }
 
-// writeFile replaces the index file.
 func (x *index) writeFile(fsys vfs.FS, path string) error {
 	var parts [][]byte
 	for left, i := x.entries.Load()*x.entryBytes(), 0; left > 0; i++ {

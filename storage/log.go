@@ -133,7 +133,6 @@ type appendSum struct {
 	first          batch.Header
 }
 
-// inspect checks every batch of an append.
 func inspect(records []byte, cfg Config) (appendSum, error) {
 	sum := appendSum{maxTimestampMs: math.MinInt64}
 	if len(records) > math.MaxInt32 {

@@ -63,7 +63,6 @@ func (b Backlog) holding(batches int64, records int, written bool) Prepared {
 	return Prepared{Bytes: all * int64(b.BatchBytes), Records: all * int64(records), Written: written}
 }
 
-// checkBacklog holds what is there against the backlog wanted.
 func (s *Store) checkBacklog(b Backlog, info TopicInfo, batches int64, records int) (Prepared, error) {
 	if info.Partitions != b.Partitions {
 		return Prepared{}, fmt.Errorf("%w: %q has %d partitions, wanted are %d", ErrBacklogDiffers, b.Topic, info.Partitions, b.Partitions)

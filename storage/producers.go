@@ -27,7 +27,6 @@ type producer struct {
 	batches [batchesPerProducer]producerBatch // the newest last; count of them
 }
 
-// producerBatch is a batch that was appended.
 type producerBatch struct {
 	lastSequence int32
 	offsetDelta  int32
@@ -44,7 +43,6 @@ func sequenceAfter(sequence, n int32) int32 {
 
 func (p *producer) newest() *producerBatch { return &p.batches[batchesPerProducer-1] }
 
-// duplicateOf finds a batch with the same sequence numbers.
 func (p *producer) duplicateOf(h batch.Header) (producerBatch, bool) {
 	if h.ProducerEpoch != p.epoch {
 		return producerBatch{}, false
@@ -110,7 +108,6 @@ func checkProducerFields(h batch.Header) error {
 	return nil
 }
 
-// expireProducers forgets those that were silent for long.
 func (l *Log) expireProducers(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

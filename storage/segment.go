@@ -42,7 +42,6 @@ type segment struct {
 	committedBytes atomic.Int64 // below the high watermark
 }
 
-// segmentPath names a segment's log file as Kafka does.
 func segmentPath(dir string, base int64) string {
 	return vfs.NumberedPath(dir, base, logSuffix)
 }

@@ -31,7 +31,6 @@ func (l *Log) OffsetForTimestamp(ms int64) (offset, timestampMs int64, found boo
 // batch that was appended unchecked may be a bomb.
 const maxLookupBytes = 1 << 30
 
-// timestampHit is a record found by time.
 type timestampHit struct {
 	offset      int64
 	timestampMs int64

@@ -27,7 +27,6 @@ type TopicID [16]byte
 // String is the form that Kafka prints and stores.
 func (id TopicID) String() string { return base64.RawURLEncoding.EncodeToString(id[:]) }
 
-// TopicInfo describes a topic.
 type TopicInfo struct {
 	Name       string
 	ID         TopicID
@@ -50,7 +49,6 @@ func CheckTopicName(name string) error {
 	return nil
 }
 
-// partitionDirName names a topic-partition's directory.
 func partitionDirName(topic string, partition int) string {
 	return topic + "-" + strconv.Itoa(partition)
 }

@@ -30,7 +30,6 @@ type Error struct {
 
 func (e *Error) Error() string { return "record batch: " + e.Kind.Error() + ": " + e.Detail }
 
-// Unwrap returns the Kind.
 func (e *Error) Unwrap() error { return e.Kind }
 
 func newError(kind Kind, format string, args ...any) *Error {

@@ -79,13 +79,10 @@ type Header struct {
 	RecordCount     int32
 }
 
-// SizeBytes is the size of the whole batch, header included.
 func (h Header) SizeBytes() int { return lengthCountsFrom + int(h.LengthBytes) }
 
-// LastOffset is the offset of the batch's last record.
 func (h Header) LastOffset() int64 { return h.BaseOffset + int64(h.LastOffsetDelta) }
 
-// Compression is the codec of the batch's records.
 func (h Header) Compression() Codec { return Codec(h.Attributes & 7) }
 
 // Codec numbers are those of the attributes' low three bits.

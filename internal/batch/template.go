@@ -75,7 +75,6 @@ func fill(space, valueBytes, extra int) (sizes []int, ok bool) {
 	return nil, false
 }
 
-// recordBytes is the size of a record with that offset delta and value size.
 func recordBytes(offsetDelta, valueBytes int) int {
 	body := recordBodyBytes(offsetDelta, valueBytes)
 	return varintBytes(body) + body
@@ -139,13 +138,10 @@ func (t *Template) writeHeader() {
 	t.Stamp(b, 0, 0)
 }
 
-// SizeBytes is the size of the batch.
 func (t *Template) SizeBytes() int { return len(t.bytes) }
 
-// Records is the number of records in the batch.
 func (t *Template) Records() int { return len(t.dueAt) }
 
-// AppendTo appends a copy of the batch to dst.
 func (t *Template) AppendTo(dst []byte) []byte { return append(dst, t.bytes...) }
 
 // Stamp rewrites a copy of the batch in place: the due time in every record,

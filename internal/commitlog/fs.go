@@ -50,7 +50,6 @@ func (f *FS) partition(dir string) (*Log, string) {
 	return f.logs[filepath.Dir(filepath.Clean(dir))], filepath.Base(dir)
 }
 
-// Open implements vfs.FS.
 func (f *FS) Open(path string, flags int) (vfs.File, error) {
 	l, name := f.segment(path)
 	if l == nil {
@@ -66,7 +65,6 @@ func (f *FS) Open(path string, flags int) (vfs.File, error) {
 	return v, nil
 }
 
-// Remove implements vfs.FS.
 func (f *FS) Remove(path string) error {
 	if l, name := f.segment(path); l != nil {
 		return l.removeView(name)
@@ -74,7 +72,6 @@ func (f *FS) Remove(path string) error {
 	return f.FS.Remove(path)
 }
 
-// RemoveAll implements vfs.FS.
 func (f *FS) RemoveAll(path string) error {
 	var errs []error
 	if l, partition := f.partition(path); l != nil {
@@ -111,7 +108,6 @@ func (f *FS) List(path string) ([]string, error) {
 	return names, nil
 }
 
-// Exists implements vfs.FS.
 func (f *FS) Exists(path string) (bool, error) {
 	l, name := f.segment(path)
 	if l == nil {

@@ -45,7 +45,6 @@ func (v *View) Name() string { return filepath.Join(v.log.logDir, v.name) }
 // Fd is -1; see AppendRegions.
 func (v *View) Fd() int { return -1 }
 
-// SizeBytes is the segment's size.
 func (v *View) SizeBytes() (int64, error) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
@@ -149,7 +148,6 @@ func (v *View) Close() error {
 	return nil
 }
 
-// ReadAt implements io.ReaderAt.
 func (v *View) ReadAt(b []byte, at int64) (int, error) {
 	done := 0
 	for done < len(b) {

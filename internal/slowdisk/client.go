@@ -22,7 +22,6 @@ type Client struct {
 	http    http.Client
 }
 
-// askWithin bounds every request to a control socket.
 const askWithin = 10 * time.Second
 
 // NewClient returns a client of the disk whose control socket is at the path.
@@ -56,7 +55,6 @@ func (c *Client) Status() (s record.DiskStatus, err error) {
 	return s, json.Unmarshal(text, &s)
 }
 
-// alive reports whether the disk answers within the limit.
 func (c *Client) alive(limit time.Duration) bool {
 	_, err := c.ask(limit, http.MethodGet, alivePath, nil)
 	return err == nil

@@ -14,7 +14,6 @@ import (
 	"c10klab/internal/record"
 )
 
-// mark is the beginning of a window.
 type mark struct{ atNs, cpuNs int64 }
 
 // maxStall bounds a stall: longer than any that a kernel waits out silently.
@@ -23,7 +22,6 @@ const maxStall = 5 * time.Minute
 // alivePath answers GET with nothing, as soon as the process can.
 const alivePath = "/alive"
 
-// listen answers the control socket.
 func (d *Disk) listen() (stop func() error, err error) {
 	listener, err := net.Listen("unix", d.places.control())
 	if err != nil {

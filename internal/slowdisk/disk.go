@@ -119,7 +119,6 @@ func (d *Disk) register() error {
 
 func (d *Disk) saveState() error { return writeJSON(d.places.state(), d.state) }
 
-// serve opens the image and serves it as a file.
 func (d *Disk) serve() error {
 	blocks, sizeBytes, err := openStore(d.config, d.noteTemporary)
 	if err != nil {

@@ -31,7 +31,6 @@ func newFileServer(p *pacer, b blocks, sizeBytes int64) *fileServer {
 	return &fileServer{RawFileSystem: fuse.NewDefaultRawFileSystem(), pacer: p, blocks: b, sizeBytes: sizeBytes}
 }
 
-// serveFile mounts the file system on dir and serves it until it is unmounted.
 func serveFile(dir, source string, fs *fileServer, concurrent bool) (*fuse.Server, error) {
 	options := &fuse.MountOptions{
 		Name: fuseType, FsName: source, DirectMountStrict: true, DirectMountFlags: unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC,

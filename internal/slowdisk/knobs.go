@@ -10,7 +10,6 @@ import (
 	"c10klab/internal/knob"
 )
 
-// File systems of a disk.
 const (
 	Ext4        = "ext4" // without a journal: its commits would stall writes by themselves
 	Ext4Journal = "ext4-journal"

@@ -6,7 +6,6 @@ import (
 	"time"
 )
 
-// Names of the disk models.
 const (
 	HDD     = "hdd"
 	SSDSATA = "ssd-sata"
@@ -47,10 +46,8 @@ func ModelNamed(name string) (Model, error) {
 	return m, nil
 }
 
-// Delays reports whether the model delays at all.
 func (m Model) Delays() bool { return m.Name != NoDelay }
 
-// Request is one access to the disk.
 type Request struct {
 	Write       bool
 	OffsetBytes int64
@@ -88,7 +85,6 @@ func NewTimeline(m Model, sizeBytes int64) *Timeline {
 	return &Timeline{model: m, sizeBytes: sizeBytes, channels: make([]channel, max(m.Channels, 1))}
 }
 
-// Plan plans a request that arrives at arrivalNs.
 func (t *Timeline) Plan(arrivalNs int64, r Request) Plan {
 	if !t.model.Delays() {
 		return Plan{0, arrivalNs, arrivalNs}

@@ -124,7 +124,6 @@ func (p *pacer) release() {
 	p.stall(0)
 }
 
-// mark zeroes the counts.
 func (p *pacer) mark() {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -26,7 +26,6 @@ func thisProcess() (processID, error) {
 	return processID{os.Getpid(), ticks}, nil
 }
 
-// processStat reads a process's start time and state letter.
 func processStat(pid int) (startTicks int64, state string, err error) {
 	process, err := procfs.NewProc(pid)
 	if err != nil {
@@ -68,7 +67,6 @@ func (p processID) signal(s unix.Signal) error {
 	return nil
 }
 
-// awaitEnd waits for the process to end.
 func (p processID) awaitEnd(limit time.Duration) error {
 	return within(limit, fmt.Sprintf("process %d to end", p.PID), func() (bool, error) { return !p.alive(), nil })
 }

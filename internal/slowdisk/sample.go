@@ -34,7 +34,6 @@ func (d loopDevice) counts() (c deviceCounts, err error) {
 	return c, err
 }
 
-// since is the sample between two readings.
 func (c deviceCounts) since(earlier deviceCounts) record.DiskSample {
 	seconds := float64(c.atNs-earlier.atNs) / 1e9
 	mean := func(ms, count uint64) float64 {

@@ -36,7 +36,6 @@ func writeSetting(path, value string) error {
 	return nil
 }
 
-// readSettings reads what stands at the paths.
 func readSettings(paths []string) ([]setting, error) {
 	var all []setting
 	for _, path := range paths {

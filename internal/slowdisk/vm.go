@@ -21,7 +21,6 @@ type vmLimits struct {
 
 func machineLimits() vmLimits { return vmLimits{dir: DefaultStateDir, proc: "/proc/sys/vm"} }
 
-// limitsFile is what the file holds.
 type limitsFile struct {
 	Users           []processID `json:"users"`
 	BackgroundBytes int64       `json:"background_bytes"` // as set; 0: left alone
