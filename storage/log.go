@@ -150,8 +150,8 @@ func inspect(records []byte, cfg Config) (appendSum, error) {
 				return err
 			}
 		}
-		if err := checkProducerFields(h); err != nil {
-			return err
+		if isIdempotent(h) && (h.ProducerEpoch < 0 || h.BaseSequence < 0) {
+			return fmt.Errorf("%w: producer %d with epoch %d and sequence %d", ErrInvalidProducer, h.ProducerID, h.ProducerEpoch, h.BaseSequence)
 		}
 		if sum.batches == 0 {
 			sum.first = h

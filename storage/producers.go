@@ -99,15 +99,6 @@ func (ps producers) note(h batch.Header) {
 	p.count = min(p.count+1, batchesPerProducer)
 }
 
-// checkProducerFields refuses what no producer sends. It fails with
-// ErrInvalidProducer.
-func checkProducerFields(h batch.Header) error {
-	if isIdempotent(h) && (h.ProducerEpoch < 0 || h.BaseSequence < 0) {
-		return fmt.Errorf("%w: producer %d with epoch %d and sequence %d", ErrInvalidProducer, h.ProducerID, h.ProducerEpoch, h.BaseSequence)
-	}
-	return nil
-}
-
 func (l *Log) expireProducers(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,40 +14,32 @@ import (
 // scanBufferBytes is how much a recovery scan reads at a time.
 const scanBufferBytes = 1 << 20
 
-// scanned is how far a segment's bytes are whole, valid batches.
-type scanned struct {
-	nextOffset int64
-	damage     error // why the scan ended before the file did, or nil
-}
-
 // scan checks every batch of the segment from its start and rebuilds the indexes
-// up to where it gets. Damage is a result; an error means that the file could
-// not be read, which says nothing about what is in it.
-func (s *segment) scan(cfg Config) (scanned, error) {
+// up to where it gets. Damage, why that is not the file's end, is a result; an error
+// means that the file could not be read, which says nothing about what is in it.
+func (s *segment) scan(cfg Config) (nextOffset int64, damage, err error) {
 	in := batchReader{
 		in:        bufio.NewReaderSize(io.NewSectionReader(s.File, 0, s.sizeBytes), scanBufferBytes),
 		leftBytes: s.sizeBytes,
 	}
 	s.clearIndexes(cfg)
 	s.sizeBytes = 0
-	result := scanned{nextOffset: s.base}
+	nextOffset = s.base
 	for {
-		h, err := in.next(result.nextOffset)
+		h, err := in.next(nextOffset)
 		var damage *batch.Error
 		switch {
 		case err == io.EOF:
-			return result, nil
+			return nextOffset, nil, nil
 		case errors.As(err, &damage) && !errors.Is(err, ErrUnknownFormat):
-			result.damage = damage
-			return result, nil
+			return nextOffset, damage, nil
 		case err != nil:
-			return result, fmt.Errorf("scanning %s at position %d: %w", s.path, s.sizeBytes, err)
-		case h.BaseOffset != result.nextOffset: // not under the CRC
-			result.damage = fmt.Errorf("base offset %d, want %d", h.BaseOffset, result.nextOffset)
-			return result, nil
+			return nextOffset, nil, fmt.Errorf("scanning %s at position %d: %w", s.path, s.sizeBytes, err)
+		case h.BaseOffset != nextOffset: // not under the CRC
+			return nextOffset, fmt.Errorf("base offset %d, want %d", h.BaseOffset, nextOffset), nil
 		}
 		s.extend(h)
-		result.nextOffset = h.LastOffset() + 1
+		nextOffset = h.LastOffset() + 1
 	}
 }
 
@@ -90,30 +82,22 @@ func (r *batchReader) next(offset int64) (batch.Header, error) {
 // was. The next offset is where the log goes on.
 func (s *segment) recover(cfg Config) (nextOffset int64, cut *Cut, err error) {
 	fileBytes := s.sizeBytes
-	result, err := s.scan(cfg)
-	if err != nil || result.damage == nil {
-		return result.nextOffset, nil, err
+	nextOffset, damage, err := s.scan(cfg)
+	if err != nil || damage == nil {
+		return nextOffset, nil, err
 	}
-	if err := s.cut(s.sizeBytes); err != nil {
-		return 0, nil, err
-	}
-	return result.nextOffset, &Cut{
-		Path: s.path, Offset: result.nextOffset, PositionBytes: s.sizeBytes,
-		CutBytes: fileBytes - s.sizeBytes, Reason: result.damage.Error(),
-	}, nil
-}
-
-// cut shortens the file for good: new records may follow, and after a loss of power
-// none of the old ones may stand behind them.
-func (s *segment) cut(positionBytes int64) error {
-	err := s.Truncate(positionBytes)
-	if err == nil {
+	// New records may follow, and after a loss of power none of the old ones may stand
+	// behind them.
+	if err = s.Truncate(s.sizeBytes); err == nil {
 		err = s.Sync()
 	}
 	if err != nil {
-		return fmt.Errorf("cutting %s at position %d: %w", s.path, positionBytes, err)
+		return 0, nil, fmt.Errorf("cutting %s at position %d: %w", s.path, s.sizeBytes, err)
 	}
-	return nil
+	return nextOffset, &Cut{
+		Path: s.path, Offset: nextOffset, PositionBytes: s.sizeBytes,
+		CutBytes: fileBytes - s.sizeBytes, Reason: damage.Error(),
+	}, nil
 }
 
 // takeUpWhole takes up a segment all of which is on the device. trusted says that
@@ -125,14 +109,14 @@ func (s *segment) takeUpWhole(cfg Config, trusted, isLast bool) (nextOffset int6
 	if isLast {
 		return s.recover(cfg)
 	}
-	result, err := s.scan(cfg)
-	if err == nil && result.damage != nil {
-		err = &CorruptError{Path: s.path, PositionBytes: s.sizeBytes, Offset: result.nextOffset, Reason: result.damage}
+	nextOffset, damage, err := s.scan(cfg)
+	if err == nil && damage != nil {
+		err = &CorruptError{Path: s.path, PositionBytes: s.sizeBytes, Offset: nextOffset, Reason: damage}
 	}
 	if err == nil {
 		err = s.writeIndexes()
 	}
-	return result.nextOffset, nil, err
+	return nextOffset, nil, err
 }
 
 // resume loads the indexes and walks the batch headers behind the last entry, or,

@@ -22,7 +22,10 @@ func (l *Log) retain(now time.Time) error {
 		}
 	}
 	segments := *l.segments.Load()
-	excess := l.sizeBytes() - l.cfg.RetentionBytes
+	excess := -l.cfg.RetentionBytes
+	for _, seg := range segments {
+		excess += seg.sizeBytes
+	}
 	for i, seg := range segments[:len(segments)-1] {
 		tooMuch := l.cfg.RetentionBytes > 0 && excess >= seg.sizeBytes
 		if !l.isOld(seg, now) && !tooMuch {
@@ -37,14 +40,6 @@ func (l *Log) retain(now time.Time) error {
 func (l *Log) isOld(seg *segment, now time.Time) bool {
 	latest := seg.latestMs.Load()
 	return l.cfg.RetentionMs > 0 && latest >= 0 && now.UnixMilli()-latest > l.cfg.RetentionMs
-}
-
-// sizeBytes is the size of all segments. Under mu.
-func (l *Log) sizeBytes() (sum int64) {
-	for _, seg := range *l.segments.Load() {
-		sum += seg.sizeBytes
-	}
-	return sum
 }
 
 // DeleteRecords lets the log start at an offset (Kafka's DeleteRecords): what is

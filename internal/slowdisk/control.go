@@ -2,11 +2,9 @@ package slowdisk
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"slices"
 	"strconv"
 	"time"
 
@@ -29,12 +27,7 @@ func (d *Disk) listen() (stop func() error, err error) {
 	}
 	server := &http.Server{Handler: d.handler(), ReadHeaderTimeout: 5 * time.Second}
 	go server.Serve(listener)
-	return func() error {
-		if err := server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
-			return fmt.Errorf("control socket: %w", err)
-		}
-		return nil
-	}, nil
+	return server.Close, nil
 }
 
 func (d *Disk) handler() http.Handler {
@@ -85,22 +78,26 @@ func (d *Disk) markLocked() {
 func (d *Disk) Status() record.DiskStatus {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	c := d.config
+	c, m := d.config, d.config.Model
 	s := record.DiskStatus{
-		Ready: d.ready, Parameters: parameters(c.Model), Knobs: c.KnobTexts, FileSystem: c.FS,
+		Parameters: record.DiskParameters{
+			ReadMBps: m.ReadMBps, WriteMBps: m.WriteMBps, SeekNs: int64(m.Seek), LatencyNs: int64(m.Latency),
+			Channels: m.Channels, SlackNs: int64(m.Slack),
+		},
+		Ready: d.ready, Knobs: c.KnobTexts, FileSystem: c.FS,
 		SizeBytes: d.sizeBytes, Base: c.Base, IOFlusher: isFlusher(), MarkNs: d.atMark.atNs, MonotonicNs: clock.Now(),
 		CPUNs: record.ThisProcess().CPUNs - d.atMark.cpuNs, Settings: map[string]string{},
 		Samples: []record.DiskSample{},
 	}
 	s.Counts, s.Delay = d.pacer.snapshot()
-	s.Name, s.Model, s.Mount = c.Name, c.Model.Name, c.Mount
+	s.Name, s.Model, s.Mount = c.Name, m.Name, c.Mount
 	if !d.ready {
 		return s
 	}
 	s.DiskReady = d.Ready()
 	samples, lost, sampling := d.sampler.snapshot()
 	s.Samples, s.LostSamples = append(s.Samples, samples...), int64(lost)
-	settings, reading := readSettings(d.reportedSettings())
+	settings, reading := readSettings(append(touchedSettings(d.state.Device, c), machineLimits().paths()...))
 	for _, setting := range settings {
 		s.Settings[setting.Path] = setting.Value
 	}
@@ -110,15 +107,4 @@ func (d *Disk) Status() record.DiskStatus {
 		}
 	}
 	return s
-}
-
-func (d *Disk) reportedSettings() []string {
-	return slices.Concat(touchedSettings(d.state.Device, d.config), machineLimits().paths())
-}
-
-func parameters(m Model) record.DiskParameters {
-	return record.DiskParameters{
-		ReadMBps: m.ReadMBps, WriteMBps: m.WriteMBps, SeekNs: int64(m.Seek), LatencyNs: int64(m.Latency),
-		Channels: m.Channels, SlackNs: int64(m.Slack),
-	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"c10klab/internal/record"
 
+	"github.com/hanwen/go-fuse/v2/fuse"
 	"golang.org/x/sys/unix"
 )
 
@@ -133,7 +134,7 @@ func (d *Disk) serve() error {
 	if err := os.Mkdir(d.places.fuse(), 0o700); err != nil {
 		return err
 	}
-	files := newFileServer(d.pacer, blocks, sizeBytes)
+	files := &fileServer{fuse.NewDefaultRawFileSystem(), d.pacer, blocks, sizeBytes}
 	server, err := serveFile(d.places.fuse(), "c10klab-"+d.config.Name, files, d.config.Model.Channels > 1)
 	if err != nil {
 		return err

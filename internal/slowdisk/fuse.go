@@ -27,10 +27,6 @@ type fileServer struct {
 	sizeBytes int64
 }
 
-func newFileServer(p *pacer, b blocks, sizeBytes int64) *fileServer {
-	return &fileServer{RawFileSystem: fuse.NewDefaultRawFileSystem(), pacer: p, blocks: b, sizeBytes: sizeBytes}
-}
-
 func serveFile(dir, source string, fs *fileServer, concurrent bool) (*fuse.Server, error) {
 	options := &fuse.MountOptions{
 		Name: fuseType, FsName: source, DirectMountStrict: true, DirectMountFlags: unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC,
@@ -49,8 +45,6 @@ func serveFile(dir, source string, fs *fileServer, concurrent bool) (*fuse.Serve
 	go server.Serve()
 	return server, nil
 }
-
-func (s *fileServer) String() string { return fuseType }
 
 func (s *fileServer) attributes(node uint64, out *fuse.Attr) fuse.Status {
 	*out = fuse.Attr{Ino: node, Mode: syscall.S_IFDIR | 0o700, Nlink: 2}
@@ -83,10 +77,6 @@ func (s *fileServer) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut)
 	out.OpenFlags = fuse.FOPEN_DIRECT_IO
 	return fuse.OK
 }
-
-func (s *fileServer) Release(<-chan struct{}, *fuse.ReleaseIn) {}
-
-func (s *fileServer) Flush(<-chan struct{}, *fuse.FlushIn) fuse.Status { return fuse.OK }
 
 // Fsync costs nothing: an answered write is on the emulated disk. The image is
 // made durable at the end.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -109,7 +110,17 @@ func (c Config) Check() error {
 	if c.Base != "" && c.Base == c.Image {
 		return fmt.Errorf("base and image are one file, %s: the base is never written", c.Base)
 	}
-	return errors.Join(checkName(c.Name), checkStateDir(c.StateDir, c.Name))
+	control := placesOf(c.StateDir, c.Name).control()
+	switch {
+	case !validName.MatchString(c.Name):
+		return fmt.Errorf("disk name %q: 1 to 32 letters, digits, dots, dashes and underscores", c.Name)
+	case !filepath.IsAbs(c.StateDir):
+		return fmt.Errorf("state directory %q is not absolute", c.StateDir)
+	case len(control) > maxSocketPath:
+		return fmt.Errorf("state directory %q: the control socket's path %q has %d bytes, a socket's may have %d",
+			c.StateDir, control, len(control), maxSocketPath)
+	}
+	return nil
 }
 
 func modelFrom(v *knob.Values) (Model, error) {

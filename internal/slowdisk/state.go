@@ -60,26 +60,8 @@ func (p places) remove() error {
 // validName keeps a name usable as a directory and a mount's source.
 var validName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$`)
 
-func checkName(name string) error {
-	if !validName.MatchString(name) {
-		return fmt.Errorf("disk name %q: 1 to 32 letters, digits, dots, dashes and underscores", name)
-	}
-	return nil
-}
-
 // maxSocketPath is what a unix socket's address holds (unix(7)).
 const maxSocketPath = 107
-
-func checkStateDir(dir, name string) error {
-	control := placesOf(dir, name).control()
-	if !filepath.IsAbs(dir) {
-		return fmt.Errorf("state directory %q is not absolute", dir)
-	}
-	if len(control) > maxSocketPath {
-		return fmt.Errorf("state directory %q: the control socket's path %q has %d bytes, a socket's may have %d", dir, control, len(control), maxSocketPath)
-	}
-	return nil
-}
 
 // names lists the disks of a state directory, those alive and what is left of
 // others: by directory and by mount.
