@@ -44,9 +44,8 @@ var misbehaviours = map[string]func(ctx context.Context, conn *net.TCPConn, answ
 	BadStuck: func(ctx context.Context, _ *net.TCPConn, _ int64) { <-ctx.Done() },
 }
 
-// badConsumers are consumers that harm the target while the load runs. They are
-// goroutines on blocking sockets, in no statistics, and what breaks on their
-// connections does not end the run.
+// badConsumers are consumers that harm the target while the load runs. They are goroutines on
+// blocking sockets, in no statistics, and what breaks on their connections does not end the run.
 type badConsumers struct {
 	end     context.CancelFunc
 	running sync.WaitGroup

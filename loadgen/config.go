@@ -151,8 +151,7 @@ func (c Config) usesTopic() bool {
 	return c.Producers > 0 || c.tails() || c.readsLaggingTopic() && c.laggingTopicIsOwn()
 }
 
-// laggingPartitions is how many partitions lagging consumers share, 0 while only
-// the target knows.
+// laggingPartitions is how many partitions lagging consumers share, 0 while only the target knows.
 func (c Config) laggingPartitions() int {
 	if c.laggingTopicIsOwn() {
 		return cmp.Or(c.LaggingPartitions, c.Partitions)

@@ -218,8 +218,7 @@ func (c *consumer) fetchIfTime(nowNs int64) (time.Duration, error) {
 	return 0, c.next()
 }
 
-// unanswered calls fn for every fetch of a trace without an answer. All threads must have
-// ended.
+// unanswered calls fn for every fetch of a trace without an answer. All threads must have ended.
 func (c *consumer) unanswered(fn func(r dueFetch, sent bool)) {
 	if c.now.dueNs != 0 {
 		fn(c.now, true)

@@ -142,9 +142,8 @@ const spareDescriptors = 64
 // consumerReceivers is the most receiver threads that consumers have, one a kind.
 const consumerReceivers = 2
 
-// CheckRoom reports whether the system lets a generator of this configuration have
-// its connections and threads; the error says which limit is too low, what is needed,
-// and how to raise it.
+// CheckRoom reports whether the system lets a generator of this configuration have its connections
+// and threads; the error says which limit is too low, what is needed, and how to raise it.
 func CheckRoom(c Config) error {
 	if err := checkDescriptors(c.ConnectionCount()); err != nil {
 		return err

@@ -1,10 +1,9 @@
 // Package loadgen is an open-loop load generator that judges itself.
 //
-// Requests fall due by an absolute schedule, whatever the target does. A sender
-// thread offers each to its connection when it falls due; a receiver thread
-// takes answers, continues partial sends, and lets a connection that becomes
-// free send its next waiting request at once. Nothing is dropped and nothing is
-// clamped: every request due in the measured window is recorded, one that is never
+// Requests fall due by an absolute schedule, whatever the target does. A sender thread offers each
+// to its connection when it falls due; a receiver thread takes answers, continues partial sends,
+// and lets a connection that becomes free send its next waiting request at once. Nothing is dropped
+// and nothing is clamped: every request due in the measured window is recorded, one that is never
 // answered with its age at the end. docs/loadgen.md says what is stamped and measured.
 //
 //	ResponseTime = answered − due            what a user of the target waits
@@ -12,9 +11,8 @@
 //	Lateness     = attempted − due           the generator's fault, nothing else is
 //	BackPressure = last byte − attempted     the target's doing, within ResponseTime
 //
-// A run has three phases: every connection gets a first answer; load runs for a
-// warm-up; load runs for the measured window. Then the answers still owed are
-// waited for, up to a bound.
+// A run has three phases: every connection gets a first answer; load runs for a warm-up; load runs
+// for the measured window. Then the answers still owed are waited for, up to a bound.
 package loadgen
 
 import (
@@ -36,10 +34,9 @@ import (
 // phases, one run at a time per process: it confines the whole process to
 // Config.CPUs for good, and keeps the garbage collector off while it runs.
 //
-// A run that measured anything returns a measurement whose outcome says what it
-// is worth. Its error means that there is none: a bad Config, no connection, a
-// connection that broke, an answer that no server of the protocol gives, or the
-// end of ctx.
+// A run that measured anything returns a measurement whose outcome says what it is worth. Its error
+// means that there is none: a bad Config, no connection, a connection that broke, an answer that no
+// server of the protocol gives, or the end of ctx.
 func Run(ctx context.Context, cfg Config) (*record.Measurement, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err

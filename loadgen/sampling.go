@@ -16,17 +16,6 @@ import (
 // unplannedShare is sampled where the number of requests is not known beforehand.
 const unplannedShare = 1.0 / 64
 
-// samplingRule samples about JoinSamples requests of the window. Each side keeps twice as
-// many.
-func (l *load) samplingRule() sample.Rule {
-	planned := l.cfg.Schedule.PerSecond * l.cfg.Window.Seconds()
-	share := unplannedShare
-	if l.offered.OffersRequests() && planned > 0 {
-		share = min(1, float64(l.cfg.JoinSamples)/planned)
-	}
-	return sample.Rule{Seed: l.cfg.Schedule.Seed, Share: share, Keep: 2 * l.cfg.JoinSamples}
-}
-
 // startSampling tells the target the rule by which both sides keep the stamps of the same
 // requests, and begins to follow it. No receiver runs yet. A target without an admin port,
 // or without stages, has nothing to join.
@@ -34,7 +23,12 @@ func (l *load) startSampling() error {
 	if l.servers[0].Admin == "" || l.cfg.JoinSamples == 0 || l.cfg.Producers == 0 || !l.protocol.answers() {
 		return nil
 	}
-	rule := l.samplingRule()
+	share := unplannedShare
+	if planned := l.cfg.Schedule.PerSecond * l.cfg.Window.Seconds(); l.offered.OffersRequests() && planned > 0 {
+		share = min(1, float64(l.cfg.JoinSamples)/planned)
+	}
+	// About JoinSamples of the window; each side keeps twice as many.
+	rule := sample.Rule{Seed: l.cfg.Schedule.Seed, Share: share, Keep: 2 * l.cfg.JoinSamples}
 	body, err := json.Marshal(rule)
 	if err != nil {
 		return fmt.Errorf("encode the rule for samples: %w", err)

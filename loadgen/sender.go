@@ -18,10 +18,9 @@ import (
 type system interface {
 	// now is the instant, CLOCK_MONOTONIC in nanoseconds.
 	now() int64
-	// sleep returns near an instant, before or after it: callers look at the clock. It
-	// gives up its thread's CPU until earlyNs before the instant and tells how late it got
-	// it back; then, and where that has passed already, it lets others that are ready run
-	// and tells 0.
+	// sleep returns near an instant, before or after it: callers look at the clock. It gives up its
+	// thread's CPU until earlyNs before the instant and tells how late it got it back; then, and
+	// where that has passed already, it lets others that are ready run and tells 0.
 	sleep(untilNs, earlyNs int64) (lateNs int64)
 	// send gives a socket the bytes that it takes without waiting (poll.Send).
 	send(fd int, b []byte) (int, unix.Errno)
@@ -55,11 +54,10 @@ type offerer interface {
 	offer(dueNs int64, size int, t *judge.Tally) error
 }
 
-// attemptedAt is when a request was attempted that fell due at dueNs and is offered now, to
-// a connection that has been unable to send since an instant; 0: it is able, so that the
-// request is attempted when it is sent. One that finds its connection blocked since before
-// it fell due was attempted when it fell due: that wait is the target's. Otherwise the
-// sender is late, if anyone.
+// attemptedAt is when a request was attempted that fell due at dueNs and is offered now, to a
+// connection that has been unable to send since an instant; 0: it is able, so that the request is
+// attempted when it is sent. One that finds its connection blocked since before it fell due was
+// attempted when it fell due: that wait is the target's. Otherwise the sender is late, if anyone.
 func (l *load) attemptedAt(blockedSinceNs, dueNs int64) int64 {
 	switch {
 	case blockedSinceNs == 0:
@@ -70,8 +68,7 @@ func (l *load) attemptedAt(blockedSinceNs, dueNs int64) int64 {
 	return dueNs
 }
 
-// sender offers the requests of one pair as they fall due, or the fetches of one kind of
-// consumers.
+// sender offers the requests of one pair as they fall due, or the fetches of one kind of consumers.
 type sender struct {
 	load       *load
 	next       plan.Source
@@ -102,9 +99,8 @@ func (l *load) startSenders(beginNs int64) error {
 	return nil
 }
 
-// startReplay starts the threads that offer a trace's fetches to the consumers. At the
-// window's end tail consumers go on in a closed loop, so that what was produced in it
-// reaches them.
+// startReplay starts the threads that offer a trace's fetches to the consumers. At the window's end
+// tail consumers go on in a closed loop, so that what was produced in it reaches them.
 func (l *load) startReplay(beginNs int64) error {
 	for _, kind := range l.kinds {
 		if !l.offered.Replays(kind.planned) {

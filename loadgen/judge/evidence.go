@@ -164,9 +164,8 @@ func (e *Evidence) serverUse(i int, name string, m *record.Measurement) (use rec
 	return use, nil
 }
 
-// countGap compares answers between the two snapshots. At each, the counts may
-// differ by what is in flight, either way: an answer counts at the server a
-// moment after it can be read here.
+// countGap compares answers between the two snapshots. At each, the counts may differ by what is in
+// flight, either way: an answer counts at the server a moment after it can be read here.
 func (e *Evidence) countGap(served int64) float64 {
 	least := e.After.AnswersBefore - e.Before.AnswersAfter - 2*e.Load.MostInFlight
 	most := e.After.AnswersAfter - e.Before.AnswersBefore + 2*e.Load.MostInFlight

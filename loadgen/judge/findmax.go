@@ -26,10 +26,9 @@ var ErrRate = errors.New("this machine cannot offer that rate")
 // a rate that does not stand this is left and the interval widened. Every decision is the
 // majority of up to three runs, each as measure makes it; report hears of every run.
 //
-// The result is an interval: its lower end held the SLO, its upper end did not. A run that
-// was limited by generator or environment, or is ErrRate, says nothing and is made again;
-// where no run says anything the rate counts as one that does not hold, and the result
-// names the limit.
+// The result is an interval: its lower end held the SLO, its upper end did not. A run that was
+// limited by generator or environment, or is ErrRate, says nothing and is made again; where no run
+// says anything the rate counts as one that does not hold, and the result names the limit.
 func FindMax(slo SLO, startPerSecond float64, measure func(perSecond float64) (*record.Measurement, error), report func(record.Probe)) (*record.MaxRate, error) {
 	return newSearch(slo, measure, report).run(startPerSecond)
 }

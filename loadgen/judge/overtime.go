@@ -67,8 +67,7 @@ func (s *timeSeries) document(startNs int64) (d record.TimeSeries, counted bool)
 	return d, counted
 }
 
-// trendParts is into how many equal parts the window is cut to see whether times
-// change within it.
+// trendParts is into how many equal parts the window is cut to see whether times change within it.
 const trendParts = 20
 
 // leastPerPart is how many requests a part needs for its mean to say something.

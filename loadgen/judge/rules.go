@@ -148,10 +148,9 @@ func judge(f *facts) (checks []record.Check, notJudged []string, outcome record.
 	return checks, notJudged, outcome
 }
 
-// latest asks a question about Lateness, and the ResponseTime beside it, of producers'
-// requests and of each kind of fetches that a trace planned, at the highest percentile
-// shown of each, and returns the answer that is the farthest above its limit, or the
-// nearest below.
+// latest asks a question about Lateness, and the ResponseTime beside it, of producers' requests and
+// of each kind of fetches that a trace planned, at the highest percentile shown of each, and
+// returns the answer that is the farthest above its limit, or the nearest below.
 func (f *facts) latest(ask func(q float64, late, response *hdr.Histogram) (value, most float64)) (latest answer) {
 	for _, api := range []string{f.load.API(), measure.Fetch, measure.LaggingFetch} {
 		late := f.m.Histograms[measure.Lateness.Key(api)]

@@ -25,8 +25,7 @@ func NewWindow() *Window {
 	return w
 }
 
-// Set fixes the window; its end comes first so that no instant is ever inside a
-// half-set window.
+// Set fixes the window; its end comes first so that no instant is ever inside a half-set window.
 func (w *Window) Set(startNs, endNs int64) {
 	w.endNs.Store(endNs)
 	w.startNs.Store(startNs)
@@ -77,8 +76,7 @@ const (
 	Spans
 )
 
-// spansOf are the spans of requests of a kind; a closed loop's fetches have service times
-// only.
+// spansOf are the spans of requests of a kind; a closed loop's fetches have service times only.
 var spansOf = [plan.Kinds]struct{ response, service, lateness Span }{
 	plan.OfProducers:        {ResponseTime, ServiceTime, Lateness},
 	plan.OfConsumers:        {FetchResponseTime, FetchServiceTime, FetchLateness},
@@ -157,17 +155,15 @@ func (t *Tally) enter(s Span, fromNs, ns int64) {
 	t.overTime[s].record(fromNs-t.window.StartNs(), ns)
 }
 
-// Offer counts a producers' request that is due in the window, with the bytes of its
-// record batch.
+// Offer counts a producers' request that is due in the window, with the bytes of its record batch.
 func (t *Tally) Offer(batchBytes int) {
 	t.Counts[Offered]++
 	t.Counts[offeredBytes] += int64(batchBytes)
 }
 
-// InFlight changes the number of requests in flight by delta at an instant: what that
-// adds to the integral over the window, or takes from it, is known at once, so events
-// may come in any order and on any thread's tally. Nothing is in flight when the window
-// is fixed.
+// InFlight changes the number of requests in flight by delta at an instant: what that adds to the
+// integral over the window, or takes from it, is known at once, so events may come in any order and
+// on any thread's tally. Nothing is in flight when the window is fixed.
 func (t *Tally) InFlight(delta, atNs int64) {
 	startNs, endNs := t.window.StartNs(), t.window.EndNs()
 	t.Counts[InFlightNs] += delta * (endNs - min(max(atNs, startNs), endNs))
@@ -184,6 +180,9 @@ func (t *Tally) carry(dueNs, doneNs int64) {
 		t.Counts[carriedOutNs] += max(0, doneNs-endNs)
 	}
 }
+
+// availableWithin is how soon a request must be answered for its user to call the target available.
+const availableWithin = time.Second
 
 // Complete counts a producers' request that was answered, or with acks 0 sent, at doneNs,
 // with the size of its record batch.
@@ -204,7 +203,11 @@ func (t *Tally) Complete(r *Request, doneNs int64, errorCode int16, batchBytes, 
 		}
 	}
 	if t.window.Contains(r.DueNs) {
-		t.answeredAfter(doneNs-r.DueNs, ok)
+		if ok && doneNs-r.DueNs <= int64(availableWithin) {
+			t.Counts[Within]++
+		} else {
+			t.Counts[Beyond]++
+		}
 		t.record(r, doneNs)
 	}
 }
@@ -216,7 +219,9 @@ func (t *Tally) NeverAnswered(r *Request, endNs int64) bool {
 	if !t.window.Contains(r.DueNs) {
 		return false
 	}
-	t.unavailable(r.DueNs, endNs)
+	if endNs-r.DueNs > int64(availableWithin) { // nobody knows what a younger one would have had
+		t.Counts[Beyond]++
+	}
 	t.record(r, endNs)
 	return true
 }
@@ -241,28 +246,6 @@ func (t *Tally) record(r *Request, doneNs int64) {
 	}
 }
 
-// availableWithin is how soon a request must be answered for its user to call the
-// target available.
-const availableWithin = time.Second
-
-// answeredAfter counts a request that is due in the window and was answered so long
-// after it fell due, with or without an error.
-func (t *Tally) answeredAfter(ns int64, ok bool) {
-	if ok && ns <= int64(availableWithin) {
-		t.Counts[Within]++
-	} else {
-		t.Counts[Beyond]++
-	}
-}
-
-// unavailable counts one that has no answer at the end of the run: if it is young,
-// nobody knows whether it would have had one in time.
-func (t *Tally) unavailable(dueNs, endNs int64) {
-	if endNs-dueNs > int64(availableWithin) {
-		t.Counts[Beyond]++
-	}
-}
-
 // Fetched counts a fetch answer that came in the window, of tail or lagging consumers.
 func (t *Tally) Fetched(tail bool, recordBytes int) {
 	t.Counts[fetches]++
@@ -279,8 +262,7 @@ func (t *Tally) FetchRefused(errorCode int16) {
 	t.firstFetchError = cmp.Or(t.firstFetchError, errorCode)
 }
 
-// RecordFetch enters a fetch that fell due and was answered; it counts if it was due in
-// the window.
+// RecordFetch enters a fetch that fell due and was answered; it counts if it was due in the window.
 func (t *Tally) RecordFetch(kind plan.Kind, dueNs, attemptedNs, doneNs int64) {
 	if !t.window.Contains(dueNs) {
 		return

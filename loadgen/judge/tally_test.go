@@ -15,13 +15,15 @@ func TestAvailabilityCountsFromTheDueTime(t *testing.T) {
 		count          func(*Tally)
 		within, beyond int64
 	}{
-		{"at the limit", func(t *Tally) { t.answeredAfter(limitNs, true) }, 1, 0},
-		{"past the limit", func(t *Tally) { t.answeredAfter(limitNs+1, true) }, 0, 1},
-		{"an error", func(t *Tally) { t.answeredAfter(1, false) }, 0, 1},
-		{"no answer, old", func(t *Tally) { t.unavailable(5, 5+limitNs+1) }, 0, 1},
-		{"no answer, young", func(t *Tally) { t.unavailable(5, 5+limitNs) }, 0, 0},
+		{"at the limit", func(t *Tally) { t.Complete(&Request{DueNs: 5}, 5+limitNs, 0, 0, 0) }, 1, 0},
+		{"past the limit", func(t *Tally) { t.Complete(&Request{DueNs: 5}, 5+limitNs+1, 0, 0, 0) }, 0, 1},
+		{"an error", func(t *Tally) { t.Complete(&Request{DueNs: 5}, 6, 1, 0, 0) }, 0, 1},
+		{"no answer, old", func(t *Tally) { t.NeverAnswered(&Request{DueNs: 5}, 5+limitNs+1) }, 0, 1},
+		{"no answer, young", func(t *Tally) { t.NeverAnswered(&Request{DueNs: 5}, 5+limitNs) }, 0, 0},
 	} {
-		got := NewTally(&Load{Plan: &plan.Plan{}}, NewWindow())
+		w := NewWindow()
+		w.Set(0, 100)
+		got := NewTally(&Load{Plan: &plan.Plan{}}, w)
 		c.count(got)
 		if within, beyond := got.Counts[Within], got.Counts[Beyond]; within != c.within || beyond != c.beyond {
 			t.Errorf("%s: %d and %d, want %d within and %d beyond", c.name, within, beyond, c.within, c.beyond)

@@ -1,7 +1,6 @@
-// Package plan says what a load generator sends, and when: schedules, recorded traces, the
-// first requests of a closed loop, and how a sender sleeps until they fall due. All are
-// values without a clock: equal plans give equal arrivals, on any machine and against any
-// target.
+// Package plan says what a load generator sends, and when: schedules, recorded traces, the first
+// requests of a closed loop, and how a sender sleeps until they fall due. All are values without a
+// clock: equal plans give equal arrivals, on any machine and against any target.
 package plan
 
 import (
@@ -96,22 +95,19 @@ func (p *Plan) Sizes(kind Kind) []int {
 }
 
 // Replays reports whether consumers of a kind fetch when the trace says instead of in a
-// closed loop.
+// closed loop, ReplaysFetches whether any do.
 func (p *Plan) Replays(kind Kind) bool {
 	return kind != OfProducers && p.Trace != nil && p.Trace.Holds(kind)
 }
-
-// ReplaysFetches reports whether any do.
 func (p *Plan) ReplaysFetches() bool { return p.Replays(OfConsumers) || p.Replays(OfLaggingConsumers) }
 
 // API names the producers' requests.
 func (p *Plan) API() string { return APIs(p.Protocol)[OfProducers] }
 
-// OffersRequests reports whether producers' requests fall due by a schedule or a trace.
+// OffersRequests reports whether producers' requests fall due by a schedule or a trace,
+// OffersAny whether anybody's do.
 func (p *Plan) OffersRequests() bool { return !p.Closed && p.Connections[OfProducers] > 0 }
-
-// OffersAny reports whether anybody's do.
-func (p *Plan) OffersAny() bool { return p.OffersRequests() || p.ReplaysFetches() }
+func (p *Plan) OffersAny() bool      { return p.OffersRequests() || p.ReplaysFetches() }
 
 // Bounds of what a trace's requests occupy: each size has a template and frames.
 const (

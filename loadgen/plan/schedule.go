@@ -39,9 +39,8 @@ type Stream struct {
 	ownPerNs float64 // arrivals per nanosecond of this part
 }
 
-// Stream returns one of parts streams over connections numbered from 0. A part
-// owns the connections that are congruent to it modulo parts, so part must be
-// below both.
+// Stream returns one of parts streams over connections numbered from 0. A part owns the connections
+// that are congruent to it modulo parts, so part must be below both.
 func (s Schedule) Stream(part, parts, connections int) *Stream {
 	st := &Stream{schedule: s, part: part, parts: parts, connections: connections}
 	st.random = rand.New(rand.NewPCG(s.Seed, uint64(part)))
