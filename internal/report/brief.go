@@ -45,37 +45,33 @@ func (r *Run) Brief(w io.Writer) error {
 
 // briefSummary writes the sentences that the page begins with.
 func (r *Run) briefSummary(b *strings.Builder) {
-	titles := map[string]string{"": "All cells"}
-	for _, j := range r.judged {
-		titles[j.Spec.ID] = j.Spec.ID + ": " + j.Spec.Title
-	}
-	sentences := r.summary()
-	if len(r.judged) == 1 {
-		for i := range sentences {
-			sentences[i].Experiment = r.judged[0].Spec.ID
+	write := func(title string, sentences []sentence) {
+		if len(sentences) == 0 {
+			return
 		}
-	}
-	about, winners, left := "\x00", 0, 0
-	end := func() {
-		if left > 0 {
+		b.WriteString("\n" + shortened(title, Width) + "\n\n")
+		winners := 0
+		for _, s := range sentences {
+			if s.Kind == winnerKind {
+				winners++
+			}
+			if s.Kind != winnerKind || winners <= mostWinners {
+				b.WriteString(wrapped(s.Head+". "+s.Text, "- ", Width))
+			}
+		}
+		if left := winners - mostWinners; left > 0 {
 			fmt.Fprintf(b, "  … %d more in the report\n", left)
 		}
 	}
-	for _, s := range sentences {
-		if s.Experiment != about {
-			end()
-			about, winners, left = s.Experiment, 0, 0
-			b.WriteString("\n" + shortened(titles[about], Width) + "\n\n")
+	outcomes := outcomeSentences(r.cells)
+	for _, j := range r.judged {
+		own := r.sentencesOf(j)
+		if len(r.judged) == 1 {
+			own, outcomes = append(own, outcomes...), nil
 		}
-		if s.Kind == winnerKind {
-			if winners++; winners > mostWinners {
-				left++
-				continue
-			}
-		}
-		b.WriteString(wrapped(s.Head+". "+s.Text, "- ", Width))
+		write(j.Spec.ID+": "+j.Spec.Title, own)
 	}
-	end()
+	write("All cells", outcomes)
 }
 
 // briefPredictions writes a line for each prediction that the run has cells for, more where

@@ -1,12 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 
-	"c10klab/internal/measure"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -25,8 +25,34 @@ type trouble struct {
 // wrote last.
 const mostProblemRunes = 300
 
-// gravest orders outcomes from the worst to the best.
-var gravest = []record.Outcome{record.Failed, record.GeneratorLimited, record.EnvironmentLimited, record.Saturated, record.Valid}
+// gravest are the outcomes from the worst to the best.
+var gravest = []struct {
+	outcome record.Outcome
+	head    string // introduces the problems that lead to it
+	meaning string // of cells
+	remedy  string // what to do about it; empty: nothing
+}{
+	{record.Failed, "failed: no measurement came of these trials", "No measurement came of these.",
+		"the trial's log lies beside its record in DIR/trials; run again into another directory"},
+	{record.GeneratorLimited, "generator-limited: the load generator was late, such trials count for nothing",
+		"The load generator was late there; no number of these counts.",
+		"more CPUs for the generator, root for its priority, or a lower --set rate=…; c10klab doctor says what lacks"},
+	{record.EnvironmentLimited, "environment-limited: the machine interfered, such trials count for nothing",
+		"The machine interfered there; no number of these counts.", "an idle machine, and run again into another directory"},
+	{record.Saturated, "saturated: the server could not keep up, percentiles are lower bounds",
+		"The server could not keep up there; percentiles are lower bounds.",
+		"this is a result; a lower --set rate=… shows latencies that are no lower bounds"},
+	{outcome: record.Valid, head: "to know, the numbers stand"},
+}
+
+func gravity(outcome record.Outcome) int {
+	for i, g := range gravest {
+		if g.outcome == outcome {
+			return i
+		}
+	}
+	return len(gravest) - 1
+}
 
 // troublesOf groups the problems of trials by kind, the gravest first, then those of the
 // most cells. Cells add what is known of all their trials together.
@@ -72,10 +98,7 @@ func troublesOf(trials []record.Trial, cells []results.Cell) []trouble {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b trouble) int {
-		if d := slices.Index(gravest, a.leads) - slices.Index(gravest, b.leads); d != 0 {
-			return d
-		}
-		return len(b.cells) - len(a.cells)
+		return cmp.Or(gravity(a.leads)-gravity(b.leads), len(b.cells)-len(a.cells))
 	})
 	return all
 }
@@ -105,47 +128,29 @@ func (t trouble) String() string {
 	return text + "; " + someOf(t.cells)
 }
 
-// troubleHeads introduce the problems that lead to an outcome.
-var troubleHeads = map[record.Outcome]string{
-	record.Failed:             "failed: no measurement came of these trials",
-	record.GeneratorLimited:   "generator-limited: the load generator was late, such trials count for nothing",
-	record.EnvironmentLimited: "environment-limited: the machine interfered, such trials count for nothing",
-	record.Saturated:          "saturated: the server could not keep up, percentiles are lower bounds",
-	record.Valid:              "to know, the numbers stand",
+// remedies say what to do about some rules in particular, whose names begin so.
+var remedies = []struct{ rule, text string }{
+	{"CPU time of foreign processes", "stop what else runs on this machine and run again"},
+	{"CPU time stolen", "the host gave CPU time to other virtual machines: run again at another time or place"},
+	{"garbage collections", "more memory leaves the collector idle: raise GOMEMLIMIT, or take smaller batches or fewer connections"},
+	{"wall clock steps", "keep the time service from stepping the clock while a run goes on"},
+	{"lagging consumers caught up", "a longer backlog: a larger --set backlog-bytes=…, or a shorter --set window=…"},
+	{"late requests of emulated disk", "the disk beneath is slower than the emulated one: --data PATH on a faster disk"},
+	{"backlog in, or missing in", "the page cache did not hold what it should: more free memory, or a smaller --set backlog-bytes=…"},
+	{"steady state", "a longer --set warm-up=… or --set window=…, if the change is not what the experiment is about"},
+	{"server's window", "the server was asked late: an idle machine, or a longer --set window=…"},
+	{"starvation", "some connections were served far less than others: c10klab show DIR --tables stages"},
 }
 
-// remedies say what to do about outcomes, and about some rules in particular: the rule's
-// name begins with about.
-var remedies = []struct {
-	about string
-	leads record.Outcome
-	text  string
-}{
-	{about: "CPU time of foreign processes", text: "stop what else runs on this machine and run again"},
-	{about: "CPU time stolen", text: "the host gave CPU time to other virtual machines: run again at another time or place"},
-	{about: "garbage collections", text: "more memory leaves the collector idle: raise GOMEMLIMIT, or take smaller batches or fewer connections"},
-	{about: "wall clock steps", text: "keep the time service from stepping the clock while a run goes on"},
-	{about: "lagging consumers caught up", text: "a longer backlog: a larger --set backlog-bytes=…, or a shorter --set window=…"},
-	{about: "late requests of emulated disk", text: "the disk beneath is slower than the emulated one: --data DIR on a faster disk"},
-	{about: "backlog in, or missing in", text: "the page cache did not hold what it should: more free memory, or a smaller --set backlog-bytes=…"},
-	{about: measure.Lateness.Name, text: "more CPUs for the generator, root for its priority, or a lower --set rate=…; c10klab doctor says what lacks"},
-	{about: "steady state", text: "a longer --set warm-up=… or --set window=…, if the change is not what the experiment is about"},
-	{about: "server's window", text: "the server was asked late: an idle machine, or a longer --set window=…"},
-	{about: "starvation", text: "some connections were served far less than others: c10klab show DIR --tables stages"},
-	{leads: record.Failed, text: "the trial's log lies beside its record in DIR/trials; run again into another directory"},
-	{leads: record.GeneratorLimited, text: "more CPUs for the generator, root for its priority, or a lower --set rate=…; c10klab doctor says what lacks"},
-	{leads: record.EnvironmentLimited, text: "an idle machine, and run again into another directory"},
-	{leads: record.Saturated, text: "this is a result; a lower --set rate=… shows latencies that are no lower bounds"},
-}
-
-// remedy is what to do about a problem, empty where nothing needs to be done.
-func (t trouble) remedy() string {
+// remedy is what to do about a problem of a run in a directory, empty where nothing needs to be done.
+func (t trouble) remedy(dir string) string {
+	text := gravest[gravity(t.leads)].remedy
 	for _, r := range remedies {
-		if r.about != "" && strings.HasPrefix(t.name, r.about) || r.about == "" && r.leads == t.leads {
-			return r.text
+		if strings.HasPrefix(t.name, r.rule) {
+			text = r.text
 		}
 	}
-	return ""
+	return strings.ReplaceAll(text, "DIR", results.ShellQuote(dir))
 }
 
 // briefProblems writes the kinds of problems by what they lead to, with what to do.
@@ -164,18 +169,13 @@ func (r *Run) briefProblems(b *strings.Builder) {
 	}
 	for i, t := range troubles {
 		if i == 0 || t.leads != troubles[i-1].leads {
-			b.WriteString("\n" + wrapped(troubleHeads[t.leads], rowIndent, Width))
+			b.WriteString("\n" + wrapped(gravest[gravity(t.leads)].head, rowIndent, Width))
 		}
 		b.WriteString(wrapped(t.String(), "  - ", Width))
-		if do := r.placed(t.remedy()); do != "" && (i == len(troubles)-1 || troubles[i+1].leads != t.leads || r.placed(troubles[i+1].remedy()) != do) {
+		if do := t.remedy(r.Dir); do != "" && (i == len(troubles)-1 || troubles[i+1].leads != t.leads || troubles[i+1].remedy(r.Dir) != do) {
 			b.WriteString(wrapped(do, "    → ", Width))
 		}
 	}
-}
-
-// placed puts the run's directory into a remedy.
-func (r *Run) placed(remedy string) string {
-	return strings.ReplaceAll(remedy, "DIR", results.ShellQuote(r.Dir))
 }
 
 // Shortfall says why a run's cells, its twins among them, give an exit status other than
@@ -194,8 +194,8 @@ func Shortfall(run *results.Run) string {
 			continue
 		}
 		names = append(names, c.ID)
-		for _, outcome := range gravest[:3] {
-			if c.Trials[outcome] > 0 && !slices.Contains(leads, outcome) {
+		for outcome := range c.Trials {
+			if outcome.Limited() || outcome == record.Failed {
 				leads = append(leads, outcome)
 			}
 		}
@@ -207,7 +207,7 @@ func Shortfall(run *results.Run) string {
 	text := fmt.Sprintf("%d of %s %s (%s)", len(names), results.Plural(len(cells), "cell"), what, someOf(names))
 	for _, t := range troublesOf(run.Trials, nil) {
 		if slices.Contains(leads, t.leads) {
-			return text + ": " + t.cause() + "; " + strings.ReplaceAll(t.remedy(), "DIR", results.ShellQuote(run.Dir))
+			return text + ": " + t.cause() + "; " + t.remedy(run.Dir)
 		}
 	}
 	return text
@@ -228,7 +228,7 @@ func LoadShortfall(m *record.Measurement) string {
 	}
 	for _, t := range troublesOf([]record.Trial{{Measurement: m}}, nil) {
 		if t.leads == m.Outcome {
-			return fmt.Sprintf("the measurement is %s and counts for nothing: %s; %s", m.Outcome, t.cause(), t.remedy())
+			return fmt.Sprintf("the measurement is %s and counts for nothing: %s; %s", m.Outcome, t.cause(), t.remedy("DIR"))
 		}
 	}
 	return fmt.Sprintf("the measurement is %s and counts for nothing", m.Outcome)

@@ -58,19 +58,13 @@ func effectsOf(run *results.Run) ([]results.Effect, error) {
 
 // constantSettings are those that all comparisons of an experiment have in common.
 func constantSettings(j verdict.Judged) []string {
-	var common []string
-	first := true
+	var all [][]string
 	for _, f := range j.Findings {
 		for _, c := range f.Comparisons {
-			own := strings.Fields(c.Cells)
-			if first {
-				common, first = own, false
-				continue
-			}
-			common = slices.DeleteFunc(common, func(s string) bool { return !slices.Contains(own, s) })
+			all = append(all, strings.Fields(c.Cells))
 		}
 	}
-	return common
+	return inCommon(all)
 }
 
 // ratioLabel is "CLAIM METRIC: A ÷ B; other knobs", without those that never differ.

@@ -11,6 +11,7 @@ import (
 	"runtime/debug"
 	"strings"
 
+	"c10klab/experiments"
 	"c10klab/experiments/verdict"
 	"c10klab/plots"
 	"c10klab/results"
@@ -47,15 +48,16 @@ type runView struct {
 	Experiments []experimentView
 	Setup       []fact
 	Validity    validity
-	Reproduce   []step
+	Reproduce   []fact
 }
 
 // experimentView is one experiment of a run.
 type experimentView struct {
-	Anchor, ID, Title, Question, Method string
-	Verdicts                            results.Table
-	Figures                             []figureView
-	Tables                              []results.Table
+	*experiments.Spec
+	Anchor   string
+	Verdicts results.Table
+	Figures  []figureView
+	Tables   []results.Table
 }
 
 type figureView struct {
@@ -66,34 +68,31 @@ type figureView struct {
 // HTML renders the page of the runs in the directories. live makes it ask the
 // server that it came from whether a run has grown.
 func HTML(dirs []string, live bool) ([]byte, error) {
-	d := document{Title: pageTitle(dirs...), Live: live}
-	for i, dir := range dirs {
+	d := document{Title: "c10klab", Live: live}
+	for _, dir := range dirs {
 		run, err := results.OpenChecked(dir)
 		if err != nil {
 			return nil, err
 		}
 		read, err := Read(run)
+		if err == nil {
+			err = d.add(read)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("report on %s: %w", dir, err)
 		}
-		view, err := read.view(fmt.Sprintf("run%d", i+1))
-		if err != nil {
-			return nil, fmt.Errorf("report on %s: %w", dir, err)
-		}
-		d.Runs = append(d.Runs, view)
 	}
 	return d.html()
 }
 
-func pageTitle(dirs ...string) string {
-	title := "c10klab"
-	for _, dir := range dirs {
-		title += " · " + filepath.Base(dir)
-	}
-	return title
+// add puts a run at the page's end.
+func (d *document) add(r *Run) error {
+	view, err := r.view(fmt.Sprintf("run%d", len(d.Runs)+1))
+	d.Title, d.Runs = d.Title+" · "+filepath.Base(r.Dir), append(d.Runs, view)
+	return err
 }
 
-func (d document) html() ([]byte, error) {
+func (d *document) html() ([]byte, error) {
 	var b bytes.Buffer
 	if err := page.Execute(&b, d); err != nil {
 		return nil, fmt.Errorf("render the report: %w", err)
@@ -135,11 +134,11 @@ func (r *Run) Draw() ([]string, error) {
 
 // WritePage puts the page of the run alone at path, whole or not at all.
 func (r *Run) WritePage(path string) error {
-	view, err := r.view("run1")
-	if err != nil {
+	d := document{Title: "c10klab"}
+	if err := d.add(r); err != nil {
 		return err
 	}
-	content, err := document{Title: pageTitle(r.Dir), Runs: []*runView{view}}.html()
+	content, err := d.html()
 	if err != nil {
 		return err
 	}
@@ -161,7 +160,7 @@ func (r *Run) view(anchor string) (*runView, error) {
 	for _, j := range r.judged {
 		own := results.OfExperiment(r.cells, j.Spec.ID)
 		e := experimentView{
-			Anchor: anchor + "-" + j.Spec.ID, ID: j.Spec.ID, Title: j.Spec.Title, Question: j.Spec.Question, Method: j.Spec.Method,
+			Spec: j.Spec, Anchor: anchor + "-" + j.Spec.ID,
 			Verdicts: verdict.Table(j.Findings), Tables: append(results.DetailedTables(own), effectTables(r.effects, j.Spec.ID)...),
 		}
 		for _, f := range figures {

@@ -10,7 +10,7 @@ import (
 	"c10klab/results"
 )
 
-// fact is a line of the setup.
+// fact is a line of the setup, or a command with what it does.
 type fact struct{ Name, Value string }
 
 func setup(run *results.Run) []fact {
@@ -30,33 +30,34 @@ func setup(run *results.Run) []fact {
 	}
 	for _, spec := range info.Specs {
 		facts = append(facts, fact{"spec " + spec.ID, fmt.Sprintf("SHA-256 %s, %s", spec.SHA256, results.Plural(spec.Repeats, "block"))})
-		facts = append(facts, fact{"knobs of " + spec.ID, sharedKnobs(cellKnobs(run, spec.ID))})
+		facts = append(facts, fact{"knobs of " + spec.ID, sharedKnobs(run, spec.ID)})
 	}
 	return facts
 }
 
-func cellKnobs(run *results.Run, experiment string) []map[string]string {
-	var all []map[string]string
+// sharedKnobs lists the knobs that all cells of an experiment have in common.
+func sharedKnobs(run *results.Run, experiment string) string {
+	var all [][]string
 	for _, c := range run.Info.Cells {
 		if c.Experiment == experiment {
-			all = append(all, c.Knobs)
+			var settings []string
+			for _, name := range slices.Sorted(maps.Keys(c.Knobs)) {
+				settings = append(settings, name+"="+c.Knobs[name])
+			}
+			all = append(all, settings)
 		}
 	}
-	return all
+	return strings.Join(inCommon(all), " ")
 }
 
-// sharedKnobs lists the knobs that all cells have in common.
-func sharedKnobs(cells []map[string]string) string {
-	if len(cells) == 0 {
-		return ""
+// inCommon are the settings that are in all lists.
+func inCommon(lists [][]string) []string {
+	if len(lists) == 0 {
+		return nil
 	}
-	var shared []string
-	for _, name := range slices.Sorted(maps.Keys(cells[0])) {
-		if !slices.ContainsFunc(cells, func(knobs map[string]string) bool { return knobs[name] != cells[0][name] }) {
-			shared = append(shared, name+"="+cells[0][name])
-		}
-	}
-	return strings.Join(shared, " ")
+	return slices.DeleteFunc(slices.Clone(lists[0]), func(setting string) bool {
+		return slices.ContainsFunc(lists, func(list []string) bool { return !slices.Contains(list, setting) })
+	})
 }
 
 // validity is how far the trials can be believed.
@@ -69,11 +70,12 @@ type validity struct {
 }
 
 func newValidity(run *results.Run) validity {
+	number := func(name string) results.Column { return results.Column{Name: name, Number: true} }
 	v := validity{
-		Checks: results.Table{Title: "Rules of self-judgement that failed", Columns: []results.Column{{Name: "cell"}, {Name: "block", Number: true}, {Name: "rule"},
-			{Name: "found", Number: true}, {Name: "limit", Number: true}, {Name: "leads to"}}},
-		Trials: results.Table{Title: "Trials in the order they ran", Columns: []results.Column{{Name: "started"}, {Name: "block", Number: true}, {Name: "cell"}, {Name: "outcome"},
-			{Name: "MB/s", Number: true}, {Name: "stolen CPU", Number: true, Meaning: "time that a hypervisor gave to other machines"}, {Name: "problems"}}},
+		Checks: results.Table{Title: "Rules of self-judgement that failed", Columns: []results.Column{{Name: "cell"}, number("block"), {Name: "rule"},
+			number("found"), number("limit"), {Name: "leads to"}}},
+		Trials: results.Table{Title: "Trials in the order they ran", Columns: []results.Column{{Name: "started"}, number("block"), {Name: "cell"}, {Name: "outcome"},
+			number("MB/s"), {Name: "stolen CPU", Number: true, Meaning: "time that a hypervisor gave to other machines"}, {Name: "problems"}}},
 	}
 	counts := map[record.Outcome]int{}
 	for _, t := range run.Trials {
@@ -81,9 +83,9 @@ func newValidity(run *results.Run) validity {
 		v.addTrial(t)
 	}
 	var parts []string
-	for _, outcome := range []record.Outcome{record.Valid, record.Saturated, record.EnvironmentLimited, record.GeneratorLimited, record.Failed} {
-		if counts[outcome] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", counts[outcome], outcome))
+	for _, g := range slices.Backward(gravest) {
+		if n := counts[g.outcome]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, g.outcome))
 		}
 	}
 	v.Counts = fmt.Sprintf("%s: %s.", results.Plural(len(run.Trials), "trial"), strings.Join(parts, ", "))
@@ -91,19 +93,19 @@ func newValidity(run *results.Run) validity {
 }
 
 func (v *validity) addTrial(t record.Trial) {
-	block := results.NumberValue(fmt.Sprint(t.Block), float64(t.Block))
-	rate, stolen, problems := results.TextValue("–"), results.TextValue("–"), t.Error
+	number := func(value float64, unit string) results.Value {
+		return results.NumberValue(results.Significant(value)+unit, value)
+	}
+	rate, stolen, problems := results.TextValue(results.NotMeasured), results.TextValue(results.NotMeasured), t.Error
 	if m := t.Measurement; m != nil {
-		rate = results.NumberValue(results.Significant(m.AckedMBps), m.AckedMBps)
+		rate = number(m.AckedMBps, "")
 		if whole := float64(m.WindowNs) * float64(m.Host.CPUs); whole > 0 {
-			share := float64(m.Host.StealNs) / whole
-			stolen = results.NumberValue(results.Significant(100*share)+" %", share)
+			stolen = number(100*float64(m.Host.StealNs)/whole, " %")
 		}
 		problems = strings.Join(m.Problems, "; ")
 		for _, c := range m.Checks {
 			if !c.OK {
-				v.Checks.Rows = append(v.Checks.Rows, results.Row{Class: string(c.Else), Values: []results.Value{results.TextValue(t.Cell), block, results.TextValue(c.Name),
-					results.NumberValue(results.Significant(c.Value)+" "+c.Unit, c.Value), results.NumberValue(results.Significant(c.Limit)+" "+c.Unit, c.Limit), results.TextValue(string(c.Else))}})
+				v.Checks.Add(string(c.Else), t.Cell, t.Block, c.Name, number(c.Value, " "+c.Unit), number(c.Limit, " "+c.Unit), c.Else)
 			}
 		}
 	}
@@ -111,22 +113,18 @@ func (v *validity) addTrial(t record.Trial) {
 	if t.Outcome == record.Valid {
 		class = ""
 	}
-	v.Trials.Rows = append(v.Trials.Rows, results.Row{Class: class, Values: []results.Value{
-		results.NumberValue(t.Started.UTC().Format("01-02 15:04:05"), float64(t.Started.UnixMilli())), block, results.TextValue(t.Cell), results.TextValue(string(t.Outcome)), rate, stolen, results.TextValue(problems),
-	}})
+	started := results.NumberValue(t.Started.UTC().Format("01-02 15:04:05"), float64(t.Started.UnixMilli()))
+	v.Trials.Add(class, started, t.Block, t.Cell, t.Outcome, rate, stolen, problems)
 }
 
-// step is a command with what it does.
-type step struct{ Command, Does string }
-
-// reproduce lists the commands that make such a run and its page again.
-func reproduce(run *results.Run) []step {
-	var steps []step
+// reproduce lists the commands that make such a run and its page again, with what they do.
+func reproduce(run *results.Run) []fact {
+	var steps []fact
 	if revision := run.Info.Source.Revision; revision != results.UnknownRevision && revision != "" {
-		steps = append(steps, step{"git checkout " + revision, "the source of the run"})
+		steps = append(steps, fact{"git checkout " + revision, "the source of the run"})
 	}
 	return append(steps,
-		step{"go run ./cmd/c10klab doctor", "says what a machine lacks for it"},
-		step{"go run ./cmd/" + results.CommandLine(run.Info), "the run"},
-		step{"go run ./cmd/c10klab report " + results.ShellQuote(run.Dir) + " -o report.html", "this page"})
+		fact{"go run ./cmd/c10klab doctor", "says what a machine lacks for it"},
+		fact{"go run ./cmd/" + results.CommandLine(run.Info), "the run"},
+		fact{"go run ./cmd/c10klab report " + results.ShellQuote(run.Dir) + " -o report.html", "this page"})
 }

@@ -15,11 +15,9 @@ import (
 
 // sentence is one line of the summary.
 type sentence struct {
-	// Experiment is what it is about; empty: all that ran.
-	Experiment string
-	Kind       string // verdict, winner, warning or note: how the page marks it
-	Head       string // in bold
-	Text       string
+	Kind string // verdict, winner, warning or note: how the page marks it
+	Head string // in bold
+	Text string
 }
 
 // winnerKind is the kind of the sentences about what was not predicted.
@@ -31,13 +29,14 @@ const winnerKind = "winner"
 func (r *Run) summary() []sentence {
 	var all []sentence
 	for _, j := range r.judged {
-		own := append(claimSentences(j), winnerSentences(results.OfExperiment(r.cells, j.Spec.ID), r.contests)...)
-		for i := range own {
-			own[i].Experiment = j.Spec.ID
-		}
-		all = append(all, own...)
+		all = append(all, r.sentencesOf(j)...)
 	}
 	return append(all, outcomeSentences(r.cells)...)
+}
+
+// sentencesOf are those about one experiment.
+func (r *Run) sentencesOf(j verdict.Judged) []sentence {
+	return append(claimSentences(j), winnerSentences(results.OfExperiment(r.cells, j.Spec.ID), r.contests)...)
 }
 
 // claimSentences says the verdict of each part of the run's claims that its spec predicts
@@ -183,7 +182,7 @@ func outcomeSentences(cells []results.Cell) []sentence {
 	var all []sentence
 	for _, outcome := range slices.Sorted(maps.Keys(where)) {
 		all = append(all, sentence{Kind: "warning", Head: fmt.Sprintf("%d of %s %s", len(where[outcome]), results.Plural(len(cells), "cell"), outcome),
-			Text: outcomeMeaning[outcome] + " " + someOf(where[outcome])})
+			Text: gravest[gravity(outcome)].meaning + " " + someOf(where[outcome])})
 	}
 	return all
 }
@@ -204,11 +203,4 @@ func someOf(all []string) string {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:mostNames], ", "), left)
 	}
 	return strings.Join(names, ", ")
-}
-
-var outcomeMeaning = map[record.Outcome]string{
-	record.Saturated:          "The server could not keep up there; percentiles are lower bounds.",
-	record.GeneratorLimited:   "The load generator was late there; no number of these counts.",
-	record.EnvironmentLimited: "The machine interfered there; no number of these counts.",
-	record.Failed:             "No measurement came of these.",
 }
