@@ -136,25 +136,22 @@ func (c *Cell) addProblems(t record.Trial) {
 // addFailedChecks says for each rule of self-judgement that failed in how many
 // trials it did, and the value furthest from its limit.
 func (c *Cell) addFailedChecks(trials []record.Trial) {
-	failed := map[string]int{}
+	failed := map[string]map[string]bool{} // trials by rule, which may be checked for each of several disks
 	worst := map[string]record.Check{}
 	var names []string
 	for _, t := range trials {
 		if !t.Measured() {
 			continue
 		}
-		once := map[string]bool{} // a rule may be checked for each of several disks
 		for _, check := range t.Measurement.Checks {
 			if check.OK {
 				continue
 			}
-			if failed[check.Name] == 0 {
+			if failed[check.Name] == nil {
+				failed[check.Name] = map[string]bool{}
 				names = append(names, check.Name)
 			}
-			if !once[check.Name] {
-				once[check.Name] = true
-				failed[check.Name]++
-			}
+			failed[check.Name][t.Name()] = true
 			if w, seen := worst[check.Name]; !seen || math.Abs(check.Value-check.Limit) > math.Abs(w.Value-w.Limit) {
 				worst[check.Name] = check
 			}
@@ -163,7 +160,7 @@ func (c *Cell) addFailedChecks(trials []record.Trial) {
 	for _, name := range names {
 		w := worst[name]
 		c.Problems = append(c.Problems, fmt.Sprintf("%s: %s %s, limit %s, in %d of %d trials (%s)",
-			name, Significant(w.Value), w.Unit, Significant(w.Limit), failed[name], len(trials), w.Else))
+			name, Significant(w.Value), w.Unit, Significant(w.Limit), len(failed[name]), len(trials), w.Else))
 	}
 }
 

@@ -1,6 +1,9 @@
 package results
 
 import (
+	"maps"
+	"slices"
+
 	"gonum.org/v1/gonum/stat"
 )
 
@@ -33,42 +36,32 @@ type PairEffect struct {
 // has, or without two positive values, are left out.
 func NewPairEffect(cells string, level, baseline map[int]float64) PairEffect {
 	p := PairEffect{Cells: cells, ByBlock: map[int]float64{}}
-	var ratios []float64
-	for _, block := range sortedBlocks(level) {
-		if a, b := level[block], baseline[block]; a > 0 && b > 0 {
+	for block, a := range level {
+		if b := baseline[block]; a > 0 && b > 0 {
 			p.ByBlock[block] = a / b
-			ratios = append(ratios, a/b)
 		}
 	}
-	p.Ratio = MedianOf(ratios)
+	p.Ratio = MedianOf(slices.Collect(maps.Values(p.ByBlock)))
 	return p
 }
 
 // Combine fills in the ratio over all pairs and whether the pairs contradict one
 // another. A block counts in which every pair was measured.
 func (e *Effect) Combine() {
-	var means []float64
 	above, below := false, false
+	byBlock := map[int][]float64{}
 	for _, p := range e.Pairs {
 		above = above || p.Ratio.Bounded() && p.Ratio.Lo > 1
 		below = below || p.Ratio.Bounded() && p.Ratio.Hi < 1
+		for block, ratio := range p.ByBlock {
+			byBlock[block] = append(byBlock[block], ratio)
+		}
 	}
-	if len(e.Pairs) > 0 {
-		for _, block := range sortedBlocks(e.Pairs[0].ByBlock) {
-			if ratios := e.inBlock(block); len(ratios) == len(e.Pairs) {
-				means = append(means, stat.GeometricMean(ratios, nil))
-			}
+	var means []float64
+	for _, ratios := range byBlock {
+		if len(ratios) == len(e.Pairs) {
+			means = append(means, stat.GeometricMean(ratios, nil))
 		}
 	}
 	e.Ratio, e.Reversed = MedianOf(means), above && below
-}
-
-func (e *Effect) inBlock(block int) []float64 {
-	var ratios []float64
-	for _, p := range e.Pairs {
-		if r, measured := p.ByBlock[block]; measured {
-			ratios = append(ratios, r)
-		}
-	}
-	return ratios
 }

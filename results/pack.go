@@ -31,7 +31,7 @@ type Kept struct {
 func (r *Run) pack(dir string, kept Kept) error {
 	info := r.Info
 	info.Schema, info.Packed = SchemaVersion, PackedVersion
-	if err := writeJSON(filepath.Join(dir, runFile), info); err != nil {
+	if err := writeJSON(filepath.Join(dir, runFile), info, " "); err != nil {
 		return err
 	}
 	files, err := r.evidenceFiles()

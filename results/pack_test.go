@@ -249,7 +249,7 @@ func TestEvidenceIsNeitherResumedNorPackedAgain(t *testing.T) {
 func TestARunOfAnOlderSchemaIsNamedWhereItLacksSomething(t *testing.T) {
 	r := sealedRun(t)
 	r.Info.Schema = 1
-	if err := errors.Join(r.Close(), writeJSON(filepath.Join(r.Dir, runFile), r.Info), os.Remove(filepath.Join(r.Dir, manifestFile))); err != nil {
+	if err := errors.Join(r.Close(), writeJSON(filepath.Join(r.Dir, runFile), r.Info, " "), os.Remove(filepath.Join(r.Dir, manifestFile))); err != nil {
 		t.Fatal(err)
 	}
 	opened, err := OpenChecked(r.Dir)

@@ -112,18 +112,18 @@ func (r *Run) Commit(t record.Trial) error {
 		end := start.Add(time.Duration(m.WindowNs))
 		err := writeAtomic(r.trialPath(t, ".hlog"), func(w io.Writer) error { return bundle.WriteLog(w, start, end) })
 		if err == nil && len(series) > 0 {
-			err = writeCompact(r.trialPath(t, seriesSuffix), series)
+			err = writeJSON(r.trialPath(t, seriesSuffix), series, "")
 		}
 		if err != nil {
 			return err
 		}
 	}
 	if samples := detachDiskSamples(&t); samples != nil {
-		if err := writeCompact(r.trialPath(t, disksSuffix), samples); err != nil {
+		if err := writeJSON(r.trialPath(t, disksSuffix), samples, ""); err != nil {
 			return err
 		}
 	}
-	if err := writeCompact(r.trialPath(t, ".json"), t); err != nil {
+	if err := writeJSON(r.trialPath(t, ".json"), t, ""); err != nil {
 		return err
 	}
 	r.Trials = append(r.Trials, t)
@@ -168,19 +168,14 @@ func (r *Run) WriteSummary() error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(filepath.Join(r.Dir, summaryFile), NewDocument(r.Dir, cells))
+	return writeJSON(filepath.Join(r.Dir, summaryFile), NewDocument(r.Dir, cells), " ")
 }
 
-// writeCompact writes JSON without indentation, for what is written often and holds
-// long lists.
-func writeCompact(path string, value any) error {
-	return writeAtomic(path, func(w io.Writer) error { return json.NewEncoder(w).Encode(value) })
-}
-
-func writeJSON(path string, value any) error {
+// writeJSON writes what is written often and holds long lists without an indent.
+func writeJSON(path string, value any, indent string) error {
 	return writeAtomic(path, func(w io.Writer) error {
 		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", " ")
+		encoder.SetIndent("", indent)
 		return encoder.Encode(value)
 	})
 }

@@ -2,7 +2,6 @@ package results
 
 import (
 	"fmt"
-	"maps"
 	"math"
 	"slices"
 )
@@ -51,8 +50,6 @@ func ratiosOf(a, b []float64) []float64 {
 	}
 	return ratios
 }
-
-func sortedBlocks(byBlock map[int]float64) []int { return slices.Sorted(maps.Keys(byBlock)) }
 
 func MedianOf(values []float64) Estimate {
 	n := len(values)

@@ -46,7 +46,7 @@ func (r *Run) begin() error {
 	if err := os.Mkdir(trials, 0o755); err != nil {
 		return fmt.Errorf("create run directory: %w", err)
 	}
-	return writeJSON(filepath.Join(r.Dir, runFile), r.Info)
+	return writeJSON(filepath.Join(r.Dir, runFile), r.Info, " ")
 }
 
 // Resume opens an interrupted run to write on, and enters in it that it was
@@ -75,7 +75,7 @@ func Resume(dir string, as Resumption) (*Run, error) {
 	}
 	r.Info.Schema = SchemaVersion
 	r.Info.Resumed = append(r.Info.Resumed, as)
-	if err := writeJSON(filepath.Join(dir, runFile), r.Info); err != nil {
+	if err := writeJSON(filepath.Join(dir, runFile), r.Info, " "); err != nil {
 		return nil, errors.Join(err, r.Close())
 	}
 	return r, nil

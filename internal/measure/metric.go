@@ -163,7 +163,7 @@ func (m Metric) Of(t *record.Trial) (v Value) {
 	}
 	if m.IsCount() {
 		groups := threadsOf(t.Measurement)
-		v.Value, v.Supported = groups[m.threads], groups != nil
+		v.Value, v.Supported = float64(groups[m.threads]), groups != nil
 	} else {
 		v.Value, v.Supported = m.number.Of(t)
 	}
@@ -172,19 +172,14 @@ func (m Metric) Of(t *record.Trial) (v Value) {
 
 // threadsOf counts the threads of each group of the server's; nil: there is no server to
 // be asked.
-func threadsOf(m *record.Measurement) map[string]float64 {
+func threadsOf(m *record.Measurement) map[string]int {
 	after := m.Broker().After
 	if after == nil {
 		return nil
 	}
-	groups := map[string]float64{}
+	groups := after.Census.Groups()
 	for group, use := range after.ThreadUse {
-		groups[group] = float64(use.Threads)
-	}
-	if after.ThreadUse == nil {
-		for group, threads := range after.Census.Groups() {
-			groups[group] = float64(threads)
-		}
+		groups[group] = use.Threads
 	}
 	return groups
 }
