@@ -11,12 +11,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// connectTimeout bounds one connect, SYN retries of a full accept queue included.
-const connectTimeout = 10 * time.Second
-
-// slowConnect is where a connect was most likely tried twice: the kernel sends a lost
-// SYN again after a second (tcp(7), tcp_syn_retries).
-const slowConnect = time.Second
+const (
+	connectTimeout = 10 * time.Second // SYN retries of a full accept queue included
+	// slowConnect is where a connect was most likely tried twice: the kernel sends a lost
+	// SYN again after a second (tcp(7), tcp_syn_retries).
+	slowConnect = time.Second
+	// spareDescriptors are those a run needs beside its connections: event queues, the
+	// control and admin connections, standard streams, the Go runtime's own.
+	spareDescriptors  = 64
+	consumerReceivers = 2 // the most receiver threads that consumers have, one a kind
+)
 
 // dialer opens non-blocking TCP connections to one address. One goroutine uses it.
 type dialer struct {
@@ -134,13 +138,6 @@ func (d *dialer) bind(fd int) error {
 	}
 	return nil
 }
-
-// spareDescriptors are those a run needs beside its connections: event queues,
-// the control and admin connections, standard streams, the Go runtime's own.
-const spareDescriptors = 64
-
-// consumerReceivers is the most receiver threads that consumers have, one a kind.
-const consumerReceivers = 2
 
 // CheckRoom reports whether the system lets a generator of this configuration have its connections
 // and threads; the error says which limit is too low, what is needed, and how to raise it.

@@ -29,11 +29,10 @@ const (
 	BadStuck   = "stuck"
 )
 
-// bytesPerMB is the MB of all rates.
-const bytesPerMB = 1e6
-
-// longestPhase is the longest phase of a run, in seconds: 30 days.
-const longestPhase = 30 * 24 * 3600
+const (
+	bytesPerMB   = 1e6            // the MB of all rates
+	longestPhase = 30 * 24 * 3600 // of a run, in seconds: 30 days
+)
 
 // Knobs are the generator's tunables.
 var Knobs = []knob.Knob{

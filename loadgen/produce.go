@@ -13,14 +13,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// produceVersion is the newest Produce whose answers carry no tags and no texts.
-const produceVersion = 7
-
-// produceTimeoutMs is how long a broker may wait for replicas.
-const produceTimeoutMs = 30_000
-
-// clientID is the client id of all the generator's requests.
-const clientID = "c10klab"
+const (
+	produceVersion   = 7         // the newest Produce whose answers carry no tags and no texts
+	produceTimeoutMs = 30_000    // how long a broker may wait for replicas
+	clientID         = "c10klab" // of all the generator's requests
+	// correlationAt is where a frame holds its correlation id, after length, key and version.
+	correlationAt = kafka.PrefixBytes + 4
+)
 
 // produce is the protocol of producers: Produce with one batch for one partition.
 type produce struct {
@@ -31,9 +30,6 @@ type produce struct {
 
 	recordsAt, partitionAt int // where in a frame the batch and the partition lie
 }
-
-// correlationAt is where a frame holds its correlation id, after length, key and version.
-const correlationAt = kafka.PrefixBytes + 4
 
 func newProduce(cfg Config, batchBytes int, wall *clock.Offset) (*produce, error) {
 	template, err := batch.TemplateForBytes(batchBytes, cfg.RecordBytes, cfg.Schedule.Seed)

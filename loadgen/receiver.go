@@ -12,6 +12,7 @@ import (
 const (
 	eventsPerPoll = 256
 	scratchBytes  = 256 << 10
+	busyPollFor   = 200 * time.Microsecond // how long a receiver looks for answers before it sleeps
 )
 
 // peer is one connection in a receiver's care. The receiver's thread calls all.
@@ -93,9 +94,6 @@ func (r *receiver) await(thread *osthread.Thread, timeout time.Duration) (int, e
 	}
 	return n, err
 }
-
-// busyPollFor is how long a receiver that busy-polls looks for answers before it sleeps.
-const busyPollFor = 200 * time.Microsecond
 
 // busyPoll looks for events until there are some or it has been long enough.
 func (r *receiver) busyPoll() (n int, err error) {

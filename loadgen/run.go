@@ -30,6 +30,14 @@ import (
 	"c10klab/loadgen/judge"
 )
 
+const (
+	memoryLimitBytes   = 2 << 30 // where the collector runs after all
+	firstAnswerTimeout = 30 * time.Second
+	leadNs             = int64(10 * time.Millisecond) // by which a schedule begins later, so that its senders are there
+	wallClockPause     = 100 * time.Millisecond       // between two looks at the wall clock
+	waitPause          = time.Millisecond             // between two looks of waitFor
+)
+
 // Run puts the configured load on the target and measures. It blocks for all
 // phases, one run at a time per process: it confines the whole process to
 // Config.CPUs for good, and keeps the garbage collector off while it runs.
@@ -72,9 +80,6 @@ func Run(ctx context.Context, cfg Config) (*record.Measurement, error) {
 	return m, e.Judge(m)
 }
 
-// memoryLimitBytes is where the collector runs after all.
-const memoryLimitBytes = 2 << 30
-
 // withoutCollector turns the garbage collector off and returns what restores it.
 func withoutCollector() (restore func()) {
 	percent := debug.SetGCPercent(-1)
@@ -113,9 +118,6 @@ func (l *load) measure(e *judge.Evidence) error {
 	return err
 }
 
-// firstAnswerTimeout bounds the phase in which every connection gets an answer.
-const firstAnswerTimeout = 30 * time.Second
-
 // firstAnswers has every connection exchange one request.
 func (l *load) firstAnswers(t *judge.Tally) error {
 	for _, c := range l.connections {
@@ -149,9 +151,6 @@ func (l *load) firstAnswers(t *judge.Tally) error {
 	return err
 }
 
-// leadNs is how far ahead a schedule begins, so that its senders are there.
-const leadNs = int64(10 * time.Millisecond)
-
 // begin fixes the window and starts the load.
 func (l *load) begin() error {
 	runtime.GC()
@@ -169,9 +168,6 @@ func (l *load) begin() error {
 // beginNs is when the load began; the window must be set.
 func (l *load) beginNs() int64 { return l.window.StartNs() - int64(l.cfg.WarmUp) }
 
-// wallClockPause is how often the wall clock is held against the monotonic one.
-const wallClockPause = 100 * time.Millisecond
-
 // watchWallClock looks for steps of the wall clock until an instant.
 func (l *load) watchWallClock(untilNs int64) error {
 	for nowNs := clock.Now(); nowNs < untilNs; nowNs = clock.Now() {
@@ -184,9 +180,6 @@ func (l *load) watchWallClock(untilNs int64) error {
 }
 
 var errTimeout = errors.New("timed out")
-
-// waitPause is how often waitFor looks.
-const waitPause = time.Millisecond
 
 // waitFor returns when done says so, with errTimeout, or with the run's error.
 func (l *load) waitFor(timeout time.Duration, done func() bool) error {

@@ -20,13 +20,10 @@ const (
 	listOffsetsVersion  = 4
 )
 
-// ListOffsets asks for these instead of a time.
 const (
-	logEnd   = int64(-1)
+	logEnd   = int64(-1) // ListOffsets asks for it instead of a time, as for logStart
 	logStart = int64(-2)
-)
 
-const (
 	topicTimeout = 10 * time.Second // for creation and for leaders to be there
 	topicPause   = 20 * time.Millisecond
 )

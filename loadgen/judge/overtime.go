@@ -13,6 +13,10 @@ import (
 const (
 	leastStep = 100 * time.Millisecond // of a time series: fine enough to see a stall
 	mostSteps = 120                    // few enough that a record stays small
+
+	trendParts   = 20  // equal ones, into which the window is cut to see whether times change in it
+	leastPerPart = 20  // requests that a part needs for its mean to say something
+	kendallSure  = 3.3 // standard deviations beyond which a rank correlation is no chance (one in a thousand)
 )
 
 // timeSeriesStep is the step for a window: the smallest multiple of leastStep of
@@ -67,12 +71,6 @@ func (s *timeSeries) document(startNs int64) (d record.TimeSeries, counted bool)
 	return d, counted
 }
 
-// trendParts is into how many equal parts the window is cut to see whether times change within it.
-const trendParts = 20
-
-// leastPerPart is how many requests a part needs for its mean to say something.
-const leastPerPart = 20
-
 // trend sums the times of requests by the part of the window in which they were due.
 type trend [trendParts]struct{ n, sumNs int64 }
 
@@ -107,10 +105,6 @@ func (t *trend) leastCount() int64 {
 	}
 	return least
 }
-
-// kendallSure is the number of standard deviations beyond which a rank correlation is
-// no chance (one in a thousand).
-const kendallSure = 3.3
 
 // oneWay reports whether the means go one way: Kendall's rank correlation with time
 // (Mann 1945) tells a trend from a burst.
