@@ -21,12 +21,11 @@ type Plan struct {
 
 // Planned is one experiment of a plan.
 type Planned struct {
-	Spec    *Spec
-	Repeats int
-	Cells   []results.PlannedCell
-	LeftOut []string // cells of EveryLevel that a server would refuse, with the reason
-
-	TrialTimes []time.Duration // estimates, by cell
+	Spec      *Spec
+	Repeats   int
+	Cells     []results.PlannedCell
+	LeftOut   []string      // cells of EveryLevel that a server would refuse, with the reason
+	BlockTime time.Duration // an estimate of all cells' trials together
 }
 
 // PlanConfig says what of which experiments to run.
@@ -124,10 +123,10 @@ func expand(spec *Spec, cfg PlanConfig, only map[string][]string) (Planned, erro
 			}
 		}
 		planned.Cells = append(planned.Cells, results.PlannedCell{Experiment: spec.ID, ID: id, Knobs: knobs})
-		planned.TrialTimes = append(planned.TrialTimes, tables.TrialTime(knobs))
+		planned.BlockTime += tables.TrialTime(knobs)
 	}
 	if cfg.Full {
-		planned.addTwin()
+		planned.addTwin(tables)
 	}
 	return planned, nil
 }
@@ -136,14 +135,14 @@ const twinSuffix = ".again" // ends the id of a cell that repeats another
 
 // addTwin repeats the first cell (A/A): what differs between the two is what the
 // machine and the method make differ, the floor below which no difference counts.
-func (p *Planned) addTwin() {
+func (p *Planned) addTwin(tables KnobTables) {
 	if len(p.Cells) == 0 {
 		return
 	}
 	twin := p.Cells[0]
 	twin.ID, twin.TwinOf = twin.ID+twinSuffix, twin.ID
 	p.Cells = append(p.Cells, twin)
-	p.TrialTimes = append(p.TrialTimes, p.TrialTimes[0])
+	p.BlockTime += tables.TrialTime(twin.Knobs)
 }
 
 func (s *Spec) variant(full bool) Variant {
@@ -267,9 +266,7 @@ func (p *Plan) Trials() int {
 func (p *Plan) Estimate() time.Duration {
 	var total time.Duration
 	for _, e := range p.Experiments {
-		for _, d := range e.TrialTimes {
-			total += time.Duration(e.Repeats) * d
-		}
+		total += time.Duration(e.Repeats) * e.BlockTime
 	}
 	return total
 }

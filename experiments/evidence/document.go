@@ -83,21 +83,22 @@ func renderPages(document, referenceDir string, open opener) ([]page, error) {
 		part{contentsID, "Contents", func() (string, error) { return contents(claims, specs, evidence, benchmarks), nil }},
 		part{structuralID, "Claims that tests decide", func() (string, error) { return structuralTable(claims), nil }},
 		part{measuredID, "Claims that benchmarks decide", func() (string, error) { return benchmarks.table(claims), nil }})
+	if err != nil {
+		return nil, err
+	}
 	if history.missing != "" && sameButAge(main.current, main.rendered) {
 		main.rendered = main.current // its marks can be neither checked nor made
 	}
 	pages := []page{main}
 	for _, e := range evidence {
-		if err == nil {
-			main, err = e.page(filepath.Join(referenceDir, e.spec.ID))
-			pages = append(pages, main)
+		p, err := e.page(filepath.Join(referenceDir, e.spec.ID))
+		if err != nil {
+			return nil, err
 		}
+		pages = append(pages, p)
 	}
-	if err == nil {
-		main, err = knownAnswersPage(filepath.Join(filepath.Dir(referenceDir), benchmarksDir))
-		pages = append(pages, main)
-	}
-	return pages, err
+	answers, err := knownAnswersPage(filepath.Join(filepath.Dir(referenceDir), benchmarksDir))
+	return append(pages, answers), err
 }
 
 // part is a generated part of a page.
@@ -177,11 +178,7 @@ type contentsRow struct {
 }
 
 func (r contentsRow) decided() bool {
-	switch r.word {
-	case results.Reproduced, results.Refuted, verdict.Answered, verdict.Conforms, verdict.Baseline:
-		return true
-	}
-	return false
+	return slices.Contains([]results.Verdict{results.Reproduced, results.Refuted, verdict.Answered, verdict.Conforms, verdict.Baseline}, r.word)
 }
 
 // rowOf takes the findings of all reference runs and benchmarks together that concern a part. One
@@ -211,11 +208,15 @@ func rowOf(claim experiments.Claim, part experiments.Part, specs []*experiments.
 	row.measured, row.page = measuredText(deciding, c), benchmarks.page(claim)
 	row.predicted = fmt.Sprintf("%s %.6g", deciding.Prediction.Relation, deciding.Prediction.Threshold)
 	for _, e := range all {
-		if slices.ContainsFunc(e.findings, func(f verdict.Finding) bool { return f.Prediction.Claim == claim.ID && f.Prediction.Part == part.Name }) {
+		if len(verdict.Concerning(claim.ID, part.Name, e.findings)) > 0 {
 			row.page = fmt.Sprintf("[%s](%s)%s", e.spec.ID, filepath.ToSlash(filepath.Join(e.dir, pageFile)), e.made)
 		}
 	}
-	if n := comparisonsOf(findings, claim.ID, part.Name); n > 1 {
+	n := 0
+	for _, f := range verdict.Concerning(claim.ID, part.Name, findings) {
+		n += len(f.Comparisons)
+	}
+	if n > 1 {
 		row.measured += fmt.Sprintf(" (of %d)", n)
 	}
 	row.blocks = fmt.Sprint(c.Estimate.N)
@@ -246,16 +247,6 @@ func predictionsWithoutFinding(claim, part string, specs []*experiments.Spec, fi
 		}
 	}
 	return missing
-}
-
-func comparisonsOf(findings []verdict.Finding, claim, part string) int {
-	n := 0
-	for _, f := range findings {
-		if f.Prediction.Claim == claim && f.Prediction.Part == part {
-			n += len(f.Comparisons)
-		}
-	}
-	return n
 }
 
 // measuredText names the metric and its value.

@@ -71,10 +71,8 @@ func Reproduce(spec *experiments.Spec, claims []string, here, reference *results
 			r := Reproduction{Claim: id, Part: part.Name, Experiment: spec.ID}
 			r.Here, _, _ = verdict.OfPart(id, part, own)
 			r.Reference, _, _ = verdict.OfPart(id, part, theirs)
-			for _, f := range own {
-				if f.Prediction.Claim == id && f.Prediction.Part == part.Name {
-					r.addRows(f, theirs)
-				}
+			for _, f := range verdict.Concerning(id, part.Name, own) {
+				r.addRows(f, theirs)
 			}
 			if len(r.Rows) > 0 { // else other experiments decide it
 				all = append(all, r)

@@ -29,7 +29,7 @@ func storedPlan(dir string, tables experiments.KnobTables) (*experiments.Plan, e
 		for _, cell := range run.Info.Cells {
 			if cell.Experiment == stored.ID {
 				planned.Cells = append(planned.Cells, cell)
-				planned.TrialTimes = append(planned.TrialTimes, tables.TrialTime(cell.Knobs))
+				planned.BlockTime += tables.TrialTime(cell.Knobs)
 			}
 		}
 		plan.Experiments = append(plan.Experiments, planned)

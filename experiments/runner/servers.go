@@ -82,17 +82,6 @@ func (r *runner) servers(t *record.Trial, log *os.File) ([]*server, error) {
 	return all, nil
 }
 
-// closeLogs closes the logs that are not the trial's.
-func closeLogs(servers []*server, trials *os.File) error {
-	var errs []error
-	for _, s := range servers {
-		if s.log != nil && s.log != trials {
-			errs = append(errs, s.log.Close())
-		}
-	}
-	return oneLine(errs...)
-}
-
 func (s *server) start(ctx context.Context, r *runner) error {
 	const anyPort = "127.0.0.1:0"
 	args := []string{"serve", "--discard-data", "--listen", anyPort, "--admin", anyPort, "--data", strings.Join(s.site.dirs, ",")}
@@ -108,16 +97,6 @@ func (s *server) start(ctx context.Context, r *runner) error {
 	}
 	s.Listen, s.Admin = ready.Listen, ready.Admin
 	return nil
-}
-
-// targets are the generator's flags: it loads the first server, and asks all for what
-// they measured.
-func targets(servers []*server) []string {
-	args := []string{"--target", servers[0].Listen}
-	for _, s := range servers {
-		args = append(args, "--admin", s.Name+"="+s.Admin)
-	}
-	return args
 }
 
 // site of all servers together, for what concerns every disk.

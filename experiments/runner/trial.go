@@ -90,9 +90,12 @@ func (r *runner) measure(ctx context.Context, t *record.Trial, dir string, log *
 		m, err = r.serve(ctx, servers, t, log)
 	}
 	sites := allSites(servers)
-	closeErr := oneLine(sites.discard(), sites.close(), closeLogs(servers, log))
+	closeErr := oneLine(sites.discard(), sites.close())
 	for _, s := range servers {
 		t.Servers = append(t.Servers, s.TrialServer)
+		if s.log != nil && s.log != log {
+			closeErr = oneLine(closeErr, s.log.Close())
+		}
 	}
 	switch {
 	case err != nil:
@@ -153,7 +156,11 @@ func (r *runner) loadOn(ctx context.Context, servers []*server, t *record.Trial,
 	tables := r.cfg.Tables
 	middle := tables.Duration(t.Knobs, experiments.WarmUpKnob) + tables.Duration(t.Knobs, experiments.WindowKnob)/2
 	stalled := disks.stallLater(middle, tables.Duration(t.Knobs, experiments.StallKnob))
-	m, err := load(ctx, r.cfg.Machine, append(targets(servers), experiments.Flags(tables.Load, t.Knobs)...), log)
+	args := []string{"--target", servers[0].Listen}
+	for _, s := range servers { // all are asked for what they measured
+		args = append(args, "--admin", s.Name+"="+s.Admin)
+	}
+	m, err := load(ctx, r.cfg.Machine, append(args, experiments.Flags(tables.Load, t.Knobs)...), log)
 	if stallErr := stalled(); err == nil {
 		err = stallErr
 	}

@@ -88,16 +88,21 @@ const (
 	Baseline results.Verdict = "baseline" // what hardly can fail did not
 )
 
+// Concerning are the findings that say something of a part of a claim.
+func Concerning(claim, part string, findings []Finding) []Finding {
+	return slices.DeleteFunc(slices.Clone(findings), func(f Finding) bool {
+		return f.Prediction.Claim != claim || f.Prediction.Part != part || len(f.Comparisons) == 0
+	})
+}
+
 // OfPart is the word for a part of a claim by the findings that concern it, and the one
 // among them that decides it; false when none does, and then the part is open, or is what
 // its kind says.
 func OfPart(claim string, part experiments.Part, findings []Finding) (word results.Verdict, deciding Finding, concerned bool) {
-	var own []Finding
-	var verdicts []results.Verdict
-	for _, f := range findings {
-		if f.Prediction.Claim == claim && f.Prediction.Part == part.Name && len(f.Comparisons) > 0 {
-			own, verdicts = append(own, f), append(verdicts, f.Verdict())
-		}
+	own := Concerning(claim, part.Name, findings)
+	verdicts := make([]results.Verdict, len(own))
+	for i, f := range own {
+		verdicts[i] = f.Verdict()
 	}
 	if len(own) == 0 {
 		if !part.Decidable() {
