@@ -2,6 +2,7 @@ package results
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -97,6 +98,8 @@ type columnGroup struct {
 	first, to int
 }
 
+func (g columnGroup) width(widths []int) int { return total(widths[g.first:g.to]) }
+
 func (t Table) groups() (groups []columnGroup) {
 	for i, c := range t.Columns {
 		if last := len(groups) - 1; c.Group != "" && last >= 0 && groups[last].heading == c.Group {
@@ -188,11 +191,11 @@ func (t Table) Text(indent string, width int) string {
 		lines = append(Wrap(t.Title, width), "")
 	}
 	widths, labels := t.widths(), t.labels()
-	beside := total(widths[labels:])
+	beside := math.MaxInt
 	if width > 0 && t.Width() > width {
-		room := max(width*3/5, width-len(columnGap)-beside)
-		if labels == len(t.Columns) {
-			room = width
+		room := width
+		if labels < len(t.Columns) {
+			room = max(width*3/5, width-len(columnGap)-total(widths[labels:]))
 		}
 		if labels > 1 && total(widths[:labels]) > room && total(slices.Repeat([]int{leastLabel}, labels)) > room {
 			t, labels = t.namedByOne(labels), 1
@@ -208,25 +211,18 @@ func (t Table) Text(indent string, width int) string {
 			}
 		}
 	}
-	names := []columnGroup{{first: 0, to: labels}}
-	blocks := [][]columnGroup{names}
-	used := 0
-	for _, g := range t.groups() {
-		if g.first < labels {
-			continue
+	groups := t.groups()
+	names, rest := groups[:labels], groups[labels:] // a column that names rows is a group of its own
+	for first := true; first || len(rest) > 0; first = false {
+		n, used := 0, 0
+		for ; n < len(rest) && (n == 0 || used+rest[n].width(widths) <= beside); n++ {
+			used += rest[n].width(widths) + len(columnGap)
 		}
-		if used > 0 && used+total(widths[g.first:g.to]) > beside {
-			blocks, used = append(blocks, names), 0
-		}
-		last := len(blocks) - 1
-		blocks[last] = append(slices.Clip(blocks[last]), g)
-		used += total(widths[g.first:g.to]) + len(columnGap)
-	}
-	for i, block := range blocks {
-		if i > 0 {
+		if !first {
 			lines = append(lines, "")
 		}
-		lines = append(lines, t.lines(block, widths)...)
+		lines = append(lines, t.lines(slices.Concat(names, rest[:n]), widths)...)
+		rest = rest[n:]
 	}
 	var b strings.Builder
 	for _, line := range lines {
@@ -237,19 +233,16 @@ func (t Table) Text(indent string, width int) string {
 
 // lines draws some groups of columns.
 func (t Table) lines(block []columnGroup, widths []int) (lines []string) {
-	var heading []string
+	var headings []string
 	var columns []int
 	for _, g := range block {
-		if g.first == g.to { // no column names the rows
-			continue
-		}
-		room := total(widths[g.first:g.to])
-		heading = append(heading, pad(strings.Repeat(" ", max(0, room-runes(g.heading))/2)+g.heading, -room))
+		room := g.width(widths)
+		headings = append(headings, fmt.Sprintf("%-*s", room, strings.Repeat(" ", max(0, room-runes(g.heading))/2)+g.heading))
 		for i := g.first; i < g.to; i++ {
 			columns = append(columns, i)
 		}
 	}
-	headings := []string{strings.Join(heading, columnGap)}
+	lines = append(lines, strings.Join(headings, columnGap))
 	rows := t.texts()
 	for n, row := range rows {
 		cells, height := make([][]string, len(columns)), 0
@@ -260,25 +253,22 @@ func (t Table) lines(block []columnGroup, widths []int) (lines []string) {
 		for at := range height {
 			parts := make([]string, len(columns))
 			for i, c := range columns {
-				room := -widths[c]
-				if t.Columns[c].Number {
-					room = widths[c]
-				}
-				text := ""
+				text, room := "", -widths[c] // to the left
 				if at < len(cells[i]) {
 					text = cells[i][at]
 				}
-				parts[i] = pad(text, room)
+				if t.Columns[c].Number {
+					room = widths[c]
+				}
+				parts[i] = fmt.Sprintf("%*s", room, text)
 			}
-			line := strings.Join(parts, columnGap)
-			if n == 0 {
-				headings = append(headings, line)
-			} else {
-				lines = append(lines, line)
-			}
+			lines = append(lines, strings.Join(parts, columnGap))
+		}
+		if n == 0 {
+			lines = slices.DeleteFunc(lines, func(line string) bool { return strings.TrimSpace(line) == "" })
 		}
 	}
-	return append(slices.DeleteFunc(headings, func(line string) bool { return strings.TrimSpace(line) == "" }), lines...)
+	return lines
 }
 
 // withoutConstants takes out columns that name all of several rows alike.
@@ -325,7 +315,7 @@ func (t Table) widths() []int {
 		}
 	}
 	for _, g := range t.groups() {
-		widths[g.to-1] += max(0, runes(g.heading)-total(widths[g.first:g.to]))
+		widths[g.to-1] += max(0, runes(g.heading)-g.width(widths))
 	}
 	return widths
 }
@@ -340,9 +330,6 @@ func total(widths []int) int {
 }
 
 func runes(text string) int { return utf8.RuneCountInString(text) }
-
-// pad brings a text to a width, which is negative where the text stands to the left.
-func pad(text string, width int) string { return fmt.Sprintf("%*s", width, text) }
 
 // unbroken holds numbers and their units together.
 var unbroken = regexp.MustCompile(`([0-9]) (%|×|s|ms|µs|MB/s|of|block)`)
