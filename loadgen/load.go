@@ -43,8 +43,8 @@ type load struct {
 
 	rule   sample.Rule   // by which both sides sample
 	picker sample.Picker // picks nothing unless both do
-	// problems are what a reader of the numbers must know.
-	problems []string
+
+	problems []string // what a reader of the numbers must know
 	// The memory on both sides before the first connection, and when all had an answer.
 	unconnected, connected footprint
 

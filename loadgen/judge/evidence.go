@@ -44,21 +44,19 @@ type Snapshot struct {
 
 // Evidence is all that a finished run has left behind.
 type Evidence struct {
-	Load    *Load
-	Window  *Window
-	Counted *Tally // over all threads
-	// ConnectionAnswers are those of each producer's connection in the window.
-	ConnectionAnswers []int64
-	// Servers are the names of those that were asked, the broker's first.
-	Servers       []string
-	Ahead         Snapshot // of the load: its servers' only
-	Before, After Snapshot // of the window
-	Unanswered    int64    // due in the window, without an answer
-	Unsent        int64    // those of which the target took no byte
-	Unconsumed    int64    // acknowledged batches of the window that tail consumers still owe
-	LogEndRecords int64    // growth of the producers' topic; −1: not asked
-	ClockSteps    int64    // of the wall clock
-	Samples       *Samples // nil: nothing was sampled
+	Load              *Load
+	Window            *Window
+	Counted           *Tally   // over all threads
+	ConnectionAnswers []int64  // in the window, of each producer's connection
+	Servers           []string // names of those that were asked, the broker's first
+	Ahead             Snapshot // of the load: its servers' only
+	Before, After     Snapshot // of the window
+	Unanswered        int64    // due in the window, without an answer
+	Unsent            int64    // those of which the target took no byte
+	Unconsumed        int64    // acknowledged batches of the window that tail consumers still owe
+	LogEndRecords     int64    // growth of the producers' topic; −1: not asked
+	ClockSteps        int64    // of the wall clock
+	Samples           *Samples // nil: nothing was sampled
 }
 
 // Judge enters what was counted, at both sides, into a measurement that describes the run,
@@ -101,8 +99,7 @@ func (e *Evidence) Judge(m *record.Measurement) error {
 	return nil
 }
 
-// threadsSince is what each thread did between two snapshots. One that began in between
-// has only its end.
+// threadsSince is what each thread did between two snapshots.
 func threadsSince(after, before []osthread.Entry) []osthread.Entry {
 	earlier := make(map[int]osthread.Entry, len(before))
 	for _, e := range before {
@@ -172,8 +169,7 @@ func (e *Evidence) countGap(served int64) float64 {
 	return float64(max(0, least-served, served-most))
 }
 
-// leastServerWindow is the share of the window between two snapshots that a server's own must
-// have to stand for all of it.
+// leastServerWindow is the share of the client's window for which a server's own stands.
 const leastServerWindow = 0.5
 
 // hostUse is the machine's use between two snapshots. What a server used then follows
@@ -191,9 +187,7 @@ func hostUse(before, after *Snapshot, m *record.Measurement) record.HostUse {
 		}
 		ownNs += int64(m.ServerCores(s) * windowNs)
 	}
-	// Ticks are coarser than processes' times, so the difference of nothing
-	// may be slightly negative.
-	use.ForeignNs = max(0, use.BusyNs-ownNs)
+	use.ForeignNs = max(0, use.BusyNs-ownNs) // ticks are coarser than processes' times
 	return use
 }
 

@@ -92,26 +92,19 @@ func beside(serverStamps, clientStamps bool) []joinedSpan {
 	return append(spans, stageSpans(lastByte, len(measure.Stages))...)
 }
 
-func (j joined) requestWireNs() int64 { return j.at(arrived) - j.client.AttemptedNs }
-
+func (j joined) requestWireNs() int64  { return j.at(arrived) - j.client.AttemptedNs }
 func (j joined) responseWireNs() int64 { return j.client.AnsweredNs - j.at(lastByte) }
+func (j joined) responseNs() int64     { return j.client.AnsweredNs - j.client.DueNs }
 
-func (j joined) responseNs() int64 { return j.client.AnsweredNs - j.client.DueNs }
-
-// below reports whether any span of the request is shorter than it can be.
-func (j joined) below(clockErrorNs int64, groups ...[]joinedSpan) bool {
-	for _, group := range groups {
-		for _, s := range group {
-			least := -clockErrorNs
-			if s.floor != nil {
-				least += s.floor(j)
-			}
-			if s.of(j) < least {
-				return true
-			}
+// below reports whether any of the request's spans is shorter than it can be.
+func (j joined) below(clockErrorNs int64, spans []joinedSpan) bool {
+	return slices.ContainsFunc(spans, func(s joinedSpan) bool {
+		least := -clockErrorNs
+		if s.floor != nil {
+			least += s.floor(j)
 		}
-	}
-	return false
+		return s.of(j) < least
+	})
 }
 
 func (s joinedSpan) describe(requests []joined) record.JoinTerm {
@@ -197,10 +190,11 @@ func describe(r *record.Join, requests []joined) {
 	for _, s := range others {
 		r.Beside = append(r.Beside, s.describe(requests))
 	}
+	all := slices.Concat(terms, others)
 	var sum float64
 	for _, j := range requests {
 		sum += float64(j.responseNs())
-		if r.OneSegment && j.below(r.ClockErrorNs, terms, others) {
+		if r.OneSegment && j.below(r.ClockErrorNs, all) {
 			r.BelowClockError++
 		}
 	}

@@ -3,6 +3,7 @@ package judge
 import (
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 
 	"c10klab/internal/measure"
@@ -85,7 +86,7 @@ func TestRequestsAreJoinedByCorrelationID(t *testing.T) {
 // must be found, and none within it.
 func TestTermsBelowTheClockErrorAreFound(t *testing.T) {
 	const clockError = 5
-	others := beside(true, true)
+	spans := slices.Concat(terms, beside(true, true))
 	for _, d := range []struct {
 		name   string
 		damage func(c *Sample, s *record.ServerSample)
@@ -109,7 +110,7 @@ func TestTermsBelowTheClockErrorAreFound(t *testing.T) {
 	} {
 		c, s := soundJoined(1)
 		d.damage(&c, &s)
-		if got := (joined{&c, &s}).below(clockError, terms, others); got != d.below {
+		if got := (joined{&c, &s}).below(clockError, spans); got != d.below {
 			t.Errorf("%s: below the clock error is %v", d.name, got)
 		}
 	}
