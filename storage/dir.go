@@ -144,17 +144,6 @@ func (p partitionDir) exists() (bool, error) {
 	return len(logs)+len(queues) > 0, errors.Join(err, queuesErr)
 }
 
-// begin takes the mark of a clean stop away. Where a log was cut, its recovery point
-// has gone back, and must not come forward again while there are other records.
-func (d *logDir) begin(cut bool) error {
-	if cut {
-		if err := d.checkpoint(); err != nil {
-			return err
-		}
-	}
-	return d.setClean(false)
-}
-
 // setClean makes or removes the mark of a clean stop, on the device too: a mark
 // that came back after a loss of power would have a torn log trusted.
 func (d *logDir) setClean(clean bool) error {

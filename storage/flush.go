@@ -48,8 +48,12 @@ func (l *Log) Flush() error {
 	return l.flush(false)
 }
 
-// flushSealed forces out the segments that are no longer written to.
-func (l *Log) flushSealed() error {
+// flushRolled forces out the segments that are no longer written to, if there are new
+// ones.
+func (l *Log) flushRolled() error {
+	if !l.hasRolled.Swap(false) {
+		return nil
+	}
 	l.flushing.mu.Lock()
 	defer l.flushing.mu.Unlock()
 	return l.flush(true)
@@ -78,7 +82,7 @@ func (l *Log) keep(end int64) error {
 	return nil
 }
 
-// flush is Flush, or flushSealed, also on a log that is closed for appends. Under
+// flush is Flush, or flushRolled, also on a log that is closed for appends. Under
 // flushing.mu.
 func (l *Log) flush(sealedOnly bool) error {
 	work, err := l.takeDirty(sealedOnly)

@@ -2,6 +2,7 @@ package storage
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"sync"
 	"time"
@@ -12,18 +13,17 @@ import (
 // by time, applies retention and writes checkpoints.
 type housekeeper struct {
 	store *Store
-	stop  chan struct{}
+	ended context.Context
+	stop  context.CancelFunc
 	done  sync.WaitGroup
 	wake  chan struct{} // there are rolled logs
-
-	chore sync.Mutex // held while files are written or removed
-
-	mu     sync.Mutex
-	rolled map[*Log]bool
+	chore sync.Mutex    // held while files are written or removed
 }
 
 func newHousekeeper(s *Store) *housekeeper {
-	return &housekeeper{store: s, stop: make(chan struct{}), wake: make(chan struct{}, 1), rolled: map[*Log]bool{}}
+	k := &housekeeper{store: s, wake: make(chan struct{}, 1)}
+	k.ended, k.stop = context.WithCancel(context.Background())
+	return k
 }
 
 func (k *housekeeper) start() { k.done.Go(k.run) }
@@ -31,7 +31,7 @@ func (k *housekeeper) start() { k.done.Go(k.run) }
 // end lets nothing new begin and returns once files are no longer changed; with
 // waitForFlushes, once no fsync is under way either. It may be called once.
 func (k *housekeeper) end(waitForFlushes bool) {
-	close(k.stop)
+	k.stop()
 	if waitForFlushes {
 		k.done.Wait()
 		return
@@ -40,32 +40,12 @@ func (k *housekeeper) end(waitForFlushes bool) {
 	defer k.chore.Unlock()
 }
 
-func (k *housekeeper) stopped() bool {
-	select {
-	case <-k.stop:
-		return true
-	default:
-		return false
-	}
-}
-
-// noteRoll asks for a flush of the log's sealed segments. It does not block.
-func (k *housekeeper) noteRoll(l *Log) {
-	k.mu.Lock()
-	k.rolled[l] = true
-	k.mu.Unlock()
+// noteRoll asks for a flush of the logs that have rolled. It does not block.
+func (k *housekeeper) noteRoll() {
 	select {
 	case k.wake <- struct{}{}:
 	default:
 	}
-}
-
-func (k *housekeeper) takeRolled() map[*Log]bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	rolled := k.rolled
-	k.rolled = map[*Log]bool{}
-	return rolled
 }
 
 func (k *housekeeper) run() {
@@ -78,18 +58,13 @@ func (k *housekeeper) run() {
 		defer t.Stop()
 		flushes = t.C
 	}
-	for !k.stopped() {
+	for k.ended.Err() == nil {
 		select {
-		case <-k.stop:
+		case <-k.ended.Done():
 		case <-k.wake:
-			for log := range k.takeRolled() {
-				k.flush(log.flushSealed)
-			}
+			k.flushAll((*Log).flushRolled)
 		case <-flushes:
-			_ = k.store.eachLog("", func(_ string, log *Log) error {
-				k.flush(log.Flush)
-				return nil
-			})
+			k.flushAll((*Log).Flush)
 		case now := <-chores.C:
 			if err := k.runChores(now); err != nil {
 				k.store.observer.HousekeepingFailed(err)
@@ -98,12 +73,15 @@ func (k *housekeeper) run() {
 	}
 }
 
-// flush flushes one log, unless the store has ended. A failure is the log's, which
+// flushAll flushes the logs, unless the store has ended. A failure is the log's, which
 // tells the observer.
-func (k *housekeeper) flush(log func() error) {
-	if !k.stopped() {
-		_ = log()
-	}
+func (k *housekeeper) flushAll(flush func(*Log) error) {
+	_ = k.store.eachLog("", func(_ string, log *Log) error {
+		if k.ended.Err() == nil {
+			_ = flush(log)
+		}
+		return nil
+	})
 }
 
 // runChores applies retention, forgets idle producers and writes the checkpoints of every
@@ -111,7 +89,7 @@ func (k *housekeeper) flush(log func() error) {
 func (k *housekeeper) runChores(now time.Time) error {
 	k.chore.Lock()
 	defer k.chore.Unlock()
-	if k.stopped() {
+	if k.ended.Err() != nil {
 		return nil
 	}
 	var errs []error

@@ -20,7 +20,8 @@ type Log struct {
 	observer Observer
 
 	checkpoint func() error // writes the log dir's checkpoints
-	rolled     func()       // asks for a flush of what was sealed
+	noteRoll   func()       // asks for flushRolled
+	hasRolled  atomic.Bool  // since the last flushRolled
 
 	// segments ascend by base offset; the last one is active. The slice is
 	// replaced, never changed, and before a segment in it is let go.
@@ -238,7 +239,8 @@ func (l *Log) roll() (*segment, error) {
 	}
 	old := *l.segments.Load()
 	l.publish(append(old[:len(old):len(old)], seg))
-	l.rolled()
+	l.hasRolled.Store(true)
+	l.noteRoll()
 	l.observer.SegmentRolled(l.dir, base, time.Since(began))
 	return seg, nil
 }

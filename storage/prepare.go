@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"sync"
 	"time"
 
 	"c10klab/internal/batch"
@@ -102,21 +101,15 @@ func (s *Store) writeBacklog(ctx context.Context, topic string, template *batch.
 	}); err != nil {
 		return err
 	}
-	var (
-		mu   sync.Mutex
-		errs []error
-		done sync.WaitGroup
-	)
+	errs := make(chan error)
 	for _, logs := range byDir {
-		done.Go(func() {
-			err := fillInTurn(ctx, logs, template, batches)
-			mu.Lock()
-			defer mu.Unlock()
-			errs = append(errs, err)
-		})
+		go func() { errs <- fillInTurn(ctx, logs, template, batches) }()
 	}
-	done.Wait()
-	return errors.Join(errs...)
+	var all []error
+	for range byDir {
+		all = append(all, <-errs)
+	}
+	return errors.Join(all...)
 }
 
 // fillInTurn gives each log its batches, a run at a time, and flushes them all.

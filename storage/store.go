@@ -87,7 +87,15 @@ func Open(dirs []string, cfg Config, observer Observer) (_ *Store, err error) {
 		return nil, err
 	}
 	for _, dir := range s.dirs {
-		if err := dir.begin(len(s.cuts) > 0); err != nil {
+		// Where a log was cut, its recovery point has gone back, and must not come forward
+		// again while there are other records.
+		if len(s.cuts) > 0 {
+			err = dir.checkpoint()
+		}
+		if err == nil {
+			err = dir.setClean(false)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}

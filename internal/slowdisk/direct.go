@@ -3,7 +3,6 @@ package slowdisk
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"unsafe"
 
@@ -87,7 +86,7 @@ func (f *directFile) readBlocks(p []byte, offsetBytes int64) error {
 		defer copy(p, buffer)
 		p = buffer
 	}
-	_, err := io.ReadFull(io.NewSectionReader(f.file, offsetBytes, int64(len(p))), p)
+	_, err := f.file.ReadAt(p, offsetBytes)
 	return err
 }
 

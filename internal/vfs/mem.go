@@ -83,7 +83,7 @@ func (m *Mem) Open(path string, flags int) (File, error) {
 		case f.node.isDirectory():
 			return syscall.EISDIR
 		case flags&os.O_TRUNC != 0:
-			f.node.resize(0)
+			f.node.write(byteChange{})
 		}
 		return nil
 	})

@@ -18,67 +18,50 @@ func (f *memFile) Name() string { return f.path }
 func (f *memFile) Fd() int      { return -1 }
 
 // do runs use under the file system's lock on a file that is open.
-func (f *memFile) do(op Op, use func(*node) error) error {
+func (f *memFile) do(op Op, use func(*node)) error {
 	f.mem.mu.Lock()
 	defer f.mem.mu.Unlock()
 	if f.closed {
 		return failed(op, f.path, os.ErrClosed)
 	}
-	return use(f.node)
+	use(f.node)
+	return nil
 }
 
-func (f *memFile) Close() error {
-	return f.do(OpClose, func(*node) error {
-		f.closed = true
-		return nil
-	})
-}
+func (f *memFile) Close() error { return f.do(OpClose, func(*node) { f.closed = true }) }
 
 func (f *memFile) ReadAt(b []byte, at int64) (n int, err error) {
-	err = f.do(OpRead, func(file *node) error {
+	err = f.do(OpRead, func(file *node) {
 		if at < int64(len(file.bytes)) {
 			n = copy(b, file.bytes[at:])
 		}
-		if n < len(b) {
-			return io.EOF
-		}
-		return nil
 	})
+	if err == nil && n < len(b) {
+		err = io.EOF
+	}
 	return n, err
 }
 
 func (f *memFile) WriteAt(b []byte, at int64) (n int, err error) {
-	err = f.do(OpWrite, func(file *node) error {
+	err = f.do(OpWrite, func(file *node) {
 		file.write(byteChange{at, append([]byte{}, b...)})
 		n = len(b)
-		return nil
 	})
 	return n, err
 }
 
 func (f *memFile) Truncate(sizeBytes int64) error {
-	return f.do(OpTruncate, func(file *node) error {
-		file.resize(sizeBytes)
-		return nil
-	})
+	return f.do(OpTruncate, func(file *node) { file.write(byteChange{at: sizeBytes}) })
 }
 
 func (f *memFile) Sync() error {
-	return f.do(OpSync, func(file *node) error {
-		file.durable, file.writes = slices.Clone(file.bytes), nil
-		return nil
-	})
+	return f.do(OpSync, func(file *node) { file.durable, file.writes = slices.Clone(file.bytes), nil })
 }
 
 func (f *memFile) SizeBytes() (size int64, err error) {
-	err = f.do(OpSize, func(file *node) error {
-		size = int64(len(file.bytes))
-		return nil
-	})
+	err = f.do(OpSize, func(file *node) { size = int64(len(file.bytes)) })
 	return size, err
 }
-
-func (n *node) resize(sizeBytes int64) { n.write(byteChange{at: sizeBytes}) }
 
 func (n *node) write(c byteChange) {
 	n.bytes = c.appliedTo(n.bytes)
