@@ -167,7 +167,6 @@ func (a *acceptor) run(*osthread.Thread) {
 	}
 }
 
-// stop ends the thread and waits for it.
 func (a *acceptor) stop() {
 	a.listener.stop()
 	<-a.done
@@ -267,7 +266,7 @@ func (l *loop) assign(a accepted, wait bool) bool {
 // adopt makes the loop the owner of a connection.
 func (l *loop) adopt(a accepted) {
 	l.assertOnThread()
-	c := l.env.open(rawSocket{fd: a.fd}, a.fd, a.peer, l, loopManner, &l.jobs)
+	c := new(conn).open(l.env, rawSocket{fd: a.fd}, a.fd, a.peer, l, loopManner, &l.jobs)
 	c.loop = l
 	l.conns.put(c)
 	l.count.Add(1)

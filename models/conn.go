@@ -70,20 +70,13 @@ type conn struct {
 	sending sendState // what the thread that sends for the loop keeps
 }
 
-// open takes an accepted socket into the server's books. With another thread than the
-// caller's the connection must be shared only afterwards.
-func (e *env) open(s socket, fd int, peer string, o owner, m manner, jobs *freeJobs) *conn {
-	c := new(conn)
-	c.open(e, s, fd, peer, o, m, jobs)
-	return c
-}
-
-// open is env.open for a zero conn that is part of something larger.
-func (c *conn) open(e *env, s socket, fd int, peer string, o owner, m manner, jobs *freeJobs) {
+// open takes an accepted socket into the server's books and makes a zero conn its connection.
+func (c *conn) open(e *env, s socket, fd int, peer string, o owner, m manner, jobs *freeJobs) *conn {
 	c.env, c.id, c.fd, c.socket, c.owner, c.manner, c.peer, c.jobs = e, int(e.connections.Add(1)), fd, s, o, m, peer, jobs
 	c.order.single = e.config.InFlight == 1
 	c.references.Store(1)
 	e.live.Add(1)
+	return c
 }
 
 func (c *conn) retain() { c.references.Add(1) }
@@ -106,12 +99,10 @@ func (c *conn) release() {
 	}
 }
 
-// kill closes the connection: it becomes unusable, threads that are inside a call on it
-// return, and what waited to be read, or to be sent in its turn, is freed. The descriptor
-// itself lives on until the last job that refers to it is freed. Only the thread that
-// reads the connection may call it (a loop's connections are killed by loop.kill); only
-// the first call does anything. The reason, unless it is nil or only says that the peer
-// is gone, goes to the log.
+// kill closes the connection: threads that are inside a call on it return, and what waited
+// to be read or sent is freed. The descriptor lives on until the last job that refers to it
+// is freed. Only the thread that reads the connection may call it (a loop by loop.kill).
+// The reason goes to the log, unless it is nil or only says that the peer is gone.
 func (c *conn) kill(reason error) {
 	if c.dead.Swap(true) {
 		return

@@ -50,14 +50,8 @@ func (c *threadCounters) addTo(sums map[string]record.ThreadIO) {
 	}
 }
 
-func (e *env) newThreadCounters(name string) *threadCounters {
-	c := new(threadCounters)
-	e.count(c, name)
-	return c
-}
-
-// count takes zero counters into the server's books.
-func (e *env) count(c *threadCounters, name string) {
+// open takes zero counters into the server's books.
+func (c *threadCounters) open(e *env, name string) *threadCounters {
 	c.own.Name = name
 	e.countersMu.Lock()
 	defer e.countersMu.Unlock()
@@ -65,11 +59,12 @@ func (e *env) count(c *threadCounters, name string) {
 		e.counters, e.pastIO = map[*threadCounters]struct{}{}, map[string]record.ThreadIO{}
 	}
 	e.counters[c] = struct{}{}
+	return c
 }
 
-// endCounters keeps what a thread has counted that ends while the server goes on.
-// The thread calls it.
-func (e *env) endCounters(c *threadCounters) {
+// close keeps what a thread has counted that ends while the server goes on. The thread
+// calls it.
+func (c *threadCounters) close(e *env) {
 	c.publish()
 	e.countersMu.Lock()
 	defer e.countersMu.Unlock()

@@ -116,6 +116,7 @@ func (x *executor) linger() {
 
 // executors are those of a model that live.
 type executors struct {
+	env  *env
 	mu   poll.Mutex
 	live map[*executor]struct{}
 }
@@ -135,11 +136,10 @@ func (s *executors) remove(one *executor) {
 	delete(s.live, one)
 }
 
-// drain wakes those that wait for a request; when aborting, those that send, too.
-// Those that wake must take themselves off the books, so the lock is not held
-// meanwhile. The newest go first: the Go runtime finds a thread that ends by a search
-// which begins there, and with ten thousand of them that takes seconds.
-func (s *executors) drain(aborting bool) {
+// drain wakes those that wait for a request; when aborting, those that send, too. The
+// newest go first: the Go runtime finds a thread that ends by a search which begins there,
+// and with ten thousand of them that takes seconds.
+func (s *executors) drain() {
 	s.mu.Lock()
 	all := slices.Collect(maps.Keys(s.live))
 	s.mu.Unlock()
@@ -149,7 +149,7 @@ func (s *executors) drain(aborting bool) {
 			continue
 		}
 		one.conn.socket.stopReceiving()
-		if aborting {
+		if s.env.aborting.Load() {
 			one.conn.socket.shutdown()
 		}
 		one.conn.release()

@@ -24,7 +24,7 @@ var goroutinePerConnection = Model{
 	Hides: "a wait for a P or a CPU: before the request is read in SocketQueue, after that in whichever stage the goroutine was in; the run-queue wait is that of all the runtime's threads",
 	fits:  onePerConnection,
 	start: func(e *env, l *listener) (running, error) {
-		m := &connectionGoroutines{env: e, accepting: make(chan struct{})}
+		m := &connectionGoroutines{executors: executors{env: e}, accepting: make(chan struct{})}
 		duplicate, err := unix.FcntlInt(uintptr(l.fd), unix.F_DUPFD_CLOEXEC, 0)
 		if err != nil {
 			return nil, fmt.Errorf("duplicate the listening descriptor: %w", err)
@@ -41,7 +41,6 @@ var goroutinePerConnection = Model{
 
 type connectionGoroutines struct {
 	executors
-	env       *env
 	listener  net.Listener
 	accepting chan struct{} // closed when accept has returned
 	opened    int
@@ -51,8 +50,6 @@ func (m *connectionGoroutines) stopAccepting() {
 	m.listener.Close()
 	<-m.accepting
 }
-
-func (m *connectionGoroutines) drain() { m.executors.drain(m.env.aborting.Load()) }
 
 func (m *connectionGoroutines) accept(l *listener) {
 	defer close(m.accepting)
@@ -88,10 +85,10 @@ func (m *connectionGoroutines) open(tcp *net.TCPConn, l *listener) error {
 		return err
 	}
 	waiting := &goroutineCompletion{elsewhere: make(chan struct{}, 1)}
-	counters := m.env.newThreadCounters("goroutine")
+	counters := new(threadCounters).open(m.env, "goroutine")
 	one := &executor{
 		env: m.env, thread: m.opened,
-		conn:     m.env.open(s, fd, tcp.RemoteAddr().String(), waiting, executorManner, new(freeJobs)),
+		conn:     new(conn).open(m.env, s, fd, tcp.RemoteAddr().String(), waiting, executorManner, new(freeJobs)),
 		waiting:  waiting,
 		receiver: m.env.newReceiver(counters, make([]byte, scratchBytes)),
 		transmit: m.env.newTransmitter(counters),
@@ -99,7 +96,7 @@ func (m *connectionGoroutines) open(tcp *net.TCPConn, l *listener) error {
 	m.opened++
 	m.add(one)
 	go func() {
-		defer m.env.endCounters(counters)
+		defer counters.close(m.env)
 		defer m.remove(one)
 		one.serve()
 	}()

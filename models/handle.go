@@ -55,7 +55,7 @@ func startHandlers(e *env, prefix string, threads int) (*handlerPool, error) {
 
 // run is a handler thread.
 func (p *handlerPool) run(t *osthread.Thread) {
-	s := &handlerSender{thread: t.Index, transmit: p.env.newTurnTransmitter(p.env.newThreadCounters(t.Name))}
+	s := &handlerSender{thread: t.Index, transmit: p.env.newTurnTransmitter(new(threadCounters).open(p.env, t.Name))}
 	s.transmit.blocked.hint = t.Index
 	defer s.transmit.close()
 	for {

@@ -77,8 +77,8 @@ func FuzzInput(f *testing.F) {
 	f.Add([]byte{0, 0, 0, 0}, []byte{})
 	f.Fuzz(func(t *testing.T, stream, sizes []byte) {
 		e := &env{config: Config{InFlight: 1, MaxFrameBytes: fuzzMaxFrame}, log: t.Logf}
-		c := e.open(&scripted{stream: stream, sizes: sizes}, -1, "fuzz", nil, loopManner, new(freeJobs))
-		receiver := e.newReceiver(e.newThreadCounters("net-0"), make([]byte, scratchBytes))
+		c := new(conn).open(e, &scripted{stream: stream, sizes: sizes}, -1, "fuzz", nil, loopManner, new(freeJobs))
+		receiver := e.newReceiver(new(threadCounters).open(e, "net-0"), make([]byte, scratchBytes))
 		r := &receiver
 		want, bad := framesOf(stream)
 		got := 0

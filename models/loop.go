@@ -15,9 +15,6 @@ import (
 // and the sender of their responses. A turn goes as in Kafka's Processor: new connections,
 // messages from other threads (finished responses), poll, receives.
 //
-// Connections are registered once, edge-triggered in both directions; a muted
-// connection is simply not read, so no request costs an epoll_ctl.
-//
 // Methods are the loop's own thread's; any thread may call respond, returned, assign and
 // what the poller allows.
 type loop struct {
@@ -47,7 +44,7 @@ type loop struct {
 
 func newLoop(e *env, number int, process func(*Job), handlers *handlers, offload offloader) (*loop, error) {
 	name := fmt.Sprintf("net-%d", number)
-	counters := e.newThreadCounters(name)
+	counters := new(threadCounters).open(e, name)
 	l := &loop{
 		process: process, handlers: handlers,
 		newConnections: newQueue[accepted](e.config.ConnectionQueue),
@@ -69,7 +66,6 @@ func newLoop(e *env, number int, process func(*Job), handlers *handlers, offload
 	return l, nil
 }
 
-// start runs the loop's threads, that which accepts last.
 func (l *loop) start() error {
 	sending := &l.sender.transmit.blocked.hint
 	if h := l.sender.half; h != nil {
@@ -105,10 +101,8 @@ func (l *loop) turn() {
 	}
 }
 
-// pollOnce returns the number of ready descriptors; it sleeps only when nothing else is to do.
-//
-// It lets handlers that it has woken run first. On one CPU that keeps switches few: a
-// loop that slept at once would take their place with the next request to arrive.
+// pollOnce returns the number of ready descriptors; it sleeps only when nothing else is to
+// do. It lets handlers that it has woken run first (knob handler-wake).
 func (l *loop) pollOnce() int {
 	l.thread.AboutToBlock()
 	l.times.pollBegins()
@@ -131,11 +125,8 @@ func (l *loop) pollOnce() int {
 	if len(l.muted) > 0 {
 		timeout = min(timeout, l.muted.untilFirst())
 	}
-	n, err := l.await(len(l.ready.conns) > 0, timeout)
+	n := l.await(len(l.ready.conns) > 0, timeout)
 	l.justNow = l.times.pollEnds()
-	if err != nil {
-		l.env.log("%s: %v", l.name, err)
-	}
 	return n
 }
 

@@ -1,8 +1,7 @@
 package models
 
-// loopPerThreadPool is Kafka's SocketServer: an acceptor, processors (C1 network
-// threads) with a queue of new connections each, one bounded request queue, C2
-// handler threads, and a response queue per processor.
+// loopPerThreadPool is Kafka's SocketServer: an acceptor, processors (network threads),
+// handlers, and the queues between them.
 var loopPerThreadPool = Model{
 	Name:    "loop-per-thread-pool",
 	Accepts: "acceptor", Reads: "net-N", Handles: "io-N", Writes: "net-N",

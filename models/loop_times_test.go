@@ -108,7 +108,7 @@ func blockedBy(t *testing.T, m mover) *hdr.Histogram {
 		transmit := e.newTurnTransmitter(new(threadCounters))
 		defer transmit.close()
 		for range 15 {
-			j := newJob(e.open(&scripted{}, -1, "test", nil, loopManner, new(freeJobs)))
+			j := newJob(new(conn).open(e, &scripted{}, -1, "test", nil, loopManner, new(freeJobs)))
 			j.class = 1
 			j.response.AddRegion(Region{File: &countedFile{os: nullFile(t)}, LengthBytes: 1000})
 			if transmit.send(j) != sentAll {

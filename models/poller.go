@@ -121,17 +121,19 @@ func (p *poller) start(turn func(), hints ...*int) error {
 
 // await returns the number of ready descriptors. Unless there is other work it sleeps, at
 // most for the timeout.
-func (p *poller) await(work bool, timeout time.Duration) (int, error) {
+func (p *poller) await(work bool, timeout time.Duration) int {
 	n, err := p.epoll.Poll()
-	if n > 0 || err != nil || work {
-		return n, err
+	if n == 0 && err == nil && !work {
+		p.sleeping.Store(true)
+		if !p.mail.waiting.Load() {
+			n, err = p.epoll.Wait(timeout)
+		}
+		p.sleeping.Store(false)
 	}
-	p.sleeping.Store(true)
-	defer p.sleeping.Store(false)
-	if p.mail.waiting.Load() {
-		return 0, nil
+	if err != nil {
+		p.env.log("%s: %v", p.name, err)
 	}
-	return p.epoll.Wait(timeout)
+	return n
 }
 
 // post leaves a message. What the message moves is the poller's from here on.

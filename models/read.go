@@ -68,6 +68,7 @@ func (l *loop) readOne(c *conn) {
 		return
 	}
 	if l.paused.on {
+		r.readable.Store(true)
 		l.paused.add(c)
 		return
 	}
@@ -148,16 +149,8 @@ func (r *readyList) take() []*conn {
 // pause is that of a loop whose request waits for room in the request queue
 // (on-full=pause): while it is on, no connection of the loop is read.
 type pause struct {
-	on    bool
-	conns []*conn // that had something to read meanwhile, in order
-}
-
-func (p *pause) add(c *conn) {
-	c.reading.readable.Store(true)
-	if !c.reading.queued {
-		c.reading.queued = true
-		p.conns = append(p.conns, c)
-	}
+	on        bool
+	readyList // had something to read meanwhile
 }
 
 // end has the connections read again, those that waited first.
@@ -239,24 +232,15 @@ func (l *loop) drainTurn() {
 			l.closeIfDone(c)
 		}
 	}
-	l.lingering = l.stillLingering()
+	l.lingering = slices.DeleteFunc(l.lingering, func(c *conn) bool {
+		if !c.dead.Load() && (c.socket.unsent() == 0 || clock.Now() > c.reading.lingerTo) {
+			l.kill(c, nil)
+		}
+		return c.dead.Load()
+	})
 	select {
 	case <-l.closing:
 	default:
 		close(l.closing)
 	}
-}
-
-func (l *loop) stillLingering() []*conn {
-	still := l.lingering[:0]
-	for _, c := range l.lingering {
-		switch {
-		case c.dead.Load():
-		case c.socket.unsent() == 0 || clock.Now() > c.reading.lingerTo:
-			l.kill(c, nil)
-		default:
-			still = append(still, c)
-		}
-	}
-	return still
 }

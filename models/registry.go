@@ -8,8 +8,6 @@ import (
 
 	"c10klab/internal/knob"
 	"c10klab/internal/osthread"
-
-	"golang.org/x/sys/unix"
 )
 
 // Model is one way to give connections and requests to threads. A model is a page of
@@ -181,16 +179,12 @@ type offloader interface {
 // chunkBytes is the cap of a send call under strategies that divide regions.
 const chunkBytes = 256 << 10
 
-// Models lists the registry.
 func Models() []Model { return registry }
 
-// Sends lists the send strategies.
 func Sends() []Send { return sends }
 
-// Names lists the models' names.
 func Names() []string { return namesOf(registry, func(m Model) string { return m.Name }) }
 
-// SendNames lists the send strategies' names.
 func SendNames() []string { return namesOf(sends, func(s Send) string { return s.Name }) }
 
 func namesOf[T any](list []T, name func(T) string) (names []string) {
@@ -200,7 +194,6 @@ func namesOf[T any](list []T, name func(T) string) (names []string) {
 	return names
 }
 
-// find finds in a list by name.
 func find[T any](kind, wanted string, list []T, names []string) (found T, err error) {
 	if i := slices.Index(names, wanted); i >= 0 {
 		return list[i], nil
@@ -236,15 +229,10 @@ const spareDescriptors = 256
 
 // CheckRoom reports whether the system lets a server of this configuration hold a
 // number of connections; the error says which limit is too low, what is needed, and
-// how to raise it. Descriptors and threads that the process has already are not
-// subtracted, but for the spare ones.
+// how to raise it. What the process has already is not subtracted, but for the spare ones.
 func CheckRoom(c Config, connections int) error {
-	var limit unix.Rlimit
-	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
-		return fmt.Errorf("getrlimit(RLIMIT_NOFILE): %w", err)
-	}
-	if need := uint64(connections + spareDescriptors); need > limit.Cur {
-		return fmt.Errorf("a server of %d connections needs %d file descriptors and the limit is %d; raise it with ulimit -n %d", connections, need, limit.Cur, need)
+	if err := osthread.CheckDescriptors("server", connections, spareDescriptors); err != nil {
+		return err
 	}
 	groups, err := Threads(c, connections)
 	if err != nil {

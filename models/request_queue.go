@@ -26,16 +26,10 @@ type handlerPool struct {
 // What a network thread does with a request that finds the request queue full
 // (knob on-full).
 const (
-	// OnFullBlock waits for room, and with the thread everything it does: Kafka's
-	// ArrayBlockingQueue.put.
-	OnFullBlock = "block"
-	// OnFullPause leaves the request at the queue's end, reads no further one on any
-	// of the loop's connections until it has been taken in, and goes on sending.
+	OnFullBlock = "block" // Kafka: ArrayBlockingQueue.put
 	OnFullPause = "pause"
-	// OnFullSplit waits like OnFullBlock, on a thread that only reads; another sends.
 	OnFullSplit = "split"
-	// OnFullShed has the service refuse the request at once; see Refuser.
-	OnFullShed = "shed"
+	OnFullShed  = "shed" // see Refuser
 )
 
 // QueueFull counts requests that found the request queue full.

@@ -60,7 +60,7 @@ func newSender(l *loop, number int, counters *threadCounters, offload offloader)
 		name := fmt.Sprintf("write-%d", number)
 		s.half = &writingHalf{sender: s}
 		s.half.times.open(e, name)
-		s.on, counters = &s.half.poller, e.newThreadCounters(name)
+		s.on, counters = &s.half.poller, new(threadCounters).open(e, name)
 		if err := s.half.open(e, name); err != nil {
 			return nil, err
 		}
@@ -259,10 +259,7 @@ func endElsewhere(j *Job, thread int) *Job {
 
 // writingHalf is a thread that sends the responses of a loop's connections
 // (on-full=split). The loop itself then only reads, so it may wait for room in the request
-// queue without holding up an answer.
-//
-// Readability is the loop's; writability the half's, which registers a connection only when
-// a socket was full for the first time. A connection is opened and closed by the loop alone.
+// queue without holding up an answer. A connection is opened and closed by the loop alone.
 type writingHalf struct {
 	poller
 	sender *sender
@@ -278,11 +275,8 @@ func (w *writingHalf) turn() {
 	}
 	w.thread.AboutToBlock()
 	w.times.pollBegins()
-	n, err := w.await(false, w.env.config.PollTimeout)
+	n := w.await(false, w.env.config.PollTimeout)
 	w.times.pollEnds()
-	if err != nil {
-		w.env.log("%s: %v", w.name, err)
-	}
 	for i := range n {
 		if fd := w.epoll.Event(i).FD; fd == w.wake.FD() {
 			w.wake.Clear()
@@ -379,11 +373,8 @@ func (s *sender) answerInTurn(j *Job) {
 // sequencer lets a connection's responses out in request order. A response that
 // is not the next is parked; whoever sends the next goes on with the parked ones
 // behind it. No thread ever waits for order. Any thread may call it.
-//
-// With one request in flight at most there is nothing to put in order, and it does
-// nothing.
 type sequencer struct {
-	single  bool // one request in flight at most
+	single  bool // one request in flight at most, so that there is nothing to put in order
 	mu      poll.Mutex
 	head    uint64 // sequence of the response to send next
 	sending bool   // somebody has the turn

@@ -6,7 +6,6 @@ import (
 	"c10klab/internal/stage"
 )
 
-// sendInline is Kafka's way.
 var sendInline = Send{
 	Name: "inline", Meaning: "sendfile on the thread that owns the connection (Kafka)",
 	Stage: stage.Send.String(), Blocks: "that thread: in loop models all its connections",
@@ -14,9 +13,7 @@ var sendInline = Send{
 	mover: newSendfileMover,
 }
 
-// sendfileMover is sendfile(2): Kafka's way (FileRecords.writeTo). On a cold page
-// it blocks its thread, which under `inline` is the one that also serves the
-// other connections.
+// sendfileMover is sendfile(2): Kafka's way (FileRecords.writeTo).
 type sendfileMover struct{}
 
 func (sendfileMover) move(s socket, file int, offset int64, n int) (int, unix.Errno) {

@@ -16,10 +16,8 @@ var sendPoolOfThreads = Send{
 // sendThreads is the group of the strategies' own threads.
 const sendThreads = "send"
 
-// sendPool sends responses with file bytes on threads of their own, as nginx does
-// with aio threads: one whole sendfile in the pool, back to the loop when the
-// socket is full, no look at residency before. The work queue is bounded; a loop
-// that finds it full waits.
+// sendPool is nginx's way with aio threads: no look at residency before, a bounded work queue,
+// and a loop that waits where it is full.
 type sendPool struct {
 	work *queue[*Job]
 }
@@ -40,7 +38,7 @@ func startSendThreads(e *env, work *queue[*Job], serve func(*transmitter, *Job))
 	e.atExit(work.close, nil)
 	for i := range e.config.SendThreads {
 		err := e.threads.Start(fmt.Sprintf("%s-%d", sendThreads, i), func(thread *osthread.Thread) {
-			t := e.newTurnTransmitter(e.newThreadCounters(thread.Name))
+			t := e.newTurnTransmitter(new(threadCounters).open(e, thread.Name))
 			t.blocked.hint = thread.Index
 			defer t.close()
 			for j, ok := work.take(thread); ok; j, ok = work.take(thread) {

@@ -16,10 +16,9 @@ var sendPrewarm = Send{
 	mover:  newSendfileMover, onHandlers: warmRegions,
 }
 
-// prewarm reads a response's regions into the page cache by sending them to
-// /dev/null (the patch that LINE attached to KAFKA-7504), on the thread that
-// completes the response: a handler within LocalTime, or, for a response that had
-// to wait, whoever completes it. A file that ends early is left for the send to find.
+// prewarm reads a response's regions into the page cache (the patch that LINE attached to
+// KAFKA-7504), on the thread that completes the response. A file that ends early is left for
+// the send to find.
 func (e *env) prewarm(j *Job) {
 	for _, c := range j.response.cuts {
 		if err := e.readThrough(c.region); err != nil {

@@ -124,7 +124,14 @@ func (r *residency) ask(file File, offset int64, left int) (bool, unix.Errno) {
 		}
 		r.chunk = len(r.scratch)
 	}
-	return r.probe(file, offset, r.chunk)
+	switch r.level {
+	case probeNoWait:
+		return r.readNoWait(file, offset, r.chunk)
+	case probeCachestat:
+		pages, errno := poll.Cached(file.Fd(), offset, r.chunk)
+		return pages.All(), errno
+	}
+	return r.adapt(file, offset, r.chunk)
 }
 
 // trustedWhole reports whether the file is trusted and the page cache holds all of a
@@ -155,17 +162,6 @@ func (r *residency) unwatched() bool {
 	}
 	r.trusted++
 	return r.trusted%verifyEvery != 0
-}
-
-func (r *residency) probe(file File, offset int64, n int) (bool, unix.Errno) {
-	switch r.level {
-	case probeNoWait:
-		return r.readNoWait(file, offset, n)
-	case probeCachestat:
-		pages, errno := poll.Cached(file.Fd(), offset, n)
-		return pages.All(), errno
-	}
-	return r.adapt(file, offset, n)
 }
 
 // readNoWait is right, and copies the chunk to be so.

@@ -19,9 +19,7 @@ var sendSelectorPool = Send{
 // SocketIOWithTimeout.SelectorPool.IDLE_TIMEOUT).
 const selectorIdle = 10 * time.Second
 
-// selectorPool is Hadoop's SocketIOWithTimeout: a send thread that finds the socket
-// full borrows a selector from a pool, waits for that one socket to become writable,
-// gives the selector back and goes on. A slow reader holds its send thread; one that
+// selectorPool is Hadoop's SocketIOWithTimeout. A slow reader holds its send thread; one that
 // takes nothing for the timeout loses its connection.
 type selectorPool struct {
 	sendPool

@@ -14,9 +14,7 @@ var sendSharedSelector = Send{
 	capBytes: chunkBytes, chunked: true,
 }
 
-// sharedSelector is the Responder of Hadoop's ipc.Server with a pool behind it: one
-// thread, select-0, watches the sockets of all responses with file bytes; for each
-// readiness event a send thread sends one chunk and arms the socket again. The first
+// sharedSelector is the Responder of Hadoop's ipc.Server with a pool behind it. The first
 // chunk, too, waits for its event.
 type sharedSelector struct {
 	poller
@@ -49,7 +47,6 @@ func (s *sharedSelector) submit(j *Job) {
 	}
 }
 
-// turn is the selector thread's.
 func (s *sharedSelector) turn() {
 	s.thread.AboutToBlock()
 	n, err := s.epoll.Wait(s.env.config.PollTimeout)
@@ -93,7 +90,6 @@ func (s *sharedSelector) armAgain(j *Job) error {
 	return s.epoll.Modify(j.conn.fd, writableOnce)
 }
 
-// finish gives up a job.
 func (s *sharedSelector) finish(j *Job, reason error) {
 	s.leave(j)
 	j.hangUp = reason

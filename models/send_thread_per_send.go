@@ -14,9 +14,8 @@ var sendThreadPerSend = Send{
 	mover: newSendfileMover, offload: startThreadPerSend,
 }
 
-// threadPerSend starts a thread for each send, send-1, send-2 …, which ends when
-// the response is sent or the socket is full; the continuation gets another thread.
-// The loop pays for the thread's creation.
+// threadPerSend starts a thread for each send, which ends when the response is sent or the
+// socket is full.
 type threadPerSend struct {
 	env     *env
 	started atomic.Int64
@@ -36,8 +35,8 @@ func (s *threadPerSend) submit(j *Job) {
 }
 
 func (s *threadPerSend) run(thread *osthread.Thread, j *Job) {
-	counters := s.env.newThreadCounters(sendThreads)
-	defer s.env.endCounters(counters)
+	counters := new(threadCounters).open(s.env, sendThreads)
+	defer counters.close(s.env)
 	t := s.env.newTurnTransmitter(counters)
 	t.blocked.hint = thread.Index
 	defer t.close()

@@ -102,7 +102,6 @@ func (e *env) sampleOffset() {
 // Hides is Model.Hides of the model that serves.
 func (s *Server) Hides() string { return s.model.Hides }
 
-// Addr is the address served on.
 func (s *Server) Addr() string { return s.listener.address }
 
 // Stop takes no further requests, answers those taken, closes the connections
@@ -137,11 +136,8 @@ func (e *env) noneLives(patience <-chan struct{}) bool {
 	return true
 }
 
-// Census lists the server's threads.
 func (s *Server) Census() (osthread.Census, error) { return s.env.threads.Census() }
 
-// Connections returns how many connections were ever accepted and how many are
-// open now.
 func (s *Server) Connections() (ever int64, open int) {
 	return s.env.connections.Load(), int(s.env.live.Load())
 }

@@ -113,7 +113,6 @@ func (r *Response) AfterSent(call func()) { r.afterSent = call }
 // does not wait.
 func (r *Response) MuteFor(d time.Duration) { r.mutedUntilNs = clock.Now() + int64(d) }
 
-// hasRegions reports whether the response carries file bytes.
 func (r *Response) hasRegions() bool { return len(r.cuts) > 0 }
 
 // seal writes the frame length.

@@ -21,17 +21,17 @@ var sharedReactor = Model{
 	threads: []threadGroup{{"acceptor", oneThread}, {"net", perLoop}},
 	fits:    onePerConnection,
 	start: func(e *env, l *listener) (running, error) {
-		m := &sharedReactors{env: e, byFD: map[int]*executor{}}
+		m := &sharedReactors{executors: executors{env: e}, byFD: map[int]*executor{}}
 		var err error
-		if m.epoll, err = poll.NewEpoll(1); err != nil {
+		if m.epoll, err = unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {
 			return nil, err
 		}
-		e.atExit(nil, func() { m.epoll.Close() })
+		e.atExit(nil, func() { unix.Close(m.epoll) })
 		if m.wake, err = poll.NewEventfd(); err != nil {
 			return nil, err
 		}
 		e.atExit(m.exit, func() { m.wake.Close() })
-		if err := m.epoll.Add(m.wake.FD(), poll.Readable); err != nil {
+		if err := m.watch(unix.EPOLL_CTL_ADD, m.wake.FD(), poll.Readable); err != nil {
 			return nil, err
 		}
 		for i := range e.config.Loops {
@@ -46,9 +46,8 @@ var sharedReactor = Model{
 
 type sharedReactors struct {
 	executors
-	env      *env
 	acceptor *acceptor
-	epoll    *poll.Epoll
+	epoll    int // descriptor
 	wake     *poll.Eventfd
 	ending   atomic.Bool
 	mu       poll.Mutex // orders what one thread did to a connection before what the next does
@@ -56,7 +55,10 @@ type sharedReactors struct {
 }
 
 func (m *sharedReactors) stopAccepting() { m.acceptor.stop() }
-func (m *sharedReactors) drain()         { m.executors.drain(m.env.aborting.Load()) }
+
+func (m *sharedReactors) watch(op, fd int, events uint32) error {
+	return unix.EpollCtl(m.epoll, op, fd, &unix.EpollEvent{Events: events, Fd: int32(fd)})
+}
 
 func (m *sharedReactors) exit() {
 	m.ending.Store(true)
@@ -73,10 +75,10 @@ func (s readySocket) receive(r *receiver, p []byte) (int, int64, unix.Errno) {
 const readableOnce = poll.Readable | poll.OneShot
 
 func (m *sharedReactors) open(a accepted) {
-	waiting, counters := new(futexCompletion), m.env.newThreadCounters("conn")
+	waiting, counters := new(futexCompletion), new(threadCounters).open(m.env, "conn")
 	x := &executor{
 		env: m.env, waiting: waiting,
-		conn:     m.env.open(readySocket{rawSocket{a.fd, true}}, a.fd, a.peer, waiting, manner{lockStep: true}, new(freeJobs)),
+		conn:     new(conn).open(m.env, readySocket{rawSocket{a.fd, true}}, a.fd, a.peer, waiting, manner{lockStep: true}, new(freeJobs)),
 		receiver: m.env.newReceiver(counters, make([]byte, scratchBytes)),
 		transmit: m.env.newTransmitter(counters),
 	}
@@ -84,21 +86,21 @@ func (m *sharedReactors) open(a accepted) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.byFD[a.fd] = x
-	if err := m.epoll.Add(a.fd, readableOnce); err != nil {
+	if err := m.watch(unix.EPOLL_CTL_ADD, a.fd, readableOnce); err != nil {
 		m.remove(x)
 		x.conn.kill(err)
 	}
 }
 
 func (m *sharedReactors) run(t *osthread.Thread) {
-	epoll := m.epoll.Another(1)
+	var event [1]unix.EpollEvent
 	for !m.ending.Load() {
-		n, err := epoll.Wait(m.env.config.PollTimeout)
-		if err != nil {
+		n, err := unix.EpollWait(m.epoll, event[:], int(m.env.config.PollTimeout.Milliseconds()))
+		if err != nil && err != unix.EINTR {
 			m.env.log("%s: %v", t.Name, err)
 		}
-		if n > 0 && epoll.Event(0).FD != m.wake.FD() {
-			m.onReadable(t, epoll.Event(0).FD)
+		if fd := int(event[0].Fd); n > 0 && fd != m.wake.FD() {
+			m.onReadable(t, fd)
 		}
 	}
 }
@@ -112,13 +114,13 @@ func (m *sharedReactors) onReadable(t *osthread.Thread, fd int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if goesOn {
-		if err := m.epoll.Modify(fd, readableOnce); err == nil {
+		if err := m.watch(unix.EPOLL_CTL_MOD, fd, readableOnce); err == nil {
 			return
 		}
 		x.conn.kill(nil)
 	}
 	m.remove(x)
-	m.env.endCounters(x.receiver.counters)
+	x.receiver.counters.close(m.env)
 	if m.byFD[fd] == x { // else the descriptor's number is another connection's by now
 		delete(m.byFD, fd)
 	}

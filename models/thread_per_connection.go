@@ -21,7 +21,7 @@ var threadPerConnection = Model{
 	fits:     onePerConnection,
 	sharesPs: true,
 	start: func(e *env, l *listener) (running, error) {
-		m := &connectionThreads{env: e}
+		m := &connectionThreads{executors: executors{env: e}}
 		var err error
 		m.acceptor, err = startAcceptor(e, l, 0, m.open)
 		return m, err
@@ -30,13 +30,11 @@ var threadPerConnection = Model{
 
 type connectionThreads struct {
 	executors
-	env      *env
 	acceptor *acceptor
 	named    int
 }
 
 func (m *connectionThreads) stopAccepting() { m.acceptor.stop() }
-func (m *connectionThreads) drain()         { m.executors.drain(m.env.aborting.Load()) }
 
 // open starts the connection's thread; the acceptor calls it.
 func (m *connectionThreads) open(a accepted) {
@@ -44,7 +42,7 @@ func (m *connectionThreads) open(a accepted) {
 	m.add(&one.executor)
 	forget := func(err error) {
 		m.remove(&one.executor)
-		m.env.endCounters(&one.counters)
+		one.counters.close(m.env)
 		one.conn.kill(err)
 	}
 	err := m.env.threads.StartSoon(fmt.Sprintf("conn-%d", m.named), func(t *osthread.Thread) {
@@ -85,9 +83,8 @@ func (w *futexCompletion) wait() {
 }
 
 // connectionThread is the executor of one connection, in one piece of memory with all that
-// it uses for a small request. A thread that runs again reads ahead what the request will
-// use (warm): a thousand others have used the CPU's caches since it ran last, and one
-// sweep over neighbouring lines waits once where the code's own loads would each wait.
+// it uses for a small request, which a thread that runs again reads ahead (warm): a thousand
+// others have used the CPU's caches since it ran last.
 type connectionThread struct {
 	executor
 	socket   warmingSocket
@@ -113,7 +110,7 @@ func newConnectionThread(e *env, a accepted) *connectionThread {
 	t.conn.open(e, &t.socket, a.fd, a.peer, &t.waiting, executorManner, &t.jobs)
 	t.first.response.Buf = t.answer[:0]
 	t.jobs.push(&t.first)
-	e.count(&t.counters, "conn")
+	t.counters.open(e, "conn")
 	t.executor = executor{
 		env: e, conn: &t.conn, waiting: &t.waiting,
 		receiver: e.newReceiver(&t.counters, t.scratch[:]),
@@ -136,8 +133,8 @@ func (s *warmingSocket) receive(r *receiver, p []byte) (int, int64, unix.Errno) 
 
 const cacheLineBytes = 64
 
-// warm reads a byte of each cache line that the next request will use, whoever may write it. The
-// loads do not wait for each other, as those of the code that comes next do.
+// warm reads a byte of each cache line that the next request will use, whoever may write it.
+// The loads do not wait for each other, as those of the code that comes next do.
 //
 //go:norace
 func (t *connectionThread) warm() {

@@ -37,7 +37,6 @@ type threadTimes struct{ wallNs, cpuNs, queuedNs, yields int64 }
 // (interrupts, a hypervisor) counts as neither CPU time nor wait.
 const anchorForNs = int64(5 * time.Millisecond)
 
-// NewBlockedMeter makes the calling thread's meter.
 func NewBlockedMeter() (*BlockedMeter, error) {
 	path := fmt.Sprintf("/proc/self/task/%d/schedstat", unix.Gettid())
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
@@ -47,7 +46,6 @@ func NewBlockedMeter() (*BlockedMeter, error) {
 	return &BlockedMeter{schedstat: fd}, nil
 }
 
-// Begin starts a measurement.
 func (m *BlockedMeter) Begin() {
 	if threadYields() == m.anchor.yields && clock.Now()-m.anchor.wallNs < anchorForNs {
 		return
@@ -74,7 +72,6 @@ func (m *BlockedMeter) EndNs() int64 {
 // without Begin, if the thread does nothing meanwhile that may sleep.
 func (m *BlockedMeter) Awake() bool { return m.awake }
 
-// Close gives back the meter's descriptor.
 func (m *BlockedMeter) Close() { unix.Close(m.schedstat) }
 
 // queuedNs is the second number of schedstat: nanoseconds spent waiting for a CPU.

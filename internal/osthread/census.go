@@ -146,7 +146,6 @@ type Use struct {
 // RuntimeGroup is the group of the threads that are not the registry's.
 const RuntimeGroup = "runtime"
 
-// Use sums a census by group.
 func (c Census) Use() map[string]Use {
 	use := map[string]Use{}
 	for _, e := range c.Threads {

@@ -23,10 +23,8 @@ const (
 )
 
 // SetPrompt lets the calling thread run soon after it wakes: nice −20 and a short
-// time slice (sched_setattr(2)). It needs CAP_SYS_NICE. Real-time priority would
-// wake it sooner still, but a Go thread that spins for a lock of the runtime's,
-// held by an ordinary thread on the same CPU, then waits for the kernel's real-time
-// throttling: 0.95 s.
+// time slice (sched_setattr(2)). It needs CAP_SYS_NICE. Why not real-time priority, is in
+// docs/loadgen.md.
 func SetPrompt() error {
 	if err := setAttr(0, promptAttr); err != nil {
 		return fmt.Errorf("sched_setattr: %w", err)
@@ -37,11 +35,9 @@ func SetPrompt() error {
 var promptAttr = unix.SchedAttr{Policy: unix.SCHED_NORMAL, Nice: mostNice, Runtime: uint64(wakeSlice)}
 
 // RaiseSession gives the process's session the greatest weight against other sessions
-// and the system's own threads. Where the kernel shares CPUs out by session (autogroup,
-// sched(7)) nice values count within one only, so a thread of nice −20 waits for any
-// thread outside as long as an ordinary one does. Only the leader of a session may ask,
-// which then holds nothing but what it has started. It needs CAP_SYS_NICE; nothing is
-// to be done where there are no such groups.
+// and the system's own threads, where the kernel shares CPUs out by session (autogroup,
+// sched(7)). Only the leader of a session may ask, which then holds nothing but what it
+// has started. It needs CAP_SYS_NICE.
 func RaiseSession() error {
 	leader, err := unix.Getsid(0)
 	if err != nil {

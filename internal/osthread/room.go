@@ -62,6 +62,19 @@ func CheckRoom(n int) error {
 		n, tightest.Name, tightest.Needed(n), tightest.Value, tightest.Cure(n))
 }
 
+// CheckDescriptors reports whether the process may open connections, and some descriptors
+// to spare. Its error names the limit, the value that is needed, and how to raise it.
+func CheckDescriptors(who string, connections, spare int) error {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("getrlimit(RLIMIT_NOFILE): %w", err)
+	}
+	if need := uint64(connections + spare); need > limit.Cur {
+		return fmt.Errorf("a %s of %d connections needs %d file descriptors and the limit is %d; raise it with ulimit -n %d", who, connections, need, limit.Cur, need)
+	}
+	return nil
+}
+
 const mappingsPerThread = 2
 
 // otherMappings is an allowance for mappings that are no thread's stack.

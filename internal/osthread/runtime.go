@@ -33,12 +33,10 @@ var (
 // The runtime's monitor preempts a goroutine whose P has run without the scheduler for
 // 10 ms, and Ps that threads hand over to each other look like that. A preempted goroutine
 // waits in the global run queue for one of the runtime's threads, and while it waits every
-// thread that blocks starts one more of them (handoffp in proc.go of Go 1.26). Among a
-// thousand runnable threads on one CPU it waited for 10 ms and hundreds were started; each
-// then searches the Ps for work, and the threads that they interrupted are preempted
-// next. A thread of the runtime that runs at once ends that before it begins. Its monitor
-// stays as it is: run at once, it would preempt every 20 µs. Where it cannot be told from
-// the others (findMonitor), all stay as they are.
+// thread that blocks starts one more of them (handoffp in proc.go of Go 1.26): hundreds,
+// among a thousand runnable threads on one CPU. A thread of the runtime that runs at once
+// ends that before it begins. Its monitor stays as it is: run at once, it would preempt
+// every 20 µs. Where it cannot be told from the others (findMonitor), all stay as they are.
 //
 // Without CAP_SYS_NICE they only get a short time slice, and where that is refused too they
 // stay as they are.
@@ -132,22 +130,18 @@ func findMonitor(threads []int, patience time.Duration) (monitor []int) {
 				elsewhere[i]++
 			}
 		}
-		found, undecided := 0, 0
-		for i := range threads {
+		monitor = nil
+		undecided := false
+		for i, tid := range threads {
 			switch {
 			case sleeping[i] > 0 && sleeping[i]+elsewhere[i] < monitorSeen:
-				undecided++
+				undecided = true
 			case sleeping[i] > elsewhere[i]:
-				found++
+				monitor = append(monitor, tid)
 			}
 		}
-		if time.Since(began) >= monitorSpan && found > 0 && undecided == 0 {
+		if time.Since(began) >= monitorSpan && monitor != nil && !undecided {
 			break
-		}
-	}
-	for i, tid := range threads {
-		if sleeping[i]+elsewhere[i] >= monitorSeen && sleeping[i] > elsewhere[i] {
-			monitor = append(monitor, tid)
 		}
 	}
 	return monitor
@@ -178,14 +172,9 @@ const passEvery = int64(6 * time.Millisecond)
 
 // AboutToBlock must be called by the thread itself before system calls that may
 // sleep, where it makes thousands of them a second: a sendfile counts, though its
-// pages are in memory.
-//
-// A locked goroutine that only enters and leaves system calls never passes the Go
-// scheduler. After 10 ms the runtime's monitor (sysmon; retake in proc.go of Go
-// 1.26) takes it for long-running and from then on takes its P away the moment it
-// blocks, looking for such Ps every 20 µs: measured here, a tenth of a core for one
-// loop and one handler, a tenth of the rate of hot fetches. Passing the scheduler now
-// and then keeps the monitor asleep. It costs about 15 µs.
+// pages are in memory. It passes the Go scheduler now and then, which costs about 15 µs, so
+// that the runtime's monitor (sysmon; retake in proc.go of Go 1.26) stays asleep: measured
+// here, that is worth a tenth of the rate of hot fetches.
 func (t *Thread) AboutToBlock() {
 	now := clock.Now()
 	if now-t.passedNs < passEvery {

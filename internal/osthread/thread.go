@@ -1,9 +1,6 @@
 // Package osthread runs functions on real, locked OS threads with names that
-// /proc, strace and a debugger see, and takes a census of them by TID.
-//
-// The Go runtime hands the P of a goroutine that blocks in a system call to
-// another; for threads to behave as threads GOMAXPROCS must exceed their number,
-// so starting one raises GOMAXPROCS and the runtime's thread limit as needed.
+// /proc, strace and a debugger see, and takes a census of them by TID. Starting one raises
+// GOMAXPROCS and the runtime's thread limit as needed (docs/models.md).
 package osthread
 
 import (
@@ -66,13 +63,11 @@ type Options struct {
 	// one that runs.
 	Batch bool
 	// SharePs: the threads tell the Go runtime when they will block for long
-	// (poll.RecvWait, poll.FutexWaitLong), so that a P is needed only for each that runs
-	// or was preempted: sharedPs of them, however many threads there are. From
-	// raiseFrom threads on, those of the Go runtime run before all others (raiseRuntime).
+	// (poll.RecvWait, poll.FutexWaitLong), so that sharedPs Ps do, however many threads
+	// there are.
 	SharePs bool
 }
 
-// NewRegistry returns an empty registry.
 func NewRegistry(o Options) *Registry {
 	return &Registry{options: o, live: map[*Thread]struct{}{}}
 }

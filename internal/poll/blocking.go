@@ -10,11 +10,9 @@ import (
 // it for long, as one does that waits for the next request of its connection.
 //
 // An ordinary system call keeps its P until the runtime's monitor (sysmon; retake in
-// proc.go of Go 1.26) takes it away after 10 ms. With thousands of threads that wait
-// the monitor does nothing else: it looks at every P every 20 µs, which measured here
-// took as much CPU time as serving the requests, and more than ten times the memory
-// caches of P's are in use. A thread that says that it will block gives its P up at
-// once, and takes the one given up last when it returns.
+// proc.go of Go 1.26) takes it away after 10 ms. A thread that says that it will block
+// gives its P up at once, and takes the one given up last when it returns, whose caches of
+// memory are warm.
 //
 // The runtime says so of its own futex waits; gVisor uses the same two functions, which
 // the runtime keeps for it (go.dev/issue/67401). Between them only code that cannot

@@ -1,10 +1,7 @@
-// Package poll is the only place that makes raw system calls. A raw call skips
-// the Go scheduler's bookkeeping (about 15 % of an echo request) and must never
-// block, for a thread that blocks in one holds off every stop-the-world. The
-// closed list: recvfrom and recvmsg without waiting, sendto and sendmsg from Go
-// memory without waiting, epoll_wait with timeout 0, epoll_ctl, eventfd reads and
-// writes, futex wake, sched_yield. Everything that can block, sendfile and file reads among
-// them since cold pages block, goes through the ordinary calls.
+// Package poll is the only place that makes raw system calls, which skip the Go scheduler's
+// bookkeeping (about 15 % of an echo request) and must never block. The closed list:
+// recvfrom and recvmsg without waiting, sendto and sendmsg from Go memory without waiting,
+// epoll_wait with timeout 0, epoll_ctl, eventfd reads and writes, futex wake, sched_yield.
 //
 // All functions may be called from any thread; an Epoll's Poll, Wait and Event from one at a
 // time, since they share its buffer of events.
@@ -50,12 +47,6 @@ func NewEpoll(maxEvents int) (*Epoll, error) {
 		return nil, fmt.Errorf("epoll_create1: %w", err)
 	}
 	return &Epoll{fd: fd, events: make([]unix.EpollEvent, maxEvents)}, nil
-}
-
-// Another is the same instance with a buffer of its own, for another thread to wait in at
-// the same time. Closing either closes both.
-func (e *Epoll) Another(maxEvents int) *Epoll {
-	return &Epoll{fd: e.fd, events: make([]unix.EpollEvent, maxEvents)}
 }
 
 // Add registers a descriptor for the given events.
@@ -114,5 +105,4 @@ func (e *Epoll) Event(i int) Event {
 	return Event{FD: int(e.events[i].Fd), Flags: e.events[i].Events}
 }
 
-// Close releases the instance.
 func (e *Epoll) Close() error { return unix.Close(e.fd) }

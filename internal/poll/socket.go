@@ -76,7 +76,6 @@ func Map(file int, offset int64, n int) (Mapping, unix.Errno) {
 	return Mapping{base: base, lengthBytes: n + skip, skipBytes: skip}, Errno(err)
 }
 
-// Unmap ends the mapping.
 func (m Mapping) Unmap() { unix.MunmapPtr(m.base, uintptr(m.lengthBytes)) }
 
 // SendMapped writes the mapped part into a socket; without wait only what fits.

@@ -51,7 +51,6 @@ type Ring[T any] struct {
 	put   int // ever
 }
 
-// NewRing makes a ring for n samples.
 func NewRing[T any](n int) *Ring[T] { return &Ring[T]{slots: make([]T, n)} }
 
 // Put adds a sample in place of the oldest.

@@ -62,5 +62,4 @@ func (r *Recorder) Kept() (kept []Sampled, lost int) {
 	return s.ring.Kept()
 }
 
-// API is the name of a class.
 func (r *Recorder) API(c Class) string { return r.apis[c] }
