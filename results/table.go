@@ -249,14 +249,19 @@ func (b *CellTable) addSpan(key hdr.Key, name string, quantiles []measure.Quanti
 	for _, q := range quantiles {
 		column.Name = q.Name
 		b.Add(column, func(c *Cell) Value {
-			d := c.Spans[key]
-			if d.Count == 0 {
-				return TextValue(NotMeasured)
-			}
-			ns, supported := d.Quantile(q.Q)
-			return c.Standing(supported, true, Significant(float64(ns)/unit.ns), float64(ns))
+			return c.Percentile(key, q.Q, func(ns float64) string { return Significant(ns / unit.ns) })
 		})
 	}
+}
+
+// Percentile is a span's as tables show it.
+func (c *Cell) Percentile(key hdr.Key, q float64, format func(ns float64) string) Value {
+	span := c.Spans[key]
+	if span.Count == 0 {
+		return TextValue(NotMeasured)
+	}
+	ns, supported := span.Quantile(q)
+	return c.Standing(supported, true, format(float64(ns)), float64(ns))
 }
 
 // Standing prints a number of the cell so that one that does not stand is never read as
@@ -320,16 +325,12 @@ func notes(cells []Cell, shown []hdr.Key) string {
 // stillNeeded says how many more samples would support the percentiles that lack
 // support, the most that any cell needs.
 func stillNeeded(cells []Cell, shown []hdr.Key) string {
-	byKey := map[hdr.Key]bool{}
-	for _, key := range shown {
-		byKey[key] = true
-	}
 	var most int64
 	var of measure.Metric
 	for _, c := range cells {
-		for _, key := range hdr.SortedKeys(byKey) {
+		for _, key := range hdr.SortedKeys(c.Spans) {
 			for _, q := range tableQuantiles {
-				if n := c.Spans[key].StillNeeded(q.Q); n > most && c.Spans[key].Count > 0 && c.Stands() {
+				if n := c.Spans[key].StillNeeded(q.Q); n > most && slices.Contains(shown, key) && c.Spans[key].Count > 0 && c.Stands() {
 					most, of = n, measure.At(key, q)
 				}
 			}

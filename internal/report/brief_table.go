@@ -79,7 +79,7 @@ func writeCells(b *strings.Builder, cells []results.Cell, rows int) {
 		t.Add(results.Column{Name: name, Number: true}, func(c *results.Cell) results.Value { return c.Shown(n) })
 	}
 	percentile := func(key hdr.Key, name string, q float64) string {
-		t.Add(results.Column{Name: name, Number: true}, func(c *results.Cell) results.Value { return quantileValue(c, key, q) })
+		t.Add(results.Column{Name: name, Number: true}, func(c *results.Cell) results.Value { return c.Percentile(key, q, results.FormatDuration) })
 		return name
 	}
 	keys := results.KeysOf(cells)
@@ -106,15 +106,6 @@ func writeCells(b *strings.Builder, cells []results.Cell, rows int) {
 	if t := results.ServerTable(cells[:rows]); len(t.Rows) > 0 {
 		b.WriteString("\n" + t.Text(rowIndent, Width))
 	}
-}
-
-func quantileValue(c *results.Cell, key hdr.Key, q float64) results.Value {
-	span := c.Spans[key]
-	if span.Count == 0 {
-		return results.TextValue(results.NotMeasured)
-	}
-	ns, supported := span.Quantile(q)
-	return c.Standing(supported, true, results.FormatDuration(float64(ns)), float64(ns))
 }
 
 // outcomeText is a cell's outcome, and of how many trials, where they disagree.
