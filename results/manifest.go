@@ -124,14 +124,13 @@ func (r *Run) readManifest() (map[string]string, error) {
 // run its own files and whatever else looks like one.
 func (r *Run) evidenceFiles() ([]string, error) {
 	if r.packed != nil {
-		others, err := filepath.Glob(filepath.Join(r.Dir, "*.gz"))
-		files := slices.Clone(packedFiles)
-		for _, other := range others {
-			if name := filepath.Base(other); !slices.Contains(files, name) {
-				files = append(files, name)
-			}
+		files, err := filepath.Glob(filepath.Join(r.Dir, "*.gz"))
+		for i, file := range files {
+			files[i] = filepath.Base(file)
 		}
-		return files, err
+		files = append(files, packedFiles...)
+		slices.Sort(files)
+		return slices.Compact(files), err
 	}
 	files := []string{runFile}
 	entries, err := os.ReadDir(filepath.Join(r.Dir, trialsDir))

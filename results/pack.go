@@ -16,6 +16,54 @@ import (
 	"c10klab/internal/record"
 )
 
+// What results/reference may hold, figures and pages included: in all, once every claim
+// has its evidence; for each run that is stored, on average; and files of one run.
+const (
+	MaxReferenceBytes = 45_000_000
+	MaxBytesARun      = 1_000_000
+	MaxFilesOfRun     = 15
+)
+
+var ErrExists = errors.New("a run is stored there already")
+
+// Adopt packs a complete run into dir as evidence, with paths inside the run without what
+// is above it, and seals it. Unless replace is set, dir must not exist; what was there is
+// removed once the evidence is whole.
+func (r *Run) Adopt(dir string, kept Kept, replace bool) (adopted *Run, err error) {
+	if r.packed != nil {
+		return nil, fmt.Errorf("adopt %s: %w", r.Dir, ErrPacked)
+	}
+	if _, err := os.Stat(dir); err == nil && !replace {
+		return nil, fmt.Errorf("%s: %w", dir, ErrExists)
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return nil, fmt.Errorf("adopt: %w", err)
+	}
+	whole, err := os.MkdirTemp(filepath.Dir(dir), partialPrefix)
+	if err != nil {
+		return nil, fmt.Errorf("adopt: %w", err)
+	}
+	defer func() {
+		err = errors.Join(err, os.RemoveAll(whole))
+	}()
+	if err := os.Chmod(whole, 0o755); err != nil {
+		return nil, fmt.Errorf("adopt: %w", err)
+	}
+	if err := r.pack(whole, kept); err != nil {
+		return nil, err
+	}
+	if err := (&Run{Dir: whole, packed: &packed{}}).Seal(); err != nil {
+		return nil, err
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		return nil, fmt.Errorf("adopt: %w", err)
+	}
+	if err := os.Rename(whole, dir); err != nil {
+		return nil, fmt.Errorf("adopt: %w", err)
+	}
+	return Open(dir)
+}
+
 // Kept says what packed evidence keeps of a run beside the records of its trials and the
 // values of all their spans.
 type Kept struct {
@@ -65,7 +113,12 @@ func compressed(write func(io.Writer) error) func(io.Writer) error {
 // packTrials writes a line for each trial: its record without what is dropped, its
 // numbers and the values of its spans.
 func (r *Run) packTrials(w io.Writer, numbers func(*record.Trial) map[string]*float64) error {
-	shown := r.shownTrials()
+	shown := map[string]bool{} // whose series and disk samples figures show: of each cell the first that its numbers are from
+	for _, c := range r.CellOutcomes() {
+		if len(c.Measured) > 0 {
+			shown[c.Measured[0].Trial.Name()] = true
+		}
+	}
 	dir, err := filepath.Abs(r.Dir)
 	if err != nil {
 		return fmt.Errorf("adopt: %w", err)
@@ -171,18 +224,6 @@ func (r *Run) packCells(w io.Writer, wanted func(hdr.Key) bool) error {
 		}
 	}
 	return nil
-}
-
-// shownTrials are the names of the trials whose series and disk samples figures show: of
-// each cell the first of those that its numbers are from.
-func (r *Run) shownTrials() map[string]bool {
-	shown := map[string]bool{}
-	for _, c := range r.CellOutcomes() {
-		if len(c.Measured) > 0 {
-			shown[c.Measured[0].Trial.Name()] = true
-		}
-	}
-	return shown
 }
 
 // condensed is a trial's record as evidence holds it. Dropped are single requests and

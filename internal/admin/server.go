@@ -57,7 +57,9 @@ func (s *Server) snapshot(snapshot *record.ServerSnapshot) {
 		snapshot.Store = s.Activity.Snapshot()
 		snapshot.Problems = append(snapshot.Problems, s.Activity.Failures()...)
 	}
-	snapshot.CensusAtNs, snapshot.CensusResponses = clock.Now(), s.responses()
+	snapshot.CensusAtNs = clock.Now()
+	_, responses := s.Stages.Counts()
+	snapshot.CensusResponses = record.Counters{Responses: responses}.AllResponses()
 	census, err := s.Model.Census()
 	if err != nil {
 		snapshot.Problems = append(snapshot.Problems, err.Error())
@@ -87,10 +89,4 @@ func (s *Server) addCounts(snapshot *record.ServerSnapshot) {
 		s.Count(add)
 	}
 	snapshot.Counters.Counts = counts
-}
-
-func (s *Server) responses() int64 {
-	var c record.Counters
-	_, c.Responses = s.Stages.Counts()
-	return c.AllResponses()
 }
