@@ -61,15 +61,13 @@ type Config struct {
 	MaxBatchBytes        int64  `knob:"max-batch-bytes"` // 0: no limit
 	CheckRecords         bool   `knob:"check-records"`
 	MaxDecompressedBytes int64  `knob:"max-decompressed-bytes"` // 0: no compressed batch is accepted where records are checked
-	// LogDirsForNew is the knob log-dirs-for-new as given; empty is all.
-	LogDirsForNew  string `knob:"log-dirs-for-new"`
-	SegmentMs      int64  `knob:"segment-ms"`      // 0: no roll by time
-	RetentionMs    int64  `knob:"retention-ms"`    // 0: for ever
-	RetentionBytes int64  `knob:"retention-bytes"` // 0: no limit
+	LogDirsForNew        string `knob:"log-dirs-for-new"`       // as given; empty is all
+	SegmentMs            int64  `knob:"segment-ms"`             // 0: no roll by time
+	RetentionMs          int64  `knob:"retention-ms"`           // 0: for ever
+	RetentionBytes       int64  `knob:"retention-bytes"`        // 0: no limit
+	LogFlush             string `knob:"log-flush"`              // as given; empty is none
 	// HousekeepingInterval is the time between two rounds; 0 is a minute.
 	HousekeepingInterval time.Duration `knob:"housekeeping-interval"`
-	// LogFlush is the knob log-flush as given; empty is none.
-	LogFlush string `knob:"log-flush"`
 	// FS is where the log dirs are; nil is the machine's own file system. Regions of
 	// files without a descriptor cannot be sent.
 	FS vfs.FS

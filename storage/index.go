@@ -25,11 +25,9 @@ type indexKind struct {
 }
 
 var (
-	// byOffset names a batch by its last offset, relative to the segment's base, and says
-	// where it starts (Kafka's OffsetIndex). The segment's first batch has no entry.
+	// byOffset is Kafka's OffsetIndex. The segment's first batch has no entry.
 	byOffset = indexKind{suffix: ".index", keyBytes: 4, least: 1}
-	// byTime says the latest timestamp up to somewhere in the segment, and the relative
-	// last offset of the batch that first had it (Kafka's TimeIndex).
+	// byTime is Kafka's TimeIndex.
 	byTime = indexKind{suffix: ".timeindex", keyBytes: 8, least: 0}
 )
 

@@ -35,7 +35,7 @@ func (s *Store) createPartition(place partitionDir, id TopicID) (*Log, error) {
 	if err := s.fs.RemoveAll(making); err != nil {
 		return nil, fmt.Errorf("removing what a crash left: %w", err)
 	}
-	if err := s.fs.Mkdir(making); err != nil {
+	if err := s.fs.MkdirAll(making); err != nil {
 		return nil, fmt.Errorf("making partition: %w", err)
 	}
 	if err := writeMetadata(s.fs, making, id); err != nil {

@@ -12,8 +12,7 @@ import (
 	"c10klab/internal/vfs"
 )
 
-// Store is a set of topic-partitions over one or more log dirs. All methods may
-// be called from any thread.
+// Store is a set of topic-partitions over one or more log dirs.
 type Store struct {
 	cfg      Config
 	fs       vfs.FS

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 )
 
 // DueBytes is the size of the due time that a template's values begin with,
@@ -26,11 +27,7 @@ func NewTemplate(records, valueBytes int, seed uint64) (*Template, error) {
 	if records < 1 {
 		return nil, fmt.Errorf("batch template: %d records, least is 1", records)
 	}
-	sizes := make([]int, records)
-	for i := range sizes {
-		sizes[i] = valueBytes
-	}
-	return newTemplate(sizes, seed)
+	return newTemplate(slices.Repeat([]int{valueBytes}, records), seed)
 }
 
 // TemplateForBytes makes a batch of exactly batchBytes, header included, out of

@@ -142,16 +142,13 @@ func format(path, fileSystem string) error {
 
 // FindProgram looks for a program in PATH, then where administrators' are.
 func FindProgram(name string) (string, error) {
-	path, err := exec.LookPath(name)
+	path, notFound := exec.LookPath(name)
 	for _, dir := range []string{"/usr/sbin", "/sbin"} {
-		if err == nil {
-			break
-		}
-		if at, sbinErr := exec.LookPath(filepath.Join(dir, name)); sbinErr == nil {
+		if at, err := exec.LookPath(filepath.Join(dir, name)); notFound != nil && err == nil {
 			return at, nil
 		}
 	}
-	return path, err
+	return path, notFound
 }
 
 // checkFormat refuses an image with another file system than asked for: an ext4

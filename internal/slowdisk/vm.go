@@ -81,7 +81,11 @@ func (l vmLimits) acquire(user processID, backgroundBytes, bytes int64) error {
 		if err := writeJSON(l.path(), f); err != nil {
 			return err
 		}
-		return apply(l.changes(*f))
+		limits := []setting{
+			{filepath.Join(l.proc, "dirty_background_bytes"), strconv.FormatInt(backgroundBytes, 10)},
+			{filepath.Join(l.proc, "dirty_bytes"), strconv.FormatInt(bytes, 10)},
+		}
+		return apply(slices.DeleteFunc(limits, func(s setting) bool { return s.Value == "0" }))
 	})
 }
 
@@ -91,17 +95,6 @@ func (l vmLimits) paths() []string {
 		paths = append(paths, filepath.Join(l.proc, name))
 	}
 	return paths
-}
-
-func (l vmLimits) changes(f limitsFile) (changes []setting) {
-	add := func(name string, bytes int64) {
-		if bytes > 0 {
-			changes = append(changes, setting{filepath.Join(l.proc, name), strconv.FormatInt(bytes, 10)})
-		}
-	}
-	add("dirty_background_bytes", f.BackgroundBytes)
-	add("dirty_bytes", f.Bytes)
-	return changes
 }
 
 // release takes user out; users that have ended go too.

@@ -76,10 +76,6 @@ func (f Faulty) Open(path string, flags int) (File, error) {
 	return faultyFile{file, f}, nil
 }
 
-func (f Faulty) Mkdir(path string) error {
-	return f.do(OpMkdir, path, func() error { return f.FS.Mkdir(path) })
-}
-
 func (f Faulty) MkdirAll(path string) error {
 	return f.do(OpMkdir, path, func() error { return f.FS.MkdirAll(path) })
 }

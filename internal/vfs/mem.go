@@ -93,16 +93,6 @@ func (m *Mem) Open(path string, flags int) (File, error) {
 	return f, nil
 }
 
-func (m *Mem) Mkdir(path string) error {
-	return m.in(OpMkdir, path, func(dir *node, name string) error {
-		if dir.names[name] != nil {
-			return syscall.EEXIST
-		}
-		dir.change(nameChange{name: newDirectory()})
-		return nil
-	})
-}
-
 func (m *Mem) MkdirAll(path string) error {
 	parent := filepath.Dir(path)
 	if parent == path {
@@ -111,10 +101,15 @@ func (m *Mem) MkdirAll(path string) error {
 	if err := m.MkdirAll(parent); err != nil {
 		return err
 	}
-	if err := m.Mkdir(path); !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return nil
+	return m.in(OpMkdir, path, func(dir *node, name string) error {
+		switch n := dir.names[name]; {
+		case n == nil:
+			dir.change(nameChange{name: newDirectory()})
+		case !n.isDirectory():
+			return syscall.ENOTDIR
+		}
+		return nil
+	})
 }
 
 func (m *Mem) Rename(from, to string) error {

@@ -32,7 +32,6 @@ func (osFS) Open(path string, flags int) (File, error) {
 }
 
 func (osFS) MkdirAll(path string) error   { return os.MkdirAll(path, directoryPermissions) }
-func (osFS) Mkdir(path string) error      { return os.Mkdir(path, directoryPermissions) }
 func (osFS) Rename(from, to string) error { return os.Rename(from, to) }
 func (osFS) Remove(path string) error     { return os.Remove(path) }
 func (osFS) RemoveAll(path string) error  { return os.RemoveAll(path) }

@@ -17,8 +17,6 @@ type FS interface {
 	Open(path string, flags int) (File, error)
 	// MkdirAll makes a directory and those above it; what is there stays.
 	MkdirAll(path string) error
-	// Mkdir makes a directory that is not there yet.
-	Mkdir(path string) error
 	// Rename gives a file or directory another name in the same directory, and
 	// replaces a file that has it.
 	Rename(from, to string) error
