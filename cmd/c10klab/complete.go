@@ -31,15 +31,11 @@ func completeExperiments(*cobra.Command, []string, string) ([]string, cobra.Shel
 		return nil, cobra.ShellCompDirectiveError
 	}
 	var names []string
-	decided := map[string]bool{}
 	for _, s := range specs {
 		names = append(names, cobra.CompletionWithDesc(s.ID, s.Title))
-		for _, claim := range s.Claims {
-			decided[claim] = true
-		}
 	}
 	for _, claim := range claims {
-		if decided[claim.ID] {
+		if slices.ContainsFunc(specs, func(s *experiments.Spec) bool { return slices.Contains(s.Claims, claim.ID) }) {
 			names = append(names, cobra.CompletionWithDesc(claim.ID, claim.Question))
 		}
 	}

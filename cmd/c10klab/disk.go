@@ -1,11 +1,18 @@
 package main
 
 import (
+	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
+	"math"
 	"os"
+	"os/exec"
+	"strings"
+	"syscall"
 
 	"c10klab/internal/slowdisk"
 
@@ -113,6 +120,42 @@ func serveDisk(done <-chan struct{}, config slowdisk.Config) error {
 	}
 	<-done
 	return disk.Down()
+}
+
+// startDetachedDisk starts this very command with --foreground in a session of
+// its own and returns when the disk is mounted.
+func startDetachedDisk() error {
+	log, err := os.CreateTemp("", "c10klab-disk-*")
+	if err != nil {
+		return fmt.Errorf("start the disk's process: %w", err)
+	}
+	defer log.Close()
+	cmd := exec.Command("/proc/self/exe", append(os.Args[1:], "--foreground")...)
+	cmd.Args[0] = os.Args[0]
+	cmd.Stderr = log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	out, err := cmd.StdoutPipe()
+	if err = cmp.Or(os.Remove(log.Name()), err); err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return fmt.Errorf("start the disk's process: %w", err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err == nil {
+		_, err = io.WriteString(os.Stdout, line)
+		return err
+	}
+	// It ended without the line; its stderr says why.
+	ended := cmd.Wait()
+	said, err := io.ReadAll(io.NewSectionReader(log, 0, math.MaxInt64))
+	if err != nil {
+		return errors.Join(ended, err)
+	}
+	if text := strings.TrimSpace(strings.TrimPrefix(string(said), "c10klab: ")); text != "" {
+		return errors.New(text)
+	}
+	return fmt.Errorf("the disk's process ended without a word: %w", ended)
 }
 
 func newDiskDownCommand() *cobra.Command {

@@ -14,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// exports are the formats of `export`.
 var exports = map[string]func(io.Writer, *results.Run) error{
 	"csv":      evidence.ExportCSV,
 	"benchfmt": evidence.ExportBenchfmt,

@@ -132,7 +132,6 @@ func (f *loadFlags) servers() (servers []loadgen.Server, err error) {
 	return servers, nil
 }
 
-// statusOf is the exit status that a measurement's outcome deserves.
 func statusOf(outcome record.Outcome) int {
 	switch {
 	case outcome == record.Valid || outcome == record.Saturated:

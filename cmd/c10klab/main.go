@@ -65,8 +65,7 @@ func run(ctx context.Context, args []string) int {
 		return exitOK
 	}
 	status := exitFailed
-	var coded *exitError
-	if errors.As(err, &coded) {
+	if coded, is := errors.AsType[*exitError](err); is {
 		status = coded.status
 	}
 	meaning := map[int]string{
@@ -146,8 +145,8 @@ func noArguments(cmd *cobra.Command, args []string) error {
 
 // suggestFlag adds the nearest flag to the report of an unknown one.
 func suggestFlag(cmd *cobra.Command, err error) error {
-	var unknown *pflag.NotExistError
-	if !errors.As(err, &unknown) {
+	unknown, is := errors.AsType[*pflag.NotExistError](err)
+	if !is {
 		return err
 	}
 	var names []string

@@ -210,7 +210,6 @@ func printRun(run *results.Run, asJSON bool) error {
 	return cmp.Or(err, runShortfall(run))
 }
 
-// printDocument prints the cells of a run as JSON.
 func printDocument(w io.Writer, run *results.Run) error {
 	cells, err := run.Cells(nil, nil)
 	if err != nil {
@@ -219,7 +218,6 @@ func printDocument(w io.Writer, run *results.Run) error {
 	return json.NewEncoder(w).Encode(results.NewDocument(run.Dir, cells))
 }
 
-// runShortfall is why a run's exit status is not 0.
 func runShortfall(run *results.Run) error {
 	return shortfall(results.ExitCode(append(run.CellOutcomes(), run.Twins()...)), report.Shortfall(run))
 }

@@ -53,7 +53,6 @@ func eachServer(knobs map[string]string, ask func(models.Config, loadgen.Config)
 	return nil
 }
 
-// configs are those of a cell's server and generator.
 func configs(knobs map[string]string) (server models.Config, load loadgen.Config, err error) {
 	v, err := serverKnobs.Values(knobs)
 	if err != nil {

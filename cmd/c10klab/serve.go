@@ -152,11 +152,10 @@ func logLine(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", a
 
 // backend is the service and what it stands on.
 type backend struct {
-	service service
-	log     *broker.Log // nil unless the service is the log
-	store   *storage.Store
-	// activity is the store's, nil without one.
-	activity *admin.Activity
+	service  service
+	log      *broker.Log // nil unless the service is the log
+	store    *storage.Store
+	activity *admin.Activity // the store's, nil without one
 	discard  bool
 }
 
@@ -196,7 +195,6 @@ func (b *backend) close() error {
 	return b.store.Close()
 }
 
-// serving is a server with its admin port.
 type serving struct {
 	backend *backend
 	server  *models.Server

@@ -44,7 +44,6 @@ func servedAPIs() []api {
 	}
 }
 
-// classesByKey maps API keys to classes.
 func classesByKey(apis []api) (classes [kmsg.MaxKey + 1]stage.Class) {
 	for i, a := range apis {
 		classes[a.key] = stage.Class(i + 1)
@@ -52,7 +51,6 @@ func classesByKey(apis []api) (classes [kmsg.MaxKey + 1]stage.Class) {
 	return classes
 }
 
-// request is one request with its body still to read.
 type request struct {
 	exchange
 	kafka.RequestHeader

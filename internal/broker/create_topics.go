@@ -21,7 +21,6 @@ const (
 // useDefault asks for the broker's own number of partitions or replicas.
 const useDefault = -1
 
-// newTopic is one topic to create.
 type newTopic struct {
 	name        string
 	partitions  int32

@@ -50,7 +50,7 @@ type fetchPartition struct {
 	log      *storage.Log
 
 	code          int16
-	highWatermark int64
+	highWatermark int64 // −1 on an error, as is logStart
 	logStart      int64
 	recordBytes   int
 	regions       int // of fetch.regions, the next that are this partition's
@@ -102,7 +102,7 @@ func (f *fetch) read(r *reader) error {
 
 func readFetchPartition(r *reader, p *fetchPartition) {
 	p.index = r.Int32()
-	p.epoch = -1
+	p.epoch, p.highWatermark, p.logStart = -1, -1, -1
 	if r.version >= 9 {
 		p.epoch = r.Int32()
 	}
@@ -220,12 +220,13 @@ func (f *fetch) readAll() {
 }
 
 func (f *fetch) readPartition(p *fetchPartition, maxBytes int, minOneBatch bool) {
-	p.highWatermark, p.logStart = p.log.HighWatermark(), p.log.StartOffset()
+	highWatermark, logStart := p.log.HighWatermark(), p.log.StartOffset()
 	records, err := p.log.Read(p.offset, maxBytes, minOneBatch)
 	if err != nil {
 		p.code = refusalOf(err).code
 		return
 	}
+	p.highWatermark, p.logStart = highWatermark, logStart
 	before := len(f.regions)
 	f.regions = records.AppendRegions(f.regions)
 	p.regions = len(f.regions) - before
@@ -279,16 +280,12 @@ func (f *fetch) writeTopics(w writer) {
 
 // writeHead writes what precedes a partition's records, their size included.
 func (p *fetchPartition) writeHead(w writer) {
-	highWatermark, logStart := p.highWatermark, p.logStart
-	if p.code != 0 {
-		highWatermark, logStart = -1, -1
-	}
 	w.int32(p.index)
 	w.int16(p.code)
-	w.int64(highWatermark)
-	w.int64(highWatermark) // last stable offset
+	w.int64(p.highWatermark)
+	w.int64(p.highWatermark) // last stable offset
 	if w.version >= 5 {
-		w.int64(logStart)
+		w.int64(p.logStart)
 	}
 	w.length(-1) // aborted transactions
 	if w.version >= 11 {

@@ -126,7 +126,6 @@ type exchange interface {
 	addRegion(models.Region)
 }
 
-// jobExchange makes an exchange of a job.
 type jobExchange struct{ *models.Job }
 
 func (e jobExchange) body() *[]byte             { return &e.Response().Buf }
