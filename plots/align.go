@@ -24,26 +24,21 @@ const (
 	footHeight  = vg.Length(22)
 )
 
-// placedPlot is a plot with the canvas that it is drawn on.
-type placedPlot struct {
-	*panelPlot
-	canvas draw.Canvas
-}
-
-func (p placedPlot) draw() {
-	p.Draw(p.canvas)
-	data := p.DataCanvas(p.canvas)
+// drawOn draws the plot and its texts on a canvas around the plot.
+func (p *panelPlot) drawOn(c draw.Canvas) {
+	p.Draw(c)
+	data := p.DataCanvas(c)
 	if p.title != "" {
-		title := fitted(bold(style(panelSize, black, draw.XLeft, draw.YBottom)), p.title, p.canvas.Max.X-data.Min.X)
-		p.canvas.FillText(title, vg.Point{X: data.Min.X, Y: data.Max.Y + 6}, p.title)
+		title := fitted(bold(style(panelSize, black, draw.XLeft, draw.YBottom)), p.title, c.Max.X-data.Min.X)
+		c.FillText(title, vg.Point{X: data.Min.X, Y: data.Max.Y + 6}, p.title)
 	}
 	if p.side != "" {
 		text := bold(style(panelSize, black, draw.XCenter, draw.YBottom))
 		text.Rotation = math.Pi / 2
-		p.canvas.FillText(text, vg.Point{X: p.canvas.Min.X - 10, Y: data.Center().Y}, p.side)
+		c.FillText(text, vg.Point{X: c.Min.X - 10, Y: data.Center().Y}, p.side)
 	}
 	if p.foot != "" {
-		p.canvas.FillText(style(labelSize, black, draw.XCenter, draw.YTop), vg.Point{X: data.Center().X, Y: p.canvas.Min.Y - 4}, p.foot)
+		c.FillText(style(labelSize, black, draw.XCenter, draw.YTop), vg.Point{X: data.Center().X, Y: c.Min.Y - 4}, p.foot)
 	}
 }
 
@@ -74,8 +69,8 @@ func (p *panelPlot) withTexts(axes insets) insets {
 	return axes
 }
 
-// align divides the canvas so that all data areas are equally large and in line.
-func align(panels [][]*panelPlot, c draw.Canvas) []placedPlot {
+// drawAligned divides the canvas so that all data areas are equally large and in line.
+func drawAligned(panels [][]*panelPlot, c draw.Canvas) {
 	rows, columns := len(panels), len(panels[0])
 	byRow, byColumn := make([]insets, rows), make([]insets, columns)
 	for y, line := range panels {
@@ -95,20 +90,18 @@ func align(panels [][]*panelPlot, c draw.Canvas) []placedPlot {
 		height -= row.bottom + row.top
 	}
 	data := vg.Point{X: width / vg.Length(columns), Y: height / vg.Length(rows)}
-	var placed []placedPlot
 	top := c.Max.Y
 	for y, line := range panels {
 		left := c.Min.X
 		for x, p := range line {
 			if p != nil {
 				corner := vg.Point{X: left + byColumn[x].left, Y: top - byRow[y].top - data.Y}
-				placed = append(placed, placedPlot{p, p.around(tile(c, rows), corner, data)})
+				p.drawOn(p.around(tile(c, rows), corner, data))
 			}
 			left += byColumn[x].left + data.X + byColumn[x].right + panelGap
 		}
 		top -= byRow[y].top + data.Y + byRow[y].bottom + panelGap
 	}
-	return placed
 }
 
 // tile is a canvas as high as one row and wide enough for any axis: on one that its

@@ -96,10 +96,15 @@ func counts(curves []curve) string {
 	for _, c := range curves {
 		least, most = min(least, c.count), max(most, c.count)
 	}
-	if from, to := countLabel(least), countLabel(most); from != to {
-		return "(n = " + from + " to " + to + " per curve)"
+	return "(" + fromTo(countLabel(least), countLabel(most)) + " per curve)"
+}
+
+// fromTo says how many there are, or between which numbers.
+func fromTo(least, most string) string {
+	if least == most {
+		return "n = " + most
 	}
-	return "(n = " + countLabel(most) + " per curve)"
+	return "n = " + least + " to " + most
 }
 
 // curvePlot marks and tells where a curve crosses the labelled percentiles, and its end.

@@ -72,7 +72,7 @@ func Cells(run *results.Run) ([]results.Cell, error) {
 func Figures(run *results.Run, cells []results.Cell, ratios Ratios) ([]Figure, error) {
 	var drawn []Figure
 	err := eachFigure(run, cells, ratios, func(experiment, kind string, f figure) error {
-		svg, err := f.svg()
+		svg, err := f.svg(false)
 		drawn = append(drawn, Figure{Experiment: experiment, Kind: kind, Title: f.title, SVG: svg})
 		return err
 	})

@@ -69,9 +69,7 @@ func (f figure) draw(c draw.Canvas) {
 	}
 	c.Max.Y -= 6
 	c.Min.Y += f.drawLegend(c)
-	for _, placed := range align(f.panels, c) {
-		placed.draw()
-	}
+	drawAligned(f.panels, c)
 }
 
 // drawLegend writes entries from left to right, breaking lines, and returns the

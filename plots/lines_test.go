@@ -57,7 +57,7 @@ func TestHeatMapsFillTheirPanelsInSVG(t *testing.T) {
 	if !found {
 		t.Fatal("no heat map")
 	}
-	svg, err := f.svg()
+	svg, err := f.svg(false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,61 +6,54 @@ import (
 	"image/png"
 	"os"
 	"regexp"
-	"slices"
+	"strings"
 
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// fontFamily names, for viewers of an SVG without the font it was laid out in,
-// others with the same widths.
-const fontFamily = "font-family:Liberation Sans,Arial,Helvetica,sans-serif;"
-
-// svg draws the figure as an SVG document whose marks tell their values.
-func (f figure) svg() ([]byte, error) {
-	content, canvas, err := f.bareSVG()
-	if err != nil {
-		return nil, err
+// svg draws the figure as an SVG document: one whose marks tell their values, or a small one
+// for pages, which show it as an image: marks tell nothing there, and each style is written
+// once.
+func (f figure) svg(small bool) ([]byte, error) {
+	canvas := &tipCanvas{Canvas: vgsvg.New(f.width, f.fullHeight())}
+	f.draw(draw.New(canvas))
+	var b strings.Builder
+	if _, err := canvas.WriteTo(&b); err != nil {
+		return nil, fmt.Errorf("draw %s as SVG: %w", f.title, err)
 	}
-	return canvas.withTips(content), nil
+	svg := canvas.withWidths(forViewers.Replace(b.String()))
+	if small {
+		return []byte(withSheet(svg)), nil
+	}
+	return []byte(canvas.withTips(svg)), nil
 }
 
-// smallSVG draws the figure as an SVG document for pages, which show it as an image: marks
-// tell nothing there, and each style is written once.
-func (f figure) smallSVG() ([]byte, error) {
-	content, _, err := f.bareSVG()
-	if err != nil {
-		return nil, err
-	}
+var (
+	// forViewers names, for those without the font that a figure was laid out in, others with
+	// the same widths, and has an image fill its box, as in the PNG, and keep the edges of its
+	// fields: viewers would keep its proportions and smooth it.
+	forViewers = strings.NewReplacer("font-family:Liberation Sans;", "font-family:Liberation Sans,Arial,Helvetica,sans-serif;",
+		"<image ", `<image preserveAspectRatio="none" style="image-rendering:pixelated" `)
+
+	styleAttribute = regexp.MustCompile(`\s+style="([^"]*)"`)
+)
+
+// withSheet moves the styles of an SVG into a sheet.
+func withSheet(svg string) string {
+	const body = "<g " // which all marks are in
 	names := map[string]string{}
-	var sheet bytes.Buffer
-	content = styleAttribute.ReplaceAllFunc(content, func(attribute []byte) []byte {
-		style := string(styleAttribute.FindSubmatch(attribute)[1])
+	var sheet strings.Builder
+	svg = styleAttribute.ReplaceAllStringFunc(svg, func(attribute string) string {
+		style := styleAttribute.FindStringSubmatch(attribute)[1]
 		if names[style] == "" {
 			names[style] = fmt.Sprintf("s%d", len(names))
 			fmt.Fprintf(&sheet, ".%s{%s}\n", names[style], style)
 		}
-		return []byte(` class="` + names[style] + `"`)
+		return ` class="` + names[style] + `"`
 	})
-	before, after, _ := bytes.Cut(content, svgBody)
-	return slices.Concat(before, []byte("<style>\n"), sheet.Bytes(), []byte("</style>\n"), svgBody, after), nil
-}
-
-var (
-	styleAttribute = regexp.MustCompile(`\s+style="([^"]*)"`)
-	svgBody        = []byte("<g ") // which all marks are in
-)
-
-func (f figure) bareSVG() ([]byte, *tipCanvas, error) {
-	canvas := &tipCanvas{Canvas: vgsvg.New(f.width, f.fullHeight())}
-	f.draw(draw.New(canvas))
-	var b bytes.Buffer
-	if _, err := canvas.WriteTo(&b); err != nil {
-		return nil, nil, fmt.Errorf("draw %s as SVG: %w", f.title, err)
-	}
-	content := bytes.ReplaceAll(b.Bytes(), []byte("font-family:Liberation Sans;"), []byte(fontFamily))
-	return canvas.withWidths(withStretchedImages(content)), canvas, nil
+	return strings.Replace(svg, body, "<style>\n"+sheet.String()+"</style>\n"+body, 1)
 }
 
 // png draws the figure as a PNG image.
@@ -80,10 +73,9 @@ func (f figure) save(base string, packed bool) ([]string, error) {
 	formats := []struct {
 		suffix string
 		draw   func() ([]byte, error)
-	}{{".png", f.png}, {".svg", f.svg}}
+	}{{".png", f.png}, {".svg", func() ([]byte, error) { return f.svg(packed) }}}
 	if packed {
 		formats = formats[1:]
-		formats[0].draw = f.smallSVG
 	}
 	var names []string
 	for _, format := range formats {

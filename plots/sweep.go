@@ -209,10 +209,7 @@ func trialCount(points []sweepPoint) string {
 	for _, p := range points {
 		least, most = min(least, p.estimate.N), max(most, p.estimate.N)
 	}
-	if least == most {
-		return fmt.Sprintf(" (n = %d)", most)
-	}
-	return fmt.Sprintf(" (n = %d to %d)", least, most)
+	return " (" + fromTo(strconv.Itoa(least), strconv.Itoa(most)) + ")"
 }
 
 // sweepPlot draws lines with their points, hollow where a point is a lower bound or

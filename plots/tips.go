@@ -1,9 +1,9 @@
 package plots
 
 import (
-	"bytes"
 	"fmt"
 	"html"
+	"strings"
 
 	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/vg"
@@ -31,34 +31,17 @@ func (c *tipCanvas) FillString(face font.Face, at vg.Point, text string) {
 	c.Canvas.FillString(face, at, text)
 }
 
-var imageStart = []byte("<image ")
-
-// withStretchedImages has viewers fill an image's box with it, as the PNG does, and keep
-// the edges of its fields: they would keep its proportions and smooth it.
-func withStretchedImages(svg []byte) []byte {
-	return bytes.ReplaceAll(svg, imageStart, []byte(`<image preserveAspectRatio="none" style="image-rendering:pixelated" `))
-}
-
-var textStart = []byte("<text ")
-
 // withWidths ties each text to the width that the figure was laid out with: a
 // viewer without the font takes another one.
-func (c *tipCanvas) withWidths(svg []byte) []byte {
-	var b bytes.Buffer
-	for _, width := range c.widths {
-		before, after, found := bytes.Cut(svg, textStart)
-		if !found {
-			break
-		}
-		b.Write(before)
-		b.Write(textStart)
+func (c *tipCanvas) withWidths(svg string) string {
+	const start = "<text "
+	parts := strings.Split(svg, start)
+	for i, width := range c.widths {
 		if width > 0 {
-			fmt.Fprintf(&b, `textLength="%.1f" lengthAdjust="spacingAndGlyphs" `, width.Points())
+			parts[i+1] = fmt.Sprintf(`textLength="%.1f" lengthAdjust="spacingAndGlyphs" `, width.Points()) + parts[i+1]
 		}
-		svg = after
 	}
-	b.Write(svg)
-	return b.Bytes()
+	return strings.Join(parts, start)
 }
 
 // tell attaches a text to a box; canvases without tips ignore it.
@@ -82,23 +65,18 @@ func tellAt(c *draw.Canvas, at vg.Point, radius vg.Length, format string, args .
 	tell(c, vg.Rectangle{Min: at.Sub(r), Max: at.Add(r)}, format, args...)
 }
 
-var svgEnd = []byte("</svg>")
-
 // withTips adds the collected tips to the finished SVG, the last drawn on top, as
 // invisible boxes with titles.
-func (c *tipCanvas) withTips(svg []byte) []byte {
-	if len(c.tips) == 0 {
-		return svg
-	}
+func (c *tipCanvas) withTips(svg string) string {
+	const end = "</svg>\n"
 	_, height := c.Size()
-	var b bytes.Buffer
+	var b strings.Builder
+	b.WriteString(strings.TrimSuffix(svg, end))
 	b.WriteString(`<g class="tips" fill="none" stroke="none" pointer-events="all">` + "\n")
 	for _, t := range c.tips {
 		size := t.box.Size()
 		fmt.Fprintf(&b, `<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f"><title>%s</title></rect>`+"\n",
 			t.box.Min.X.Points(), (height - t.box.Max.Y).Points(), size.X.Points(), size.Y.Points(), html.EscapeString(t.text))
 	}
-	b.WriteString("</g>\n")
-	at := bytes.LastIndex(svg, svgEnd)
-	return append(append(bytes.Clone(svg[:at]), b.Bytes()...), svg[at:]...)
+	return b.String() + "</g>\n" + end
 }
