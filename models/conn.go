@@ -23,15 +23,11 @@ type owner interface {
 
 // manner is how a model's threads use its connections' sockets.
 type manner struct {
-	// waits: a receive waits until there is something. Where it does not, epoll says
-	// when to receive.
-	waits bool
+	waits bool // a receive waits until there is something; else epoll says when to receive
 	// lockStep: the thread that reads a request reads no further before the answer is
 	// sent, so the frame may stay in the thread's scratch memory.
 	lockStep bool
-	// edges: epoll reports each arrival once, so a socket that a receive has emptied need
-	// not be asked again.
-	edges bool
+	edges    bool // epoll reports each arrival once, so an emptied socket need not be asked again
 }
 
 var (

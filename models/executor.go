@@ -69,14 +69,9 @@ func (x *executor) serveOne(j *Job) {
 	x.env.handleHere(j)
 	x.waiting.wait()
 	j.reach(stage.ResponseDequeued)
-	switch {
-	case j.hangUp != nil:
-		c.kill(j.hangUp)
-		j.free()
-		return
-	case j.silent:
+	if j.silent {
 		j.skipSending()
-	case x.transmit.send(j) != sentAll:
+	} else if j.hangUp != nil || x.transmit.send(j) != sentAll {
 		c.kill(j.hangUp)
 		j.free()
 		return

@@ -265,12 +265,10 @@ func (in *input) drop() {
 // Frame buffers come in powers of two and are used again, so that steady load
 // allocates nothing.
 const (
-	leastBufferBits = 9 // 512 bytes
-	mostBufferBits  = 27
-	// keptBufferBytes is the largest buffer that a job keeps between requests.
-	keptBufferBytes = 4 << 10
-	// keptResponseBytes is the same for the memory of a response.
-	keptResponseBytes = 64 << 10
+	leastBufferBits   = 9 // 512 bytes
+	mostBufferBits    = 27
+	keptBufferBytes   = 4 << 10  // the largest buffer that a job keeps between requests
+	keptResponseBytes = 64 << 10 // the same for the memory of a response
 )
 
 type buffer struct {

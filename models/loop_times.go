@@ -9,10 +9,8 @@ import (
 )
 
 const (
-	// lagsTogether is how many turns' lags a loop gathers before it records them.
-	lagsTogether = 64
-	// publishEvery bounds how old the published times of a busy loop are.
-	publishEvery = int64(100 * time.Millisecond)
+	lagsTogether = 64                            // turns' lags that a loop gathers before it records them
+	publishEvery = int64(100 * time.Millisecond) // bounds how old the published times of a busy loop are
 )
 
 // loopTimes measures a loop with two clock reads a turn. The loop's thread uses it.

@@ -196,10 +196,8 @@ func (m mutedConns) untilFirst() time.Duration {
 }
 
 const (
-	// lingerFor bounds the wait for a peer to take the last bytes at a stop.
-	lingerFor = time.Second
-	// lingerPoll is how often that is looked at.
-	lingerPoll = 5 * time.Millisecond
+	lingerFor  = time.Second          // at most, for a peer to take the last bytes at a stop
+	lingerPoll = 5 * time.Millisecond // how often that is looked at
 )
 
 // closeIfDone closes a connection that owes no answer and will get no further

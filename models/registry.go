@@ -21,13 +21,11 @@ type Model struct {
 	Accepts, Reads, Handles, Writes string
 	// Hides says in which stages the model's own waits show, where a reader of the
 	// stages' names would not look for them.
-	Hides string
-	// threads are those that a census must find.
-	threads []threadGroup
+	Hides   string
+	threads []threadGroup // that a census must find
 	// fits returns why the model cannot work as configured, nil if it can; nil: it always can.
-	fits func(c Config, s Send) error
-	// sharesPs: threads say when they block (osthread.Options).
-	sharesPs bool
+	fits     func(c Config, s Send) error
+	sharesPs bool // threads say when they block (osthread.Options)
 	// start starts the model's threads; what accepts connections starts last. Whatever it
 	// has started or opened it leaves to env.atExit, also when it fails.
 	start func(e *env, l *listener) (running, error)
@@ -73,39 +71,27 @@ func censusFormula(groups []threadGroup, none string) string {
 }
 
 // Send is one way to send a response's file bytes: its file and its line in the list
-// of sends are all there is to it. What its columns say, the census test and the proof
-// by strace hold it to.
+// of sends are all there is to it. Its columns are held to like a model's.
 type Send struct {
-	Name string
-	// Meaning says which system call moves file bytes, on which thread, and whose way
-	// that is.
-	Meaning string
-	// Stage is where that shows, and waits for a thread that does it.
-	Stage string
-	// Blocks is who waits while a page comes from the disk.
-	Blocks string
+	Name    string
+	Meaning string // which system call moves file bytes, on which thread, and whose way that is
+	Stage   string // where that shows, and waits for a thread that does it
+	Blocks  string // who waits while a page comes from the disk
 	// Calls are the system calls that the strategy makes for file bytes, and the group
 	// of threads that makes each, or WritingThread or AnyThread.
 	Calls map[FileCall]string
-	// mover makes what moves file bytes on one thread.
-	mover func() mover
+	mover func() mover // makes what moves file bytes on one thread
 	// offload starts the threads that send; nil: the thread that has the
 	// connection does. The handlers are nil where requests have no threads of
 	// their own. It leaves what it has started to env.atExit, also when it fails.
-	offload func(e *env, handlers *handlers) (offloader, error)
-	// threads are those that stay.
-	threads []threadGroup
-	// capBytes bounds a send call of file bytes unless knob send-cap does; 0: the
-	// socket is the only bound.
-	capBytes int
+	offload  func(e *env, handlers *handlers) (offloader, error)
+	threads  []threadGroup // that stay
+	capBytes int           // of a send call of file bytes, unless knob send-cap says; 0: no bound
 	// chunked: after each send call of file bytes the response takes its turn
 	// behind others, whatever knob sends-per-turn says.
-	chunked bool
-	// onHandlers says what handler threads have to do with file bytes; empty:
-	// nothing, and the strategy does without such threads.
-	onHandlers handlerDuty
-	// probes: network threads send chunks that the page cache holds.
-	probes bool
+	chunked    bool
+	onHandlers handlerDuty // empty: the strategy does without handler threads
+	probes     bool        // network threads send chunks that the page cache holds
 }
 
 var sends = []Send{

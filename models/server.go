@@ -183,18 +183,16 @@ func (s *Server) Clock() *clock.Offset { return &s.env.offset }
 
 // env is what all threads of one server share.
 type env struct {
-	config  Config
-	send    Send
-	service Service
-	// identifier is the service, if its requests carry correlation ids; else nil.
-	identifier Identifier
-	stages     *stage.Recorder // nil: stages off
-	plant      stage.Plant
-	threads    *osthread.Registry
-	offset     clock.Offset
-	log        func(format string, args ...any)
-	// wakesInTurns: loops wake handlers when they have read what there is.
-	wakesInTurns bool
+	config       Config
+	send         Send
+	service      Service
+	identifier   Identifier      // the service, if its requests carry correlation ids; else nil
+	stages       *stage.Recorder // nil: stages off
+	plant        stage.Plant
+	threads      *osthread.Registry
+	offset       clock.Offset
+	log          func(format string, args ...any)
+	wakesInTurns bool // loops wake handlers when they have read what there is
 
 	connections atomic.Int64  // ever opened
 	live        atomic.Int64  // open, or still referred to by a job

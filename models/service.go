@@ -70,12 +70,10 @@ const lengthBytes = 4
 type Response struct {
 	// Buf collects the bytes; services append to it. Its first four bytes are the
 	// frame length, which the model fills in.
-	Buf       []byte
-	cuts      []cut
-	afterSent func()
-	// mutedUntilNs is when the connection may be read again, CLOCK_MONOTONIC; 0: at
-	// once.
-	mutedUntilNs int64
+	Buf          []byte
+	cuts         []cut
+	afterSent    func()
+	mutedUntilNs int64 // when the connection may be read again, CLOCK_MONOTONIC; 0: at once
 }
 
 // cut is a region and the place in Buf that it follows.

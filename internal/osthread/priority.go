@@ -26,10 +26,7 @@ const (
 // time slice (sched_setattr(2)). It needs CAP_SYS_NICE. Why not real-time priority, is in
 // docs/loadgen.md.
 func SetPrompt() error {
-	if err := setAttr(0, promptAttr); err != nil {
-		return fmt.Errorf("sched_setattr: %w", err)
-	}
-	return nil
+	return setAttr(0, promptAttr)
 }
 
 var promptAttr = unix.SchedAttr{Policy: unix.SCHED_NORMAL, Nice: mostNice, Runtime: uint64(wakeSlice)}
@@ -63,15 +60,5 @@ func SetShortSlice() error {
 		return fmt.Errorf("sched_getattr: %w", err)
 	}
 	attr.Runtime = uint64(wakeSlice)
-	if err := setAttr(0, *attr); err != nil {
-		return fmt.Errorf("sched_setattr of a short slice: %w", err)
-	}
-	return nil
-}
-
-func setBatch() error {
-	if err := setAttr(0, unix.SchedAttr{Policy: unix.SCHED_BATCH}); err != nil {
-		return fmt.Errorf("sched_setattr to SCHED_BATCH: %w", err)
-	}
-	return nil
+	return setAttr(0, *attr)
 }

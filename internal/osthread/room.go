@@ -16,14 +16,12 @@ import (
 
 // Limit is one bound of the system on threads.
 type Limit struct {
-	Name  string
-	Value int
-	Used  int // of Value, by threads or what they need
-	Each  int // of Value, that one thread needs
-	// Waived: this process has the privilege to pass it.
-	Waived bool
-	// Raise is the command that sets it, with %d for the value.
-	Raise string
+	Name   string
+	Value  int
+	Used   int    // of Value, by threads or what they need
+	Each   int    // of Value, that one thread needs
+	Waived bool   // this process has the privilege to pass it
+	Raise  string // the command that sets it, with %d for the value
 }
 
 // Left is how many more threads the limit allows.

@@ -2,6 +2,7 @@ package osthread
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"runtime"
@@ -57,12 +58,12 @@ func (r *Registry) raiseRuntime() error {
 			return
 		}
 		ordinary.Store(before)
-		if err = r.setRuntimeThreads(promptAttr, monitor); err == unix.EPERM {
+		if err = r.setRuntimeThreads(promptAttr, monitor); errors.Is(err, unix.EPERM) {
 			slice := *before
 			slice.Runtime = uint64(wakeSlice)
 			err = r.setRuntimeThreads(slice, monitor)
 		}
-		if err == unix.EPERM {
+		if errors.Is(err, unix.EPERM) {
 			ordinary.Store(nil)
 			err = nil
 		}
@@ -84,7 +85,7 @@ func (r *Registry) setRuntimeThreads(attr unix.SchedAttr, monitor []int) error {
 		if slices.Contains(monitor, tid) {
 			continue
 		}
-		if err := setAttr(tid, attr); err != nil && err != unix.ESRCH {
+		if err := setAttr(tid, attr); err != nil && !errors.Is(err, unix.ESRCH) {
 			return err
 		}
 	}
@@ -147,23 +148,13 @@ func findMonitor(threads []int, patience time.Duration) (monitor []int) {
 	return monitor
 }
 
-// setOrdinary schedules the calling thread as the process was before raiseRuntime. A
-// thread calls it once the registry knows its number.
-func setOrdinary() error {
-	attr := ordinary.Load()
-	if attr == nil {
-		return nil
-	}
-	if err := setAttr(0, *attr); err != nil {
-		return fmt.Errorf("sched_setattr: %w", err)
-	}
-	return nil
-}
-
 // setAttr is sched_setattr(2) of the policy, the nice value and the time slice.
 func setAttr(tid int, attr unix.SchedAttr) error {
 	attr.Size, attr.Flags = unix.SizeofSchedAttr, 0
-	return unix.SchedSetAttr(tid, &attr, 0)
+	if err := unix.SchedSetAttr(tid, &attr, 0); err != nil {
+		return fmt.Errorf("sched_setattr to policy %d, nice %d, a slice of %d ns: %w", attr.Policy, attr.Nice, attr.Runtime, err)
+	}
+	return nil
 }
 
 // passEvery is well below the 10 ms after which the runtime's monitor calls a

@@ -56,12 +56,8 @@ type Registry struct {
 
 // Options are how the kernel schedules a registry's threads.
 type Options struct {
-	// Pin: thread number i runs on the i-th CPU of the process's affinity mask
-	// only, round robin.
-	Pin bool
-	// Batch: policy SCHED_BATCH (sched(7)); a thread that wakes does not preempt the
-	// one that runs.
-	Batch bool
+	Pin   bool // thread number i runs on the i-th CPU of the process's affinity mask only, round robin
+	Batch bool // SCHED_BATCH (sched(7)): a thread that wakes does not preempt the one that runs
 	// SharePs: the threads tell the Go runtime when they will block for long
 	// (poll.RecvWait, poll.FutexWaitLong), so that sharedPs Ps do, however many threads
 	// there are.
@@ -149,11 +145,13 @@ func (r *Registry) settle(t *Thread) error {
 	r.mu.Lock()
 	t.TID = unix.Gettid() // from here on a census looks for the name
 	r.mu.Unlock()
-	if err := setOrdinary(); err != nil {
-		return err
+	if attr := ordinary.Load(); attr != nil {
+		if err := setAttr(0, *attr); err != nil {
+			return err
+		}
 	}
 	if r.options.Batch {
-		if err := setBatch(); err != nil {
+		if err := setAttr(0, unix.SchedAttr{Policy: unix.SCHED_BATCH}); err != nil {
 			return err
 		}
 	}

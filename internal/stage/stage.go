@@ -12,6 +12,7 @@ package stage
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -102,17 +103,15 @@ func ParsePlant(text string) (Plant, error) {
 		return Plant{}, nil
 	}
 	name, duration, _ := strings.Cut(text, "=")
-	for i, n := range names[:stages] {
-		if n != name {
-			continue
-		}
-		delay, err := time.ParseDuration(duration)
-		if err != nil || delay <= 0 {
-			return Plant{}, fmt.Errorf("plant %q: %q is no positive duration", text, duration)
-		}
-		return Plant{stage: Stage(i), delay: delay}, nil
+	s := slices.Index(names[:stages], name)
+	if s < 0 {
+		return Plant{}, fmt.Errorf("plant %q: no stage is named %q%s", text, name, knob.DidYouMean(name, names[:stages]))
 	}
-	return Plant{}, fmt.Errorf("plant %q: no stage is named %q%s", text, name, knob.DidYouMean(name, names[:stages]))
+	delay, err := time.ParseDuration(duration)
+	if err != nil || delay <= 0 {
+		return Plant{}, fmt.Errorf("plant %q: %q is no positive duration", text, duration)
+	}
+	return Plant{stage: Stage(s), delay: delay}, nil
 }
 
 // In sleeps if the delay is planted in stage s; the calling thread blocks.
