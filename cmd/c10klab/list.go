@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -33,11 +34,7 @@ var listings = map[string]func() (results.Table, error){
 
 func newListCommand() *cobra.Command {
 	var asJSON, all bool
-	var names []string
-	for name := range listings {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(listings))
 	cmd := &cobra.Command{
 		Use:   "list " + strings.Join(names, "|") + " [GROUP]",
 		Short: "List models, send strategies, experiments, claims, knobs or metrics",

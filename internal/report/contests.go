@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"maps"
 
 	"c10klab/internal/hdr"
 	"c10klab/internal/measure"
@@ -18,24 +17,18 @@ type contest struct {
 	values map[string]results.BlockValues
 }
 
-func newContest(metric measure.Metric, best string) contest {
-	return contest{metric: metric, best: best, values: map[string]results.BlockValues{}}
-}
-
 // contestsOf are the tails of what clients waited and, of cells that only read, the rate of
 // reads, with the values of all cells.
 func contestsOf(run *results.Run, cells []results.Cell) ([]contest, error) {
-	spans := map[hdr.Key]hdr.Digest{}
-	for _, c := range cells {
-		maps.Copy(spans, c.Spans)
-	}
 	var contests []contest
-	for _, key := range measure.Clients(hdr.SortedKeys(spans)) {
+	for _, key := range measure.Clients(results.KeysOf(cells)) {
 		contests = append(contests, tailContests(key)...)
 	}
 	contests = append(contests, readContest())
 	readings := results.NewReadings(run)
-	for _, c := range contests {
+	for i := range contests {
+		c := &contests[i]
+		c.values = map[string]results.BlockValues{}
 		for _, cell := range cells {
 			_, offered := cell.Number(measure.Held)
 			if fetched, _ := cell.Number(measure.Fetched); !c.metric.IsDuration() && (offered || fetched == 0) {
@@ -53,22 +46,20 @@ func contestsOf(run *results.Run, cells []results.Cell) ([]contest, error) {
 // tailContests are those for the shortest tail of what clients waited.
 func tailContests(key hdr.Key) []contest {
 	if measure.EndToEnd.Is(key) {
-		return []contest{newContest(measure.At(key, measure.P99), "the shortest p99 from a record's due time to its consumer")}
+		return []contest{{metric: measure.At(key, measure.P99), best: "the shortest p99 from a record's due time to its consumer"}}
 	}
 	title := measure.SpanNamed(key.Stage).Title
 	if key.API != measure.Produce {
 		title += " of " + key.API
 	}
 	return []contest{
-		newContest(measure.At(key, measure.P99), "the shortest p99 "+title),
-		newContest(measure.At(key, measure.P999), "the shortest p99.9 "+title),
+		{metric: measure.At(key, measure.P99), best: "the shortest p99 " + title},
+		{metric: measure.At(key, measure.P999), best: "the shortest p99.9 " + title},
 	}
 }
 
 func readContest() contest {
-	c := newContest(measure.Fetched.Metric(), "the highest rate of reads")
-	c.higher = true
-	return c
+	return contest{metric: measure.Fetched.Metric(), best: "the highest rate of reads", higher: true}
 }
 
 func (c contest) format(value float64) string {

@@ -13,6 +13,7 @@ import (
 
 // trouble is one kind of problem with the cells that have it.
 type trouble struct {
+	kind  string // tells it from others
 	name  string // of the rule that failed; else the problem with its numbers as they were found first
 	leads record.Outcome
 	// worst is what was found furthest beyond the rule's limit; empty: it is no rule.
@@ -58,12 +59,11 @@ func gravity(outcome record.Outcome) int {
 // most cells. Cells add what is known of all their trials together.
 func troublesOf(trials []record.Trial, cells []results.Cell) []trouble {
 	var all []trouble
-	at := map[string]int{}
-	note := func(key string, t trouble, cell string) *trouble {
-		i, known := at[key]
-		if !known {
+	note := func(kind string, t trouble, cell string) *trouble {
+		i := slices.IndexFunc(all, func(known trouble) bool { return known.kind == kind })
+		if i < 0 {
+			t.kind = kind
 			i, all = len(all), append(all, t)
-			at[key] = i
 		}
 		if !slices.Contains(all[i].cells, cell) {
 			all[i].cells = append(all[i].cells, cell)

@@ -14,52 +14,37 @@ import (
 // Handler serves the page of runs that may still grow: "/" is the page, made anew
 // when a run has changed, and "/version" a text that changes with the runs.
 func Handler(dirs []string) http.Handler {
-	p := &livePage{dirs: dirs}
+	var mu sync.Mutex
+	var made string // the version of content, which was rendered last
+	var content []byte
+	render := func() ([]byte, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := version(dirs); now != made || content == nil {
+			fresh, err := HTML(dirs, true)
+			if err != nil {
+				return nil, err
+			}
+			made, content = now, fresh
+		}
+		return content, nil
+	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", p.servePage)
-	mux.HandleFunc("GET /version", p.serveVersion)
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+		page, err := render()
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "text/html; charset=utf-8")
+		w.Header().Set("Cache-Control", "no-store")
+		_, _ = w.Write(page) // the reader went away
+	})
+	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		_, _ = io.WriteString(w, version(dirs))
+	})
 	return mux
-}
-
-// livePage keeps the last rendered page. Any goroutine may use it.
-type livePage struct {
-	dirs []string
-
-	mu      sync.Mutex
-	version string
-	content []byte
-}
-
-func (p *livePage) servePage(w http.ResponseWriter, _ *http.Request) {
-	content, err := p.render()
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	_, _ = w.Write(content) // the reader went away
-}
-
-func (p *livePage) serveVersion(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Cache-Control", "no-store")
-	_, _ = io.WriteString(w, version(p.dirs))
-}
-
-// render makes the page if a run has changed since it was last made.
-func (p *livePage) render() ([]byte, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	now := version(p.dirs)
-	if now == p.version && p.content != nil {
-		return p.content, nil
-	}
-	content, err := HTML(p.dirs, true)
-	if err != nil {
-		return nil, err
-	}
-	p.version, p.content = now, content
-	return content, nil
 }
 
 // version tells states of the runs apart: how many trials each holds, and when the

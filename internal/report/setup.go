@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"c10klab/experiments"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -40,11 +41,7 @@ func sharedKnobs(run *results.Run, experiment string) string {
 	var all [][]string
 	for _, c := range run.Info.Cells {
 		if c.Experiment == experiment {
-			var settings []string
-			for _, name := range slices.Sorted(maps.Keys(c.Knobs)) {
-				settings = append(settings, name+"="+c.Knobs[name])
-			}
-			all = append(all, settings)
+			all = append(all, strings.Fields(experiments.Settings(c.Knobs)))
 		}
 	}
 	return strings.Join(inCommon(all), " ")

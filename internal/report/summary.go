@@ -103,13 +103,11 @@ type group struct {
 func groups(cells []results.Cell, knob string) []group {
 	telling := slices.DeleteFunc(differingKnobs(cells), func(name string) bool { return name == knob })
 	var all []group
-	at := map[string]int{} // by setting
 	for _, c := range cells {
 		setting := settingOf(c, telling)
-		i, known := at[setting]
-		if !known {
+		i := slices.IndexFunc(all, func(g group) bool { return g.setting == setting })
+		if i < 0 {
 			i, all = len(all), append(all, group{setting: setting})
-			at[setting] = i
 		}
 		all[i].cells = append(all[i].cells, c)
 	}
