@@ -65,8 +65,7 @@ func (l *load) connectKind(kind *consumerKind) error {
 	})
 }
 
-// share returns the partitions of the consumer with that index and where it
-// begins in each; consumers of a kind have disjoint ones.
+// share returns the partitions of one consumer, which no other has, and where it begins.
 func (k *consumerKind) share(index int) (partitions []int32, offsets []int64) {
 	for p := index; p < len(k.starts); p += k.count {
 		partitions = append(partitions, int32(p))

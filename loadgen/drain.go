@@ -92,7 +92,7 @@ func (l *load) readLogEnds(acked int64) (records int64, err error) {
 		for i, end := range ends {
 			records += end - l.endsBefore[i]
 		}
-		return l.protocol.answers() || records >= acked
+		return l.offered.Answers || records >= acked
 	}
 	if err := l.waitFor(l.cfg.Drain, grown); err != nil && !errors.Is(err, errTimeout) {
 		return 0, err

@@ -36,8 +36,7 @@ func newFetchRequest(cfg Config, topicName string, partitions []int32, offsets [
 	return request
 }
 
-// rotate asks for another partition first, for an answer's byte limit may leave
-// nothing to the later ones.
+// rotate asks for another partition first: a byte limit may leave nothing to later ones.
 func (c *consumer) rotate() {
 	partitions := c.request.Topics[0].Partitions
 	first := partitions[0]

@@ -94,7 +94,7 @@ func (c *connection) accepted(n int, nowNs int64, t *judge.Tally) {
 		r.LastByteNs = nowNs
 		c.out.partly = 0
 		c.out.frames--
-		if !c.load.protocol.answers() {
+		if !c.load.offered.Answers {
 			done := c.inFlight.pop()
 			c.complete(&done, nowNs, 0, t)
 		}

@@ -102,7 +102,6 @@ func (p *produce) parse(connection int, payload []byte) (answer, error) {
 }
 
 func (p *produce) maxAnswerBytes() int { return 1024 + len(p.request.Topics[0].Topic) }
-func (p *produce) answers() bool       { return p.request.Acks != 0 }
 func (p *produce) batch() (bytes, records int) {
 	return p.template.SizeBytes(), p.template.Records()
 }

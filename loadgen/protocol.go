@@ -19,8 +19,6 @@ type protocol interface {
 	parse(connection int, payload []byte) (answer, error)
 	// maxAnswerBytes is the largest payload that an answer may have.
 	maxAnswerBytes() int
-	// answers reports whether requests are answered at all.
-	answers() bool
 	// batch is the size of the record batch that a request carries; zeros: none.
 	batch() (bytes, records int)
 }
@@ -55,5 +53,4 @@ func (e echo) parse(_ int, payload []byte) (answer, error) {
 }
 
 func (e echo) maxAnswerBytes() int         { return e.payloadBytes }
-func (e echo) answers() bool               { return true }
 func (e echo) batch() (bytes, records int) { return 0, 0 }

@@ -20,7 +20,7 @@ const unplannedShare = 1.0 / 64
 // requests, and begins to follow it. No receiver runs yet. A target without an admin port,
 // or without stages, has nothing to join.
 func (l *load) startSampling() error {
-	if l.servers[0].Admin == "" || l.cfg.JoinSamples == 0 || l.cfg.Producers == 0 || !l.protocol.answers() {
+	if l.servers[0].Admin == "" || l.cfg.JoinSamples == 0 || l.cfg.Producers == 0 || !l.offered.Answers {
 		return nil
 	}
 	share := unplannedShare
