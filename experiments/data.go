@@ -52,14 +52,13 @@ func (k KnobTables) DataOf(knobs map[string]string) (Data, error) {
 
 // positions reads "all" or a list such as "1,2" of positions below n.
 func positions(text string, n int) ([]int, error) {
-	if text == "all" {
-		all := make([]int, n)
-		for i := range all {
-			all[i] = i
-		}
-		return all, nil
-	}
 	var list []int
+	if text == "all" {
+		for i := range n {
+			list = append(list, i)
+		}
+		return list, nil
+	}
 	for part := range strings.SplitSeq(text, ",") {
 		i, err := strconv.Atoi(part)
 		if err != nil || i < 0 || i >= n || slices.Contains(list, i) {
@@ -74,15 +73,12 @@ func positions(text string, n int) ([]int, error) {
 const DiskModelKnob = "disk-model"
 
 func checkDiskModels(disks *knob.Table, models []string) error {
-	if len(models) == 0 {
-		return nil
-	}
-	model, err := disks.Lookup(DiskModelKnob)
-	if err != nil {
-		return err
-	}
 	for _, m := range models {
-		if err := model.Check(m); err != nil {
+		model, err := disks.Lookup(DiskModelKnob)
+		if err == nil {
+			err = model.Check(m)
+		}
+		if err != nil {
 			return fmt.Errorf("knob %s: %w", DisksKnob, err)
 		}
 	}

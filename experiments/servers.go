@@ -1,6 +1,7 @@
 package experiments
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,10 +31,7 @@ func KnobOf(server, name string) string { return server + record.ServerMark + na
 
 // ServersOf lists the servers of a cell; the first is what the generator loads.
 func ServersOf(knobs map[string]string) []string {
-	if text := knobs[ServersKnob]; text != "" {
-		return strings.Split(text, ",")
-	}
-	return []string{record.Broker}
+	return strings.Split(cmp.Or(knobs[ServersKnob], record.Broker), ",")
 }
 
 // usesDisks reports whether a server of the cell asks for emulated disks.

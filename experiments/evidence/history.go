@@ -7,7 +7,6 @@ import (
 	"path"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"c10klab/experiments"
@@ -81,54 +80,43 @@ var codeOf = []struct {
 
 var bothSides = []string{"internal/kafka/", "internal/poll/", "internal/osthread/", "internal/batch/", "internal/hdr/", "internal/clock/"}
 
-// age is how old what a run decides is.
-type age struct {
-	commits int      // since the run's revision
-	older   []string // the parts of codeOf that have changed since, in the working tree too
-}
-
-var errNoSuchRevision = errors.New("the run's revision is not in the history")
-
-// age compares a run's revision with the working tree.
-func (h history) age(run *results.Run) (a age, err error) {
+// age tells how many commits have come since the run's revision, and which parts of codeOf
+// have changed since, in the working tree too.
+func (h history) age(run *results.Run) (commits string, older []string, err error) {
 	revision := run.Info.Source.Revision
 	if h.missing != "" {
-		return a, errors.New(h.missing)
+		return "", nil, errors.New(h.missing)
 	}
-	count, err := h.git("rev-list", "--count", revision+"..HEAD")
-	if err == nil {
-		a.commits, err = strconv.Atoi(count)
-	}
-	if err != nil {
-		return a, fmt.Errorf("%w: %s", errNoSuchRevision, revision)
+	if commits, err = h.git("rev-list", "--count", revision+"..HEAD"); err != nil {
+		return "", nil, fmt.Errorf("the run's revision is not in the history: %s", revision)
 	}
 	changed, err := h.git("diff", "--name-only", revision)
 	if err != nil {
-		return a, fmt.Errorf("what changed since %s: %w", revision, err)
+		return "", nil, fmt.Errorf("what changed since %s: %w", revision, err)
 	}
 	for _, code := range codeOf {
 		if slices.ContainsFunc(strings.Split(changed, "\n"), func(file string) bool {
 			return path.Ext(file) == ".go" && !strings.HasSuffix(file, "_test.go") &&
 				slices.ContainsFunc(code.paths, func(dir string) bool { return strings.HasPrefix(file, dir) })
 		}) {
-			a.older = append(a.older, code.part)
+			older = append(older, code.part)
 		}
 	}
-	return a, nil
+	return commits, older, nil
 }
 
 // verifyAge tells a run's age; code that has changed since does not make it wrong.
 func (h history) verifyAge(run *results.Run, of string) EvidenceCheck {
 	c := EvidenceCheck{Of: of, Check: "code is that of the run", Status: CheckHolds}
-	a, err := h.age(run)
+	commits, older, err := h.age(run)
 	if err != nil {
 		c.Status, c.Detail = CheckSkipped, err.Error()
 		return c
 	}
-	c.Detail = fmt.Sprintf("%d commits since %.7s of %s", a.commits, run.Info.Source.Revision, run.Info.Started.Format("2006-01-02"))
-	if len(a.older) > 0 {
+	c.Detail = fmt.Sprintf("%s commits since %.7s of %s", commits, run.Info.Source.Revision, run.Info.Started.Format("2006-01-02"))
+	if len(older) > 0 {
 		c.Status = CheckOlder
-		c.Detail += "; changed since: " + strings.Join(a.older, ", ")
+		c.Detail += "; changed since: " + strings.Join(older, ", ")
 	}
 	return c
 }
@@ -139,8 +127,8 @@ func (h history) verifyAge(run *results.Run, of string) EvidenceCheck {
 // history it cannot be told, and nothing is marked.
 func (h history) mark(run *results.Run) string {
 	day := run.Info.Started.Format("2006-01-02")
-	if a, err := h.age(run); err == nil && len(a.older) > 0 {
-		return day + ", *older " + strings.Join(a.older, ", ") + "*"
+	if _, older, err := h.age(run); err == nil && len(older) > 0 {
+		return day + ", *older " + strings.Join(older, ", ") + "*"
 	}
 	return day
 }
