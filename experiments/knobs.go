@@ -29,8 +29,6 @@ const (
 	backlogBatchKnob      = "backlog-batch-bytes"
 	BacklogDisksKnob      = "backlog-disks"
 	backlogPagesKnob      = "backlog-pages"
-	pagesCold             = "cold"
-	pagesHot              = "hot"
 	StallKnob             = "stall"
 	StoreLayoutKnob       = "layout" // the server's, which the backlog is written by too
 )
@@ -51,7 +49,7 @@ var Knobs = []knob.Knob{
 		Meaning: "one record batch of topic " + BacklogTopic},
 	{Name: BacklogDisksKnob, Kind: knob.Text, Default: "all",
 		Meaning: "which disks hold topic " + BacklogTopic + ", as positions in " + DisksKnob + " from 0"},
-	{Name: backlogPagesKnob, Kind: knob.Choice, Choices: []string{pagesCold, pagesHot}, Default: pagesCold,
+	{Name: backlogPagesKnob, Kind: knob.Choice, Choices: []string{"cold", "hot"}, Default: "cold",
 		Meaning: "topic " + BacklogTopic + " in the page cache before the load starts: none of it, or all"},
 	{Name: StallKnob, Kind: knob.Duration, Default: "0s", Max: 60,
 		Meaning: "every emulated disk stops once for so long, in the middle of the window"},

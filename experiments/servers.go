@@ -120,11 +120,11 @@ type Data struct {
 // Backlog is what the log holds before the load starts.
 type Backlog struct {
 	StoreLayout string // the server's knob; empty: its default
-	Bytes       int64
-	BatchBytes  int64
-	Partitions  int
-	LogDirs     []int // their positions
-	Hot         bool
+	Bytes       int64  `knob:"backlog-bytes"`
+	BatchBytes  int64  `knob:"backlog-batch-bytes"`
+	Partitions  int    `knob:"backlog-partitions"`
+	LogDirs     []int  // their positions
+	Hot         bool   `knob:"backlog-pages=hot"`
 }
 
 // DataOf reads a cell's knobs.
@@ -137,10 +137,8 @@ func (k KnobTables) DataOf(knobs map[string]string) (Data, error) {
 	if text := v.Text(DisksKnob); text != "" {
 		d.DiskModels = strings.Split(text, ",")
 	}
-	d.Backlog = Backlog{
-		Bytes: v.Bytes(backlogBytesKnob), BatchBytes: v.Bytes(backlogBatchKnob), Partitions: v.Int(backlogPartitionsKnob),
-		Hot: v.Text(backlogPagesKnob) == pagesHot, StoreLayout: knobs[StoreLayoutKnob],
-	}
+	v.Fill(&d.Backlog)
+	d.Backlog.StoreLayout = knobs[StoreLayoutKnob]
 	d.Backlog.LogDirs, err = positions(v.Text(BacklogDisksKnob), max(1, len(d.DiskModels)))
 	if err == nil {
 		err = checkDiskModels(k.Disk, d.DiskModels)

@@ -75,8 +75,8 @@ func Compare(cfg CompareConfig) (*RunComparison, error) {
 		return nil, fmt.Errorf("%w: %s has %v, %s has %v", ErrNothingToCompare, cfg.A.Run.Dir, c.OnlyA, cfg.B.Run.Dir, c.OnlyB)
 	}
 	differences := setupDifferences(cfg.A.Run, cfg.B.Run, pairs)
-	if err := checkAxis(cfg.Axis, pairs); err != nil {
-		return nil, err
+	if names := slices.Concat(SetupNames, slices.Sorted(maps.Keys(pairs[0].a.Knobs))); cfg.Axis != "" && !slices.Contains(names, cfg.Axis) {
+		return nil, fmt.Errorf("nothing that a setup consists of is named %q%s", cfg.Axis, knob.DidYouMean(cfg.Axis, names))
 	}
 	if len(axis) == 0 && len(differences) == 1 {
 		axis[differences[0].Name] = ""
@@ -89,14 +89,6 @@ func Compare(cfg CompareConfig) (*RunComparison, error) {
 		}
 	}
 	return c, c.compareAll(cfg, pairs, axis)
-}
-
-func checkAxis(axis string, pairs []cellPair) error {
-	names := slices.Concat(SetupNames, slices.Sorted(maps.Keys(pairs[0].a.Knobs)))
-	if axis != "" && !slices.Contains(names, axis) {
-		return fmt.Errorf("nothing that a setup consists of is named %q%s", axis, knob.DidYouMean(axis, names))
-	}
-	return nil
 }
 
 // pair finds for each cell of A the one of B that agrees in all knobs but the
