@@ -221,19 +221,17 @@ func (l *Log) active() *segment {
 // is known of producers, for a recovery that begins with the new segment. Under mu.
 func (l *Log) roll() (*segment, error) {
 	began := time.Now()
-	if err := l.active().giveBack(); err != nil {
-		return nil, fmt.Errorf("rolling %s: %w", l.dir, err)
+	err := l.active().giveBack()
+	if err == nil && l.cfg.IndexFlush != IndexFlushStop {
+		err = l.flushIndex(l.active())
 	}
-	if l.cfg.IndexFlush != IndexFlushStop {
-		if err := l.flushIndex(l.active()); err != nil {
-			return nil, fmt.Errorf("rolling %s: %w", l.dir, err)
-		}
+	if err == nil {
+		_, err = l.writeSnapshot()
 	}
-	if _, err := l.writeSnapshot(); err != nil {
-		return nil, fmt.Errorf("rolling %s: %w", l.dir, err)
+	var seg *segment
+	if err == nil {
+		seg, err = openSegment(l.dir, l.end.Load(), os.O_CREATE|os.O_EXCL, l.cfg)
 	}
-	base := l.end.Load()
-	seg, err := openSegment(l.dir, base, os.O_CREATE|os.O_EXCL, l.cfg)
 	if err != nil {
 		return nil, fmt.Errorf("rolling %s: %w", l.dir, err)
 	}
@@ -241,7 +239,7 @@ func (l *Log) roll() (*segment, error) {
 	l.publish(append(old[:len(old):len(old)], seg))
 	l.hasRolled.Store(true)
 	l.noteRoll()
-	l.observer.SegmentRolled(l.dir, base, time.Since(began))
+	l.observer.SegmentRolled(l.dir, seg.base, time.Since(began))
 	return seg, nil
 }
 

@@ -56,8 +56,7 @@ func (s *Store) createPartition(place partitionDir, id TopicID) (*Log, error) {
 	return log, nil
 }
 
-// openLog loads a partition and ties it to its log dir and to the housekeeping. It
-// returns what recovery had to cut.
+// openLog loads a partition, and returns what recovery had to cut.
 func (s *Store) openLog(place partitionDir, known standing) (*Log, []Cut, error) {
 	log := &Log{dir: place.path(), fs: s.fs, cfg: s.cfg, observer: s.observer, checkpoint: place.dir.checkpoint, noteRoll: s.keeper.noteRoll}
 	log.publish(nil)

@@ -18,10 +18,10 @@ func (l *Log) OffsetForTimestamp(ms int64) (offset, timestampMs int64, found boo
 		if seg.latestMs.Load() < ms || !seg.Acquire() {
 			continue
 		}
-		hit, err := seg.firstAt(ms, l.start.Load())
+		offset, timestampMs, found, err = seg.firstAt(ms, l.start.Load())
 		seg.Release()
-		if err != nil || hit.found {
-			return hit.offset, hit.timestampMs, hit.found, err
+		if err != nil || found {
+			return offset, timestampMs, found, err
 		}
 	}
 	return 0, 0, false, nil
@@ -31,29 +31,23 @@ func (l *Log) OffsetForTimestamp(ms int64) (offset, timestampMs int64, found boo
 // batch that was appended unchecked may be a bomb.
 const maxLookupBytes = 1 << 30
 
-type timestampHit struct {
-	offset      int64
-	timestampMs int64
-	found       bool
-}
-
 // firstAt looks among the segment's records from an offset on.
-func (s *segment) firstAt(ms, from int64) (timestampHit, error) {
+func (s *segment) firstAt(ms, from int64) (offset, timestampMs int64, found bool, err error) {
 	start := s.index.lookup(max(s.times.lookup(ms), from-s.base))
 	w := headerWalk{segment: s, next: start, limitBytes: s.committedBytes.Load()}
 	for {
 		h, at, err := w.advance()
 		if err == io.EOF {
-			return timestampHit{}, nil
+			return 0, 0, false, nil
 		}
 		if err != nil {
-			return timestampHit{}, err
+			return 0, 0, false, err
 		}
 		if h.MaxTimestampMs < ms || h.LastOffset() < from {
 			continue
 		}
-		if hit, err := s.firstRecordAt(ms, from, h, at); err != nil || hit.found {
-			return hit, err
+		if offset, timestampMs, found, err = s.firstRecordAt(ms, from, h, at); err != nil || found {
+			return offset, timestampMs, found, err
 		}
 	}
 }
@@ -65,7 +59,7 @@ var lookupBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // firstRecordAt looks into a batch whose latest record is said to be at ms or
 // later.
-func (s *segment) firstRecordAt(ms, from int64, h batch.Header, positionBytes int64) (hit timestampHit, err error) {
+func (s *segment) firstRecordAt(ms, from int64, h batch.Header, positionBytes int64) (offset, timestampMs int64, found bool, err error) {
 	buffer := lookupBuffers.Get().(*[]byte)
 	defer lookupBuffers.Put(buffer)
 	b := slices.Grow((*buffer)[:0], h.SizeBytes())[:h.SizeBytes()]
@@ -76,9 +70,8 @@ func (s *segment) firstRecordAt(ms, from int64, h batch.Header, positionBytes in
 		err = batch.Open(h, b, maxLookupBytes, func(h batch.Header, records []byte) error {
 			it := batch.RecordsIn(h, records)
 			for r, ok := it.Next(); ok; r, ok = it.Next() {
-				t, offset := h.BaseTimestampMs+r.TimestampDeltaMs, h.BaseOffset+int64(r.OffsetDelta)
-				if t >= ms && offset >= from {
-					hit = timestampHit{offset: offset, timestampMs: t, found: true}
+				timestampMs, offset = h.BaseTimestampMs+r.TimestampDeltaMs, h.BaseOffset+int64(r.OffsetDelta)
+				if found = timestampMs >= ms && offset >= from; found {
 					return nil
 				}
 			}
@@ -86,7 +79,7 @@ func (s *segment) firstRecordAt(ms, from int64, h batch.Header, positionBytes in
 		})
 	}
 	if err != nil {
-		return timestampHit{}, fmt.Errorf("reading %s at position %d: %w", s.path, positionBytes, err)
+		err = fmt.Errorf("reading %s at position %d: %w", s.path, positionBytes, err)
 	}
-	return hit, nil
+	return offset, timestampMs, found, err
 }

@@ -120,15 +120,13 @@ func (l *Log) sync(position int64) error {
 		return nil
 	}
 	files, end, err := l.unsynced()
+	newest := l.syncedBase
 	for _, f := range files {
 		if err == nil {
 			err = f.Sync()
 		}
-		f.Release()
-	}
-	newest := l.syncedBase
-	for _, f := range files {
 		newest = max(newest, f.base)
+		f.Release()
 	}
 	if err == nil && newest > l.syncedBase {
 		err = errors.Join(l.fs.SyncDir(l.dir()), l.fs.SyncDir(l.logDir))

@@ -41,31 +41,28 @@ func (v *View) writeQueue() error {
 	return nil
 }
 
-// errQueue is a queue file that cannot be the segment's.
+// errQueue is a queue file that cannot be the segment's; then the log is scanned.
 var errQueue = errors.New("no queue of this commit log")
 
 // readQueue fills an empty view from its file.
 func (v *View) readQueue() error {
 	b, err := vfs.ReadFile(v.log.fs, v.queuePath())
 	if err != nil {
-		return fmt.Errorf("reading queue: %w", err)
+		return err
 	}
-	if err := v.takeQueue(b); err != nil {
-		return fmt.Errorf("reading queue %s: %w", v.queuePath(), err)
-	}
-	return nil
+	return v.takeQueue(b)
 }
 
 func (v *View) takeQueue(b []byte) error {
 	end := len(b) - crcBytes
 	if end < 0 || end%queueEntryBytes != 0 || crc32.Checksum(b[:end], castagnoli) != binary.BigEndian.Uint32(b[end:]) {
-		return fmt.Errorf("%w: %d bytes are damaged or not whole", errQueue, len(b))
+		return errQueue
 	}
 	for ; len(b) > crcBytes; b = b[queueEntryBytes:] {
 		position, at, length := int64(binary.BigEndian.Uint64(b)), int64(binary.BigEndian.Uint32(b[8:])), int64(binary.BigEndian.Uint32(b[12:]))
 		f := v.log.fileAt(position)
 		if f == nil || at != v.sizeBytes || length == 0 || at+length > math.MaxInt32 || position+length > f.endPosition() {
-			return fmt.Errorf("%w: %d bytes for position %d, of which %d are there, are said to be at %d", errQueue, length, at, v.sizeBytes, position)
+			return errQueue
 		}
 		v.extend(extent{f, position - f.base, at, int(length)}, position+length)
 		f.liveBytes += length
