@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"c10klab/internal/record"
 )
@@ -14,18 +15,13 @@ const disksSuffix = ".disks"
 
 // detachDiskSamples moves the samples out of the trial and leaves it DiskWindows.
 func detachDiskSamples(t *record.Trial) (samples [][]record.DiskSample) {
-	disks := make([]record.DiskStatus, len(t.Disks))
-	some := false
-	for i, d := range t.Disks {
-		samples = append(samples, d.Samples)
-		some = some || len(d.Samples) > 0
-		disks[i] = d
-		disks[i].Samples = nil
-	}
-	if !some {
+	if !slices.ContainsFunc(t.Disks, func(d record.DiskStatus) bool { return len(d.Samples) > 0 }) {
 		return nil
 	}
-	t.Disks, t.DiskWindows = disks, nil
+	t.Disks, t.DiskWindows = slices.Clone(t.Disks), nil
+	for i := range t.Disks {
+		samples, t.Disks[i].Samples = append(samples, t.Disks[i].Samples), nil
+	}
 	if !t.Measured() {
 		return samples
 	}

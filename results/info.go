@@ -2,7 +2,7 @@ package results
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
+	"fmt"
 	"maps"
 	"os/exec"
 	"strings"
@@ -47,7 +47,7 @@ type Spec struct {
 
 func NewSpec(id, text string, repeats int) Spec {
 	sum := sha256.Sum256([]byte(text))
-	return Spec{ID: id, Text: text, SHA256: hex.EncodeToString(sum[:]), Repeats: repeats}
+	return Spec{ID: id, Text: text, SHA256: fmt.Sprintf("%x", sum), Repeats: repeats}
 }
 
 // PlannedCell is one combination of knobs that each block runs once.

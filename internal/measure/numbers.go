@@ -176,13 +176,8 @@ var (
 		ofProcess(func(p *record.Process) float64 { return float64(p.InvoluntarySwitches) }, (*record.Measurement).ServerRequests))
 	_ = number(Number{Name: "server_peak_mib", Unit: "MiB", Meaning: "most resident memory that the server had since its start", Clock: Server,
 		In: ServersTable, Group: "peak memory MiB"},
-		func(m *record.Measurement) (float64, bool) {
-			p := m.Broker().Process
-			if p == nil {
-				return 0, false
-			}
-			return float64(p.PeakRSSBytes) / (1 << 20), true
-		})
+		ofProcess(func(p *record.Process) float64 { return float64(p.PeakRSSBytes) },
+			func(*record.Measurement, *record.ServerUse) float64 { return 1 << 20 }))
 	_ = number(Number{Name: "server_run_queue_us_per_request", Unit: "µs", Meaning: "time that the server's threads waited for a CPU for each request that it answered, from before the warm-up on",
 		Clock: Server, In: ConnectionsTable, Group: "run queue µs a request"},
 		func(m *record.Measurement) (float64, bool) {

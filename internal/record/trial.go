@@ -114,12 +114,9 @@ func (t *Trial) OfServer(name string) *Trial {
 		return &own
 	}
 	m := t.Measurement
-	own.Numbers = nil
+	own.Numbers = map[string]*float64{}
 	for number, value := range t.Numbers {
 		if number, found := strings.CutPrefix(number, name+ServerMark); found {
-			if own.Numbers == nil {
-				own.Numbers = map[string]*float64{}
-			}
 			own.Numbers[number] = value
 		}
 	}
