@@ -17,9 +17,8 @@ type Effect struct {
 	Metric     string `json:"metric"`
 	// Ratio is over blocks; a block's value is the geometric mean over the pairs of
 	// cells that differ in the knob alone.
-	Ratio Estimate `json:"ratio"`
-	// Pairs are the ratios of each such pair, within blocks.
-	Pairs []PairEffect `json:"pairs"`
+	Ratio Estimate     `json:"ratio"`
+	Pairs []PairEffect `json:"pairs"` // of each such pair, within blocks
 	// Reversed: some pair lies wholly above 1 and some other wholly below, so the
 	// main effect hides an interaction.
 	Reversed bool `json:"reversed"`

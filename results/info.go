@@ -11,22 +11,19 @@ import (
 
 // Info is run.json: everything that all trials of a run share.
 type Info struct {
-	Schema      int       `json:"schema"`
-	Packed      int       `json:"packed,omitempty"` // the version of the packed form; 0: each trial has files of its own
-	Specs       []Spec    `json:"specs"`
-	Full        bool      `json:"full"` // the full variant of the specs, not the quick one
-	CommandLine []string  `json:"command_line"`
-	Seed        uint64    `json:"seed"`
-	Started     time.Time `json:"started"`
-	Source      Source    `json:"source"`
-	// BinarySHA256 identifies the program that served and loaded.
-	BinarySHA256 string `json:"binary_sha256"`
-	DataDir      string `json:"data_dir"`
-	Host         Host   `json:"host"`
-	// Cells lists what was planned, in the order of tables and figures.
-	Cells []PlannedCell `json:"cells"`
-	// Resumed tells when an interrupted run was continued, and where.
-	Resumed []Resumption `json:"resumed,omitempty"`
+	Schema       int           `json:"schema"`
+	Packed       int           `json:"packed,omitempty"` // the version of the packed form; 0: each trial has files of its own
+	Specs        []Spec        `json:"specs"`
+	Full         bool          `json:"full"` // the full variant of the specs, not the quick one
+	CommandLine  []string      `json:"command_line"`
+	Seed         uint64        `json:"seed"`
+	Started      time.Time     `json:"started"`
+	Source       Source        `json:"source"`
+	BinarySHA256 string        `json:"binary_sha256"` // of the program that served and loaded
+	DataDir      string        `json:"data_dir"`
+	Host         Host          `json:"host"`
+	Cells        []PlannedCell `json:"cells"`             // what was planned, in the order of tables and figures
+	Resumed      []Resumption  `json:"resumed,omitempty"` // when an interrupted run was continued, and where
 }
 
 // Resumption is one continuation of a run.
@@ -38,11 +35,10 @@ type Resumption struct {
 
 // Spec is an experiment as it was when the run started.
 type Spec struct {
-	ID     string `json:"id"`
-	SHA256 string `json:"sha256"`
-	Text   string `json:"text"`
-	// Repeats is how many blocks were planned.
-	Repeats int `json:"repeats"`
+	ID      string `json:"id"`
+	SHA256  string `json:"sha256"`
+	Text    string `json:"text"`
+	Repeats int    `json:"repeats"` // how many blocks were planned
 }
 
 func NewSpec(id, text string, repeats int) Spec {

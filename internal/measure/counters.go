@@ -8,8 +8,7 @@ import "c10klab/internal/record"
 // server's window.
 type Counter struct {
 	*Number
-	// Page is its name on the metrics page; empty: c10klab_NAME_total.
-	Page string
+	Page string // its name on the metrics page; empty: c10klab_NAME_total
 }
 
 // Counters are all of them in the order of declaration.

@@ -66,16 +66,14 @@ type Span struct {
 	Name    string
 	Meaning string
 	Clock   Clock
-	// Kafka is the name of the same thing in Kafka's RequestMetrics; empty: it has none.
-	Kafka string
+	Kafka   string // the same thing in Kafka's RequestMetrics; empty: it has none
 	// WaitsBehind is the queue or thread that a request waits behind in the span; empty
 	// where it is worked on, or where waits and work lie in it together.
 	WaitsBehind string
 	In          View
 	Before      *Span  // the one that views show it before; nil: the next declared
 	Title       string // what figures and sentences call it
-	// Beside: it is not taken once a request.
-	Beside bool
+	Beside      bool   // it is not taken once a request
 }
 
 var (

@@ -10,14 +10,12 @@ const (
 // StoreActivity is what the server's log store did since the mark, and the kernel's
 // write-back beneath it. All instants are CLOCK_MONOTONIC.
 type StoreActivity struct {
-	Events     []StoreEvent `json:"events,omitempty"` // in the order they ended
-	LostEvents int          `json:"lost_events"`      // older ones that found no room
-	Appends    int64        `json:"appends"`          // calls that put records into the log
-	// SlowestAppends are the slowest of them, slowest first.
-	SlowestAppends []SlowAppend `json:"slowest_appends,omitempty"`
-	// WriteBack is sampled every 100 ms, under knob write-back-samples.
-	WriteBack   []WriteBackSample `json:"write_back,omitempty"`
-	LostSamples int               `json:"lost_samples,omitempty"`
+	Events         []StoreEvent      `json:"events,omitempty"`          // in the order they ended
+	LostEvents     int               `json:"lost_events"`               // older ones that found no room
+	Appends        int64             `json:"appends"`                   // calls that put records into the log
+	SlowestAppends []SlowAppend      `json:"slowest_appends,omitempty"` // of them, slowest first
+	WriteBack      []WriteBackSample `json:"write_back,omitempty"`      // sampled every 100 ms, under knob write-back-samples
+	LostSamples    int               `json:"lost_samples,omitempty"`
 }
 
 // StoreEvent is one of a store's rare, slow events.

@@ -34,10 +34,9 @@ type DiskStatus struct {
 	Base       string            `json:"base,omitempty"` // read-only image underneath
 	// IOFlusher is false where the server lacks CAP_SYS_RESOURCE: under extreme
 	// want of memory its allocations may then wait for its own disk.
-	IOFlusher bool `json:"io_flusher"`
-	// Settings are the kernel settings that hold now, by path.
-	Settings map[string]string `json:"settings"`
-	Delay    bool              `json:"delay"` // whether requests are delayed now
+	IOFlusher bool              `json:"io_flusher"`
+	Settings  map[string]string `json:"settings"` // the kernel settings that hold now, by path
+	Delay     bool              `json:"delay"`    // whether requests are delayed now
 
 	MarkNs      int64        `json:"mark_ns"` // CLOCK_MONOTONIC
 	MonotonicNs int64        `json:"monotonic_ns"`
@@ -62,9 +61,8 @@ type DiskCounts struct {
 	Writes       int64 `json:"writes"`
 	ReadBytes    int64 `json:"read_bytes"`
 	WrittenBytes int64 `json:"written_bytes"`
-	Errors       int64 `json:"errors"` // requests that the image refused
-	// ModelBusyNs is the time that the model takes for the requests that it delayed.
-	ModelBusyNs int64 `json:"model_busy_ns"`
+	Errors       int64 `json:"errors"`        // requests that the image refused
+	ModelBusyNs  int64 `json:"model_busy_ns"` // that the model takes for the requests that it delayed
 	// Delayed requests had a planned finish; Late ones were answered after it,
 	// because the image or the machine was slower than the model. LateShare is
 	// Late / Delayed.

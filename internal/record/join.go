@@ -4,11 +4,10 @@ import "c10klab/internal/sample"
 
 // Samples are what a server has kept of sampled requests.
 type Samples struct {
-	Requests []ServerSample `json:"requests"` // in the order in which they ended
-	Lost     int            `json:"lost"`     // given up for newer ones
-	// ClockErrorNs bounds how wrong the conversion of the kernel's stamps is.
-	ClockErrorNs int64 `json:"clock_error_ns"`
-	KernelStamps bool  `json:"kernel_stamps"`
+	Requests     []ServerSample `json:"requests"`       // in the order in which they ended
+	Lost         int            `json:"lost"`           // given up for newer ones
+	ClockErrorNs int64          `json:"clock_error_ns"` // bounds how wrong the conversion of the kernel's stamps is
+	KernelStamps bool           `json:"kernel_stamps"`
 }
 
 // ServerSample is one request's boundaries, CLOCK_MONOTONIC nanoseconds; 0: not stamped.
@@ -30,8 +29,7 @@ type Join struct {
 	Client int `json:"client"`
 	Server int `json:"server"`
 	Joined int `json:"joined"`
-	// Lost are samples that either side gave up for newer ones.
-	Lost int `json:"lost"`
+	Lost   int `json:"lost"` // samples that either side gave up for newer ones
 	// OneSegment: requests and answers fit into a TCP segment and a connection has one
 	// in flight, so that the kernel's stamps are exact. Otherwise SocketQueue is a lower
 	// bound, and no single request is checked.
@@ -47,8 +45,7 @@ type Join struct {
 	Terms          []JoinTerm `json:"terms"`
 	Beside         []JoinTerm `json:"beside"`
 	MeanResponseNs float64    `json:"mean_response_ns"`
-	// WiresErrorNs is the standard error of the mean of their two wires together.
-	WiresErrorNs float64 `json:"wires_error_ns"`
+	WiresErrorNs   float64    `json:"wires_error_ns"` // standard error of the mean of their two wires together
 	// TermsOverResponse is the sum of mean terms over the mean response time of all
 	// requests of the window: the wires' means are the joined requests', all others
 	// those of the two sides' own histograms. 0: not known.
@@ -58,9 +55,8 @@ type Join struct {
 	BelowClockError int `json:"below_clock_error"`
 	// RunQueue is how long the threads of each group of the server, the Go runtime's among
 	// them, waited for a CPU, which is where ServerSnapshot.Hides says so.
-	RunQueue []RunQueueWait `json:"run_queue,omitempty"`
-	// Slowest are the joined requests with the longest response times.
-	Slowest []JoinedRequest `json:"slowest,omitempty"`
+	RunQueue []RunQueueWait  `json:"run_queue,omitempty"`
+	Slowest  []JoinedRequest `json:"slowest,omitempty"` // the joined requests with the longest response times
 }
 
 // JoinTerm is one stretch of the joined requests' time, in nanoseconds; a percentile

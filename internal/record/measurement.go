@@ -44,12 +44,11 @@ type Measurement struct {
 	Checks  []Check `json:"checks"`
 	// NotJudged names the rules that could not be asked: of a closed loop, a target
 	// without admin port, or too few requests.
-	NotJudged []string          `json:"not_judged,omitempty"`
-	Problems  []string          `json:"problems,omitempty"`
-	Knobs     map[string]string `json:"knobs"` // the generator's
-	Seed      uint64            `json:"seed"`
-	// ScheduleHash identifies the planned arrivals; equal hashes mean equal arrivals.
-	ScheduleHash string `json:"schedule_hash,omitempty"`
+	NotJudged    []string          `json:"not_judged,omitempty"`
+	Problems     []string          `json:"problems,omitempty"`
+	Knobs        map[string]string `json:"knobs"` // the generator's
+	Seed         uint64            `json:"seed"`
+	ScheduleHash string            `json:"schedule_hash,omitempty"` // equal hashes mean equal planned arrivals
 
 	WindowStartUnixMs int64 `json:"window_start_unix_ms"`
 	// WindowStartNs is the same instant on CLOCK_MONOTONIC; 0 in records of versions
@@ -79,8 +78,7 @@ type Measurement struct {
 	LogEndRecords int64 `json:"log_end_records"`
 	InFlightAtEnd int64 `json:"in_flight_at_end"`
 
-	// Availability is nil in closed-loop mode, which has no due times.
-	Availability *Availability `json:"availability,omitempty"`
+	Availability *Availability `json:"availability,omitempty"` // nil in closed-loop mode, which has no due times
 	Connections  *Connections  `json:"connections,omitempty"`
 
 	// Histograms: ResponseTime, ServiceTime, Lateness, BackPressure and EndToEnd
@@ -104,8 +102,7 @@ type Measurement struct {
 	// GeneratorThreads are its senders and receivers, and what each did within the
 	// window.
 	GeneratorThreads []osthread.Entry `json:"generator_threads,omitempty"`
-	// Servers are those that the generator was told of, the broker that it loads first.
-	Servers []ServerUse `json:"servers,omitempty"`
+	Servers          []ServerUse      `json:"servers,omitempty"` // that the generator was told of, the broker that it loads first
 	// Numbers are what the generator measured beside all this, by the names of package
 	// measure.
 	Numbers map[string]float64 `json:"numbers,omitempty"`

@@ -34,10 +34,9 @@ const MemoryPath = "/memory"
 
 // Memory is what a process occupies at one instant.
 type Memory struct {
-	PID      int   `json:"pid"`
-	RSSBytes int64 `json:"rss_bytes"` // resident set (proc(5), statm)
-	// RecorderBytes is the part of it that histograms take.
-	RecorderBytes int64 `json:"recorder_bytes"`
+	PID           int   `json:"pid"`
+	RSSBytes      int64 `json:"rss_bytes"`      // resident set (proc(5), statm)
+	RecorderBytes int64 `json:"recorder_bytes"` // of them, what histograms take
 }
 
 // ThisMemory reads the calling process's; recorders are the caller's to add.

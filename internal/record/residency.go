@@ -28,6 +28,5 @@ type Backlog struct {
 	Bytes      int64  `json:"bytes"` // over all partitions
 	Records    int64  `json:"records"`
 	Written    bool   `json:"written"` // false: it was there already
-	// TookNs is the time that writing and forcing to the device took.
-	TookNs int64 `json:"took_ns"`
+	TookNs     int64  `json:"took_ns"` // to write and force to the device
 }

@@ -39,35 +39,30 @@ const (
 type ServerSnapshot struct {
 	MonotonicNs int64             `json:"monotonic_ns"` // when it was taken, CLOCK_MONOTONIC
 	Knobs       map[string]string `json:"knobs"`
-	Histograms  hdr.Bundle        `json:"histograms"` // stages since the start
-	// AtMark are the histograms as they were when the last window began.
-	AtMark   hdr.Bundle `json:"histograms_at_mark"`
-	Process  Process    `json:"process"`
-	Counters Counters   `json:"counters"`
+	Histograms  hdr.Bundle        `json:"histograms"`         // stages since the start
+	AtMark      hdr.Bundle        `json:"histograms_at_mark"` // as they were when the last window began
+	Process     Process           `json:"process"`
+	Counters    Counters          `json:"counters"`
 	// Census lists the threads, unless a group of them is too long a list; ThreadUse has
 	// the sums of each group since its threads started.
 	Census    osthread.Census         `json:"census"`
 	ThreadUse map[string]osthread.Use `json:"thread_use,omitempty"`
 	// CensusAtNs is when the census was taken, CLOCK_MONOTONIC, and CensusResponses how
 	// many requests had been answered then: counting thousands of threads takes a while.
-	CensusAtNs      int64 `json:"census_at_ns,omitempty"`
-	CensusResponses int64 `json:"census_responses,omitempty"`
-	// ConnectionsByLoop shows how connections are spread over network threads.
-	ConnectionsByLoop []int `json:"connections_by_loop,omitempty"`
+	CensusAtNs        int64 `json:"census_at_ns,omitempty"`
+	CensusResponses   int64 `json:"census_responses,omitempty"`
+	ConnectionsByLoop []int `json:"connections_by_loop,omitempty"` // over network threads
 	// LoopTimes is what each network thread did with its time; empty where there is
 	// none, or with knob stages off.
-	LoopTimes   []LoopTimes   `json:"loop_times,omitempty"`
-	ThreadIO    []ThreadIO    `json:"thread_io,omitempty"`
-	Queues      []QueueLength `json:"queues,omitempty"`
-	HandlerIdle []HandlerIdle `json:"handler_idle,omitempty"`
-	// Hides says in which stages the threading model's own waits show.
-	Hides string `json:"hides,omitempty"`
-	// Residency counts the decisions of send strategy resident.
-	Residency *ResidencyProbes `json:"residency,omitempty"`
-	// Store is what the log service's store did since the mark.
-	Store         *StoreActivity `json:"store,omitempty"`
-	RecorderBytes int            `json:"recorder_bytes"`
-	Problems      []string       `json:"problems,omitempty"` // storage failures, clock steps …
+	LoopTimes     []LoopTimes      `json:"loop_times,omitempty"`
+	ThreadIO      []ThreadIO       `json:"thread_io,omitempty"`
+	Queues        []QueueLength    `json:"queues,omitempty"`
+	HandlerIdle   []HandlerIdle    `json:"handler_idle,omitempty"`
+	Hides         string           `json:"hides,omitempty"`     // in which stages the threading model's own waits show
+	Residency     *ResidencyProbes `json:"residency,omitempty"` // of send strategy resident
+	Store         *StoreActivity   `json:"store,omitempty"`     // since the mark
+	RecorderBytes int              `json:"recorder_bytes"`
+	Problems      []string         `json:"problems,omitempty"` // storage failures, clock steps …
 }
 
 // LoopTimes divides a network thread's time since its start, in nanoseconds; it is
@@ -136,8 +131,7 @@ const (
 type Counters struct {
 	Requests  map[string]int64 // by API, complete frames received
 	Responses map[string]int64 // by API, sent to the last byte (or with none to send)
-	// Counts are all others, by the names that package measure declares.
-	Counts map[string]int64
+	Counts    map[string]int64 // all others, by the names that package measure declares
 }
 
 // MarshalJSON writes the counts beside requests and responses.

@@ -24,16 +24,14 @@ type ServerUse struct {
 	StageSource string `json:"stage_source"` // StagesAdmin or StagesNone
 	// Process is its use of the machine within Window, nil where that is not known;
 	// Window is nil in records of versions without it.
-	Process *Process      `json:"process,omitempty"`
-	Window  *ServerWindow `json:"window,omitempty"`
-	// Counters are those of Window.
-	Counters *Counters `json:"counters,omitempty"`
+	Process  *Process      `json:"process,omitempty"`
+	Window   *ServerWindow `json:"window,omitempty"`
+	Counters *Counters     `json:"counters,omitempty"` // within Window
 	// ThreadUse is what its groups of threads did within ThreadUseNs: from before the
 	// warm-up, when every connection had had an answer, to after the window.
-	ThreadUse   map[string]osthread.Use `json:"thread_use,omitempty"`
-	ThreadUseNs int64                   `json:"thread_use_ns,omitempty"`
-	// ThreadUseRequests were answered, by its count, in that time.
-	ThreadUseRequests int64 `json:"thread_use_requests,omitempty"`
+	ThreadUse         map[string]osthread.Use `json:"thread_use,omitempty"`
+	ThreadUseNs       int64                   `json:"thread_use_ns,omitempty"`
+	ThreadUseRequests int64                   `json:"thread_use_requests,omitempty"` // answered, by its count, in that time
 	// LoopTimes, ThreadIO and HandlerIdle are those of Window.
 	LoopTimes   []LoopTimes     `json:"loop_times,omitempty"`
 	ThreadIO    []ThreadIO      `json:"thread_io,omitempty"`
