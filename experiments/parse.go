@@ -49,6 +49,43 @@ func (l *levels) UnmarshalTOML(value any) error {
 
 type scalars map[string]scalar
 
+func (s *scalars) UnmarshalTOML(value any) error {
+	*s = scalars{}
+	return eachOf(value, func(name string, item any) error {
+		var one scalar
+		err := one.UnmarshalTOML(item)
+		(*s)[name] = one
+		return err
+	})
+}
+
+// eachOf goes through a table. (The library takes anything else for an empty one.)
+func eachOf(value any, take func(name string, item any) error) error {
+	table, isTable := value.(map[string]any)
+	if !isTable {
+		return fmt.Errorf("%v is no table", value)
+	}
+	for name, item := range table {
+		if err := take(name, item); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// axesFile has the levels of each axis.
+type axesFile map[string]levels
+
+func (a *axesFile) UnmarshalTOML(value any) error {
+	*a = axesFile{}
+	return eachOf(value, func(name string, item any) error {
+		var one levels
+		err := one.UnmarshalTOML(item)
+		(*a)[name] = one
+		return err
+	})
+}
+
 func (s scalars) text() map[string]string {
 	text := make(map[string]string, len(s))
 	for name, value := range s {
@@ -61,7 +98,7 @@ func (s scalars) text() map[string]string {
 type specFile struct {
 	Spec
 	Fixed       scalars
-	Axes        map[string]levels
+	Axes        axesFile
 	Servers     []scalars
 	Exclude     []scalars
 	Quick, Full variantFile
@@ -71,7 +108,7 @@ type specFile struct {
 type variantFile struct {
 	Repeats int
 	Fixed   scalars
-	Axes    map[string]levels
+	Axes    axesFile
 }
 
 type predictionFile struct {
@@ -141,8 +178,10 @@ func parse(file, text string) (*Spec, error) {
 	s := &raw.Spec
 	s.File, s.Text = file, text
 	s.Fixed, s.Quick, s.Full = raw.Fixed.text(), raw.Quick.variant(), raw.Full.variant()
-	if unknown := meta.Undecoded(); len(unknown) > 0 {
-		return nil, s.errorAt(unknown[0], "unknown key %q%s", unknown[0], knob.DidYouMean(unknown[0][len(unknown[0])-1], keysBeside(unknown[0])))
+	for _, key := range meta.Keys() {
+		if names := keysBeside(key); names != nil && !slices.Contains(names, key[len(key)-1]) {
+			return nil, s.errorAt(key, "unknown key %q%s", key, knob.DidYouMean(key[len(key)-1], names))
+		}
 	}
 	if err := s.addServers(raw.Servers); err != nil {
 		return nil, err
@@ -168,15 +207,18 @@ func parse(file, text string) (*Spec, error) {
 	return s, s.complete()
 }
 
-// keysBeside lists the keys that may stand where an unknown one does.
+// keysBeside lists the keys that may stand where one does, as they are written (the library
+// minds neither case nor fields that a spec has for itself); nil: names of knobs.
 func keysBeside(key toml.Key) []string {
 	switch {
-	case len(key) > 1 && (key[0] == "quick" || key[0] == "full"):
+	case len(key) == 1:
+		return topKeys
+	case len(key) == 2 && (key[0] == "quick" || key[0] == "full"):
 		return variantKeys
-	case len(key) > 1 && key[0] == "predictions":
+	case len(key) == 2 && key[0] == "predictions":
 		return predictionKeys
 	}
-	return topKeys
+	return nil
 }
 
 func (v variantFile) variant() Variant {

@@ -123,7 +123,7 @@ func (r *Run) readManifest() (map[string]string, error) {
 // run its own files and whatever else looks like one.
 func (r *Run) evidenceFiles() ([]string, error) {
 	if r.packed != nil {
-		files, err := filepath.Glob(filepath.Join(r.Dir, "*.gz"))
+		files, err := FilesIn(r.Dir, "*.gz")
 		for i, file := range files {
 			files[i] = filepath.Base(file)
 		}

@@ -46,7 +46,7 @@ func planned(model, consumers string) PlannedCell {
 
 func newRun(t *testing.T, cells ...PlannedCell) *Run {
 	t.Helper()
-	r, err := Create(filepath.Join(t.TempDir(), "run"), Info{Cells: cells})
+	r, err := Create(filepath.Join(t.TempDir(), "run [1]*"), Info{Cells: cells}) // a directory may be named like a pattern
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,12 +64,22 @@ func Open(dir string) (*Run, error) {
 	return r, nil
 }
 
+// FilesIn lists the files beneath a directory that match a pattern (fs.Glob), sorted, with
+// the directory, whose own name may have any characters.
+func FilesIn(dir, pattern string) ([]string, error) {
+	files, err := fs.Glob(os.DirFS(dir), pattern)
+	for i, file := range files {
+		files[i] = filepath.Join(dir, file)
+	}
+	return files, err
+}
+
 func (r *Run) openRaw() error {
 	trials := filepath.Join(r.Dir, trialsDir)
 	if _, err := os.Stat(trials); errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("open %s: %w", trials, ErrMissing)
 	}
-	files, err := filepath.Glob(filepath.Join(trials, "*.json"))
+	files, err := FilesIn(trials, "*.json")
 	if err != nil {
 		return fmt.Errorf("open %s: %w", r.Dir, err)
 	}

@@ -87,6 +87,7 @@ func TestUsageErrorsNameTheValueAndTheNearestRightOne(t *testing.T) {
 		"seed that means none":       {"run --seed 0", []string{"--seed 0"}},
 		"unknown list":               {"list model", []string{`"model"`, "did you mean models?"}},
 		"list of what":               {"list", []string{"models", "knobs"}},
+		"flags that exclude":         {"show --json --markdown results", []string{"json", "markdown"}},
 		"plot of nothing":            {"plot", []string{"run directory"}},
 	} {
 		t.Run(name, func(t *testing.T) { wantRefused(t, exitUsage, c.wanted, strings.Fields(c.args)...) })

@@ -92,8 +92,15 @@ tables and draws figures in under four minutes. "c10klab completion --help" says
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          ownCommands("there is no command %q%s; see c10klab --help"),
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		// Cobra would ask this later and call it a failure.
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			if err := cmd.ValidateFlagGroups(); err != nil {
+				return usageError(err)
+			}
+			return nil
+		},
+		Args: ownCommands("there is no command %q%s; see c10klab --help"),
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("c10klab {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(suggestFlag(cmd, err)) })

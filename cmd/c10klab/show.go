@@ -67,7 +67,7 @@ func openRun(dir string) (*results.Run, error) {
 		return run, err
 	}
 	var beside []string
-	files, _ := filepath.Glob(filepath.Join(filepath.Dir(filepath.Clean(dir)), "*", "run.json"))
+	files, _ := results.FilesIn(filepath.Dir(filepath.Clean(dir)), "*/run.json")
 	for _, file := range files {
 		beside = append(beside, filepath.Base(filepath.Dir(file)))
 	}

@@ -139,7 +139,7 @@ func knownAnswer(name, file string) (string, error) {
 // knownAnswersPage has a table for each record that is stored in dir; a record that no table
 // is for is an error.
 func knownAnswersPage(dir string) (page, error) {
-	records, err := filepath.Glob(filepath.Join(dir, "*"+recordSuffix))
+	records, err := results.FilesIn(dir, "*"+recordSuffix)
 	if err != nil {
 		return page{}, fmt.Errorf("list records: %w", err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"c10klab/experiments"
 	"c10klab/internal/record"
+	"c10klab/results"
 )
 
 // openSite makes a server's site in dir, from a base where it needs one.
@@ -204,7 +205,7 @@ func (s *server) residency() (pages []record.Residency, err error) {
 func readAll(s *site) error {
 	buffer := make([]byte, 1<<20)
 	for _, dir := range s.dirs {
-		segments, err := filepath.Glob(filepath.Join(dir, experiments.BacklogTopic+"-*", "*.log"))
+		segments, err := results.FilesIn(dir, experiments.BacklogTopic+"-*/*.log")
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"c10klab/results"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -38,12 +40,12 @@ func prepareDataParent(dir string) error {
 	return nil
 }
 
-// removeLeftovers removes the data of runners that no longer exist from the
-// directories that match a pattern (filepath.Match).
-func removeLeftovers(pattern string) error {
-	leftovers, err := filepath.Glob(filepath.Join(pattern, dataDirPrefix+"*"))
+// removeLeftovers removes the data of runners that no longer exist, which match a
+// pattern beneath a directory (results.FilesIn).
+func removeLeftovers(dir, pattern string) error {
+	leftovers, err := results.FilesIn(dir, pattern+dataDirPrefix+"*")
 	if err != nil {
-		return fmt.Errorf("look for leftovers in %s: %w", pattern, err)
+		return fmt.Errorf("look for leftovers in %s: %w", dir, err)
 	}
 	for _, leftover := range leftovers {
 		if !abandoned(filepath.Base(leftover)) {

@@ -139,7 +139,7 @@ func (r *runner) makeRoom(plan *experiments.Plan) error {
 		}
 	}
 	// By default data is inside of run directories, of which others lie beside Out.
-	return oneLine(removeLeftovers(r.cfg.DataDir), removeLeftovers(filepath.Join(filepath.Dir(r.cfg.Out), "*")))
+	return oneLine(removeLeftovers(r.cfg.DataDir, ""), removeLeftovers(filepath.Dir(r.cfg.Out), "*/"))
 }
 
 // info is what the run says of itself.

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"sync"
 
 	"c10klab/results"
@@ -53,7 +52,7 @@ func version(dirs []string) string {
 	text := ""
 	for _, dir := range dirs {
 		trials := results.TrialsDir(dir)
-		files, _ := filepath.Glob(filepath.Join(trials, "*.json"))
+		files, _ := results.FilesIn(trials, "*.json")
 		info, err := os.Stat(trials)
 		if err != nil {
 			text += err.Error() + "\n"
