@@ -158,10 +158,7 @@ func (a *acceptor) run(*osthread.Thread) {
 		}
 		if err == nil {
 			a.assign(conn)
-			continue
-		}
-		a.env.reportAccept(err)
-		if exhausted(err) {
+		} else if a.env.acceptFailed(err) {
 			time.Sleep(pauseOnExhaustion)
 		}
 	}
@@ -172,14 +169,13 @@ func (a *acceptor) stop() {
 	<-a.done
 }
 
-// reportAccept logs errors that are not the peer's haste.
-func (e *env) reportAccept(err error) {
-	if !errors.Is(err, unix.ECONNABORTED) && !errors.Is(err, unix.EINTR) {
-		e.log("accept: %v", err)
+// acceptFailed logs an error that is not the peer's haste, and reports whether it is for want
+// of descriptors or memory.
+func (e *env) acceptFailed(err error) (exhausted bool) {
+	if errors.Is(err, unix.ECONNABORTED) || errors.Is(err, unix.EINTR) {
+		return false
 	}
-}
-
-func exhausted(err error) bool {
+	e.log("accept: %v", err)
 	return errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE) || errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.ENOBUFS)
 }
 
@@ -196,8 +192,7 @@ func (l *loop) listenOn(socket *listener) error {
 	return l.epoll.Add(socket.fd, poll.Readable)
 }
 
-// stopListening refuses connections; the loop does not accept any more once it
-// has seen env.stopping.
+// stopListening refuses connections. Server.Stop's thread calls it.
 func (l *loop) stopListening() {
 	l.listener.stop()
 	if err := l.epoll.Remove(l.listener.fd); err != nil {
@@ -224,8 +219,7 @@ func (l *loop) acceptReady() {
 			return
 		}
 		if err != nil {
-			l.env.reportAccept(err)
-			if exhausted(err) {
+			if l.env.acceptFailed(err) {
 				l.watchListener(0)
 				l.acceptAtNs = clock.Now() + int64(pauseOnExhaustion)
 			}
@@ -250,8 +244,7 @@ func (l *loop) takeConnections() {
 	l.mail.waiting.Store(true) // there may be more
 }
 
-// assign puts a new connection into the loop's queue if there is room, or waits
-// for room. The acceptor's thread calls it.
+// assign puts a new connection into the loop's queue, if there is room or it may wait for some.
 func (l *loop) assign(a accepted, wait bool) bool {
 	if !l.newConnections.offer(a) {
 		if !wait {

@@ -90,10 +90,8 @@ func (x *executor) serveOne(j *Job) {
 // waitMuted waits until the instant before which nothing more is read, or the server's
 // stop.
 func (x *executor) waitMuted(untilNs int64) {
-	timer := time.NewTimer(time.Duration(untilNs - clock.Now()))
-	defer timer.Stop()
 	select {
-	case <-timer.C:
+	case <-time.After(time.Duration(untilNs - clock.Now())):
 	case <-x.env.stopped:
 	}
 }

@@ -59,7 +59,7 @@ func (m *connectionGoroutines) accept(l *listener) {
 			return
 		}
 		if err != nil {
-			m.env.reportAccept(err)
+			m.env.acceptFailed(err)
 			time.Sleep(pauseOnExhaustion)
 			continue
 		}

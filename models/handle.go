@@ -58,11 +58,7 @@ func (p *handlerPool) run(t *osthread.Thread) {
 	s := &handlerSender{thread: t.Index, transmit: p.env.newTurnTransmitter(new(threadCounters).open(p.env, t.Name))}
 	s.transmit.blocked.hint = t.Index
 	defer s.transmit.close()
-	for {
-		j, ok := p.queue.take(t)
-		if !ok {
-			return
-		}
+	for j, ok := p.queue.take(t); ok; j, ok = p.queue.take(t) {
 		j.handler = s
 		if j.sending {
 			j.sending = false

@@ -20,13 +20,12 @@ import (
 type loop struct {
 	poller
 	// process takes over a complete request: it handles it or queues it.
-	process  func(j *Job)
-	handlers *handlers // that process queues for; nil: requests are handled on this thread
-	yields   bool      // handlers were woken since the last poll
-	sender   *sender   // of the connections' responses
-	// listener is set where the loop accepts for itself.
-	listener       *listener
-	acceptAtNs     int64 // when it is looked at again, CLOCK_MONOTONIC; 0: it is
+	process        func(j *Job)
+	handlers       *handlers // that process queues for; nil: requests are handled on this thread
+	yields         bool      // handlers were woken since the last poll
+	sender         *sender   // of the connections' responses
+	listener       *listener // where the loop accepts for itself; else nil
+	acceptAtNs     int64     // when it is looked at again, CLOCK_MONOTONIC; 0: it is
 	newConnections *queue[accepted]
 	closing        chan struct{} // closed once the loop will adopt no more connections
 
@@ -130,8 +129,7 @@ func (l *loop) pollOnce() int {
 	return n
 }
 
-// wakeHandlers wakes the handlers that are due for the requests queued so far in this
-// turn.
+// wakeHandlers wakes the handlers that are due for the requests queued so far in this turn.
 func (l *loop) wakeHandlers() {
 	if l.handlers != nil && l.handlers.wakeDue() {
 		l.yields = true

@@ -14,8 +14,8 @@ import (
 const eventsPerWait = 256
 
 // poller is a thread that waits in epoll and that other threads reach by its mailbox: a
-// loop, the writing half of one, or a selector. Its methods are its own thread's, but for post, notify
-// and exit, which any thread may call.
+// loop, the writing half of one, or a selector. Its methods are its own thread's, but for
+// post, notify and exit, which any thread may call.
 type poller struct {
 	env    *env
 	name   string

@@ -9,8 +9,7 @@ import (
 	"c10klab/internal/clock"
 )
 
-// readState is what a loop keeps of reading a connection. Fields without a comment
-// belong to the loop's thread.
+// readState is what a loop keeps of reading a connection. All but readable is its thread's.
 type readState struct {
 	// readable: the socket or the input may hold something to read. Any thread
 	// reads it after it ended a request, to decide whether to tell the loop.

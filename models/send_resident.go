@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"sync/atomic"
 	"time"
@@ -318,11 +319,7 @@ func (h *heats) of(file File, nowNs int64) *heat {
 
 // forget drops what trust can no longer rest on; if that is nothing, everything.
 func (h *heats) forget(nowNs int64) {
-	for file, one := range *h {
-		if nowNs-one.lastNs >= trustAfterNs {
-			delete(*h, file)
-		}
-	}
+	maps.DeleteFunc(*h, func(_ File, one *heat) bool { return nowNs-one.lastNs >= trustAfterNs })
 	if len(*h) >= mostHeats {
 		clear(*h)
 	}

@@ -87,13 +87,11 @@ func wakesInTurns(c Config) bool {
 }
 
 func (e *env) sampleOffset() {
-	ticker := time.NewTicker(offsetSamplingInterval)
-	defer ticker.Stop()
-	for {
+	for ticks := time.Tick(offsetSamplingInterval); ; {
 		select {
 		case <-e.stopped:
 			return
-		case <-ticker.C:
+		case <-ticks:
 			e.offset.Sample()
 		}
 	}

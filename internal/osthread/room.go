@@ -98,9 +98,21 @@ func ThreadLimits() ([]Limit, error) {
 		return nil, fmt.Errorf("count threads: %w", err)
 	}
 	own := stat.NumThreads
-	limits, err := kernelLimits(own)
+	everybody, err := machineThreads()
 	if err != nil {
 		return nil, err
+	}
+	limits := []Limit{
+		{Name: "kernel.pid_max", Used: everybody, Each: 1},
+		{Name: "kernel.threads-max", Used: everybody, Each: 1},
+		{Name: "vm.max_map_count", Used: otherMappings + mappingsPerThread*own, Each: mappingsPerThread},
+	}
+	for i := range limits {
+		l := &limits[i]
+		l.Raise = "sysctl -w " + l.Name + "=%d"
+		if l.Value, err = readInt("/proc/sys/" + strings.ReplaceAll(l.Name, ".", "/")); err != nil {
+			return nil, err
+		}
 	}
 	var processes unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NPROC, &processes); err != nil {
@@ -110,26 +122,6 @@ func ThreadLimits() ([]Limit, error) {
 		limits = append(limits, Limit{Name: UserLimit, Value: int(processes.Cur), Used: own, Each: 1, Waived: os.Geteuid() == 0, Raise: "ulimit -u %d"})
 	}
 	return append(limits, groupLimits(self)...), nil
-}
-
-// kernelLimits are the sysctls.
-func kernelLimits(own int) (limits []Limit, err error) {
-	everybody, err := machineThreads()
-	if err != nil {
-		return nil, err
-	}
-	for _, l := range []Limit{
-		{Name: "kernel.pid_max", Used: everybody, Each: 1},
-		{Name: "kernel.threads-max", Used: everybody, Each: 1},
-		{Name: "vm.max_map_count", Used: otherMappings + mappingsPerThread*own, Each: mappingsPerThread},
-	} {
-		l.Raise = "sysctl -w " + l.Name + "=%d"
-		if l.Value, err = readInt("/proc/sys/" + strings.ReplaceAll(l.Name, ".", "/")); err != nil {
-			return nil, err
-		}
-		limits = append(limits, l)
-	}
-	return limits, nil
 }
 
 // machineThreads counts the threads of all processes (proc(5), loadavg).
