@@ -26,8 +26,6 @@ func newHousekeeper(s *Store) *housekeeper {
 	return k
 }
 
-func (k *housekeeper) start() { k.done.Go(k.run) }
-
 // end lets nothing new begin and returns once files are no longer changed; with
 // waitForFlushes, once no fsync is under way either. It may be called once.
 func (k *housekeeper) end(waitForFlushes bool) {

@@ -98,7 +98,7 @@ func Open(dirs []string, cfg Config, observer Observer) (_ *Store, err error) {
 			return nil, err
 		}
 	}
-	s.keeper.start()
+	s.keeper.done.Go(s.keeper.run)
 	return s, nil
 }
 

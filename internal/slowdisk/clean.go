@@ -57,17 +57,12 @@ func cleanLocked(stateDir string) error {
 
 // responds reports whether a live process answers. One that is stopped does not.
 func responds(id processID, p places) bool {
-	client := NewClient(p.control())
-	for deadline := time.Now().Add(answerWithin); time.Now().Before(deadline); {
-		if client.alive(time.Second) {
-			return true
-		}
-		if id.stopped() || !id.alive() {
-			return false
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	return false
+	client, answers := NewClient(p.control()), false
+	_ = within(answerWithin, "an answer", func() (bool, error) {
+		answers = client.alive(time.Second)
+		return answers || id.stopped() || !id.alive(), nil
+	})
+	return answers
 }
 
 // clean takes a disk apart whose process has ended or hangs. The connection goes

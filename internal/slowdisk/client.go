@@ -18,8 +18,8 @@ import (
 
 // Client asks a disk over its control socket. Any thread may call it.
 type Client struct {
-	control string
-	http    http.Client
+	control   string
+	transport *http.Transport
 }
 
 const askWithin = 10 * time.Second
@@ -27,10 +27,9 @@ const askWithin = 10 * time.Second
 // NewClient returns a client of the disk whose control socket is at the path.
 func NewClient(control string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var dialer net.Dialer
-		return dialer.DialContext(ctx, "unix", control)
+		return new(net.Dialer).DialContext(ctx, "unix", control)
 	}
-	return &Client{control: control, http: http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}}
+	return &Client{control, &http.Transport{DialContext: dial, DisableKeepAlives: true}}
 }
 
 // SetDelay switches the model's delay on or off.
@@ -66,13 +65,12 @@ func (c *Client) post(path string, values url.Values) error {
 }
 
 func (c *Client) ask(limit time.Duration, method, path string, values url.Values) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, "http://disk"+path+"?"+values.Encode(), nil)
+	request, err := http.NewRequest(method, "http://disk"+path+"?"+values.Encode(), nil)
 	if err != nil {
 		return nil, err
 	}
-	response, err := c.http.Do(request)
+	client := http.Client{Transport: c.transport, Timeout: limit}
+	response, err := client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("ask the disk at %s: %w", c.control, err)
 	}

@@ -78,8 +78,7 @@ func (s *fileServer) Open(_ <-chan struct{}, in *fuse.OpenIn, out *fuse.OpenOut)
 	return fuse.OK
 }
 
-// Fsync costs nothing: an answered write is on the emulated disk. The image is
-// made durable at the end.
+// Fsync costs nothing: an answered write is on the emulated disk.
 func (s *fileServer) Fsync(<-chan struct{}, *fuse.FsyncIn) fuse.Status { return fuse.OK }
 
 func (s *fileServer) Read(_ <-chan struct{}, in *fuse.ReadIn, buffer []byte) (fuse.ReadResult, fuse.Status) {

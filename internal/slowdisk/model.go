@@ -22,10 +22,8 @@ type Model struct {
 	Seek      time.Duration `knob:"disk-seek"`            // mean over pairs of random places; 0: no moving head
 	Latency   time.Duration `knob:"disk-latency"`         // of every request, before its transfer
 	Channels  int           `knob:"disk-channels"`        // requests whose access times may overlap; a head needs 1
-	// Slack is how long after an answer a request may arrive and still start when
-	// the disk was free. It makes up for the time between an answer and the next
-	// request, which the server and the kernel take and no disk would. An answer
-	// later than planned by more than Slack counts as late.
+	// Slack is how long after an answer a request may arrive and still start when the
+	// disk was free, and how late an answer may be without counting as late.
 	Slack time.Duration `knob:"disk-slack"`
 }
 

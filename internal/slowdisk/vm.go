@@ -10,10 +10,9 @@ import (
 	"strconv"
 )
 
-// vmLimits looks after the machine's dirty limits (vm.dirty_*), which all
-// emulated disks share: the first user sets them, the last puts them back. Who
-// uses them and what stood there before is in one file for the whole machine,
-// written before the kernel is told anything.
+// vmLimits looks after the machine's dirty limits (vm.dirty_*), which all emulated
+// disks share: the first user sets them, the last puts them back. A file says who uses
+// them and what stood there, before the kernel is told anything.
 type vmLimits struct {
 	dir  string // of the file and its lock
 	proc string // /proc/sys/vm

@@ -17,9 +17,7 @@ func (m *Mem) Crash(random *rand.Rand, keep float64) *Mem {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c := crash{random: random, keep: keep, done: map[*node]*node{}}
-	after := NewMem()
-	after.root = c.survivor(m.root)
-	return after
+	return &Mem{root: c.survivor(m.root), locked: map[string]bool{}}
 }
 
 type crash struct {
@@ -35,14 +33,14 @@ func (c *crash) survivor(n *node) *node {
 	if s := c.done[n]; s != nil {
 		return s
 	}
+	s := &node{}
+	c.done[n] = s
 	if !n.isDirectory() {
-		content := c.bytes(n)
-		s := &node{bytes: content, durable: slices.Clone(content)}
-		c.done[n] = s
+		s.bytes = c.bytes(n)
+		s.durable = slices.Clone(s.bytes)
 		return s
 	}
-	s := newDirectory()
-	c.done[n] = s
+	s.names = map[string]*node{}
 	names := maps.Clone(n.synced)
 	for _, change := range n.renames {
 		if c.kept() {
