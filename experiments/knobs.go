@@ -107,8 +107,7 @@ func (k KnobTables) named(name string) (found []knob.Knob, err error) {
 	return found, err
 }
 
-// EveryLevel, among the levels of an axis, stands for all choices of its knob that are
-// not among them: so a model that is added is in the experiments that take every one.
+// EveryLevel, among the levels of an axis, stands for all choices of its knob that are not.
 const EveryLevel = "*"
 
 // levelsOf puts an axis's choices in the place of EveryLevel.

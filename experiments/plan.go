@@ -133,8 +133,7 @@ func expand(spec *Spec, cfg PlanConfig, only map[string][]string) (Planned, erro
 
 const twinSuffix = ".again" // ends the id of a cell that repeats another
 
-// addTwin repeats the first cell (A/A): what differs between the two is what the
-// machine and the method make differ, the floor below which no difference counts.
+// addTwin repeats the first cell (A/A), for the noise floor.
 func (p *Planned) addTwin(tables KnobTables) {
 	if len(p.Cells) == 0 {
 		return

@@ -14,20 +14,10 @@ import (
 	"c10klab/internal/record"
 )
 
-// A trial has one server, "broker", unless knob servers names more. All have the knobs of
-// their cell; NAME:KNOB is a knob of one server alone, in fixed knobs, axes and
-// predictions. A spec may write both as tables:
-//
-//	[[servers]]
-//	name = "broker"
-//	[[servers]]
-//	name = "follower-1"
-//	model = "reactor"
-
 // dataKnobs say where a server's data lies, which the runner sees to.
 var dataKnobs = []string{DisksKnob, backlogBytesKnob, backlogPartitionsKnob, backlogBatchKnob, BacklogDisksKnob, backlogPagesKnob}
 
-// KnobOf is the name of a knob of one server alone.
+// KnobOf is the name of a knob of one server alone, NAME:KNOB.
 func KnobOf(server, name string) string { return server + record.ServerMark + name }
 
 // ServersOf lists the servers of a cell; the first is what the generator loads.
@@ -40,7 +30,7 @@ func usesDisks(knobs map[string]string) bool {
 	return slices.ContainsFunc(ServersOf(knobs), func(server string) bool { return record.KnobsOfServer(knobs, server)[DisksKnob] != "" })
 }
 
-// addServers turns tables of servers into knobs.
+// addServers turns tables of servers, each with its name and knobs, into knobs.
 func (s *Spec) addServers(tables []scalars) error {
 	var names []string
 	for i, table := range tables {

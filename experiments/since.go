@@ -10,13 +10,9 @@ import (
 	"c10klab/results"
 )
 
-// What stored evidence decides is what its spec predicted of the cells that the run
-// holds. So it stands while the present spec still predicts that of such cells, whatever
-// else the spec has gained: levels, predictions, other words.
-
 // ChangedSince says in which respects, of those that evidence rests on, the spec is
 // another than the one by which a run was made, of which these are the cells; nil: in
-// none.
+// none. What the spec has gained does not count: levels, predictions, other words.
 func (s *Spec) ChangedSince(then *Spec, cells []results.PlannedCell, full bool) []string {
 	var changes []string
 	for _, p := range then.Predictions {

@@ -1,7 +1,5 @@
-// Package experiments runs what its specs declare and judges what was measured.
-// One TOML file in specs/ is one experiment: fixed knobs, axes whose product is
-// the cells, and predictions. The runner starts the serve and load commands of
-// one binary as fresh processes for each trial; it links neither.
+// Package experiments reads specs and plans what they declare. One TOML file in specs/ is
+// one experiment: fixed knobs, axes whose product is the cells, and predictions.
 package experiments
 
 import (

@@ -122,9 +122,7 @@ func (h history) verifyAge(run *results.Run, of string) EvidenceCheck {
 }
 
 // mark is what the contents say of a run's age: its day, and which code is older than the
-// working tree's. They do not count commits, for then each commit would make them stale;
-// a mark comes with the first change of a part's code after the run, and stays. Without
-// history it cannot be told, and nothing is marked.
+// working tree's. They do not count commits, for then each commit would make them stale.
 func (h history) mark(run *results.Run) string {
 	day := run.Info.Started.Format("2006-01-02")
 	if _, older, err := h.age(run); err == nil && len(older) > 0 {

@@ -53,8 +53,7 @@ func (r *runner) mount(ctx context.Context, d experiments.Data, dir string, knob
 	return s, nil
 }
 
-// startDisk returns once the file system is mounted. The disk outlives ctx's end,
-// because its users must end first; if the runner dies, it takes itself down.
+// startDisk returns once the file system is mounted.
 func (r *runner) startDisk(ctx context.Context, args []string, log *os.File) (*disk, error) {
 	d := new(disk)
 	up := Process{Name: "disk", Args: append([]string{"disk", "up", "--foreground", "--until-stdin-ends"}, args...), Log: log, Outlives: true}

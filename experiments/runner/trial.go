@@ -216,9 +216,7 @@ const (
 )
 
 // runCell measures a cell in a block, unless that is stored already, and tries a
-// second time what failed, or what the generator or the environment limited. That is
-// decided by what the run says of itself, never by what it measured. Every attempt is
-// stored.
+// second time what failed, or what the generator or the environment limited.
 func (r *runner) runCell(ctx context.Context, cell results.PlannedCell, block int) error {
 	for attempts := r.run.Attempts(cell.ID, block); !r.settled(attempts); {
 		t, err := r.runTrial(ctx, cell, block, len(attempts)+1)

@@ -40,10 +40,8 @@ func JudgeRun(run *results.Run) ([]Judged, error) {
 // saturated trial is a lower bound: it can support ">=" as the metric itself or as
 // the numerator of a ratio, and nothing else.
 //
-// A claim is reproduced only if all its comparisons are, which chance does not make
-// likelier the more they are (an intersection–union test). It is refuted as soon as
-// one is, which chance does: so a refutation must also withstand Holm's correction
-// over the comparisons of the claim, a family that the plan fixes before the run.
+// A claim is reproduced only if all its comparisons are (an intersection–union test),
+// and refuted as soon as one is: a refutation must also withstand Holm's correction.
 func Judge(spec *experiments.Spec, run *results.Run) ([]Finding, error) {
 	var metrics []measure.Metric
 	for _, p := range spec.Predictions {
