@@ -30,7 +30,7 @@ var Families = slices.Concat(requestTimes(), countFamilies(), []Family{
 		values: func(s *record.ServerSnapshot, yield func(float64, ...string)) {
 			total, any := 0, false
 			for _, q := range s.Queues {
-				if q.Name == requestsQueue || strings.HasPrefix(q.Name, requestsQueue+"/") {
+				if kind, _, _ := strings.Cut(q.Name, "/"); kind == "requests" {
 					total, any = total+q.Now, true
 				}
 			}
@@ -84,8 +84,6 @@ var Families = slices.Concat(requestTimes(), countFamilies(), []Family{
 			}
 		}},
 }, ownFamilies)
-
-const requestsQueue = "requests"
 
 // requestTimes are Kafka's times of a request, in Kafka's milliseconds.
 func requestTimes() []Family {
