@@ -87,7 +87,12 @@ func overTimeFigure(experiment string, s source) (figure, bool) {
 	outcomes := outcomesOf(lines, func(t timeline) caption { return t.caption })
 	f := figure{title: experiment + ": one trial of each cell over time", notes: []string{overTimeNote(p, lines)},
 		legend: append(lineLegend(shown, styles, outcomes), eventLegend(lines)...)}
-	low, high := latencyRange(lines, p)
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, t := range lines {
+		for _, point := range t.points(p) {
+			low, high = min(low, point.Y), max(high, point.Y)
+		}
+	}
 	rows := []struct {
 		side  string
 		there func(timeline) bool
@@ -166,16 +171,6 @@ func overTimeNote(p pace, timelines []timeline) string {
 }
 
 func percent(share float64) string { return results.Significant(100*share) + " %" }
-
-func latencyRange(timelines []timeline, p pace) (low, high float64) {
-	low, high = math.Inf(1), math.Inf(-1)
-	for _, t := range timelines {
-		for _, point := range t.points(p) {
-			low, high = min(low, point.Y), max(high, point.Y)
-		}
-	}
-	return low, high
-}
 
 // marksApart is from how many values of a line over time one has a marker; of few
 // values every other.

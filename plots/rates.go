@@ -9,7 +9,7 @@ import (
 	"c10klab/results"
 )
 
-var rateText = tailText{[]string{"rate of reads"}, []string{"median of trials"}, func(rate float64) string {
+var rateTails = tailKind{[]string{"rate of reads"}, []string{"median of trials"}, func(rate float64) string {
 	return results.Significant(rate) + " MB/s"
 }}
 
@@ -38,10 +38,10 @@ func rateFigure(experiment string, s source) (figure, bool) {
 	}
 	pl := rowPlot(texts(rows, func(r row) string { return r.label + ", n=" + results.Plural(r.trials, "trial") }), false)
 	pl.X.Min, pl.X.Max = 0, highest*1.05
-	rateText.draw(pl, rows)
+	rateTails.draw(pl, rows)
 	return figure{
 		width: 9.5 * vg.Inch, height: 150 + vg.Length(len(rows))*25,
-		title: experiment + ": rate of reads", legend: rateText.entries(rows),
+		title: experiment + ": rate of reads", legend: rateTails.entries(rows),
 		panels: [][]*panelPlot{{{Plot: pl, foot: "fetched, MB/s (10⁶ bytes)"}}},
 	}, true
 }

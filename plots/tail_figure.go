@@ -26,7 +26,7 @@ func tailFigure(experiment string, s source) (figure, bool) {
 		width:  max(9.5*vg.Inch, widest(texts(rows, row.name))+6.5*vg.Inch),
 		height: 130 + vg.Length(len(panels))*60 + vg.Length(len(rows))*25,
 		title:  fmt.Sprintf("%s: %s of %s, p99 and p99.9 by %s", experiment, span.Title, key.API, strings.Join(s.rowKnobs(), ", ")),
-		notes:  []string{headline(panels)}, legend: durationText.entries(rows),
+		notes:  []string{headline(panels)}, legend: durationTails.entries(rows),
 	}
 	for _, p := range panels {
 		view := &panelPlot{Plot: tailPlot(p.rows, low*0.97, high*1.03, 10, false), title: "consumers: " + p.consumers}
@@ -89,7 +89,7 @@ func stageFigure(experiment string, s source) (figure, bool) {
 		width:  max(15*vg.Inch, widest(texts(all, row.name))+vg.Length(len(stages))*2.2*vg.Inch),
 		title:  experiment + ": where " + api + " requests spend their time in the broker, p99 and p99.9",
 		notes:  []string{"one row per cell, one column per stage, equal scales; percentiles of different stages do not add up"},
-		legend: append(durationText.entries(all), glyphEntry("below the axis", noteColour, glyphRadius, leftArrow)),
+		legend: append(durationTails.entries(all), glyphEntry("below the axis", noteColour, glyphRadius, leftArrow)),
 	}
 	rows := 0
 	for _, panels := range byLevel {

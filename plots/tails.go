@@ -134,19 +134,19 @@ func tailsOf(d hdr.Digest) (t tails) {
 	return t
 }
 
-// tailText is how rows are told of.
-type tailText struct {
+// tailKind is what the values of rows are called.
+type tailKind struct {
 	names  []string // of the values
 	legend []string // parallel
 	format func(float64) string
 }
 
-var durationText = tailText{[]string{"p99", "p99.9"}, []string{"p99, trials merged", "p99.9, trials merged"}, results.FormatDuration}
+var durationTails = tailKind{[]string{"p99", "p99.9"}, []string{"p99, trials merged", "p99.9, trials merged"}, results.FormatDuration}
 
 // draw draws rows in a plot: of each the merged percentiles joined by a bar, hollow where
 // they do not stand; beneath, each trial's as small dots and the interval of their median.
 // What lies below the axis is an arrow at the left edge.
-func (t tailText) draw(pl *plot.Plot, rows []row) {
+func (t tailKind) draw(pl *plot.Plot, rows []row) {
 	pl.Add(verticalGrid{}, painted(func(c *draw.Canvas, x, y func(float64) vg.Length) {
 		d := tailDrawing{t, c, x, pl.X.Min}
 		for i, r := range rows {
@@ -164,7 +164,7 @@ func (t tailText) draw(pl *plot.Plot, rows []row) {
 
 // tailDrawing draws parts of a row.
 type tailDrawing struct {
-	tailText
+	tailKind
 	c     *draw.Canvas
 	x     func(float64) vg.Length
 	floor float64 // the axis's lower end
@@ -260,7 +260,7 @@ func (d tailDrawing) remark(r row, y vg.Length) {
 func tailPlot(rows []row, low, high float64, maxLabels int, unnamed bool) *plot.Plot {
 	pl := rowPlot(texts(rows, row.name), unnamed)
 	logAxis(&pl.X, low, high, maxLabels)
-	durationText.draw(pl, rows)
+	durationTails.draw(pl, rows)
 	return pl
 }
 
@@ -279,7 +279,7 @@ func tailRange(rows []row, floorNs float64) (low, high float64, found bool) {
 }
 
 // entries are a legend's, of what some of the rows have.
-func (t tailText) entries(rows []row) []legendEntry {
+func (t tailKind) entries(rows []row) []legendEntry {
 	var entries []legendEntry
 	add := func(entry legendEntry, test func(row) bool) {
 		if slices.ContainsFunc(rows, test) {

@@ -3,8 +3,6 @@ package hdr
 import (
 	"math"
 	"slices"
-
-	hdrhistogram "github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // Digest is what tables and figures show of a histogram, in a thousandth of its memory.
@@ -14,21 +12,6 @@ type Digest struct {
 	MaxNs      int64
 	quantileNs [len(Quantiles)]int64
 	dependent  [len(Quantiles)]float64 // as a Histogram's
-}
-
-func digestOf(h *hdrhistogram.Histogram) Digest {
-	d := Digest{Count: h.TotalCount(), MeanNs: h.Mean(), MaxNs: h.Max()}
-	for i, q := range Quantiles {
-		d.quantileNs[i] = h.ValueAtPercentile(100 * q)
-	}
-	return d
-}
-
-// Digest makes a histogram's.
-func (h *Histogram) Digest() Digest {
-	d := digestOf(h.inner)
-	d.dependent = h.dependent
-	return d
 }
 
 // Quantile returns the value at one of Quantiles, and false when the independent

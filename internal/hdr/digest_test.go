@@ -10,6 +10,15 @@ import (
 	"time"
 )
 
+// digest is what a histogram says, as the library computes it.
+func digest(h *Histogram) Digest {
+	d := Digest{Count: h.Count(), MeanNs: h.MeanNs(), MaxNs: h.MaxNs(), dependent: h.dependent}
+	for i, q := range Quantiles {
+		d.quantileNs[i] = h.ValueNs(q)
+	}
+	return d
+}
+
 func TestDigestsAreWhatHistogramsSay(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	b := Bundle{}
@@ -61,8 +70,8 @@ func TestDigestsAreWhatHistogramsSay(t *testing.T) {
 		if math.Abs(d.MeanNs-want.MeanNs()) > 1e-6*d.MeanNs {
 			t.Errorf("%s: the mean of two logs is %g, want %g", key, d.MeanNs, want.MeanNs())
 		}
-		if d.MeanNs = want.Digest().MeanNs; d != want.Digest() {
-			t.Errorf("%s: two logs together are %+v, want %+v", key, d, want.Digest())
+		if d.MeanNs = digest(want).MeanNs; d != digest(want) {
+			t.Errorf("%s: two logs together are %+v, want %+v", key, d, digest(want))
 		}
 		if h := sum.Histogram(key); !h.inner.Equals(want.inner) || h.dependent != want.dependent {
 			t.Errorf("%s: the histogram of two logs differs", key)
