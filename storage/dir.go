@@ -133,13 +133,13 @@ func (d *logDir) list() ([]partitionDir, error) {
 // exists tells a partition from a directory that only happens to be named like
 // one: it holds metadata or, before Kafka 2.8, at least a segment.
 func (p partitionDir) exists() (bool, error) {
-	if there, err := p.dir.fs.Exists(filepath.Join(p.path(), metadataFile)); there || err != nil {
+	there, err := p.dir.fs.Exists(filepath.Join(p.path(), metadataFile))
+	if errors.Is(err, syscall.ENOTDIR) {
+		return false, nil
+	} else if there || err != nil {
 		return there, err
 	}
 	logs, err := vfs.Numbers(p.dir.fs, p.path(), logSuffix)
-	if errors.Is(err, syscall.ENOTDIR) {
-		return false, nil
-	}
 	queues, queuesErr := vfs.Numbers(p.dir.fs, p.path(), commitlog.QueueSuffix)
 	return len(logs)+len(queues) > 0, errors.Join(err, queuesErr)
 }

@@ -150,6 +150,13 @@ func TestForeignDirectoriesAreRefusedUntouched(t *testing.T) {
 			t.Errorf("%s: the directory now holds %v", name, left)
 		}
 	}
+	file := filepath.Join(t.TempDir(), "notes-1") // a plain file that is named like a partition
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := storage.Open([]string{filepath.Dir(file)}, defaults(), nil); !errors.Is(err, storage.ErrForeignDir) {
+		t.Errorf("a file named like a partition: %v", err)
+	}
 	dir := t.TempDir()
 	for _, name := range []string{"meta.properties", "recovery-point-offset-checkpoint", ".hidden"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o644); err != nil {

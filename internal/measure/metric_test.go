@@ -36,6 +36,9 @@ func TestMetricsOfAServerAreThatServersOwn(t *testing.T) {
 			t.Errorf("%s is %+v, want %g", text, v, want)
 		}
 	}
+	if util, known := NumberNamed("disk_util").Of(trial); !known || util != 0.5 {
+		t.Errorf("the number itself is %v (known: %v), want the broker's", util, known)
+	}
 	if m, err := ParseMetric("follower-2:disk_util"); err != nil || m.Of(trial).Supported {
 		t.Errorf("a server that was not there has %+v (%v)", m.Of(trial), err)
 	}

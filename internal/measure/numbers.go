@@ -58,6 +58,9 @@ func ofTrial(n Number, of func(*record.Trial) (float64, bool)) *Number {
 		if value, stored := t.Numbers[n.Name]; stored {
 			return pointed(value)
 		}
+		if len(t.Servers) > 1 {
+			t = t.OfServer(record.Broker)
+		}
 		return of(t)
 	}
 	numbers = append(numbers, &n)
