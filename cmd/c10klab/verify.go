@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
+	"c10klab/experiments"
 	"c10klab/experiments/evidence"
 	"c10klab/results"
 
@@ -58,16 +60,19 @@ A run that is what it says, but may not decide claims, is "not admissible"; its 
 }
 
 func newAdoptCommand() *cobra.Command {
-	var reference string
-	var replace bool
+	var reference, note string
+	var replace, only bool
 	cmd := aboutRun(&cobra.Command{
 		Use:   "adopt RUN",
 		Short: "Make a run the stored evidence of its experiment",
 		Long: `Pack a complete run of one experiment into the reference directory: records and values of all trials, the histograms that
-predictions, tables and figures use, what figures show, hashes, and the figures (docs/evidence.md has the form). Then ` + "`c10klab document`" + ` brings it into EXPERIMENTS.md and writes its page, of which what is written by hand stays.`,
+predictions, tables and figures use, what figures show, hashes, and the figures (docs/evidence.md has the form). Then ` + "`c10klab document`" + ` brings it into EXPERIMENTS.md and writes its page, of which what is written by hand stays. Every run that was made for evidence is entered into the ledger, whatever it says.`,
 		Example: "  c10klab adopt results/runs/n15 --replace",
 	}, func(w io.Writer, run *results.Run) error {
-		adopted, reasons, err := evidence.Adopt(run, reference, replace)
+		if only {
+			return evidence.EnterOccasion(run, reference, note)
+		}
+		adopted, reasons, err := evidence.Adopt(run, reference, replace, note)
 		if errors.Is(err, results.ErrExists) {
 			return usageError(fmt.Errorf("%w (--replace replaces it)", err))
 		} else if err != nil {
@@ -85,6 +90,8 @@ predictions, tables and figures use, what figures show, hashes, and the figures 
 	})
 	cmd.Flags().StringVar(&reference, "reference", referenceDir, "where evidence is kept")
 	cmd.Flags().BoolVar(&replace, "replace", false, "replace the run that is stored there")
+	cmd.Flags().BoolVar(&only, "ledger-only", false, "enter the run into the ledger and keep the stored one: a run for evidence that was abandoned or is superseded")
+	cmd.Flags().StringVar(&note, "note", "", "what readers of the ledger must know of the run")
 	return cmd
 }
 
@@ -100,6 +107,17 @@ by hand around them stays. An experiment with evidence and no page yet gets one.
   c10klab document --file /tmp/draft.md --reference results/reference`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			specs, err := experiments.Specs()
+			if err != nil {
+				return err
+			}
+			entered, err := evidence.EnterWordings(specs, reference, time.Now().UTC().Truncate(time.Second))
+			if err != nil {
+				return err
+			}
+			for _, w := range entered {
+				fmt.Fprintf(cmd.OutOrStdout(), "entered into the ledger: %s: %s\n", w.Spec, w.Prediction)
+			}
 			changed, err := evidence.UpdateDocuments(document, reference)
 			for _, path := range changed {
 				fmt.Fprintln(cmd.OutOrStdout(), path, "changed")

@@ -75,12 +75,16 @@ func renderPages(document, referenceDir string, open opener) ([]page, error) {
 	for i := range evidence {
 		evidence[i].made = " " + history.mark(evidence[i].run)
 	}
+	ledgers, err := readLedgers(referenceDir)
+	if err != nil {
+		return nil, err
+	}
 	benchmarks, err := readMeasured(claims, referenceDir, filepath.Dir(document))
 	if err != nil {
 		return nil, err
 	}
 	main, err := renderPage(document, document, "# Experiments\n",
-		part{contentsID, "Contents", func() (string, error) { return contents(claims, specs, evidence, benchmarks), nil }},
+		part{contentsID, "Contents", func() (string, error) { return contents(claims, specs, evidence, benchmarks, ledgers), nil }},
 		part{structuralID, "Claims that tests decide", func() (string, error) { return structuralTable(claims), nil }},
 		part{measuredID, "Claims that benchmarks decide", func() (string, error) { return benchmarks.table(claims), nil }})
 	if err != nil {
@@ -91,7 +95,7 @@ func renderPages(document, referenceDir string, open opener) ([]page, error) {
 	}
 	pages := []page{main}
 	for _, e := range evidence {
-		p, err := e.page(filepath.Join(referenceDir, e.spec.ID))
+		p, err := e.page(filepath.Join(referenceDir, e.spec.ID), ledgers)
 		if err != nil {
 			return nil, err
 		}
@@ -144,14 +148,14 @@ func replacePart(text, id, heading, content string) (string, error) {
 }
 
 // contents is the table of all claims, with a row for each part.
-func contents(claims []experiments.Claim, specs []*experiments.Spec, all []evidence, benchmarks measuredEvidence) string {
+func contents(claims []experiments.Claim, specs []*experiments.Spec, all []evidence, benchmarks measuredEvidence, ledgers ledgers) string {
 	var b strings.Builder
-	b.WriteString("| claim | part | measured [interval] | predicted | blocks | verdict | page |\n| --- | --- | --- | --- | --- | --- | --- |\n")
+	b.WriteString("| claim | part | measured [interval] | predicted | blocks | runs | verdict | page |\n| --- | --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, claim := range claims {
 		rows := make([]contentsRow, len(claim.Parts))
 		decided := 0
 		for i, p := range claim.Parts {
-			rows[i] = rowOf(claim, p, specs, all, benchmarks)
+			rows[i] = rowOf(claim, p, specs, all, benchmarks, ledgers)
 			if rows[i].decided() {
 				decided++
 			}
@@ -160,21 +164,21 @@ func contents(claims []experiments.Claim, specs []*experiments.Spec, all []evide
 		if len(rows) == 1 {
 			rows[0].part = claim.Question
 		} else {
-			fmt.Fprintf(&b, "| %s | *%s* | | | | *%d of %d parts decided* | |\n", id, claim.Question, decided, len(rows))
+			fmt.Fprintf(&b, "| %s | *%s* | | | | | *%d of %d parts decided* | |\n", id, claim.Question, decided, len(rows))
 			id = ""
 		}
 		for _, r := range rows {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", id, r.part, r.measured, r.predicted, r.blocks, r.verdict, r.page)
+			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", id, r.part, r.measured, r.predicted, r.blocks, r.runs, r.verdict, r.page)
 		}
 	}
-	b.WriteString("\nMeasured is the comparison nearest to failing, of as many as the brackets say; × is a ratio of two variants. Blocks: how many, and the coverage of the interval. Beside a page: the day of its run, and which code has changed since (`c10klab verify` counts the commits).\n")
+	b.WriteString("\nMeasured is the comparison nearest to failing, of as many as the brackets say; × is a ratio of two variants. Blocks: how many, and the coverage of the interval. Runs: all that were made for evidence under the prediction as it stands, from the ledger; *mixed*: they do not all say the same. Beside a page: the day of its run, and which code has changed since (`c10klab verify` counts the commits).\n")
 	return b.String()
 }
 
 // contentsRow is what the contents say of a part.
 type contentsRow struct {
-	part, measured, predicted, blocks, verdict, page string
-	word                                             results.Verdict
+	part, measured, predicted, blocks, runs, verdict, page string
+	word                                                   results.Verdict
 }
 
 func (r contentsRow) decided() bool {
@@ -183,13 +187,13 @@ func (r contentsRow) decided() bool {
 
 // rowOf takes the findings of all reference runs and benchmarks together that concern a part. One
 // that none concerns is open, unless tests decide it or it cannot be decided here.
-func rowOf(claim experiments.Claim, part experiments.Part, specs []*experiments.Spec, all []evidence, benchmarks measuredEvidence) contentsRow {
+func rowOf(claim experiments.Claim, part experiments.Part, specs []*experiments.Spec, all []evidence, benchmarks measuredEvidence, ledgers ledgers) contentsRow {
 	findings := slices.Clone(benchmarks.findings[claim.ID])
 	for _, e := range all {
 		findings = append(findings, e.findings...)
 	}
 	word, deciding, concerned := verdict.OfPart(claim.ID, part, findings)
-	row := contentsRow{part: part.Name, measured: none, predicted: none, blocks: none, page: none, word: word}
+	row := contentsRow{part: part.Name, measured: none, predicted: none, blocks: none, runs: none, page: none, word: word}
 	missing := predictionsWithoutFinding(claim.ID, part.Name, specs, findings)
 	switch {
 	case !concerned && part.Kind == experiments.Structure && len(claim.Tests) > 0:
@@ -228,6 +232,11 @@ func rowOf(claim experiments.Claim, part experiments.Part, specs []*experiments.
 		row.verdict = "open (the run is not admissible)"
 	case word == results.Inconclusive && c.Reason != "":
 		row.verdict += " (" + c.Reason + ")"
+	}
+	occasions := ledgers.concerning(claim.ID, part.Name, specs)
+	row.runs = occasionsText(occasions)
+	if !agree(occasions) && !c.Inadmissible && word != verdict.Answered {
+		row.word, row.verdict = verdict.Mixed, string(verdict.Mixed)
 	}
 	if len(missing) > 0 && word != results.Refuted {
 		row.word, row.verdict = results.Undecided, fmt.Sprintf("open (%s is not run)", missing[0].ID)

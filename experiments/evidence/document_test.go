@@ -67,7 +67,7 @@ func TestContentsSayVerdictsAndWhatIsMissing(t *testing.T) {
 		if c.v != "" {
 			all = found(register[c.claim], c.part, c.v, c.reason, c.inadmissible)
 		}
-		row := rowOf(register[c.claim], register[c.claim].Parts[c.part], specs, all, measuredEvidence{})
+		row := rowOf(register[c.claim], register[c.claim].Parts[c.part], specs, all, measuredEvidence{}, ledgers{})
 		if row.verdict != c.verdict || row.page != c.page {
 			t.Errorf("%s: verdict %q, page %q; want %q, %q", name, row.verdict, row.page, c.verdict, c.page)
 		}
@@ -80,7 +80,7 @@ func TestEveryPartHasARowInTheRegistersOrder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := contents(claims, nil, found(register(t)["N2"], 2, results.Reproduced, "", false), measuredEvidence{})
+	text := contents(claims, nil, found(register(t)["N2"], 2, results.Reproduced, "", false), measuredEvidence{}, ledgers{})
 	rows := strings.Split(strings.Split(text, "\n\n")[0], "\n")[2:]
 	next := func() string {
 		if len(rows) == 0 {

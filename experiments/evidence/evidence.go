@@ -147,8 +147,8 @@ func KeptOf(spec *experiments.Spec) results.Kept {
 }
 
 // Adopt makes a run the reference evidence of its one experiment, under
-// referenceDir/SPEC. The reasons are those for which it will not decide claims.
-func Adopt(run *results.Run, referenceDir string, replace bool) (adopted *results.Run, reasons []string, err error) {
+// referenceDir/SPEC, and enters it into the ledger with a note. The reasons are those for which it will not decide claims.
+func Adopt(run *results.Run, referenceDir string, replace bool, note string) (adopted *results.Run, reasons []string, err error) {
 	if len(run.Info.Specs) != 1 {
 		return nil, nil, fmt.Errorf("%s holds %d experiments: evidence is one run for each", run.Dir, len(run.Info.Specs))
 	}
@@ -173,6 +173,9 @@ func Adopt(run *results.Run, referenceDir string, replace bool) (adopted *result
 		return nil, nil, fmt.Errorf("read the experiment's page: %w", err)
 	}
 	adopted, err = run.Adopt(dir, KeptOf(spec), replace)
+	if err == nil {
+		err = EnterOccasion(run, referenceDir, note)
+	}
 	if err == nil && written != nil { // what was written by hand outlives the run
 		err = results.WriteFile(filepath.Join(dir, pageFile), written)
 	}

@@ -36,6 +36,11 @@ func (h history) git(args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), err
 }
 
+// show is a file as it was at a revision.
+func (h history) show(revision, file string) ([]byte, error) {
+	return exec.Command("git", "-C", h.dir, "show", revision+":./"+file).Output()
+}
+
 // verifyPrediction checks that the spec was in the revision that the run was made from,
 // as the run has it.
 func (h history) verifyPrediction(run *results.Run, spec *experiments.Spec) EvidenceCheck {
@@ -55,7 +60,7 @@ func (h history) heldSpec(run *results.Run, spec *experiments.Spec, revision str
 	if _, err := h.git("merge-base", "--is-ancestor", revision, "HEAD"); err != nil {
 		return fmt.Errorf("the run's revision %s is not in the history", revision)
 	}
-	text, err := exec.Command("git", "-C", h.dir, "show", revision+":"+spec.File).Output()
+	text, err := h.show(revision, spec.File)
 	if err != nil {
 		return fmt.Errorf("%s was committed after the run's revision %s, which has no such file", spec.File, revision)
 	}

@@ -25,10 +25,10 @@ const (
 
 // page is the experiment's page in the directory of its run: what was asked and what
 // became of it; what it says, by hand; and the tables, how and where it was measured.
-func (e evidence) page(dir string) (page, error) {
+func (e evidence) page(dir string, ledgers ledgers) (page, error) {
 	title := fmt.Sprintf("# %s: %s\n", strings.Join(e.spec.Claims, ", "), e.spec.Title)
 	p, err := renderPage(e.spec.ID, filepath.Join(dir, pageFile), title,
-		part{findingsID, "What was found", e.whatWasFound}, part{tablesID, "What was measured", e.whatWasMeasured})
+		part{findingsID, "What was found", func() (string, error) { return e.whatWasFound(ledgers) }}, part{tablesID, "What was measured", e.whatWasMeasured})
 	p.says = e.verdicts()
 	return p, err
 }
@@ -58,7 +58,7 @@ var (
 	}).Parse(sectionText))
 )
 
-func (e evidence) whatWasFound() (string, error) {
+func (e evidence) whatWasFound(ledgers ledgers) (string, error) {
 	floors, err := verdict.NoiseFloors(e.run, e.spec)
 	if err != nil {
 		return "", err
@@ -67,7 +67,7 @@ func (e evidence) whatWasFound() (string, error) {
 	e.writeFindings(&table)
 	var b strings.Builder
 	err = section.ExecuteTemplate(&b, "found", map[string]any{
-		"Spec": e.spec, "Table": table.String(), "Findings": e.findings, "Floors": floors, "Figures": plots.InDir(e.run.Dir, e.spec.ID),
+		"Spec": e.spec, "Table": table.String(), "Findings": e.findings, "Floors": floors, "Others": ledgers.othersTable(e.run), "Wordings": ledgers.changes(e.spec.ID), "Figures": plots.InDir(e.run.Dir, e.spec.ID),
 	})
 	return b.String(), err
 }

@@ -52,6 +52,7 @@ func Verify(cfg VerifyConfig) ([]EvidenceCheck, error) {
 	history := openHistory(cfg.Source)
 	opened := map[string]*results.Run{}
 	var checks []EvidenceCheck
+	var runs []*results.Run
 	for _, spec := range specs {
 		dir := filepath.Join(cfg.Reference, spec.ID)
 		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
@@ -63,9 +64,11 @@ func Verify(cfg VerifyConfig) ([]EvidenceCheck, error) {
 			continue
 		}
 		opened[dir] = run
+		runs = append(runs, run)
 		checks = append(checks, verifyRun(run, spec, history)...)
 	}
 	checks = append(checks, verifyStrays(cfg.Reference, specs)...)
+	checks = append(checks, verifyLedgers(cfg.Reference, specs, runs, history)...)
 	checks = append(checks, verifySizes(cfg.Reference)...)
 	return append(checks, verifyDocuments(cfg, opened)...), nil
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"c10klab/experiments"
 	"c10klab/experiments/internal/fixture"
@@ -91,12 +92,31 @@ func newRepository(t *testing.T) repository {
 	if err := errors.Join(run.Close(), run.Seal()); err != nil {
 		t.Fatal(err)
 	}
-	adopted, _, err := Adopt(run, r.path("results/reference"), false)
+	adopted, _, err := Adopt(run, r.path("results/reference"), false, "")
 	if err != nil {
 		t.Fatal(err)
 	}
+	specs, err := experiments.Specs()
+	if err == nil {
+		_, err = EnterWordings(specs, r.path("results/reference"), time.Now())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.git("add", "results/ledger")
+	r.git("commit", "-q", "-m", "ledgers")
 	r.seal(adopted)
 	return r
+}
+
+// editLedger replaces a text in one of the ledgers.
+func (r repository) editLedger(file, old, new string) {
+	r.t.Helper()
+	text, err := os.ReadFile(r.path("results/ledger/" + file))
+	if err != nil || !bytes.Contains(text, []byte(old)) {
+		r.t.Fatalf("%s has no %q (%v)", file, old, err)
+	}
+	r.write("results/ledger/"+file, strings.Replace(string(text), old, new, 1))
 }
 
 // seal writes the manifest of the run, and the document.
@@ -272,6 +292,19 @@ func TestVerifyNamesWhatDoesNotHold(t *testing.T) {
 		{"older code", proper, changeCode, "code is that of the run", CheckOlder, "; changed since: server, generator"},
 		{"older code that the contents do not mark", proper, changeCode, "verdicts and tables are those of the runs", CheckFails, "*older server, generator*"},
 		{"only a test is newer", proper, func(r repository) { r.commit("storage/log_test.go") }, "", "", ""},
+		{"a run that is not in the ledger", proper, func(r repository) { r.write("results/ledger/"+occasionsFile, "") },
+			"run and verdicts are in the ledger", CheckFails, "is not entered"},
+		{"a verdict that the ledger has otherwise", proper, func(r repository) { r.editLedger(occasionsFile, `"n":8`, `"n":9`) },
+			"run and verdicts are in the ledger", CheckFails, "entered as"},
+		{"a ledger that was edited", proper, func(r repository) { r.editLedger(occasionsFile, `"processor":"`, `"processor":"x`) },
+			"lines were only ever added", CheckFails, "in the working tree"},
+		{"a ledger that was edited and committed", proper, func(r repository) {
+			r.editLedger(predictionsFile, `"claim":"N15"`, `"claim":"N1"`)
+			r.git("commit", "-q", "-a", "-m", "hidden")
+		}, "lines were only ever added", CheckFails, "changed or removed lines"},
+		{"a wording that is not entered", proper, func(r repository) { r.write("results/ledger/"+predictionsFile, "") },
+			"every wording of a prediction is entered", CheckFails, "c10klab document enters them"},
+		{"a garbled ledger", proper, func(r repository) { r.write("results/ledger/"+predictionsFile, "{\n") }, "readable", CheckFails, predictionsFile + ":1"},
 		{"a run of no spec", proper, func(r repository) { r.write("results/reference/unheard-of/run.json", "{}") },
 			"belongs to a spec", CheckFails, `"unheard-of"`},
 	}
@@ -328,13 +361,13 @@ func TestAdoptedRunsKeepWhatEvidenceNeeds(t *testing.T) {
 		return record.Valid, 0.99, 1e6
 	})
 	reference := t.TempDir()
-	if _, _, err := Adopt(run, reference, false); !errors.Is(err, results.ErrNoManifest) {
+	if _, _, err := Adopt(run, reference, false, ""); !errors.Is(err, results.ErrNoManifest) {
 		t.Errorf("an interrupted run is adopted: %v", err)
 	}
 	if err := run.Seal(); err != nil {
 		t.Fatal(err)
 	}
-	adopted, reasons, err := Adopt(run, reference, false)
+	adopted, reasons, err := Adopt(run, reference, false, "")
 	if err != nil || len(reasons) != 1 || !strings.Contains(reasons[0], "is no longer the spec's: batch-bytes") {
 		t.Fatalf("%v, %v", reasons, err)
 	}
@@ -345,14 +378,14 @@ func TestAdoptedRunsKeepWhatEvidenceNeeds(t *testing.T) {
 	if err != nil || findings[0].Verdict() != results.Reproduced {
 		t.Errorf("%+v, %v", findings, err)
 	}
-	if _, _, err := Adopt(run, reference, false); err == nil {
+	if _, _, err := Adopt(run, reference, false, ""); err == nil {
 		t.Error("evidence was replaced unasked")
 	}
 	page := filepath.Join(adopted.Dir, pageFile)
 	if err := os.WriteFile(page, []byte("By hand."), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := Adopt(run, reference, true); err != nil {
+	if _, _, err := Adopt(run, reference, true, ""); err != nil {
 		t.Error(err)
 	}
 	if text, err := os.ReadFile(page); err != nil || string(text) != "By hand." {

@@ -50,7 +50,7 @@ func (f Finding) Verdict() results.Verdict {
 	for i, c := range f.Comparisons {
 		verdicts[i] = c.Verdict
 	}
-	return together(verdicts)
+	return Together(verdicts)
 }
 
 // Deciding returns the comparison that is nearest to failing.
@@ -71,8 +71,8 @@ var gravest = []results.Verdict{results.Refuted, results.Undecided, results.Inco
 
 func severity(v results.Verdict) int { return len(gravest) - slices.Index(gravest, v) }
 
-// together is the verdict of a conjunction; of none, it is open.
-func together(verdicts []results.Verdict) results.Verdict {
+// Together is the verdict of a conjunction; of none, it is open.
+func Together(verdicts []results.Verdict) results.Verdict {
 	for _, v := range gravest {
 		if slices.Contains(verdicts, v) {
 			return v
@@ -86,6 +86,7 @@ const (
 	Answered results.Verdict = "answered" // a question, whatever the answer is
 	Conforms results.Verdict = "conforms" // structure is as it should be
 	Baseline results.Verdict = "baseline" // what hardly can fail did not
+	Mixed    results.Verdict = "mixed"    // runs of the same prediction say different things
 )
 
 // Concerning are the findings that say something of a part of a claim.
@@ -110,7 +111,7 @@ func OfPart(claim string, part experiments.Part, findings []Finding) (word resul
 		}
 		return results.Undecided, Finding{}, false
 	}
-	word = together(verdicts)
+	word = Together(verdicts)
 	deciding = own[slices.Index(verdicts, word)]
 	switch {
 	case part.Kind == experiments.Question && word != results.Undecided:
