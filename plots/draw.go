@@ -1,7 +1,5 @@
-// Package plots draws figures from a stored run and nothing else: the tails of
-// response times and of broker stages by cell, percentile curves on the HDR axis,
-// where the mean request's time goes, one trial of each cell over time, rates of
-// reads, and ratios between cells. Each figure is PNG and SVG; the SVG tells the
+// Package plots draws figures from a stored run and nothing else, of the kinds below. Of a
+// raw run each is PNG and SVG, of packed evidence SVG alone; an SVG of a raw run tells the
 // values behind its marks.
 package plots
 

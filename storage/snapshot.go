@@ -18,7 +18,7 @@ const (
 	snapshotVersion    = 1
 	snapshotHeadBytes  = 2 + 4 + 4                     // version, CRC, number of entries
 	snapshotCRCEnds    = 2 + 4                         // the CRC covers what follows it
-	snapshotEntryBytes = 8 + 2 + 4 + 8 + 4 + 8 + 4 + 8 // see appendEntry
+	snapshotEntryBytes = 8 + 2 + 4 + 8 + 4 + 8 + 4 + 8 // see encodeSnapshot
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)

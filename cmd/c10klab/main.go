@@ -79,7 +79,7 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "c10klab",
 		Short: "Who blocks whom inside a server's threads",
-		Long: `c10klab runs five C10K threading models, crossed with ways of sending file data,
+		Long: `c10klab runs six threading models, five on threads and one on goroutines, crossed with ways of sending file data,
 over one log store that speaks the Kafka protocol; loads them from an open-loop
 generator; and shows where each request's time went.
 

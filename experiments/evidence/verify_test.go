@@ -176,7 +176,7 @@ func (r repository) copied(t *testing.T, source func(before, with string) result
 	if err != nil {
 		t.Fatal(err)
 	}
-	run.Info.Source = source(c.git("rev-parse", "HEAD~1"), c.git("rev-parse", "HEAD"))
+	run.Info.Source = source(c.git("rev-parse", "HEAD~2"), c.git("rev-parse", "HEAD~1")) // before the ledgers
 	text, err := json.Marshal(run.Info)
 	if err != nil {
 		t.Fatal(err)

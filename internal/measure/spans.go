@@ -143,7 +143,7 @@ var (
 	Lateness = span(Span{Name: "Lateness", Meaning: "due until attempted, the generator's own delay",
 		Clock: Client, WaitsBehind: "the generator's own thread", In: Judged})
 	BackPressure = span(Span{Name: "BackPressure", Meaning: "attempted until the last byte was accepted",
-		Clock: Client, WaitsBehind: "the socket's buffers, which the server empties"})
+		Clock: Client, WaitsBehind: "the connection's earlier requests, and the socket's buffers, which the server empties"})
 	EndToEnd = span(Span{Name: "EndToEnd", Title: "end to end", Meaning: "a record's due time until its bytes are at a consumer",
 		Clock: Client, In: ClientTable | Sweep})
 )

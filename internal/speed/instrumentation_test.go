@@ -31,7 +31,7 @@ type instrumented struct {
 }
 
 // instrumentations are compared with the first, which has none. The names are those
-// that results.Instrumentation shows.
+// that results.InstrumentationNote shows.
 var instrumentations = []instrumented{
 	{name: "off", flags: []string{"--stages", "false", "--kernel-stamps", "off", "--blocked-time", "off"}, sampled: "0"},
 	{name: "stages", flags: []string{"--stages", "true", "--kernel-stamps", "off", "--blocked-time", "off"}, sampled: "0"},
