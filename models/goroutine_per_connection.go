@@ -59,8 +59,9 @@ func (m *connectionGoroutines) accept(l *listener) {
 			return
 		}
 		if err != nil {
-			m.env.acceptFailed(err)
-			time.Sleep(pauseOnExhaustion)
+			if m.env.acceptFailed(err) {
+				time.Sleep(pauseOnExhaustion)
+			}
 			continue
 		}
 		if err := m.open(accepted.(*net.TCPConn), l); err != nil {

@@ -139,7 +139,7 @@ var remedies = []struct{ rule, text string }{
 	{"backlog in, or missing in", "the page cache did not hold what it should: more free memory, or a smaller --set backlog-bytes=…"},
 	{"steady state", "a longer --set warm-up=… or --set window=…, if the change is not what the experiment is about"},
 	{"server's window", "the server was asked late: an idle machine, or a longer --set window=…"},
-	{"starvation", "some connections were served far less than others: c10klab show DIR --tables stages"},
+	{"starvation", "some connections were served far less than others: c10klab show DIR --tables connections"},
 }
 
 // remedy is what to do about a problem of a run in a directory, empty where nothing needs to be done.
