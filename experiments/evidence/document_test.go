@@ -159,7 +159,7 @@ func TestDocumentIsGeneratedBetweenItsMarkers(t *testing.T) {
 		"![write-100mbs-tail.svg](plots/write-100mbs-tail.svg)",
 		"| N15: rate held | rate_held >= 0.95 in each cell, outcome valid | consumers=tail model=reactor | 0.990 [0.990, 0.990] | 8 | reproduced |",
 		"| M1 | threads/net = 1 in each cell with model=reactor |",
-		"(8 blocks: smallest to largest, 99.2 %)", "`c10klab run write-100mbs --full`",
+		"a coverage of 99.2 % with 8 blocks.", "`c10klab run write-100mbs --full`",
 	} {
 		if !strings.Contains(string(text), part) {
 			t.Errorf("the document lacks %q", part)

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -90,6 +92,20 @@ func (e evidence) writeFindings(b *bytes.Buffer) {
 	t := verdict.Table(e.findings)
 	t.Title = "Predictions and what became of them."
 	b.WriteString(t.Markdown())
-	fmt.Fprintf(b, "\nThe median is over blocks; its interval is exact, by order statistics, with at least %.0f %% coverage (%d blocks: smallest to largest, %.1f %%).\n\n",
-		100*results.LeastCoverage, results.MinBlocks, 100*results.OrderCoverage(results.MinBlocks, 1))
+	coverage := map[int]float64{}
+	for _, f := range e.findings {
+		for _, c := range f.Comparisons {
+			if c.Estimate.Bounded() {
+				coverage[c.Estimate.N] = c.Estimate.Coverage
+			}
+		}
+	}
+	var sure []string
+	for _, n := range slices.Sorted(maps.Keys(coverage)) {
+		sure = append(sure, fmt.Sprintf("%.1f %% with %d blocks", 100*coverage[n], n))
+	}
+	if len(sure) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\nThe median is over blocks; its interval is exact, by order statistics, with a coverage of %s.\n\n", strings.Join(sure, ", "))
 }
