@@ -65,8 +65,8 @@ func eachOf(value any, take func(name string, item any) error) error {
 	if !isTable {
 		return fmt.Errorf("%v is no table", value)
 	}
-	for name, item := range table {
-		if err := take(name, item); err != nil {
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		if err := take(name, table[name]); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}

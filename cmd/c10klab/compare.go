@@ -28,7 +28,7 @@ Two variants of one run are compared within its blocks, two runs as independent 
 First comes what the setups differ in: whatever is not the axis that you compare may be the cause as well.
 The exit status is 0 whether or not there is a difference.`,
 		Example: `  c10klab compare results/runs/before results/runs/after
-  c10klab compare results/runs/n15@model=reactor results/runs/n15@model=loop-per-thread
+  c10klab compare results/reference/cold-reads@send=inline results/reference/cold-reads@send=pool
   c10klab compare results/runs/before results/runs/after --axis program --metric rate_mb_s`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 2 {
@@ -79,6 +79,9 @@ func openSide(text string, open *results.Run) (verdict.Side, error) {
 		name, value, found := strings.Cut(item, "=")
 		if _, err := allKnobs.Lookup(name); err != nil || !found {
 			return side, usageError(fmt.Errorf("%q of %q is not KNOB=VALUE: %w", item, text, err))
+		}
+		if _, twice := side.Where[name]; twice {
+			return side, usageError(fmt.Errorf("%q names knob %s twice", text, name))
 		}
 		side.Where[name] = value
 	}

@@ -37,6 +37,9 @@ func findMax(ctx context.Context, config loadgen.Config, sloText string, asJSON 
 
 func probeLine(p record.Probe) string {
 	said := map[bool]string{true: "holds", false: "does not hold"}[p.Holds]
+	if p.Outcome.Limited() {
+		said = "does not count"
+	}
 	var values []string
 	for _, name := range slices.Sorted(maps.Keys(p.FoundNs)) {
 		values = append(values, name+" "+results.FormatDuration(p.FoundNs[name]))

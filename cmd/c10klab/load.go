@@ -154,7 +154,7 @@ func summarize(p *printer, m *record.Measurement) {
 	}
 	printJoin(p, m)
 	if m.Broker().StageSource == record.StagesNone {
-		p.line("stages: none; only a c10klab server's admin port (--admin) tells them")
+		p.line("not known, and not judged by: stages, and what other processes take of the CPUs; only a c10klab server's admin port (--admin) tells them")
 	}
 	for _, c := range m.Checks {
 		if !c.OK {

@@ -80,6 +80,9 @@ type ledgers struct {
 }
 
 func readLedgers(referenceDir string) (l ledgers, err error) {
+	if _, err := os.ReadDir(referenceDir); err != nil { // else a mistyped one would leave every claim open
+		return l, fmt.Errorf("the directory of stored runs: %w", err)
+	}
 	if l.occasions, err = readLines[Occasion](ledgerPath(referenceDir, occasionsFile)); err == nil {
 		l.wordings, err = readLines[Wording](ledgerPath(referenceDir, predictionsFile))
 	}

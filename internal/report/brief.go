@@ -35,6 +35,9 @@ func (r *Run) Brief(w io.Writer) error {
 		return err
 	}
 	var b strings.Builder
+	if missing := progress(r.Run); missing != "" {
+		b.WriteString(wrapped(missing, "", Width))
+	}
 	r.briefSummary(&b)
 	r.briefTable(&b)
 	r.briefPredictions(&b)

@@ -37,13 +37,13 @@ var gravest = []struct {
 		"the trial's log lies beside its record in DIR/trials; run again into another directory"},
 	{record.GeneratorLimited, "generator-limited: the load generator was late, such trials count for nothing",
 		"The load generator was late there; no number of these counts.",
-		"more CPUs for the generator, root for its priority, or a lower --set rate=…; c10klab doctor says what lacks"},
+		"more CPUs for the generator, root for its priority, or a lower rate; c10klab doctor says what lacks"},
 	{record.EnvironmentLimited, "environment-limited: the machine interfered, such trials count for nothing",
 		"The machine interfered there; no number of these counts.", "an idle machine, and run again into another directory"},
 	{record.Saturated, "saturated: the server could not keep up, percentiles are lower bounds",
 		"The server could not keep up there; percentiles are lower bounds.",
-		"this is a result; a lower --set rate=… shows latencies that are no lower bounds"},
-	{outcome: record.Valid, head: "to know, the numbers stand"},
+		"this is a result; a lower rate shows latencies that are no lower bounds"},
+	{outcome: record.Valid, head: "also seen, which changes no outcome"},
 }
 
 func gravity(outcome record.Outcome) int {
@@ -134,11 +134,11 @@ var remedies = []struct{ rule, text string }{
 	{"CPU time stolen", "the host gave CPU time to other virtual machines: run again at another time or place"},
 	{"garbage collections", "more memory leaves the collector idle: raise GOMEMLIMIT, or take smaller batches or fewer connections"},
 	{"wall clock steps", "keep the time service from stepping the clock while a run goes on"},
-	{"lagging consumers caught up", "a longer backlog: a larger --set backlog-bytes=…, or a shorter --set window=…"},
-	{"late requests of emulated disk", "the disk beneath is slower than the emulated one: --data PATH on a faster disk"},
-	{"backlog in, or missing in", "the page cache did not hold what it should: more free memory, or a smaller --set backlog-bytes=…"},
-	{"steady state", "a longer --set warm-up=… or --set window=…, if the change is not what the experiment is about"},
-	{"server's window", "the server was asked late: an idle machine, or a longer --set window=…"},
+	{"lagging consumers caught up", "a longer backlog: larger backlog-bytes, or a shorter window"},
+	{"late requests of emulated disk", "the disk beneath is slower than the emulated one: a run with --data on a faster disk"},
+	{"backlog in, or missing in", "the page cache did not hold what it should: more free memory, or smaller backlog-bytes"},
+	{"steady state", "a longer warm-up or window, if the change is not what the experiment is about"},
+	{"server's window", "the server was asked late: an idle machine, or a longer window"},
 	{"starvation", "some connections were served far less than others: c10klab show DIR --tables connections"},
 }
 

@@ -139,7 +139,7 @@ func (s *search) probe(perSecond float64) {
 		m, err = &record.Measurement{Outcome: record.GeneratorLimited}, nil
 	}
 	if err != nil {
-		s.err = fmt.Errorf("at %g requests/s: %w", perSecond, err)
+		s.err = fmt.Errorf("at %.1f requests/s: %w", perSecond, err)
 		return
 	}
 	within, found := s.slo.holds(responseTimeOf(m))
