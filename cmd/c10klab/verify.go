@@ -91,6 +91,7 @@ predictions, tables and figures use, what figures show, hashes, and the figures 
 	cmd.Flags().StringVar(&reference, "reference", referenceDir, "where evidence is kept")
 	cmd.Flags().BoolVar(&replace, "replace", false, "replace the run that is stored there")
 	cmd.Flags().BoolVar(&only, "ledger-only", false, "enter the run into the ledger and keep the stored one: a run for evidence that was abandoned or is superseded")
+	cmd.MarkFlagsMutuallyExclusive("replace", "ledger-only")
 	cmd.Flags().StringVar(&note, "note", "", "what readers of the ledger must know of the run")
 	return cmd
 }

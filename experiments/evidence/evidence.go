@@ -147,7 +147,8 @@ func KeptOf(spec *experiments.Spec) results.Kept {
 }
 
 // Adopt makes a run the reference evidence of its one experiment, under
-// referenceDir/SPEC, and enters it into the ledger with a note. The reasons are those for which it will not decide claims.
+// referenceDir/SPEC, and enters it into the ledger with a note. The reasons are those for
+// which it will not decide claims.
 func Adopt(run *results.Run, referenceDir string, replace bool, note string) (adopted *results.Run, reasons []string, err error) {
 	if len(run.Info.Specs) != 1 {
 		return nil, nil, fmt.Errorf("%s holds %d experiments: evidence is one run for each", run.Dir, len(run.Info.Specs))
