@@ -32,8 +32,8 @@ type Log struct {
 
 	mu        sync.Mutex // one writer at a time; readers never take it
 	closed    bool
-	failed    error        // ErrLogFailed once set; stays
-	epochs    []epochStart // ascending in both (Kafka's LeaderEpochFileCache)
+	failed    error // ErrLogFailed once set; stays
+	epochs    epochs
 	producers producers
 	unsynced  []string // small files of the partition that the next flush forces out
 

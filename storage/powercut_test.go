@@ -226,6 +226,34 @@ func TestWhatTheIntervalsFsyncCoveredSurvivesAPowerCut(t *testing.T) {
 	}
 }
 
+func TestATruncationIsNotTakenBackByAPowerCut(t *testing.T) {
+	p := newPowerCuts()
+	cfg := small()
+	cfg.SegmentBytes, cfg.FS = 1500, p.fs()
+	s, l := openWith(t, cfg, nil, "/d")
+	appendPromised(t, p, l, 20, 0, noneForced)
+	if err := l.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	const keep = 12
+	p.set(func(now *promise) { now.end = keep }) // what is above goes, sooner or later
+	if err := l.TruncateTo(keep); err != nil {
+		t.Fatal(err)
+	}
+	p.set(func(now *promise) { now.want = now.want[:keep:keep] })
+	appendPromised(t, p, l, 12, 100, noneForced)
+	if err := l.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	p.set(func(now *promise) { now.end = int64(len(now.want)) })
+	appendPromised(t, p, l, 3, 200, noneForced)
+	if err := l.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	s.Abandon()
+	p.verify(t, cfg)
+}
+
 // TestIdempotentProducersSurviveAPowerCut: whatever is left of a log, a producer
 // that sends again what was not acknowledged adds no duplicate and leaves no gap.
 func TestIdempotentProducersSurviveAPowerCut(t *testing.T) {

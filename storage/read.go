@@ -25,7 +25,8 @@ func (s Slice) Empty() bool { return s.segment == nil }
 
 // AppendRegions appends where the slice's bytes lie, in order, and takes its place:
 // the regions are to be released instead. There is one in layout partition-log, and
-// in commit-log one for each write that the bytes came with.
+// in commit-log one for each write that the bytes came with. They are fewer bytes
+// than the slice has if the log was truncated in between.
 func (s Slice) AppendRegions(dst []Region) []Region {
 	switch {
 	case s.segment == nil:

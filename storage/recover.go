@@ -86,13 +86,8 @@ func (s *segment) recover(cfg Config) (nextOffset int64, cut *Cut, err error) {
 	if err != nil || damage == nil {
 		return nextOffset, nil, err
 	}
-	// New records may follow, and after a loss of power none of the old ones may stand
-	// behind them.
-	if err = s.Truncate(s.sizeBytes); err == nil {
-		err = s.Sync()
-	}
-	if err != nil {
-		return 0, nil, fmt.Errorf("cutting %s at position %d: %w", s.path, s.sizeBytes, err)
+	if err = s.cut(s.sizeBytes); err != nil {
+		return 0, nil, err
 	}
 	return nextOffset, &Cut{
 		Path: s.path, Offset: nextOffset, PositionBytes: s.sizeBytes,
@@ -170,4 +165,17 @@ func (s *segment) checkFirst() error {
 	}
 	s.firstMs = h.MaxTimestampMs
 	return err
+}
+
+// cut ends the file on the device: new records may follow, and after a loss of power none of
+// the old ones may stand behind them.
+func (s *segment) cut(positionBytes int64) error {
+	err := s.Truncate(positionBytes)
+	if err == nil {
+		err = s.Sync()
+	}
+	if err != nil {
+		return fmt.Errorf("cutting %s at position %d: %w", s.path, positionBytes, err)
+	}
+	return nil
 }
