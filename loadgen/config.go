@@ -24,7 +24,8 @@ type Config struct {
 	Closed    bool          `knob:"mode=closed"`
 	Producers int           `knob:"producers"`
 	Schedule  plan.Schedule // with a Trace: its mean rate
-	Trace     *plan.Trace   // requests to replay; nil: Schedule's, and consumers' closed loops
+	Fetches   plan.Schedule // of all consumers together; PerSecond 0: a closed loop
+	Trace     *plan.Trace   // requests to replay; nil: the schedules'
 	TraceTo   string        // the file that requests are written to as a Trace; empty: none
 	InFlight  int           `knob:"in-flight"` // requests per producer connection
 
@@ -78,7 +79,7 @@ func (c Config) plan() *plan.Plan {
 		bytes = c.EchoBytes
 	}
 	return &plan.Plan{
-		Protocol: c.Protocol, Closed: c.Closed, InFlight: c.InFlight, Schedule: c.Schedule, Trace: c.Trace,
+		Protocol: c.Protocol, Closed: c.Closed, InFlight: c.InFlight, Schedule: c.Schedule, Fetches: c.Fetches, Trace: c.Trace,
 		WarmUp: c.WarmUp, Window: c.Window, Senders: c.pairs(),
 		Connections: [plan.Kinds]int{plan.OfProducers: c.Producers, plan.OfConsumers: consumers, plan.OfLaggingConsumers: lagging},
 		Bytes:       [plan.Kinds]int{plan.OfProducers: bytes, plan.OfConsumers: c.FetchMaxBytes, plan.OfLaggingConsumers: c.FetchMaxBytes},
@@ -105,7 +106,7 @@ func (c Config) pairs() int { return min(c.Threads, c.Producers) }
 func (c Config) sendersBusyWait() bool {
 	p, threads := c.plan(), c.pairs()
 	threads += countIf(c.answers(), c.pairs())
-	for _, has := range []bool{c.tails(), c.lags(), p.Replays(plan.OfConsumers), p.Replays(plan.OfLaggingConsumers)} {
+	for _, has := range []bool{c.tails(), c.lags(), p.OffersFetches(plan.OfConsumers), p.OffersFetches(plan.OfLaggingConsumers)} {
 		threads += countIf(has, 1)
 	}
 	return c.BusyPoll && p.OffersRequests() && threads <= len(c.CPUs)
@@ -230,7 +231,7 @@ func (c Config) checkTrace() error {
 		return fmt.Errorf("echo payloads of %d to %d bytes; they have %d to %d", slices.Min(sizes), slices.Max(sizes), correlationBytes, mostEchoBytes)
 	}
 	for _, kind := range []plan.Kind{plan.OfConsumers, plan.OfLaggingConsumers} {
-		if !p.Replays(kind) {
+		if !c.Trace.Holds(kind) {
 			continue
 		}
 		api, largest := plan.APIs(c.Protocol)[kind], slices.Max(p.Sizes(kind))
@@ -239,8 +240,8 @@ func (c Config) checkTrace() error {
 			return fmt.Errorf("it holds %s, for which consumers=%s has no connections", api, c.Consumers)
 		case largest > mostFetchBytes:
 			return fmt.Errorf("a %s of %d bytes; at most %d can be asked for", api, largest, mostFetchBytes)
-		case c.FetchBytesPerSecond > 0:
-			return errors.New("it says when fetches fall due, so fetch-rate cannot")
+		case c.FetchBytesPerSecond > 0 || c.Fetches.PerSecond > 0:
+			return errors.New("it says when fetches fall due, so fetch-rate and fetch-rate-requests cannot")
 		}
 	}
 	return nil
@@ -264,11 +265,17 @@ func (c Config) checkConsumers() error {
 			return err
 		}
 	}
+	fetches := c.Fetches.PerSecond
 	return firstBroken([]constraint{
 		{c.consumes() && c.Protocol == plan.ProtocolEcho, "knob consumers: " + c.Consumers + " needs protocol kafka"},
 		{c.misbehaves() && c.Protocol == plan.ProtocolEcho, "knob bad-consumers: " + c.BadConsumers + " needs protocol kafka"},
 		{c.tailCount() > c.Partitions, fmt.Sprintf("knob consumer-connections: %d consumers cannot share %d partitions", c.tailCount(), c.Partitions)},
 		{c.readsLaggingTopic() && c.laggingTopicIsOwn() && c.LaggingPartitions > c.Partitions, fmt.Sprintf("knob lagging-partitions: %d of a topic of which %d are in use", c.LaggingPartitions, c.Partitions)},
 		{c.FetchBytesPerSecond > 0 && !c.lags(), "knob fetch-rate: only lagging consumers have a cap"},
+		{fetches > 0 && !c.consumes(), "knob fetch-rate-requests: there are no consumers"},
+		{fetches > 0 && c.Closed, "knob fetch-rate-requests: a closed loop has no plan; use mode open"},
+		{fetches > 0 && c.FetchBytesPerSecond > 0, "knob fetch-rate-requests: it says when fetches fall due, so fetch-rate cannot"},
+		{fetches > 0 && fetches*c.Window.Seconds() < 1, fmt.Sprintf("knobs fetch-rate-requests and window: at %g fetches/s nothing falls due in %v", fetches, c.Window)},
+		{fetches > highestPerSecond, fmt.Sprintf("knob fetch-rate-requests: %g fetches/s are above the highest possible, %g", fetches, highestPerSecond)},
 	})
 }

@@ -12,16 +12,16 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// dueFetch is one fetch of a trace.
+// dueFetch is one fetch.
 type dueFetch struct {
 	dueNs       int64 // 0: none, the fetch under way is of the consumer's own accord
 	attemptedNs int64 // 0: not yet
 	size        int32 // index into the sizes of its kind
 }
 
-// consumer reads its partitions with one fetch in flight, in a closed loop or, while it
-// replays a trace, when fetches fall due. Its receiver's thread uses it, and the sender of
-// the trace; what both touch is under mu. Anybody may read caughtUp and fetches.
+// consumer reads its partitions with one fetch in flight, in a closed loop or, as the plan
+// says, when fetches fall due. Its receiver's thread uses it, and the sender of
+// its kind; what both touch is under mu. Anybody may read caughtUp and fetches.
 type consumer struct {
 	oneRequest
 	load     *load
@@ -29,7 +29,7 @@ type consumer struct {
 	tally    *judge.Tally // the receiver's
 	kind     *consumerKind
 
-	replayed       bool           // fetches fall due by the trace
+	scheduled      bool           // fetches fall due
 	waiting        ring[dueFetch] // due and not sent
 	now            dueFetch       // under way
 	blockedSinceNs int64          // when the connection became unable to send; 0: it can
@@ -49,7 +49,7 @@ type consumer struct {
 }
 
 func newConsumer(l *load, kind *consumerKind, r *receiver, fd, index int) *consumer {
-	c := &consumer{load: l, kind: kind, receiver: r, tally: r.tally, replayed: l.offered.Replays(kind.planned)}
+	c := &consumer{load: l, kind: kind, receiver: r, tally: r.tally, scheduled: l.offered.OffersFetches(kind.planned)}
 	c.stream = stream{fd: fd, name: fmt.Sprintf("%s consumer %d", kind.name, index), maxAnswerBytes: kafka.MaxFrameBytes, deliver: c.answered}
 	c.takeBatch = c.batch
 	partitions, offsets := kind.share(index)
@@ -77,24 +77,24 @@ func (c *consumer) offer(dueNs int64, size int, t *judge.Tally) error {
 	return c.next()
 }
 
-// leaveTrace lets the consumer go on in a closed loop; the sender calls it.
-func (c *consumer) leaveTrace() error {
+// closeLoop lets the consumer go on in a closed loop; the sender calls it.
+func (c *consumer) closeLoop() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.replayed = false
+	c.scheduled = false
 	if c.blockedSinceNs != 0 {
 		return nil
 	}
 	return c.next()
 }
 
-// next sends the oldest fetch that is due, or without a trace one of the consumer's own
+// next sends the oldest fetch that is due, or in a closed loop one of the consumer's own
 // accord. Its caller holds mu and knows that the connection can send.
 func (c *consumer) next() error {
 	switch {
 	case c.waiting.len() > 0:
 		return c.fetch(c.waiting.pop())
-	case c.replayed:
+	case c.scheduled:
 		c.blockedSinceNs = 0
 		return nil
 	}
@@ -130,7 +130,7 @@ func (c *consumer) ask() error {
 	return c.send(c.frame)
 }
 
-// answered takes a fetch response and asks for more, as soon as trace and cap allow.
+// answered takes a fetch response and asks for more, as soon as plan and cap allow.
 // While it reads the answer the sender may only add to what waits.
 func (c *consumer) answered(payload []byte, nowNs int64) error {
 	c.mu.Lock()
@@ -218,7 +218,7 @@ func (c *consumer) fetchIfTime(nowNs int64) (time.Duration, error) {
 	return 0, c.next()
 }
 
-// unanswered calls fn for every fetch of a trace without an answer. All threads must have ended.
+// unanswered calls fn for every fetch that fell due and has no answer. All threads must have ended.
 func (c *consumer) unanswered(fn func(r dueFetch, sent bool)) {
 	if c.now.dueNs != 0 {
 		fn(c.now, true)

@@ -63,6 +63,8 @@ var Knobs = []knob.Knob{
 	{Name: "fetch-min-bytes", Group: knob.Consumer, Kind: knob.Bytes, Default: "1", Max: 1 << 30, Meaning: "record bytes that a fetch waits for"},
 	{Name: "fetch-max-wait", Group: knob.Consumer, Kind: knob.Duration, Default: "500ms", Max: 3600, Meaning: "how long a fetch waits for fetch-min-bytes"},
 	{Name: "fetch-rate", Group: knob.Consumer, Kind: knob.Float, Unit: "MB/s", Default: "0", Meaning: "cap on what lagging consumers read together, in 10⁶ bytes a second; 0: none"},
+	{Name: "fetch-rate-requests", Group: knob.Consumer, Kind: knob.Float, Unit: "fetches/s", Default: "0", Meaning: "offered fetches over all consumers together, each connection the same, whatever the target does; 0: a consumer fetches again when it has its answer"},
+	{Name: "fetch-schedule", Group: knob.Consumer, Kind: knob.Choice, Choices: []string{plan.Constant, plan.Poisson}, Default: plan.Poisson, Meaning: "when fetches of fetch-rate-requests fall due: evenly spaced, or independent of each other"},
 	{Name: "lagging-wrap", Group: knob.Consumer, Kind: knob.Bool, Default: "false", Meaning: "a lagging consumer that reaches the end of a partition begins it again and need not lag; what it reads again may be in the page cache"},
 	{Name: "bad-consumers", Group: knob.Consumer, Kind: knob.Choice, Choices: []string{BadNone, BadDies, BadTrickle, BadStuck}, Default: BadNone, Meaning: "consumers that fetch from the lagging topic while load runs and then hang up within the answer, read a byte a second, or read nothing; in no statistics of the generator"},
 	{Name: "bad-connections", Group: knob.Consumer, Kind: knob.Int, Unit: "connections", Default: "10", Min: 1, Max: 1e4, Meaning: "connections of the bad consumers"},
@@ -97,6 +99,7 @@ func ConfigFrom(v *knob.Values) (Config, error) {
 	if c.Schedule.PerSecond == 0 && c.Protocol == plan.ProtocolKafka {
 		c.Schedule.PerSecond = v.Float("rate") * bytesPerMB / float64(c.BatchBytes)
 	}
+	c.Fetches = plan.Schedule{Kind: v.Text("fetch-schedule"), PerSecond: v.Float("fetch-rate-requests"), Seed: c.Schedule.Seed}
 	if path := v.Text("trace"); path != "" {
 		if c.Trace, err = plan.ReadTraceFile(path, c.Protocol); err != nil {
 			return Config{}, fmt.Errorf("knob trace: %w", err)

@@ -107,6 +107,40 @@ func TestFetchesOfAHandWrittenTraceFallDue(t *testing.T) {
 	}
 }
 
+// TestFetchesFollowASchedule: the fake broker answers fetches at once, so whoever keeps the schedule
+// asks as often as it says, and whoever goes in a closed loop far more often.
+func TestFetchesFollowASchedule(t *testing.T) {
+	b, seen := startFetched(t)
+	b.create(t, "c10klab", 4, 50)
+	open := kafkaConfig(t, b.addr, "consumers", "lagging", "producers", "0", "partitions", "4", "consumer-connections", "2", "lagging-wrap", "true",
+		"fetch-rate-requests", "200", "fetch-schedule", "constant", "warm-up", "100ms", "window", "500ms")
+	m := run(t, open)
+	for _, stage := range []string{"ResponseTime", "ServiceTime", "Lateness"} {
+		if n := fetchSpanOf(m, stage, "Fetch"); n != 100 {
+			t.Errorf("%s of %d fetches, 100 fall due in the window", stage, n)
+		}
+	}
+	if n := len(seen()); n != 122 { // with the warm-up and two first answers
+		t.Errorf("%d fetches, want 2, then 20, then 100", n)
+	}
+	if m.ScheduleHash == "" || m.InFlightAtEnd != 0 {
+		t.Errorf("hash %q, %d in flight", m.ScheduleHash, m.InFlightAtEnd)
+	}
+	open.Fetches.PerSecond = 0
+	if m := run(t, open); fetchSpanOf(m, "ResponseTime", "Fetch") != 0 || fetchSpanOf(m, "ServiceTime", "Fetch") <= 100 {
+		t.Errorf("a closed loop: %d response times, %d service times", fetchSpanOf(m, "ResponseTime", "Fetch"), fetchSpanOf(m, "ServiceTime", "Fetch"))
+	}
+}
+
+// TestScheduledTailFetchesReachTheEnd: after the window tail consumers go on by themselves.
+func TestScheduledTailFetchesReachTheEnd(t *testing.T) {
+	b := startFakeBroker(t)
+	m := run(t, kafkaConfig(t, b.addr, "consumers", "tail", "fetch-rate-requests", "50", "fetch-max-wait", "0s"))
+	if end := fetchSpanOf(m, "EndToEnd", "Fetch"); end != m.OfferedRequests || fetchSpanOf(m, "Lateness", "Fetch") == 0 {
+		t.Errorf("%d of %d batches reached a consumer; %q", end, m.OfferedRequests, m.Problems)
+	}
+}
+
 // recordedFetches counts a trace's lines by API.
 func recordedFetches(t *testing.T, path string) (text string, byAPI map[string]int) {
 	t.Helper()

@@ -160,7 +160,7 @@ func (l *load) begin() error {
 	return inTurn(
 		l.startBadConsumers,
 		l.startIdle,
-		func() error { return l.startReplay(beginNs) },
+		func() error { return l.startFetches(beginNs) },
 		func() error { return l.startSenders(beginNs) },
 	)
 }

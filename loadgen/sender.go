@@ -99,23 +99,24 @@ func (l *load) startSenders(beginNs int64) error {
 	return nil
 }
 
-// startReplay starts the threads that offer a trace's fetches to the consumers. At the window's end
+// startFetches starts the threads that offer fetches to the consumers as they fall due. At the window's end
 // tail consumers go on in a closed loop, so that what was produced in it reaches them.
-func (l *load) startReplay(beginNs int64) error {
+func (l *load) startFetches(beginNs int64) error {
 	for _, kind := range l.kinds {
-		if !l.offered.Replays(kind.planned) {
+		if !l.offered.OffersFetches(kind.planned) {
 			continue
 		}
 		s := &sender{
-			load: l, next: l.offered.Fetches(kind.planned), tally: l.addTally(),
+			load: l, next: l.offered.FetchesOf(kind.planned), tally: l.addTally(),
 			connection: func(i int) offerer { return kind.consumers[i] },
+			pacer:      plan.NewPacer(l.offered.FetchSchedule(kind.planned).PerSecond, l.offered.SendersBusyWait),
 		}
 		err := l.threads.startSender(kind.name, func(thread *osthread.Thread) error {
 			if err := s.run(thread, beginNs); err != nil || !kind.tail || !s.waitUntil(thread, l.window.EndNs()) {
 				return err
 			}
 			for _, c := range kind.consumers {
-				if err := c.leaveTrace(); err != nil {
+				if err := c.closeLoop(); err != nil {
 					return err
 				}
 			}

@@ -91,7 +91,7 @@ func rules(f *facts) []rule {
 		{"lagging consumers caught up", "consumers", "0", record.EnvironmentLimited, answer{float64(f.m.LaggingCaughtUp), 0, f.load.MustLag}},
 		{"acknowledged below offered requests", "%", "5 %", record.Saturated, answer{missing(f.acked, offered), 100 * missingShare, offered > 0}},
 		{"requests never answered", "requests", "0", record.Saturated,
-			answer{float64(f.m.InFlightAtEnd), 0, f.load.Connections[plan.OfProducers] > 0 || f.load.ReplaysFetches()}},
+			answer{float64(f.m.InFlightAtEnd), 0, f.load.Connections[plan.OfProducers] > 0 || f.load.OffersAnyFetches()}},
 		{"batches that reached no tail consumer", "batches", "0", record.Saturated, answer{float64(f.unconsumed), 0, f.load.Tails}},
 		{"ResponseTime rises within the window", "%", "1 % of the time that passes", record.Saturated, rising(f)},
 		{"server's window below the client's", "%", "10 %", record.Valid, answer{belowWindow, 100 * lateMarkShare, windows}},

@@ -66,7 +66,7 @@ const (
 	ServiceTime
 	Lateness
 	BackPressure
-	FetchResponseTime // of fetches of a trace, as FetchLateness
+	FetchResponseTime // of fetches that fall due, as FetchLateness
 	FetchServiceTime
 	FetchLateness
 	LaggingResponseTime // of lagging consumers beside tail ones, as the following two

@@ -4,6 +4,8 @@
 package plan
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -38,7 +40,8 @@ type Plan struct {
 	Closed   bool
 	InFlight int
 	Schedule Schedule // of the producers; with a Trace its mean rate
-	Trace    *Trace   // nil: Schedule's requests, and consumers in a closed loop
+	Fetches  Schedule // of all consumers together; PerSecond 0: they go in a closed loop
+	Trace    *Trace   // nil: the schedules' requests
 	// The measured window begins after WarmUp.
 	WarmUp, Window time.Duration
 	Senders        int        // that the producers' connections are divided among
@@ -58,8 +61,25 @@ func (p *Plan) Requests(sender int) Source {
 	return func() (Arrival, bool) { return s.Next(), true }
 }
 
-// Fetches returns the trace's requests of one kind of consumers.
-func (p *Plan) Fetches(kind Kind) Source { return p.Trace.source(kind, 0, 1, p.Connections[kind]) }
+// FetchesOf returns what OffersFetches says that there is.
+func (p *Plan) FetchesOf(kind Kind) Source {
+	if p.replays(kind) {
+		return p.Trace.source(kind, 0, 1, p.Connections[kind])
+	}
+	s := p.FetchSchedule(kind).Stream(0, 1, p.Connections[kind])
+	return func() (Arrival, bool) { return s.Next(), true }
+}
+
+// FetchSchedule is the share of Fetches of one kind of consumers: each connection has the
+// same. Its draws are other ones than the producers'.
+func (p *Plan) FetchSchedule(kind Kind) Schedule {
+	s, own := p.Fetches, p.Connections[kind]
+	if own > 0 {
+		s.PerSecond *= float64(own) / float64(p.Connections[OfConsumers]+p.Connections[OfLaggingConsumers])
+	}
+	s.Seed += uint64(kind) << 32
+	return s
+}
 
 // longestOpening is the time over which a closed loop's first requests are spread: all
 // at once, connections would go on in step with each other.
@@ -79,10 +99,19 @@ func (p *Plan) opening(sender int) Source {
 
 // Hash identifies the planned arrivals of the window.
 func (p *Plan) Hash() string {
+	var hash string
 	if p.Trace != nil {
-		return p.Trace.hash(p.WarmUp, p.Window, p.Protocol, p.Connections)
+		hash = p.Trace.hash(p.WarmUp, p.Window, p.Protocol, p.Connections)
+	} else {
+		hash = p.Schedule.Hash(p.WarmUp, p.Window, p.Senders, p.Connections[OfProducers])
 	}
-	return p.Schedule.Hash(p.WarmUp, p.Window, p.Senders, p.Connections[OfProducers])
+	for kind := range Kinds {
+		if p.OffersFetches(kind) && !p.replays(kind) {
+			sum := sha256.Sum256([]byte(hash + p.FetchSchedule(kind).Hash(p.WarmUp, p.Window, 1, p.Connections[kind])))
+			hash = hex.EncodeToString(sum[:])
+		}
+	}
+	return hash
 }
 
 // Sizes lists the different sizes of requests of a kind: of record batches, of echo
@@ -94,12 +123,19 @@ func (p *Plan) Sizes(kind Kind) []int {
 	return []int{p.Bytes[kind]}
 }
 
-// Replays reports whether consumers of a kind fetch when the trace says instead of in a
-// closed loop, ReplaysFetches whether any do.
-func (p *Plan) Replays(kind Kind) bool {
+// replays reports whether consumers of a kind fetch when the trace says.
+func (p *Plan) replays(kind Kind) bool {
 	return kind != OfProducers && p.Trace != nil && p.Trace.Holds(kind)
 }
-func (p *Plan) ReplaysFetches() bool { return p.Replays(OfConsumers) || p.Replays(OfLaggingConsumers) }
+
+// OffersFetches reports whether fetches of a kind of consumers fall due, by a schedule or
+// the trace, instead of following each other in a closed loop; OffersAnyFetches whether any do.
+func (p *Plan) OffersFetches(kind Kind) bool {
+	return p.replays(kind) || kind != OfProducers && p.Fetches.PerSecond > 0 && p.Connections[kind] > 0
+}
+func (p *Plan) OffersAnyFetches() bool {
+	return p.OffersFetches(OfConsumers) || p.OffersFetches(OfLaggingConsumers)
+}
 
 // API names the producers' requests.
 func (p *Plan) API() string { return APIs(p.Protocol)[OfProducers] }
@@ -107,7 +143,7 @@ func (p *Plan) API() string { return APIs(p.Protocol)[OfProducers] }
 // OffersRequests reports whether producers' requests fall due by a schedule or a trace,
 // OffersAny whether anybody's do.
 func (p *Plan) OffersRequests() bool { return !p.Closed && p.Connections[OfProducers] > 0 }
-func (p *Plan) OffersAny() bool      { return p.OffersRequests() || p.ReplaysFetches() }
+func (p *Plan) OffersAny() bool      { return p.OffersRequests() || p.OffersAnyFetches() }
 
 // Bounds of what a trace's requests occupy: each size has a template and frames.
 const (
