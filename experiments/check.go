@@ -97,6 +97,9 @@ func (s *Spec) valuesOf(tables KnobTables, name string) []string {
 
 func (s *Spec) checkAxes(tables KnobTables) error {
 	for _, axis := range s.Axes {
+		if axis.Knob == LatenessLimitKnob {
+			return s.errorAt(toml.Key{"axes", axis.Knob}, "all cells are judged by one %s: it goes into [fixed]", axis.Knob)
+		}
 		if err := tables.checkLevels(axis); err != nil {
 			return s.errorAt(toml.Key{"axes", axis.Knob}, "%w", err)
 		}

@@ -21,6 +21,8 @@ const (
 	SeedKnob       = "seed"
 	WarmUpKnob     = "warm-up"
 	WindowKnob     = "window"
+	// LatenessLimitKnob is what trials are thrown out by, and so the same in all cells.
+	LatenessLimitKnob = "lateness-limit"
 
 	ServersKnob           = "servers"
 	DisksKnob             = "disks"

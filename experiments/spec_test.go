@@ -39,6 +39,7 @@ func TestSpecMistakesNameLineAndNearestName(t *testing.T) {
 		{"two kinds of prediction", "each = true", "each = true\na = {model=\"reactor\"}\nb = {model=\"loop-per-thread\"}", "either variants a and b to compare, or each = true"},
 		{"a claim of another", `claim = "N15"`, `claim = "N1"`, `claim "N1" is not among the experiment's claims`},
 		{"a part one letter off", `part = "rate held"`, `part = "rate hold"`, `small.toml:18: prediction 1: claim N15 has no part "rate hold" (did you mean rate held?)`},
+		{"a limit that cells differ in", `consumers = ["none", "tail"]`, `lateness-limit = ["1ms", "5ms"]`, "small.toml:11: all cells are judged by one lateness-limit: it goes into [fixed]"},
 		{"a missing part", `part = "rate held"`, "", `small.toml:18: prediction 1: part is missing: claim N15 has the parts ["rate held" "thirty minutes with write-back"]`},
 		{"unknown span", "seed = 7", "seed = 7\nevidence = [\"EndToEn\"]", `small.toml:7: no table or figure shows a span "EndToEn" (did you mean EndToEnd?)`},
 		{"unknown need", "seed = 7", "seed = 7\nneeds = [\"two-cpu\"]", `small.toml:7: nothing known is called "two-cpu" (did you mean two-cpus?)`},

@@ -58,6 +58,8 @@ type Config struct {
 	Window time.Duration `knob:"window"`
 	Drain  time.Duration `knob:"drain"`
 
+	LatenessLimit time.Duration `knob:"lateness-limit"` // beyond which the generator, not the target, is measured
+
 	JoinSamples  int  `knob:"join-samples"` // requests to sample; 0: none
 	ClientStamps bool // the kernel stamps arrivals
 
@@ -91,7 +93,7 @@ func (c Config) offered() *judge.Load {
 		Plan: c.plan(), Drain: c.Drain, Answers: c.answers(), Tails: c.tails(), MustLag: c.lags() && !c.LaggingWrap,
 		// An echo server counts the requests of idle connections too.
 		MostInFlight: int64(c.Producers*c.InFlight + countIf(c.Protocol == plan.ProtocolEcho, c.Idle)),
-		CPUs:         len(c.CPUs), SendersBusyWait: c.sendersBusyWait(),
+		CPUs:         len(c.CPUs), SendersBusyWait: c.sendersBusyWait(), LatenessLimit: c.LatenessLimit,
 	}
 }
 

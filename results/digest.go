@@ -120,16 +120,19 @@ func withLateness(wanted func(hdr.Key) bool) func(hdr.Key) bool {
 }
 
 // withholdSpoilt takes from the spans of clients what their generator's lateness spoilt,
-// and says so: where Lateness is beyond its limit over all trials. It returns the spans.
+// and says so: where Lateness over all trials is beyond the limit that each was held to. It
+// returns the spans.
 func (c *Cell) withholdSpoilt() (withheld []hdr.Key) {
 	if !c.Stands() {
 		return nil
 	}
+	var limitNs int64 // of versions that took it from ResponseTime, the largest
+	for _, t := range c.Measured {
+		limitNs = max(limitNs, t.Trial.Measurement.LatenessLimitNs())
+	}
 	for _, api := range measure.APIs(hdr.SortedKeys(c.Spans)) {
 		response := measure.ResponseTime.Key(api)
 		lateNs, _ := c.Spans[measure.Lateness.Key(api)].Quantile(withheldQuantile) // 0 where nothing fell due
-		responseNs, _ := c.Spans[response].Quantile(withheldQuantile)
-		limitNs := record.LatenessLimitNs(responseNs)
 		if c.Spans[response].Count == 0 || lateNs <= limitNs {
 			continue
 		}

@@ -1,6 +1,7 @@
 package record
 
 import (
+	"strings"
 	"time"
 
 	"c10klab/internal/hdr"
@@ -122,13 +123,16 @@ type HostUse struct {
 	CPUs      int   `json:"cpus" since:"level"`
 }
 
-const (
-	latenessFloor = time.Millisecond // Lateness this small never matters
-	latenessShare = 0.10             // … nor this much of ResponseTime
-)
+// LatenessRule is the name of the check that holds Lateness to the run's limit.
+const LatenessRule = "Lateness beyond stolen time, at the highest percentile shown"
 
-// LatenessLimitNs is the Lateness at a percentile up to which ResponseTime at the same
-// percentile is taken for the target's.
-func LatenessLimitNs(responseNs int64) int64 {
-	return max(int64(latenessFloor), int64(latenessShare*float64(responseNs)))
+// LatenessLimitNs is the Lateness up to which ResponseTime at the same percentile was taken
+// for the target's when the run was judged; 0 where nothing was asked.
+func (m *Measurement) LatenessLimitNs() int64 {
+	for _, c := range m.Checks {
+		if strings.Contains(c.Name, "beyond stolen time") { // earlier versions name a percentile before
+			return int64(c.Limit * float64(time.Millisecond))
+		}
+	}
+	return 0
 }

@@ -18,8 +18,10 @@ type Trial struct {
 	Knobs      map[string]string `json:"knobs"` // those given to the processes and the runner
 	// ConfigHash covers the knobs and the program, so that equal hashes mean
 	// interchangeable trials of a cell and block.
-	ConfigHash string    `json:"config_hash"`
-	Attempt    int       `json:"attempt"` // from 1
+	ConfigHash string `json:"config_hash"`
+	Attempt    int    `json:"attempt"` // from 1
+	// Repetition: all cells of the block were measured again, and this is of those trials.
+	Repetition bool      `json:"repetition,omitempty"`
 	Outcome    Outcome   `json:"outcome"`
 	Started    time.Time `json:"started"`
 	ElapsedNs  int64     `json:"elapsed_ns"`

@@ -26,6 +26,7 @@ type Load struct {
 	MustLag         bool // there are lagging consumers, which may not reach the log's end
 	CPUs            int  // of the generator's own; 0: none
 	SendersBusyWait bool
+	LatenessLimit   time.Duration // at the highest percentile shown
 }
 
 // Snapshot is what is known of both sides at one instant.

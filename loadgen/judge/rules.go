@@ -19,20 +19,19 @@ import (
 
 // The thresholds of self-judgement; docs/loadgen.md tabulates them.
 const (
-	latenessMaxFloor = 100 * time.Millisecond // no single request may be later, unless responses take longer
-	pairsShare       = 0.95                   // of the generator's CPUs
-	receiverShare    = 0.90                   // of a CPU
-	queuedFloor      = 250 * time.Microsecond // mean wait for a CPU this small never matters
-	queuedShare      = 0.10                   // … nor this much of the mean ResponseTime
-	stealShare       = 0.05                   // of all CPU time
-	foreignShare     = 0.20                   // of all CPU time
-	missingShare     = 0.05                   // of offered requests
-	littleShare      = 0.05                   // in-flight count against rate × time
-	behindShare      = 0.01                   // growth of the mean time within the window, of the time that passes
-	trendFactor      = 2.0                    // mean time of the last quarter of the window against the first
-	lateMarkShare    = 0.10                   // of the window, at whose beginning the server did not count yet
-	starvationShare  = 0.50                   // fewest answers of a connection against the median
-	fairnessAnswers  = 100                    // least median for which chance does not look like starvation
+	latestOfAll     = 100 * time.Millisecond // that any single request may be
+	pairsShare      = 0.95                   // of the generator's CPUs
+	receiverShare   = 0.90                   // of a CPU
+	longestQueued   = 250 * time.Microsecond // mean wait for a CPU
+	stealShare      = 0.05                   // of all CPU time
+	foreignShare    = 0.20                   // of all CPU time
+	missingShare    = 0.05                   // of offered requests
+	littleShare     = 0.05                   // in-flight count against rate × time
+	behindShare     = 0.01                   // growth of the mean time within the window, of the time that passes
+	trendFactor     = 2.0                    // mean time of the last quarter of the window against the first
+	lateMarkShare   = 0.10                   // of the window, at whose beginning the server did not count yet
+	starvationShare = 0.50                   // fewest answers of a connection against the median
+	fairnessAnswers = 100                    // least median for which chance does not look like starvation
 )
 
 // rule is one question to a run, and the run's answer. It passes while value ≤ most.
@@ -65,19 +64,16 @@ func rules(f *facts) []rule {
 		}
 	}
 	return []rule{
-		{"Lateness beyond stolen time, at the highest percentile shown", "ms", "1 ms, or 10 % of ResponseTime there", record.GeneratorLimited,
-			f.latest(func(q float64, late, response *hdr.Histogram) (value, most float64) {
-				return ms(float64(late.ValueNs(q - f.stolen()))), ms(float64(record.LatenessLimitNs(valueNs(response, q))))
-			})},
-		{"Lateness, maximum", "ms", "100 ms, or ResponseTime p99", record.GeneratorLimited,
-			f.latest(func(_ float64, late, response *hdr.Histogram) (value, most float64) {
-				return ms(float64(late.MaxNs())), ms(float64(max(int64(latenessMaxFloor), valueNs(response, 0.99))))
-			})},
+		{record.LatenessRule, "ms", "knob `lateness-limit`, 1 ms", record.GeneratorLimited,
+			f.latest(f.load.LatenessLimit, func(q float64, late *hdr.Histogram) int64 { return late.ValueNs(q - f.stolen()) })},
+		{"Lateness, maximum", "ms", "100 ms", record.GeneratorLimited,
+			f.latest(latestOfAll, func(_ float64, late *hdr.Histogram) int64 { return late.MaxNs() })},
 		{"CPU time of the busiest receiver thread", "%", "90 % of a CPU", record.GeneratorLimited,
 			answer{100 * f.busiestReceiver(), 100 * receiverShare, f.load.OffersAny()}},
 		{"CPU time of senders and receivers", "%", "95 % of the generator's CPUs; not where senders busy-wait", record.GeneratorLimited,
 			answer{100 * f.busyPairs(), 100 * pairsShare, f.load.OffersAny() && f.load.CPUs > 0 && !f.load.SendersBusyWait}},
-		{"receiver thread's wait for a CPU, mean", "ms", "0.25 ms, or 10 % of the mean ResponseTime", record.GeneratorLimited, f.longestQueued()},
+		{"receiver thread's wait for a CPU, mean", "ms", "0.25 ms", record.GeneratorLimited,
+			answer{ms(f.queued()), ms(float64(longestQueued)), f.load.OffersAny()}},
 		{"Little's law: in flight against rate × time", "%", "5 %", record.GeneratorLimited, littlesLaw(f)},
 		{"answers counted by only one of server and generator", "requests", "0 beyond those in flight", record.GeneratorLimited,
 			answer{f.countGap, 0, f.countGap >= 0}},
@@ -148,18 +144,13 @@ func judge(f *facts) (checks []record.Check, notJudged []string, outcome record.
 	return checks, notJudged, outcome
 }
 
-// latest asks a question about Lateness, and the ResponseTime beside it, of producers' requests and
-// of each kind of fetches that a trace planned, at the highest percentile shown of each, and
-// returns the answer that is the farthest above its limit, or the nearest below.
-func (f *facts) latest(ask func(q float64, late, response *hdr.Histogram) (value, most float64)) (latest answer) {
+// latest asks about Lateness of producers' requests and of each kind of fetches that a trace
+// planned, at the highest percentile shown of each, and returns the greatest answer.
+func (f *facts) latest(most time.Duration, ask func(q float64, late *hdr.Histogram) (ns int64)) (latest answer) {
 	for _, api := range []string{f.load.API(), measure.Fetch, measure.LaggingFetch} {
 		late := f.m.Histograms[measure.Lateness.Key(api)]
-		if late == nil {
-			continue
-		}
-		value, most := ask(f.highestShown(api, late), late, f.m.Histograms[measure.ResponseTime.Key(api)])
-		if !latest.applies || value/most > latest.value/latest.most {
-			latest = answer{value, most, true}
+		if late != nil {
+			latest = answer{max(latest.value, ms(float64(ask(f.highestShown(api, late), late)))), ms(float64(most)), true}
 		}
 	}
 	return latest
@@ -216,19 +207,15 @@ func (f *facts) busyPairs() float64 {
 	return float64(ns) / float64(f.load.Window) / float64(f.load.CPUs)
 }
 
-// longestQueued is how long such a thread waited for a CPU each time that it became
-// ready, on average: by so much its stamps are late.
-func (f *facts) longestQueued() answer {
-	ns, most := 0.0, float64(queuedFloor)
+// queued is how long such a thread waited for a CPU each time that it became ready, on
+// average: by so much its stamps are late.
+func (f *facts) queued() (ns float64) {
 	for _, e := range f.m.GeneratorThreads {
 		if stampsAnswers(e.Name) && e.TimeSlices > 0 {
 			ns = max(ns, float64(e.RunQueueWaitNs)/float64(e.TimeSlices))
 		}
 	}
-	if response := f.span(measure.ResponseTime); response != nil {
-		most = max(most, queuedShare*response.MeanNs())
-	}
-	return answer{ms(ns), ms(most), f.load.OffersAny()}
+	return ns
 }
 
 func (f *facts) shareOfCPU(ns int64) float64 {
@@ -239,13 +226,6 @@ func (f *facts) shareOfCPU(ns int64) float64 {
 // to another virtual machine.
 func (f *facts) stolen() float64 {
 	return min(stealShare, float64(f.m.Host.StealNs)/float64(f.load.Window))
-}
-
-func valueNs(h *hdr.Histogram, q float64) int64 {
-	if h == nil {
-		return 0
-	}
-	return h.ValueNs(q)
 }
 
 // missing is by how many per cent got falls short of want.

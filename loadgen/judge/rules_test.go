@@ -19,7 +19,7 @@ func soundFacts() *facts {
 		MeanTimeNs:       parts(func(int) float64 { return 2e6 }),
 	}
 	f := &facts{
-		load: &Load{Plan: &plan.Plan{Protocol: plan.ProtocolKafka, Connections: [plan.Kinds]int{30}, Window: 8 * time.Second}, Answers: true, Tails: true},
+		load: &Load{Plan: &plan.Plan{Protocol: plan.ProtocolKafka, Connections: [plan.Kinds]int{30}, Window: 8 * time.Second}, Answers: true, Tails: true, LatenessLimit: time.Millisecond},
 		m:    m, acked: 10_000, leastAnswer: 300, midAnswer: 333, trends: true,
 	}
 	f.fill("Lateness", 10_000, 50*time.Microsecond)
@@ -63,11 +63,20 @@ func TestOutcomes(t *testing.T) {
 			f.fill("Lateness", 200, 3*time.Millisecond)
 			f.clusters = map[string][]float64{"ResponseTime/Produce": {1, 1, 10}}
 		}, record.GeneratorLimited, "Lateness beyond stolen time, at the highest percentile shown"},
-		{"the same against slow answers", func(f *facts) {
+		{"the same against slow answers, which forgive nothing", func(f *facts) {
 			f.fill("Lateness", 50, 3*time.Millisecond)
 			f.fill("ResponseTime", 100_000, 50*time.Millisecond)
 			f.inFlight = (10_000*.002 + 100_000*.05) / 8
+		}, record.GeneratorLimited, "Lateness beyond stolen time, at the highest percentile shown"},
+		{"the same where the experiment allows it", func(f *facts) {
+			f.load.LatenessLimit = 5 * time.Millisecond
+			f.fill("Lateness", 50, 3*time.Millisecond)
 		}, record.Valid, ""},
+		{"one request late by more than any may be, against slow answers", func(f *facts) {
+			f.fill("Lateness", 1, 150*time.Millisecond)
+			f.fill("ResponseTime", 100_000, 2*time.Second)
+			f.inFlight = (10_000*.002 + 100_000*2) / 8
+		}, record.GeneratorLimited, "Lateness, maximum"},
 		{"late fetches of a trace", func(f *facts) {
 			late := hdr.NewHistogram()
 			late.RecordN(int64(time.Second), 100)
@@ -107,6 +116,11 @@ func TestOutcomes(t *testing.T) {
 		{"sender that spins", func(f *facts) { f.m.GeneratorThreads[0].CPUNs = int64(8 * time.Second) }, record.Valid, ""},
 		{"receiver that waits for a CPU", func(f *facts) {
 			f.m.GeneratorThreads[1].RunQueueWaitNs = int64(5 * time.Second)
+		}, record.GeneratorLimited, "receiver thread's wait for a CPU, mean"},
+		{"receiver that waits for a CPU, against slow answers", func(f *facts) {
+			f.m.GeneratorThreads[1].RunQueueWaitNs = int64(5 * time.Second)
+			f.fill("ResponseTime", 100_000, 50*time.Millisecond)
+			f.inFlight = (10_000*.002 + 100_000*.05) / 8
 		}, record.GeneratorLimited, "receiver thread's wait for a CPU, mean"},
 		{"consumer of a backlog that is busy", func(f *facts) {
 			f.m.GeneratorThreads[2].CPUNs, f.m.GeneratorThreads[2].RunQueueWaitNs = int64(8*time.Second), int64(8*time.Second)
