@@ -18,10 +18,26 @@ import (
 type Claim struct {
 	ID       string `toml:"id"`
 	Question string `toml:"question"`
-	Parts    []Part `toml:"parts"` // at least one; each has a verdict
-	Tests    []Test `toml:"tests"` // decide a claim about structure: it is reproduced while they pass
+	// NotClaimed ends a sentence that begins with "Not claimed:": what a verdict must not be taken for.
+	NotClaimed string `toml:"not-claimed"`
+	Parts      []Part `toml:"parts"` // at least one; each has a verdict
+	Tests      []Test `toml:"tests"` // decide a claim about structure: it is reproduced while they pass
 	// Benchmark of internal/speed decides a claim about one part alone.
 	Benchmark string `toml:"benchmark"`
+}
+
+// Threat is what may make verdicts wrong, or keep them from holding elsewhere.
+type Threat struct {
+	Name    string
+	Effect  string // and in which direction
+	ShownBy string `toml:"shown-by"`
+	Tried   string
+	Claims  []string // "*" for all that a run decides
+}
+
+// Threatens reports whether a claim is among those it names.
+func (t Threat) Threatens(claim string) bool {
+	return slices.Contains(t.Claims, claim) || slices.Contains(t.Claims, "*")
 }
 
 // Part is what a claim is decided by, one condition apart from the others. Its name never
@@ -128,31 +144,60 @@ func (c Claim) Commands() []string {
 //go:embed claims.toml
 var claimsText string
 
+// register is claims.toml.
+type register struct {
+	Claims  []Claim
+	Threats []Threat
+}
+
 // Claims returns the register in its order.
 func Claims() ([]Claim, error) {
-	var register struct {
-		Claims []Claim `toml:"claims"`
-	}
-	meta, err := toml.Decode(claimsText, &register)
-	if err == nil && len(meta.Undecoded()) > 0 {
-		err = fmt.Errorf("unknown key %q", meta.Undecoded()[0])
-	}
-	for _, c := range register.Claims {
-		seen := map[string]bool{}
-		for _, p := range c.Parts {
-			if seen[p.Name] && err == nil {
-				err = fmt.Errorf("claim %s has two parts %q", c.ID, p.Name)
-			}
-			seen[p.Name] = true
-		}
-		if len(seen) == 0 && err == nil {
-			err = fmt.Errorf("claim %s has no part", c.ID)
-		}
+	r, err := readRegister()
+	return r.Claims, err
+}
+
+// Threats returns the threats to the validity of verdicts.
+func Threats() ([]Threat, error) {
+	r, err := readRegister()
+	return r.Threats, err
+}
+
+func readRegister() (r register, err error) {
+	meta, err := toml.Decode(claimsText, &r)
+	switch undecoded := meta.Undecoded(); {
+	case err != nil:
+	case len(undecoded) > 0:
+		err = fmt.Errorf("unknown key %q", undecoded[0])
+	default:
+		err = r.check()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read claims.toml: %w", err)
+		return register{}, fmt.Errorf("read claims.toml: %w", err)
 	}
-	return register.Claims, nil
+	return r, nil
+}
+
+func (r register) check() error {
+	known := map[string]bool{"*": true}
+	for _, c := range r.Claims {
+		known[c.ID] = true
+		parts := map[string]bool{}
+		for _, p := range c.Parts {
+			if parts[p.Name] {
+				return fmt.Errorf("claim %s has two parts %q", c.ID, p.Name)
+			}
+			parts[p.Name] = true
+		}
+		if len(parts) == 0 || c.NotClaimed == "" {
+			return fmt.Errorf("claim %s lacks parts or what is not claimed", c.ID)
+		}
+	}
+	for _, t := range r.Threats {
+		if i := slices.IndexFunc(t.Claims, func(id string) bool { return !known[id] }); i >= 0 {
+			return fmt.Errorf("threat %q: no claim is named %q", t.Name, t.Claims[i])
+		}
+	}
+	return nil
 }
 
 // decidedWithoutARun says how tests or a benchmark decide a claim; empty: they do not.

@@ -1,8 +1,10 @@
 package evidence
 
 import (
+	"cmp"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"c10klab/experiments"
@@ -77,4 +79,44 @@ func structuralTable(claims []experiments.Claim) string {
 		}
 	}
 	return "These claims are about structure and have no ratio: they conform as long as their tests pass, in every run of the tests.\n\n" + t.Markdown()
+}
+
+// validityPage says of each claim what is not claimed and what may make its verdict wrong.
+func validityPage(path string, claims []experiments.Claim) (page, error) {
+	threats, err := experiments.Threats()
+	if err != nil {
+		return page{}, err
+	}
+	return renderPage("threats to validity", path, "# Threats to validity\n",
+		part{"threats", "Threats", func() (string, error) { return threatTable(threats), nil }},
+		part{"by-claim", "By claim", func() (string, error) { return notClaimedTable(claims, threats), nil }})
+}
+
+func threatTable(threats []experiments.Threat) string {
+	t := results.Table{Columns: results.TextColumns("threat", "what it does", "what would show it", "tried")}
+	for _, x := range threats {
+		t.Add("", x.Name, x.Effect, x.ShownBy, x.Tried)
+	}
+	return t.Markdown()
+}
+
+// notClaimedTable names of each claim only the threats that not all have.
+func notClaimedTable(claims []experiments.Claim, threats []experiments.Threat) string {
+	t := results.Table{Columns: results.TextColumns("claim", "not claimed", "threatened, beyond what threatens all, by")}
+	var all []string
+	for _, x := range threats {
+		if x.Threatens("") {
+			all = append(all, x.Name)
+		}
+	}
+	for _, c := range claims {
+		var own []string
+		for _, x := range threats {
+			if x.Threatens(c.ID) && !slices.Contains(all, x.Name) {
+				own = append(own, x.Name)
+			}
+		}
+		t.Add("", c.ID, c.NotClaimed, cmp.Or(strings.Join(own, ", "), none))
+	}
+	return "All claims that runs decide are threatened by: " + strings.Join(all, ", ") + ".\n\n" + t.Markdown()
 }

@@ -48,7 +48,10 @@ func UpdateDocuments(document, referenceDir string) (changed []string, err error
 		if !p.changed() {
 			continue
 		}
-		if err := results.WriteFile(p.path, []byte(p.rendered)); err != nil {
+		if err = os.MkdirAll(filepath.Dir(p.path), 0o755); err == nil {
+			err = results.WriteFile(p.path, []byte(p.rendered))
+		}
+		if err != nil {
 			return changed, err
 		}
 		changed = append(changed, p.path)
@@ -102,7 +105,11 @@ func renderPages(document, referenceDir string, open opener) ([]page, error) {
 		pages = append(pages, p)
 	}
 	answers, err := knownAnswersPage(filepath.Join(filepath.Dir(referenceDir), benchmarksDir))
-	return append(pages, answers), err
+	if err != nil {
+		return nil, err
+	}
+	validity, err := validityPage(filepath.Join(filepath.Dir(document), "docs", "validity.md"), claims)
+	return append(pages, answers, validity), err
 }
 
 // part is a generated part of a page.
