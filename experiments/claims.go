@@ -115,6 +115,15 @@ func FindClaim(id string) (c Claim, known bool) {
 	return claims[i], true
 }
 
+// Concerned are the claims that a spec is about.
+func (s *Spec) Concerned() []Claim {
+	claims := make([]Claim, len(s.Claims))
+	for i, id := range s.Claims {
+		claims[i], _ = FindClaim(id)
+	}
+	return claims
+}
+
 // Test names a test function of this module, in the register as "FILE NAME".
 type Test struct {
 	File string // from the module's root

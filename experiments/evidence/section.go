@@ -67,13 +67,9 @@ func (e evidence) whatWasFound(ledgers ledgers) (string, error) {
 	}
 	var table bytes.Buffer
 	e.writeFindings(&table)
-	claims := make([]experiments.Claim, len(e.spec.Claims))
-	for i, id := range e.spec.Claims {
-		claims[i], _ = experiments.FindClaim(id)
-	}
 	var b strings.Builder
 	err = section.ExecuteTemplate(&b, "found", map[string]any{
-		"Spec": e.spec, "Claims": claims, "Table": table.String(), "Findings": e.findings, "Floors": floors, "Others": ledgers.othersTable(e.run), "Wordings": ledgers.changes(e.spec.ID), "Figures": plots.InDir(e.run.Dir, e.spec.ID),
+		"Spec": e.spec, "Table": table.String(), "Findings": e.findings, "Floors": floors, "Others": ledgers.othersTable(e.run), "Wordings": ledgers.changes(e.spec.ID), "Figures": plots.InDir(e.run.Dir, e.spec.ID),
 	})
 	return b.String(), err
 }
