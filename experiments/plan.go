@@ -173,6 +173,32 @@ func (s *Spec) resolve(cfg PlanConfig) ([]Axis, map[string]string) {
 	return axes, fixed
 }
 
+// FullCells are the knobs of the full variant's cells as the spec alone tells them: without
+// defaults, and of EveryLevel those levels that a prediction names.
+func (s *Spec) FullCells() []map[string]string {
+	axes, fixed := s.resolve(PlanConfig{Full: true})
+	for i, axis := range axes {
+		if at := slices.Index(axis.Levels, EveryLevel); at >= 0 {
+			axes[i].Levels = slices.Delete(slices.Clone(axis.Levels), at, at+1)
+			for _, p := range s.Predictions {
+				for _, named := range []map[string]string{p.A, p.B, p.Where} {
+					if level, is := named[axis.Knob]; is && !slices.Contains(axes[i].Levels, level) {
+						axes[i].Levels = append(axes[i].Levels, level)
+					}
+				}
+			}
+		}
+	}
+	var cells []map[string]string
+	for _, knobs := range product(axes) {
+		maps.Copy(knobs, fixed)
+		if !s.excludes(knobs) {
+			cells = append(cells, knobs)
+		}
+	}
+	return cells
+}
+
 func (s *Spec) excludes(knobs map[string]string) bool {
 	return slices.ContainsFunc(s.Exclude, func(e map[string]string) bool { return Matches(knobs, e) })
 }

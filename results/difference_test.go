@@ -109,14 +109,6 @@ func TestTrendsAreFoundWithinBlocks(t *testing.T) {
 	}
 }
 
-func TestBlocksNeededGrowWithDisagreement(t *testing.T) {
-	for _, c := range []struct{ few, n, want int }{{0, 5, 8}, {0, 8, 9}, {1, 8, 12}, {2, 8, 20}, {4, 8, 0}, {0, 0, 0}} {
-		if got := BlocksNeeded(c.few, c.n); got != c.want {
-			t.Errorf("%d of %d blocks disagree: %d blocks needed, want %d", c.few, c.n, got, c.want)
-		}
-	}
-}
-
 func TestEffectsThatReverseAreFlagged(t *testing.T) {
 	level := func(factor float64) map[int]float64 {
 		values := map[int]float64{}

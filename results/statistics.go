@@ -74,21 +74,6 @@ func order(n int) int {
 	return k
 }
 
-const MostBlocks = 200
-
-// BlocksNeeded estimates how many blocks in all would decide what n blocks with
-// few on the one side of the threshold and the rest on the other leave open, if
-// further blocks fell as these did; 0 if more than MostBlocks.
-func BlocksNeeded(few, n int) int {
-	for total := max(n+1, MinBlocks); n > 0 && total <= MostBlocks; total++ {
-		expected := int(math.Ceil(float64(few) / float64(n) * float64(total)))
-		if k := order(total); k > 0 && expected < k {
-			return total
-		}
-	}
-	return 0
-}
-
 // OrderCoverage is the probability that the k-th smallest and the k-th largest
 // of n independent values enclose their distribution's median: 1 − 2 P(X < k)
 // for X binomial with n trials of probability ½.

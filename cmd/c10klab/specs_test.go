@@ -7,6 +7,7 @@ import (
 	"c10klab/experiments"
 	"c10klab/experiments/runner"
 	"c10klab/models"
+	"c10klab/results"
 )
 
 func planOf(t *testing.T, full bool, names ...string) *experiments.Plan {
@@ -47,6 +48,42 @@ func TestEverySpecExpandsIntoCellsThatAServerAccepts(t *testing.T) {
 			}
 			if full && minutes > float64(most) {
 				t.Errorf("%s takes %.1f minutes, more than %d", spec.ID, minutes, most)
+			}
+		}
+	}
+}
+
+// The families that refutations are corrected for are counted by the specs alone, so what a
+// spec tells must be what is planned, and a part that several specs decide has no "*" open.
+func TestSpecsAloneTellTheCellsOfTheirFullVariant(t *testing.T) {
+	specs, err := experiments.Specs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	deciding := map[string][]string{}
+	for _, spec := range specs {
+		for _, p := range spec.Predictions {
+			if of := p.Claim + p.Part; !slices.Contains(deciding[of], spec.ID) {
+				deciding[of] = append(deciding[of], spec.ID)
+			}
+		}
+	}
+	for _, spec := range specs {
+		every := slices.IndexFunc(spec.Axes, func(a experiments.Axis) bool { return slices.Contains(a.Levels, experiments.EveryLevel) })
+		if every >= 0 {
+			for _, p := range spec.Predictions {
+				knob := spec.Axes[every].Knob
+				named := p.A[knob]+p.Where[knob] != ""
+				if others := deciding[p.Claim+p.Part]; len(others) > 1 && !named {
+					t.Errorf("%s: of %q several specs decide, %v: name the levels of %s", spec.ID, p.Part, others, knob)
+				}
+			}
+			continue
+		}
+		planned := planOf(t, true, spec.ID).Experiments[0].Cells
+		for _, knobs := range spec.FullCells() {
+			if !slices.ContainsFunc(planned, func(cell results.PlannedCell) bool { return experiments.Matches(cell.Knobs, knobs) }) {
+				t.Errorf("%s: the spec alone tells a cell that is not planned: %v", spec.ID, knobs)
 			}
 		}
 	}

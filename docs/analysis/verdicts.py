@@ -8,6 +8,9 @@ prediction it prints a line of JSON:
     run, claim, prediction (from 0), cells (the first cell, of a pair the second too),
     n, median, lo, hi, coverage, p (after Holm's correction), verdict
 
+The correction is over all comparisons of a part of a claim that the specs in
+experiments/specs fix, those that the run lacks among them.
+
 Percentiles come from the trials' histograms; where one differs from the value that the
 trial's line states, the script says so on stderr and ends with status 1.
 
@@ -15,7 +18,9 @@ Usage: verdicts.py RUN-DIRECTORY...   (such as results/reference/*)
 """
 
 import base64
+import glob
 import gzip
+import itertools
 import json
 import math
 import os
@@ -110,7 +115,7 @@ class Run:
             if c["experiment"] == experiment and not c.get("twin_of") and c["id"] in self.trials
         ]
 
-    def values(self, metric, cell, bounds_help):
+    def values(self, metric, cell, bounds_help=False):
         """{block: value}, and whether some are lower bounds."""
         span, _, quantile = metric.rpartition(" ")
         values, bounds = {}, False
@@ -190,7 +195,7 @@ class Comparison:
             self.coverage = coverage(n, k)
         relation, threshold = prediction["relation"], prediction["threshold"]
         holds = {">=": lambda v: v >= threshold, "<=": lambda v: v <= threshold, "=": lambda v: v == threshold}[relation]
-        self.p = sign_test(sum(map(holds, values)), n)
+        self.p = 1 if bounds else sign_test(sum(map(holds, values)), n)
         if n < LEAST_BLOCKS or not enclosing:
             self.verdict = "open"
         elif holds(self.lo) and holds(self.hi):
@@ -231,10 +236,10 @@ def pairs(run, cells, p):
     for first in cells:
         for second in cells:
             if matches(first, a) and second["knobs"] == first["knobs"] | b:
-                above, bounds = run.values(p["metric"], first, p["relation"] == ">=")
-                below, _ = run.values(p["metric"], second, False)
+                above, lower = run.values(p["metric"], first, p["relation"] == ">=")
+                below, upper = run.values(p["metric"], second, p["relation"] == "<=")
                 both = [n for n in sorted(above) if n in below and above[n] > 0 and below[n] > 0]
-                yield Comparison(p, [first["id"], second["id"]], [above[n] / below[n] for n in both], bounds)
+                yield Comparison(p, [first["id"], second["id"]], [above[n] / below[n] for n in both], lower or upper)
 
 
 def tau(values):
@@ -250,41 +255,107 @@ def along(run, cells, p):
             rows.setdefault(json.dumps(others, sort_keys=True), []).append(cell)
     for row in rows.values():
         if len(row) > 1:
-            levels = [run.values(p["metric"], cell, False)[0] for cell in row]
+            levels = [run.values(p["metric"], cell)[0] for cell in row]
             blocks = [[v[b] for v in levels if b in v] for b in sorted(set().union(*levels))]
             yield Comparison(p, [row[0]["id"]], [tau(b) for b in blocks if len(b) > 1], False)
 
 
-def correct(comparisons):
-    """Holm's correction over the comparisons of a claim; what it does not let stand is open."""
-    highest = 0
-    for rank, c in enumerate(sorted(comparisons, key=lambda c: c.p)):
-        highest = max(highest, min(1, c.p * (len(comparisons) - rank)))
+def full_cells(spec):
+    """The cells of the full variant, of "*" those levels that a prediction names."""
+    full = spec["full"]
+    fixed = knobs(spec.get("fixed", {})) | knobs(full.get("fixed", {}))
+    axes = {}
+    for name, levels in (spec["axes"] | full.get("axes", {})).items():
+        axes[name] = [text(level) for level in (levels if isinstance(levels, list) else [levels])]
+        if "*" in axes[name]:
+            named = [knobs(p[part]).get(name) for p in spec["predictions"] for part in ("a", "b", "where") if part in p]
+            axes[name] = list(dict.fromkeys([level for level in axes[name] + named if level not in ("*", None)]))
+    cells = [{"id": "", "knobs": fixed | dict(zip(axes, levels))} for levels in itertools.product(*axes.values())]
+    return [c for c in cells if not any(matches(c, knobs(e)) for e in spec.get("exclude", []))]
+
+
+class Planned:
+    """A run of the whole plan without any value: it tells how many comparisons there are."""
+
+    def values(self, metric, cell, bounds_help=False):
+        return {}, False
+
+    def outcome(self, cell):
+        return ""
+
+
+def comparisons(run, cells, p):
+    kind = each if p.get("each") else along if p.get("along") else pairs
+    return list(kind(run, cells, p))
+
+
+def demand(p):
+    """What makes two predictions the same, whatever part they are of."""
+    named = [knobs(p.get(part, {})) for part in ("a", "b", "where")]
+    return p["claim"], p["metric"], named, p.get("each"), p.get("along"), p["relation"], float(p["threshold"]), p.get("outcome")
+
+
+def read_specs(directory):
+    specs = {}
+    for path in glob.glob(os.path.join(directory, "specs", "*.toml")):
+        with open(path, "rb") as file:
+            spec = tomllib.load(file)
+        specs[spec["id"]] = spec
+    with open(os.path.join(directory, "claims.toml"), "rb") as file:
+        claims = {claim["id"]: claim for claim in tomllib.load(file)["claims"]}
+    for spec in specs.values():
+        for p in spec.setdefault("predictions", []):
+            p.setdefault("part", part_name(claims[p["claim"]]["parts"][0]))
+    return specs
+
+
+def part_name(part):
+    return part if isinstance(part, str) else part["name"]
+
+
+def correct(found, lacking):
+    """Holm's correction over a part's comparisons, of which some are lacking."""
+    highest, size = 0, len(found) + lacking
+    for rank, c in enumerate(sorted(found, key=lambda c: c.p)):
+        highest = max(highest, min(1, c.p * (size - rank)))
         c.p = highest
         if c.verdict == "refuted" and c.p > ALPHA:
             c.verdict = "inconclusive"
 
 
-def judge(run):
+def judge(run, specs):
     for stored in run.info["specs"]:
         spec = tomllib.loads(stored["text"])
         cells = run.cells(spec["id"])
-        found = []
+        known = {spec["id"]: spec} | specs
+        present = known[spec["id"]].get("predictions", [])
+        found, made, families = [], [], {}
         for i, p in enumerate(spec.get("predictions", [])):
-            kind = each if p.get("each") else along if p.get("along") else pairs
-            found += [(i, p["claim"], c) for c in kind(run, cells, p)]
-        for claim in spec["claims"]:
-            correct([c for _, of, c in found if of == claim])
+            own = comparisons(run, cells, p)
+            part = next((q.get("part", "") for q in present if demand(q) == demand(p)), p.get("part", ""))
+            families.setdefault((p["claim"], part), []).extend(own)
+            made.append((demand(p), len(own)))
+            found += [(i, p["claim"], c) for c in own]
+        for family, own in families.items():
+            lacking = 0
+            for other in known.values():
+                for p in other.get("predictions", []):
+                    if (p["claim"], p.get("part", "")) == family:
+                        planned = len(comparisons(Planned(), full_cells(other), p))
+                        there = sum(n for d, n in made if other["id"] == spec["id"] and d == demand(p))
+                        lacking += max(0, planned - there)
+            correct(own, lacking)
         yield from found
 
 
 def main(directories):
     status = 0
+    specs = read_specs(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../experiments"))
     for directory in directories:
         if not os.path.exists(os.path.join(directory, "run.json")):
             continue
         run = Run(directory)
-        for prediction, claim, c in judge(run):
+        for prediction, claim, c in judge(run, specs):
             print(
                 json.dumps(
                     {

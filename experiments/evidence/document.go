@@ -178,7 +178,7 @@ func contents(claims []experiments.Claim, specs []*experiments.Spec, all []evide
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", id, r.part, r.measured, r.predicted, r.blocks, r.runs, r.verdict, r.page)
 		}
 	}
-	b.WriteString("\nMeasured is the comparison nearest to failing, of as many as the brackets say; × is a ratio of two variants. Blocks: how many, and the coverage of the interval. Runs: all that were made for evidence under the prediction as it stands, from the ledger; *mixed*: they do not all say the same. Beside a page: the day of its run, and which code has changed since (`c10klab verify` counts the commits).\n")
+	b.WriteString("\nMeasured is the comparison nearest to failing, of as many as the brackets say; × is a ratio of two variants. Blocks: how many, and the coverage of the interval; " + verdict.BlocksAreFixed + ". Runs: all that were made for evidence under the prediction as it stands, from the ledger; *mixed*: they do not all say the same. Beside a page: the day of its run, and which code has changed since (`c10klab verify` counts the commits).\n")
 	return b.String()
 }
 

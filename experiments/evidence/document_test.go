@@ -52,7 +52,7 @@ func TestContentsSayVerdictsAndWhatIsMissing(t *testing.T) {
 		verdict, page string
 	}{
 		"reproduced":    {"N21", 0, results.Reproduced, "", false, "reproduced", page},
-		"inconclusive":  {"N21", 0, results.Inconclusive, "3 of 8 blocks on the other side: about 5 more blocks needed", false, "inconclusive (3 of 8 blocks on the other side: about 5 more blocks needed)", page},
+		"inconclusive":  {"N21", 0, results.Inconclusive, "5 of 8 blocks on the predicted side, 3 on the other", false, "inconclusive (5 of 8 blocks on the predicted side, 3 on the other)", page},
 		"few blocks":    {"N21", 0, results.Undecided, "3 of at least 8 blocks", false, "open", page},
 		"inadmissible":  {"N21", 0, results.Undecided, "", true, "open (the run is not admissible)", page},
 		"a question":    {"N16", 0, results.Refuted, "", false, "answered", page},

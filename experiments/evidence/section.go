@@ -107,5 +107,5 @@ func (e evidence) writeFindings(b *bytes.Buffer) {
 	if len(sure) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\nThe median is over blocks; its interval is exact, by order statistics, with a coverage of %s.\n\n", strings.Join(sure, ", "))
+	fmt.Fprintf(b, "\nThe median is over blocks; its interval is exact, by order statistics, with a coverage of %s. Blocks: %s.\n\n", strings.Join(sure, ", "), verdict.BlocksAreFixed)
 }

@@ -41,7 +41,7 @@ func (j judge) effect(axis experiments.Axis, level string, metric measure.Metric
 		if i < 0 || base < 0 {
 			continue
 		}
-		above, below, err := readBoth(j.readings, metric, row[i].ID, row[base].ID, false)
+		above, below, err := readBoth(j.readings, metric, row[i].ID, row[base].ID, "")
 		if err != nil {
 			return e, err
 		}
@@ -105,7 +105,7 @@ func NoiseFloors(run *results.Run, spec *experiments.Spec) ([]Floor, error) {
 func noiseFloor(readings *results.Readings, experiment string, metric measure.Metric) (results.Estimate, error) {
 	for _, planned := range readings.Run.Info.Cells {
 		if planned.Experiment == experiment && planned.TwinOf != "" {
-			twin, original, err := readBoth(readings, metric, planned.ID, planned.TwinOf, false)
+			twin, original, err := readBoth(readings, metric, planned.ID, planned.TwinOf, "")
 			return twin.PairedWith(original).Ratio, err
 		}
 	}

@@ -38,10 +38,11 @@ func JudgeRun(run *results.Run) ([]Judged, error) {
 // the unit: one value per block and cell. A trial limited by the generator or
 // the environment has no value, but for counts of threads. A duration of a
 // saturated trial is a lower bound: it can support ">=" as the metric itself or as
-// the numerator of a ratio, and nothing else.
+// the numerator of a ratio, "<=" as the denominator, and nothing else.
 //
-// A claim is reproduced only if all its comparisons are (an intersection–union test),
-// and refuted as soon as one is: a refutation must also withstand Holm's correction.
+// A part is reproduced only if all its comparisons are (an intersection–union test),
+// and refuted as soon as one is: a refutation must also withstand Holm's correction over
+// all comparisons of the part, those that the specs fix and the run lacks among them.
 func Judge(spec *experiments.Spec, run *results.Run) ([]Finding, error) {
 	var metrics []measure.Metric
 	for _, p := range spec.Predictions {
@@ -63,9 +64,11 @@ func Judge(spec *experiments.Spec, run *results.Run) ([]Finding, error) {
 			return nil, fmt.Errorf("judge %q: %w", p, err)
 		}
 	}
-	for _, claim := range spec.Claims {
-		correctRefutations(findings, claim)
+	lacking, err := lackingComparisons(spec, findings)
+	if err != nil {
+		return nil, err
 	}
+	correctRefutations(findings, lacking)
 	return findings, nil
 }
 
@@ -124,21 +127,22 @@ func (j judge) pairs(p experiments.Prediction) ([]Comparison, error) {
 			if !maps.Equal(b.Knobs, twin) {
 				continue
 			}
-			numerator, denominator, err := readBoth(j.readings, p.Metric, a.ID, b.ID, p.Relation == ">=")
+			numerator, denominator, err := readBoth(j.readings, p.Metric, a.ID, b.ID, p.Relation)
 			if err != nil {
 				return nil, err
 			}
-			comparisons = append(comparisons, compared(p, j.label(a, p.A), numerator.Ratios(denominator), numerator.Bounds,
+			comparisons = append(comparisons, compared(p, j.label(a, p.A), numerator.Ratios(denominator), numerator.Bounds || denominator.Bounds,
 				numerator.Missing.And(denominator.Missing)))
 		}
 	}
 	return comparisons, nil
 }
 
-// readBoth reads a metric in two cells; boundsHelp: lower bounds count in the first.
-func readBoth(r *results.Readings, m measure.Metric, a, b string, boundsHelp bool) (x, y results.BlockValues, err error) {
-	if x, err = r.Of(m, a, boundsHelp); err == nil {
-		y, err = r.Of(m, b, false)
+// readBoth reads a metric in two cells. Lower bounds count in that one where they can prove
+// the relation of the first to the second.
+func readBoth(r *results.Readings, m measure.Metric, a, b string, relation results.Relation) (x, y results.BlockValues, err error) {
+	if x, err = r.Of(m, a, relation == ">="); err == nil {
+		y, err = r.Of(m, b, relation == "<=")
 	}
 	return x, y, err
 }
@@ -204,9 +208,9 @@ func (j judge) label(cell results.Cell, named map[string]string) string {
 }
 
 // compared decides a prediction by one value a block, of which some may be missing.
-// A lower bound below the threshold refutes nothing.
-func compared(p experiments.Prediction, cells string, values []float64, lowerBounds bool, missing results.Missing) Comparison {
-	c := Comparison{Cells: cells, Estimate: results.MedianOf(values), Values: values}
+// Where some are bounds, they may prove it and refute nothing.
+func compared(p experiments.Prediction, cells string, values []float64, bounds bool, missing results.Missing) Comparison {
+	c := Comparison{Cells: cells, Estimate: results.MedianOf(values), Values: values, P: 1}
 	c.Verdict = results.Decide(c.Estimate, p.Relation, p.Threshold)
 	holding, n := 0, len(values)
 	for _, v := range values {
@@ -214,14 +218,16 @@ func compared(p experiments.Prediction, cells string, values []float64, lowerBou
 			holding++
 		}
 	}
-	c.P = results.SignTest(holding, n)
+	if !bounds {
+		c.P = results.SignTest(holding, n)
+	}
 	switch {
-	case c.Verdict == results.Refuted && lowerBounds:
-		c.Verdict, c.Reason = results.Inconclusive, "saturated trials give lower bounds only"
+	case c.Verdict == results.Refuted && bounds:
+		c.Verdict, c.Reason = results.Inconclusive, "saturated trials give bounds only"
 	case c.Verdict == results.Undecided:
 		c.Reason = fmt.Sprintf("%d of at least %d blocks%s", n, results.MinBlocks, missing)
 	case c.Verdict == results.Inconclusive:
-		c.Reason = stillNeeded(min(holding, n-holding), n)
+		c.Reason = fmt.Sprintf("%d of %s on the predicted side, %d on the other", holding, results.Plural(n, "block"), n-holding)
 	}
 	return c
 }
@@ -234,15 +240,6 @@ func holds(v float64, p experiments.Prediction) bool {
 		return v <= p.Threshold
 	}
 	return v == p.Threshold
-}
-
-// stillNeeded says how many blocks would decide what some blocks contradict.
-func stillNeeded(few, n int) string {
-	total := results.BlocksNeeded(few, n)
-	if total == 0 {
-		return fmt.Sprintf("%d of %d blocks on the other side: more than %d blocks needed", few, n, results.MostBlocks)
-	}
-	return fmt.Sprintf("%d of %d blocks on the other side: about %d more blocks needed", few, n, total-n)
 }
 
 // Condition is what a claim predicts of one quantity that a benchmark measures.
@@ -260,39 +257,6 @@ func JudgeConditions(claim, part string, conditions []Condition) []Finding {
 		p := experiments.Prediction{Claim: claim, Part: part, Relation: c.Relation, Threshold: c.Threshold}
 		findings = append(findings, Finding{p, []Comparison{compared(p, c.What, c.Values, false, results.Missing{})}})
 	}
-	correctRefutations(findings, claim)
+	correctRefutations(findings, nil)
 	return findings
-}
-
-// correctRefutations takes back those of a claim that Holm's correction over its
-// comparisons does not let stand.
-func correctRefutations(findings []Finding, claim string) {
-	var family []*Comparison
-	var p []float64
-	for i := range findings {
-		if findings[i].Prediction.Claim != claim {
-			continue
-		}
-		for k := range findings[i].Comparisons {
-			c := &findings[i].Comparisons[k]
-			family, p = append(family, c), append(p, c.P)
-		}
-	}
-	for i, adjusted := range results.Holm(p) {
-		c := family[i]
-		if c.P = adjusted; c.Verdict == results.Refuted && c.P > results.Alpha {
-			c.Verdict = results.Inconclusive
-			c.Reason = fmt.Sprintf("one of %d comparisons of the claim, of which chance would refute some: %d blocks needed",
-				len(family), blocksAgainst(len(family)))
-		}
-	}
-}
-
-// blocksAgainst is how many blocks, all on one side, refute one comparison of a family.
-func blocksAgainst(family int) int {
-	n := results.MinBlocks
-	for float64(family)*results.SignTest(0, n) > results.Alpha {
-		n++
-	}
-	return n
 }

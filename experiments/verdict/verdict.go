@@ -20,7 +20,7 @@ type Comparison struct {
 	Verdict  results.Verdict
 	Reason   string // why, where the interval alone does not say it
 	// P is the chance of blocks so far on the refuting side if the prediction
-	// holds, adjusted by Holm's method over the comparisons of its claim.
+	// holds, adjusted by Holm's method over the comparisons of its part.
 	P float64
 	// Inadmissible: the run may not decide claims, for the reason given.
 	Inadmissible bool
@@ -124,10 +124,13 @@ func OfPart(claim string, part experiments.Part, findings []Finding) (word resul
 	return word, deciding, true
 }
 
+// BlocksAreFixed is what to know of a comparison that its blocks leave undecided.
+const BlocksAreFixed = "how many is fixed before a run, and a new run is a new occasion in the ledger"
+
 // Table has a row for each comparison.
 func Table(findings []Finding) results.Table {
 	t := results.Table{Kind: "predictions", Title: "Predictions", Columns: []results.Column{{Name: "claim"}, {Name: "prediction"}, {Name: "cells"},
-		{Name: "median [interval]", Number: true, Meaning: "over blocks; the exact interval by order statistics"}, {Name: "blocks", Number: true}, {Name: "verdict"}}}
+		{Name: "median [interval]", Number: true, Meaning: "over blocks; the exact interval by order statistics"}, {Name: "blocks", Number: true, Meaning: BlocksAreFixed}, {Name: "verdict"}}}
 	for _, f := range findings {
 		for _, c := range f.Comparisons {
 			word := string(c.Verdict)

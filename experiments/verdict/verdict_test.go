@@ -20,11 +20,18 @@ func verdictOf(t *testing.T, spec *experiments.Spec, run *results.Run) (results.
 	if err != nil {
 		t.Fatal(err)
 	}
-	verdict, deciding, found := OfPart("N15", experiments.Part{Name: "rate held", Kind: experiments.Assertion}, findings)
+	verdict, deciding, found := OfPart(claimAlone, experiments.Part{Name: partAlone, Kind: experiments.Assertion}, findings)
 	if !found {
 		t.Fatal("no finding concerns the claim")
 	}
 	return verdict, deciding.Deciding()
+}
+
+// No committed spec predicts this part, so that those of the tests are its whole family.
+const claimAlone, partAlone = "M2", "size on more cores"
+
+func alone(text string) string {
+	return strings.NewReplacer(`"N15"`, `"`+claimAlone+`"`, `"rate held"`, `"`+partAlone+`"`).Replace(text)
 }
 
 func TestEveryCellMustMeetAPrediction(t *testing.T) {
@@ -85,6 +92,9 @@ func TestRatiosPairCellsThatAgreeInAllElse(t *testing.T) {
 		{"a lower bound refutes nothing", ">= 5", record.Saturated, record.Valid, results.Inconclusive},
 		{"a lower bound shows no upper limit", "<= 5", record.Saturated, record.Valid, results.Undecided},
 		{"nor does one in the denominator", ">= 3", record.Valid, record.Saturated, results.Undecided},
+		{"which is an upper limit of the ratio", "<= 5", record.Valid, record.Saturated, results.Reproduced},
+		{"and refutes nothing", "<= 3", record.Valid, record.Saturated, results.Inconclusive},
+		{"two bounds bound nothing", "<= 5", record.Saturated, record.Saturated, results.Undecided},
 	}
 	for _, c := range cases {
 		relation, threshold, _ := strings.Cut(c.relation, " ")
@@ -144,8 +154,43 @@ func TestARefutationWithstandsHolm(t *testing.T) {
 		if verdict != c.want {
 			t.Errorf("one of %d comparisons: %s, want %s (%s)", c.cells, verdict, c.want, deciding.Reason)
 		}
-		if c.want == results.Inconclusive && !strings.Contains(deciding.Reason, "one of 13 comparisons of the claim, of which chance would refute some: 9 blocks needed") {
+		if c.want == results.Inconclusive && !strings.Contains(deciding.Reason, "one of 13 comparisons of the part, of which chance would refute some") {
 			t.Errorf("reason %q", deciding.Reason)
+		}
+	}
+}
+
+// What other specs compare for a part, and what of its own spec a run left out, is in the
+// family that chance has to be corrected for.
+func TestAFamilyIsAllComparisonsOfAPart(t *testing.T) {
+	twelve := strings.Replace(fixture.SmallSpec, "model = [\"reactor\", \"loop-per-thread\"]\nconsumers = [\"none\", \"tail\"]", "loops = [1,2,3,4,5,6,7,8,9,10,11,12]", 1)
+	twelve = strings.Replace(twelve, "outcome = \"valid\"\n", "", 1)
+	thirteen := strings.Replace(twelve, "11,12]", "11,12,13]", 1)
+	other := fmt.Sprintf("[[predictions]]\nclaim=%q\npart=%q\nmetric=\"rate_mb_s\"\nwhere={loops=1}\neach=true\nrelation=\">=\"\nthreshold=1\n", claimAlone, "mechanism here")
+	for name, c := range map[string]struct {
+		spec  *experiments.Spec
+		cells int // of those planned
+		want  results.Verdict
+	}{
+		"the run's own":            {parsed(t, twelve), 12, results.Refuted},
+		"another part":             {parsed(t, twelve+other), 12, results.Refuted},
+		"cells that were left out": {parsed(t, thirteen), 12, results.Inconclusive},
+		"those of another spec":    {parsedAsIs(t, twelve), 12, results.Inconclusive},
+		"most cells left out":      {parsed(t, thirteen), 3, results.Inconclusive},
+	} {
+		run := fixture.Run(t, fixture.Source, filepath.Join(t.TempDir(), "run"), c.spec.ID, c.spec.Text, cellsOf(t, c.spec, false)[:c.cells], 8,
+			func(cell results.PlannedCell, _ int) (record.Outcome, float64, float64) {
+				if cell.Knobs["loops"] == "3" {
+					return record.Valid, 0.5, 1e6
+				}
+				return record.Valid, 0.99, 1e6
+			})
+		findings, err := Judge(c.spec, run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := findings[0].Verdict(); got != c.want {
+			t.Errorf("%s: %s, want %s (%s)", name, got, c.want, findings[0].Deciding().Reason)
 		}
 	}
 }
@@ -188,6 +233,11 @@ func TestBlocksWithoutSupportAreNamed(t *testing.T) {
 }
 
 func parsed(t *testing.T, text string) *experiments.Spec {
+	t.Helper()
+	return parsedAsIs(t, alone(text))
+}
+
+func parsedAsIs(t *testing.T, text string) *experiments.Spec {
 	t.Helper()
 	spec, err := experiments.Parse("small.toml", text)
 	if err != nil {

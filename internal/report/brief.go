@@ -82,14 +82,14 @@ func (r *Run) briefSummary(b *strings.Builder) {
 func (r *Run) briefPredictions(b *strings.Builder) {
 	t := results.Table{Columns: []results.Column{{}, {Most: mostClaimRunes}, {}, {}}}
 	var findings []verdict.Finding
-	open := false
+	open, inconclusive := false, false
 	for _, j := range r.judged {
 		for _, f := range j.Findings {
 			if len(f.Comparisons) == 0 {
 				continue // a quick variant lacks its cells
 			}
 			findings = append(findings, f)
-			open = open || f.Verdict() == results.Undecided
+			open, inconclusive = open || f.Verdict() == results.Undecided, inconclusive || f.Verdict() == results.Inconclusive
 		}
 	}
 	if len(findings) == 0 {
@@ -109,6 +109,9 @@ func (r *Run) briefPredictions(b *strings.Builder) {
 	}
 	if open {
 		fmt.Fprintf(b, "  open: a verdict takes %d interleaved blocks (--full)\n", results.MinBlocks)
+	}
+	if inconclusive {
+		b.WriteString("  inconclusive: blocks on both sides; no block is added to them, a new run is a new occasion\n")
 	}
 }
 
