@@ -103,6 +103,12 @@ func readPacked(line []byte, t *record.Trial) (apart packedTrial, err error) {
 			return apart, fmt.Errorf("a span named %q", name)
 		}
 		apart.spans[key] = values.Digest()
+		if values.Clusters != nil {
+			if t.Clusters == nil {
+				t.Clusters = map[string][]float64{}
+			}
+			t.Clusters[key.String()] = values.Clusters
+		}
 	}
 	t.Spans = nil
 	return apart, nil

@@ -1,10 +1,12 @@
 package results
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"c10klab/internal/hdr"
 	"c10klab/internal/measure"
@@ -16,6 +18,43 @@ type BlockValues struct {
 	ByBlock map[int]float64
 	Bounds  bool // some values are lower bounds
 	Missing Missing
+	// Clustering is how a percentile's samples were told to be independent.
+	Clustering Clustering
+	// all has also the percentiles that too few independent samples support.
+	all map[int]float64
+}
+
+// AllBlocks are the values with those of percentiles that too few independent samples
+// support, as they are.
+func (v BlockValues) AllBlocks() BlockValues {
+	v.ByBlock = v.all
+	return v
+}
+
+// Clustering is by whose series in time samples were told to be independent. The zero value:
+// by their own.
+type Clustering struct {
+	Unknown  bool   // there was no series
+	Borrowed string // the span that lent its own, which may be another process's
+}
+
+func (c Clustering) And(other Clustering) Clustering {
+	return Clustering{c.Unknown || other.Unknown, cmp.Or(c.Borrowed, other.Borrowed)}
+}
+
+func clusteringOf(t *record.Trial, key hdr.Key) Clustering {
+	series := t.Series
+	if series == nil && len(t.Clusters) > 0 { // of a version that kept these and named none
+		series = []string{measure.ResponseTime.Key(measure.Produce).String(), measure.ResponseTime.Key(measure.Echo).String(), measure.ServiceTime.Key(measure.Fetch).String()}
+	}
+	if slices.Contains(series, key.String()) {
+		return Clustering{}
+	}
+	i := slices.IndexFunc(series, func(name string) bool { return strings.HasSuffix(name, "/"+key.API) })
+	if i < 0 {
+		return Clustering{Unknown: true}
+	}
+	return Clustering{Borrowed: series[i]}
 }
 
 // Missing is what trials lack to support a percentile.
@@ -59,7 +98,7 @@ func NewReadings(run *Run, metrics ...measure.Metric) *Readings {
 // limited has none, but for counts of threads. boundsHelp: durations of saturated
 // trials, which are lower bounds, count too.
 func (r *Readings) Of(m measure.Metric, cell string, boundsHelp bool) (BlockValues, error) {
-	values := BlockValues{ByBlock: map[int]float64{}}
+	values := BlockValues{ByBlock: map[int]float64{}, all: map[int]float64{}}
 	for _, t := range r.trials[cell] {
 		bound := t.Outcome == record.Saturated && m.IsDuration()
 		usable := t.Outcome == record.Valid || m.IsCount() || t.Outcome == record.Saturated && (!bound || boundsHelp)
@@ -67,14 +106,18 @@ func (r *Readings) Of(m measure.Metric, cell string, boundsHelp bool) (BlockValu
 			continue
 		}
 		v, err := r.inTrial(m, t)
-		switch {
-		case err != nil:
+		if err != nil {
 			return BlockValues{}, err
+		}
+		if key, percentile := m.Key(); percentile && !m.IsMax() && (v.Supported || v.StillNeeded > 0) {
+			values.Clustering = values.Clustering.And(clusteringOf(&t, key))
+		}
+		switch {
 		case v.Supported && !math.IsNaN(v.Value) && !math.IsInf(v.Value, 0):
-			values.ByBlock[t.Block] = v.Value
+			values.ByBlock[t.Block], values.all[t.Block] = v.Value, v.Value
 			values.Bounds = values.Bounds || bound
 		case v.StillNeeded > 0:
-			values.Missing = values.Missing.And(Missing{1, v.StillNeeded})
+			values.Missing, values.all[t.Block] = values.Missing.And(Missing{1, v.StillNeeded}), v.Value
 		}
 	}
 	return values, nil

@@ -117,7 +117,7 @@ func (r *Run) Commit(t record.Trial) error {
 		m := *t.Measurement // the caller's stays whole
 		bundle, series := m.Histograms, m.OverTime
 		m.Histograms, m.OverTime = nil, nil
-		t.Measurement, t.OutOfRange, t.Clusters = &m, outOfRange(bundle), record.Clusters(bundle, series)
+		t.Measurement, t.OutOfRange, t.Clusters, t.Series = &m, outOfRange(bundle), record.Clusters(bundle, series), record.SeriesNames(series)
 		start := time.UnixMilli(m.WindowStartUnixMs)
 		end := start.Add(time.Duration(m.WindowNs))
 		err := writeAtomic(r.trialPath(t, ".hlog"), func(w io.Writer) error { return bundle.WriteLog(w, start, end) })

@@ -6,7 +6,9 @@ rules are those that docs/experiments.md tells in words. For each comparison of 
 prediction it prints a line of JSON:
 
     run, claim, prediction (from 0), cells (the first cell, of a pair the second too),
-    n, median, lo, hi, coverage, p (after Holm's correction), verdict
+    n, median, lo, hi, coverage, p (after Holm's correction), verdict,
+    then (the verdict by the rules of the run's day, where those of today withhold it),
+    all (n, median, lo and hi with unsupported percentiles taken as they are)
 
 The correction is over all comparisons of a part of a claim that the specs in
 experiments/specs fix, those that the run lacks among them.
@@ -96,6 +98,13 @@ def at_quantile(counts, q):
     raise ValueError("an empty histogram")
 
 
+class Values:
+    def __init__(self):
+        self.supported, self.all = {}, {}  # by block
+        self.bounds = False  # some are lower bounds
+        self.dependence_unknown = False
+
+
 class Run:
     def __init__(self, directory):
         self.name = os.path.basename(os.path.normpath(directory))
@@ -116,9 +125,9 @@ class Run:
         ]
 
     def values(self, metric, cell, bounds_help=False):
-        """{block: value}, and whether some are lower bounds."""
+        """The values of a metric in a cell, one a block."""
         span, _, quantile = metric.rpartition(" ")
-        values, bounds = {}, False
+        read = Values()
         for trial in self.trials[cell["id"]]:
             outcome = trial["outcome"]
             bound = outcome == "saturated" and span != ""
@@ -130,10 +139,22 @@ class Run:
                 value = self.duration(trial, span, quantile)
             else:
                 value = trial.get("numbers", {}).get(metric)
-            if value is not None and math.isfinite(value):
-                values[trial["block"]] = value
-                bounds = bounds or bound
-        return values, bounds
+            if value is None or not math.isfinite(value):
+                continue
+            read.all[trial["block"]] = value
+            if span and quantile != "max":
+                read.dependence_unknown = read.dependence_unknown or not self.has_clusters(trial, span)
+            if not span or quantile not in trial["spans"][span].get("unsupported", []):
+                read.supported[trial["block"]] = value
+                read.bounds = read.bounds or bound
+        return read
+
+    def has_clusters(self, trial, span):
+        """Whether a series told how the durations of a span's API come in time."""
+        series = trial.get("series", [])
+        if not series and any("clusters" in of for of in trial["spans"].values()):
+            series = ["ResponseTime/Produce", "ResponseTime/Echo", "ServiceTime/Fetch"]  # those of the first version
+        return any(name.endswith("/" + span.partition("/")[2]) for name in series)
 
     def threads(self, trial, metric):
         numbers = trial.get("numbers", {})
@@ -142,7 +163,7 @@ class Run:
 
     def duration(self, trial, span, quantile):
         stated = trial.get("spans", {}).get(span)
-        if not stated or not stated["count"] or quantile in stated.get("unsupported", []):
+        if not stated or not stated["count"]:
             return None
         value = stated[quantile + "_ns"]
         counts = self.histograms.get((trial_name(trial), span))
@@ -181,29 +202,44 @@ def sign_test(holding, n):
     return (1 - coverage(n, holding + 1)) / 2
 
 
+def estimate(values):
+    """n, median, lo, hi and coverage of the exact interval, by order statistics."""
+    values, n = sorted(values), len(values)
+    if not n:
+        return 0, 0, 0, 0, 0
+    median = (values[(n - 1) // 2] + values[n // 2]) / 2
+    enclosing = [k for k in range(1, n // 2 + 1) if coverage(n, k) >= LEAST_COVERAGE]
+    if not enclosing:
+        return n, median, 0, 0, 0
+    k = max(enclosing)
+    return n, median, values[k - 1], values[n - k], coverage(n, k)
+
+
 class Comparison:
-    def __init__(self, prediction, cells, values, bounds):
-        self.cells, self.values = cells, sorted(values)
-        self.n = n = len(values)
-        self.median = self.lo = self.hi = self.coverage = 0
-        if n:
-            self.median = (self.values[(n - 1) // 2] + self.values[n // 2]) / 2
-        enclosing = [k for k in range(1, n // 2 + 1) if coverage(n, k) >= LEAST_COVERAGE]
-        if enclosing:
-            k = max(enclosing)
-            self.lo, self.hi = self.values[k - 1], self.values[n - k]
-            self.coverage = coverage(n, k)
-        relation, threshold = prediction["relation"], prediction["threshold"]
+    def __init__(self, prediction, cells, of, read):
+        """of picks the values that are compared from some of each of read, by block."""
+        self.cells, self.then = cells, ""
+        values = of(*(r.supported for r in read))
+        self.n, self.median, self.lo, self.hi, self.coverage = estimate(values)
+        self.all = estimate(of(*(r.all for r in read)))[:4]
+        self.bounds = any(r.bounds for r in read)
+        self.withheld = prediction["metric"].endswith(" max") or any(r.dependence_unknown for r in read)
+        n, relation, threshold = self.n, prediction["relation"], prediction["threshold"]
         holds = {">=": lambda v: v >= threshold, "<=": lambda v: v <= threshold, "=": lambda v: v == threshold}[relation]
-        self.p = 1 if bounds else sign_test(sum(map(holds, values)), n)
-        if n < LEAST_BLOCKS or not enclosing:
+        self.p = 1 if self.bounds else sign_test(sum(map(holds, values)), n)
+        if n < LEAST_BLOCKS or not self.coverage:
             self.verdict = "open"
         elif holds(self.lo) and holds(self.hi):
             self.verdict = "reproduced"
         elif any(holds(v) for v in (self.lo, self.hi)) or relation == "=" and self.lo < threshold < self.hi:
             self.verdict = "inconclusive"
         else:
-            self.verdict = "inconclusive" if bounds else "refuted"
+            self.verdict = "inconclusive" if self.bounds else "refuted"
+
+    def withhold(self):
+        """What rests on a maximum, or on percentiles of durations whose dependence is unknown."""
+        if self.withheld and self.verdict != "open":
+            self.then, self.verdict = self.verdict, "inconclusive"
 
 
 def text(value):
@@ -222,8 +258,8 @@ def matches(cell, wanted):
 def each(run, cells, p):
     for cell in cells:
         if matches(cell, knobs(p.get("where", {}))):
-            values, bounds = run.values(p["metric"], cell, p["relation"] == ">=")
-            c = Comparison(p, [cell["id"]], [values[b] for b in sorted(values)], bounds)
+            read = run.values(p["metric"], cell, p["relation"] == ">=")
+            c = Comparison(p, [cell["id"]], lambda values: list(values.values()), [read])
             outcome = run.outcome(cell)
             if p.get("outcome", outcome) != outcome and c.verdict != "open":
                 c.verdict = "refuted" if outcome in ("valid", "saturated") else "inconclusive"
@@ -236,10 +272,13 @@ def pairs(run, cells, p):
     for first in cells:
         for second in cells:
             if matches(first, a) and second["knobs"] == first["knobs"] | b:
-                above, lower = run.values(p["metric"], first, p["relation"] == ">=")
-                below, upper = run.values(p["metric"], second, p["relation"] == "<=")
-                both = [n for n in sorted(above) if n in below and above[n] > 0 and below[n] > 0]
-                yield Comparison(p, [first["id"], second["id"]], [above[n] / below[n] for n in both], lower or upper)
+                above = run.values(p["metric"], first, p["relation"] == ">=")
+                below = run.values(p["metric"], second, p["relation"] == "<=")
+                yield Comparison(p, [first["id"], second["id"]], ratios, [above, below])
+
+
+def ratios(above, below):
+    return [above[n] / below[n] for n in above if n in below and above[n] > 0 and below[n] > 0]
 
 
 def tau(values):
@@ -255,9 +294,12 @@ def along(run, cells, p):
             rows.setdefault(json.dumps(others, sort_keys=True), []).append(cell)
     for row in rows.values():
         if len(row) > 1:
-            levels = [run.values(p["metric"], cell)[0] for cell in row]
-            blocks = [[v[b] for v in levels if b in v] for b in sorted(set().union(*levels))]
-            yield Comparison(p, [row[0]["id"]], [tau(b) for b in blocks if len(b) > 1], False)
+            yield Comparison(p, [row[0]["id"]], taus, [run.values(p["metric"], cell) for cell in row])
+
+
+def taus(*levels):
+    blocks = [[v[b] for v in levels if b in v] for b in set().union(*levels)]
+    return [tau(b) for b in blocks if len(b) > 1]
 
 
 def full_cells(spec):
@@ -278,7 +320,7 @@ class Planned:
     """A run of the whole plan without any value: it tells how many comparisons there are."""
 
     def values(self, metric, cell, bounds_help=False):
-        return {}, False
+        return Values()
 
     def outcome(self, cell):
         return ""
@@ -345,6 +387,8 @@ def judge(run, specs):
                         there = sum(n for d, n in made if other["id"] == spec["id"] and d == demand(p))
                         lacking += max(0, planned - there)
             correct(own, lacking)
+        for _, _, c in found:
+            c.withhold()
         yield from found
 
 
@@ -370,6 +414,8 @@ def main(directories):
                         "coverage": c.coverage,
                         "p": c.p,
                         "verdict": c.verdict,
+                        "then": c.then,
+                        "all": c.all,
                     }
                 )
             )

@@ -242,7 +242,11 @@ func rowOf(claim experiments.Claim, part experiments.Part, specs []*experiments.
 	}
 	occasions := ledgers.concerning(claim.ID, part.Name, specs)
 	row.runs = occasionsText(occasions)
-	if !agree(occasions) && !c.Inadmissible && word != verdict.Answered {
+	switch {
+	case agree(occasions) || c.Inadmissible || word == verdict.Answered:
+	case c.Then != "": // it decides nothing, whatever others of its kind say
+		row.verdict += "; others by the rules of theirs do not agree"
+	default:
 		row.word, row.verdict = verdict.Mixed, string(verdict.Mixed)
 	}
 	if len(missing) > 0 && word != results.Refuted {

@@ -157,7 +157,7 @@ func TestDocumentIsGeneratedBetweenItsMarkers(t *testing.T) {
 		"| **K2** | Do callbacks of in-flight responses run only after the response was sent? | – | – | – | – | conforms | [tests](#claims-that-tests-decide) |",
 		"`go test ./models -run '^TestCallbacksComeInRequestOrderAfterSending$'`",
 		"![write-100mbs-tail.svg](plots/write-100mbs-tail.svg)",
-		"| N15: rate held | rate_held >= 0.95 in each cell, outcome valid | consumers=tail model=reactor | 0.990 [0.990, 0.990] | 8 | reproduced |",
+		"| N15: rate held | rate_held >= 0.95 in each cell, outcome valid | consumers=tail model=reactor | 0.990 [0.990, 0.990] | 8 | the same | reproduced |",
 		"| M1 | threads/net = 1 in each cell with model=reactor |",
 		"a coverage of 99.2 % with 8 blocks.", "`c10klab run write-100mbs --full`",
 	} {

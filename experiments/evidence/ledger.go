@@ -57,6 +57,8 @@ type Found struct {
 	Lo         float64         `json:"lo"`
 	Hi         float64         `json:"hi"`
 	Verdict    results.Verdict `json:"verdict"`
+	// then is the verdict by the rules of the run's day, which an older line has.
+	then results.Verdict
 }
 
 // Wording says when a prediction was stated or withdrawn, and which runs of its experiment
@@ -144,7 +146,7 @@ func occasionOf(run *results.Run, findings []verdict.Finding) Occasion {
 	for _, f := range findings {
 		for _, c := range f.Comparisons {
 			o.Found = append(o.Found, Found{Claim: f.Prediction.Claim, Part: f.Prediction.Part, Prediction: f.Prediction.String(), Cells: c.Cells,
-				N: c.Estimate.N, Median: c.Estimate.Median, Lo: c.Estimate.Lo, Hi: c.Estimate.Hi, Verdict: c.Verdict})
+				N: c.Estimate.N, Median: c.Estimate.Median, Lo: c.Estimate.Lo, Hi: c.Estimate.Hi, Verdict: c.Verdict, then: c.Then})
 		}
 	}
 	return o
@@ -333,7 +335,7 @@ func (l ledgers) holds(run *results.Run) error {
 		if k >= len(entered.Found) {
 			return fmt.Errorf("%s is not entered", f.Prediction)
 		}
-		if was := entered.Found[k]; was.N != f.N || was.Median != f.Median || was.Lo != f.Lo || was.Hi != f.Hi || was.Verdict != f.Verdict {
+		if was := entered.Found[k]; was.N != f.N || was.Median != f.Median || was.Lo != f.Lo || was.Hi != f.Hi || was.Verdict != f.Verdict && was.Verdict != f.then {
 			return fmt.Errorf("%s (%s): entered as %v [%v, %v], %s; the run says %v [%v, %v], %s",
 				f.Prediction, f.Cells, was.Median, was.Lo, was.Hi, was.Verdict, f.Median, f.Lo, f.Hi, f.Verdict)
 		}

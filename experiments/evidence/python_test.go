@@ -88,9 +88,10 @@ func TestOtherCodeRecomputesEveryVerdict(t *testing.T) {
 		t.Fatalf("%v: %s", err, stderrOf(err))
 	}
 	type comparison struct {
-		Run, Claim, Verdict         string
+		Run, Claim, Verdict, Then   string
 		Prediction, N               int
 		Median, Lo, Hi, Coverage, P float64
+		All                         []float64 // n, median, lo, hi
 	}
 	recomputed := map[string][]comparison{}
 	name := func(run, claim string, prediction int) string { return fmt.Sprint(run, " ", claim, " ", prediction) }
@@ -120,7 +121,8 @@ func TestOtherCodeRecomputesEveryVerdict(t *testing.T) {
 			}
 			for k, c := range f.Comparisons {
 				other, e := recomputed[of][k], c.Estimate
-				exact := other.Median == e.Median && other.Lo == e.Lo && other.Hi == e.Hi && other.N == e.N && other.Verdict == string(c.Verdict)
+				exact := other.Median == e.Median && other.Lo == e.Lo && other.Hi == e.Hi && other.N == e.N && other.Verdict == string(c.Verdict) && other.Then == string(c.Then) &&
+					slices.Equal(other.All, []float64{float64(c.AllBlocks.N), c.AllBlocks.Median, c.AllBlocks.Lo, c.AllBlocks.Hi})
 				if !exact || math.Abs(other.Coverage-e.Coverage) > 1e-9 || math.Abs(other.P-c.P) > 1e-9 {
 					t.Errorf("%s, %s: %v, n %d, p %v, %s; other code says %+v", of, c.Cells, e, e.N, c.P, c.Verdict, other)
 				}

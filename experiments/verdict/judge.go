@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"c10klab/experiments"
 	"c10klab/internal/measure"
@@ -69,6 +70,7 @@ func Judge(spec *experiments.Spec, run *results.Run) ([]Finding, error) {
 		return nil, err
 	}
 	correctRefutations(findings, lacking)
+	withholdUnsupported(findings)
 	return findings, nil
 }
 
@@ -94,7 +96,7 @@ func (j judge) each(p experiments.Prediction) ([]Comparison, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := compared(p, j.label(cell, nil), s.Values(), s.Bounds, s.Missing)
+		c := compared(p, j.label(cell, nil), s.Values(), s.Bounds, s.Missing).beside(s.AllBlocks().Values(), s.Clustering)
 		if p.Outcome != "" && cell.Outcome != record.Outcome(p.Outcome) && c.Verdict != results.Undecided {
 			c.Verdict, c.Reason = outcomeVerdict(cell.Outcome), fmt.Sprintf("outcome %s", cell.Outcome)
 			c.P = 0 // an outcome is no matter of chance
@@ -132,7 +134,8 @@ func (j judge) pairs(p experiments.Prediction) ([]Comparison, error) {
 				return nil, err
 			}
 			comparisons = append(comparisons, compared(p, j.label(a, p.A), numerator.Ratios(denominator), numerator.Bounds || denominator.Bounds,
-				numerator.Missing.And(denominator.Missing)))
+				numerator.Missing.And(denominator.Missing)).
+				beside(numerator.AllBlocks().Ratios(denominator.AllBlocks()), numerator.Clustering.And(denominator.Clustering)))
 		}
 	}
 	return comparisons, nil
@@ -152,28 +155,39 @@ func readBoth(r *results.Readings, m measure.Metric, a, b string, relation resul
 func (j judge) along(p experiments.Prediction) ([]Comparison, error) {
 	var comparisons []Comparison
 	for _, row := range j.rows(p.Along, p.Where) {
-		var blocks [][]float64
-		byBlock := map[int][]float64{}
+		levels, all := make([]results.BlockValues, len(row)), make([]results.BlockValues, len(row))
 		var missing results.Missing
+		var clustering results.Clustering
 		for i, cell := range row {
 			s, err := j.readings.Of(p.Metric, cell.ID, false)
 			if err != nil {
 				return nil, err
 			}
-			missing = missing.And(s.Missing)
-			for block, value := range s.ByBlock {
-				if byBlock[block] == nil {
-					byBlock[block] = slices.Repeat([]float64{math.NaN()}, len(row))
-				}
-				byBlock[block][i] = value
-			}
+			missing, clustering = missing.And(s.Missing), clustering.And(s.Clustering)
+			levels[i], all[i] = s, s.AllBlocks()
 		}
-		for _, block := range slices.Sorted(maps.Keys(byBlock)) {
-			blocks = append(blocks, byBlock[block])
-		}
-		comparisons = append(comparisons, compared(p, j.label(row[0], map[string]string{p.Along: ""}), results.Taus(blocks), false, missing))
+		comparisons = append(comparisons, compared(p, j.label(row[0], map[string]string{p.Along: ""}), tausOf(levels), false, missing).
+			beside(tausOf(all), clustering))
 	}
 	return comparisons, nil
+}
+
+// tausOf are the rank correlations of the levels of a row with their values, one a block.
+func tausOf(levels []results.BlockValues) []float64 {
+	byBlock := map[int][]float64{}
+	for i, level := range levels {
+		for block, value := range level.ByBlock {
+			if byBlock[block] == nil {
+				byBlock[block] = slices.Repeat([]float64{math.NaN()}, len(levels))
+			}
+			byBlock[block][i] = value
+		}
+	}
+	var blocks [][]float64
+	for _, block := range slices.Sorted(maps.Keys(byBlock)) {
+		blocks = append(blocks, byBlock[block])
+	}
+	return results.Taus(blocks)
 }
 
 // rows groups the cells that match by all knobs but one, in the order of the plan;
@@ -230,6 +244,39 @@ func compared(p experiments.Prediction, cells string, values []float64, bounds b
 		c.Reason = fmt.Sprintf("%d of %s on the predicted side, %d on the other", holding, results.Plural(n, "block"), n-holding)
 	}
 	return c
+}
+
+// beside is the comparison with what it would be of all blocks, and how percentiles' samples
+// were told to be independent.
+func (c Comparison) beside(all []float64, clustering results.Clustering) Comparison {
+	c.AllBlocks, c.Clustering = results.MedianOf(all), clustering
+	return c
+}
+
+// withholdUnsupported takes back what rests on percentiles of samples whose dependence nobody
+// knows, or on a maximum, and keeps what it came to by the rules of its day.
+func withholdUnsupported(findings []Finding) {
+	for _, f := range findings {
+		for i := range f.Comparisons {
+			c := &f.Comparisons[i]
+			why := ""
+			switch {
+			case c.Verdict == results.Undecided:
+				continue
+			case f.Prediction.Metric.IsMax():
+				why = "a maximum decides nothing"
+			case c.Clustering.Unknown:
+				why = "dependence unknown"
+			case c.Clustering.Borrowed != "":
+				c.Reason = strings.TrimPrefix(c.Reason+"; clusters are those of "+c.Clustering.Borrowed, "; ")
+				continue
+			default:
+				continue
+			}
+			c.Then, c.Verdict = c.Verdict, results.Inconclusive
+			c.Reason = fmt.Sprintf("%s; by the rules of its day: %s", why, c.Then)
+		}
+	}
 }
 
 func holds(v float64, p experiments.Prediction) bool {

@@ -19,6 +19,12 @@ type Comparison struct {
 	Values   []float64 // that the estimate is of, one a block
 	Verdict  results.Verdict
 	Reason   string // why, where the interval alone does not say it
+	// Then is the verdict by the rules of the run's day, where those of today withhold it.
+	Then results.Verdict
+	// AllBlocks is the estimate with the percentiles that too few independent samples support
+	// taken as they are.
+	AllBlocks  results.Estimate
+	Clustering results.Clustering // of the samples of percentiles
 	// P is the chance of blocks so far on the refuting side if the prediction
 	// holds, adjusted by Holm's method over the comparisons of its part.
 	P float64
@@ -114,6 +120,7 @@ func OfPart(claim string, part experiments.Part, findings []Finding) (word resul
 	word = Together(verdicts)
 	deciding = own[slices.Index(verdicts, word)]
 	switch {
+	case deciding.Deciding().Then != "": // withheld
 	case part.Kind == experiments.Question && word != results.Undecided:
 		word = Answered
 	case part.Kind == experiments.Structure && word == results.Reproduced:
@@ -127,17 +134,26 @@ func OfPart(claim string, part experiments.Part, findings []Finding) (word resul
 // BlocksAreFixed is what to know of a comparison that its blocks leave undecided.
 const BlocksAreFixed = "how many is fixed before a run, and a new run is a new occasion in the ledger"
 
+// sensitivity is the estimate of all blocks where it is another than the one that decides.
+func (c Comparison) sensitivity(f Finding) string {
+	if c.AllBlocks.N == c.Estimate.N {
+		return "the same"
+	}
+	return fmt.Sprintf("%s of %d", f.Format(c.AllBlocks), c.AllBlocks.N)
+}
+
 // Table has a row for each comparison.
 func Table(findings []Finding) results.Table {
 	t := results.Table{Kind: "predictions", Title: "Predictions", Columns: []results.Column{{Name: "claim"}, {Name: "prediction"}, {Name: "cells"},
-		{Name: "median [interval]", Number: true, Meaning: "over blocks; the exact interval by order statistics"}, {Name: "blocks", Number: true, Meaning: BlocksAreFixed}, {Name: "verdict"}}}
+		{Name: "median [interval]", Number: true, Meaning: "over blocks; the exact interval by order statistics"}, {Name: "blocks", Number: true, Meaning: BlocksAreFixed},
+		{Name: "of all blocks", Number: true, Meaning: "the same with the blocks that the verdict leaves out because too few independent samples support a percentile"}, {Name: "verdict"}}}
 	for _, f := range findings {
 		for _, c := range f.Comparisons {
 			word := string(c.Verdict)
 			if c.Reason != "" {
 				word += " (" + c.Reason + ")"
 			}
-			t.Add(string(c.Verdict), f.Prediction.Decides(), f.Prediction, c.Cells, results.NumberValue(f.Format(c.Estimate), c.Estimate.Median), c.Estimate.N, word)
+			t.Add(string(c.Verdict), f.Prediction.Decides(), f.Prediction, c.Cells, results.NumberValue(f.Format(c.Estimate), c.Estimate.Median), c.Estimate.N, c.sensitivity(f), word)
 		}
 	}
 	return t

@@ -230,6 +230,48 @@ func TestBlocksWithoutSupportAreNamed(t *testing.T) {
 	if want := "0 of at least 8 blocks; 8 trials have too few independent samples, up to 2689 more needed in each"; verdict != results.Undecided || deciding.Reason != want {
 		t.Errorf("%s (%s)", verdict, deciding.Reason)
 	}
+	if all := deciding.AllBlocks; all.N != 8 || all.Median < 0.99e6 || all.Median > 1.01e6 {
+		t.Errorf("with all blocks %v of %d", all, all.N)
+	}
+	findings, err := Judge(spec, run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := Table(findings).Markdown(); !strings.Contains(text, "1.00 ms [1.00 ms, 1.00 ms] of 8") {
+		t.Errorf("the table hides what all blocks say: %s", text)
+	}
+}
+
+// What series a run kept says how its percentiles may be read: one without any decides
+// nothing, and keeps in sight what it decided by the rules of its day.
+func TestPercentilesWithoutSeriesDecideNothing(t *testing.T) {
+	head := strings.Split(fixture.SmallSpec, "[[predictions]]")[0]
+	of := func(metric string) *experiments.Spec {
+		return parsed(t, head+"[[predictions]]\nclaim=\"N15\"\npart=\"rate held\"\nmetric=\""+metric+"\"\neach=true\nrelation=\"<=\"\nthreshold=1e9\n")
+	}
+	run := simulated(t, filepath.Join(t.TempDir(), "run"), of("ResponseTime/Produce p99"), 8, func(results.PlannedCell, int) (record.Outcome, float64, float64) {
+		return record.Valid, 1, 1e6
+	})
+	for _, c := range []struct {
+		series []string
+		metric string
+		want   results.Verdict
+		reason string
+	}{
+		{[]string{"ResponseTime/Produce"}, "ResponseTime/Produce p99", results.Reproduced, ""},
+		{[]string{"ServiceTime/Produce"}, "ResponseTime/Produce p99", results.Reproduced, "clusters are those of ServiceTime/Produce"},
+		{[]string{"ServiceTime/Fetch"}, "ResponseTime/Produce p99", results.Inconclusive, "dependence unknown; by the rules of its day: reproduced"},
+		{nil, "ResponseTime/Produce p99", results.Inconclusive, "dependence unknown; by the rules of its day: reproduced"},
+		{nil, "rate_mb_s", results.Reproduced, ""},
+	} {
+		for i := range run.Trials {
+			run.Trials[i].Series = c.series
+		}
+		verdict, deciding := verdictOf(t, of(c.metric), run)
+		if verdict != c.want || deciding.Reason != c.reason {
+			t.Errorf("%s with series %v: %s (%s), want %s (%s)", c.metric, c.series, verdict, deciding.Reason, c.want, c.reason)
+		}
+	}
 }
 
 func parsed(t *testing.T, text string) *experiments.Spec {

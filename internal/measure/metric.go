@@ -128,6 +128,10 @@ func (m Metric) Key() (hdr.Key, bool) { return m.key, m.key.Stage != "" }
 // saturated trial is a lower bound.
 func (m Metric) IsDuration() bool { return m.key.Stage != "" }
 
+// IsMax reports whether the metric is a largest value, which decides nothing: one event makes
+// it, and no number of samples supports it.
+func (m Metric) IsMax() bool { return m.IsDuration() && m.quantile == Max.Q }
+
 // IsCount reports whether the metric counts threads, which timing does not change.
 func (m Metric) IsCount() bool { return m.threads != "" }
 

@@ -55,6 +55,17 @@ func bucketStart(bucket int) int64 {
 	return int64(bucketsPerOctave+eighth) << octave
 }
 
+func (s TimeSeries) key() hdr.Key { return hdr.Key{Stage: s.Stage, API: s.API} }
+
+// SeriesNames are those of the spans of series, STAGE/API.
+func SeriesNames(series []TimeSeries) []string {
+	names := make([]string, len(series))
+	for i, s := range series {
+		names[i] = s.key().String()
+	}
+	return names
+}
+
 // Clusters measures for each histogram how its samples beyond a quantile cluster in time:
 // the index of dispersion, variance over mean, of their number a step of the series.
 // Independent arrivals give 1; for clusters shorter than a step it is their mean size, as

@@ -33,6 +33,9 @@ type Trial struct {
 	// OutOfRange counts durations that the histograms could not hold, by
 	// STAGE/API; the log format has no place for them.
 	OutOfRange map[string]int64 `json:"out_of_range,omitempty"`
+	// Series names the spans, STAGE/API, whose course in time was kept; nil in records of
+	// versions that did not name them.
+	Series []string `json:"series,omitempty"`
 	// Clusters is the mean size of the clusters in which durations beyond each of
 	// hdr.Quantiles came, by STAGE/API; absent without series, and where all are 1.
 	Clusters map[string][]float64 `json:"clusters,omitempty"`
