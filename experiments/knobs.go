@@ -32,6 +32,7 @@ const (
 	BacklogDisksKnob      = "backlog-disks"
 	backlogPagesKnob      = "backlog-pages"
 	StallKnob             = "stall"
+	BackedMemoryKnob      = "backed-memory"
 	StoreLayoutKnob       = "layout" // the server's, which the backlog is written by too
 )
 
@@ -55,6 +56,8 @@ var Knobs = []knob.Knob{
 		Meaning: "topic " + BacklogTopic + " in the page cache before the load starts: none of it, or all"},
 	{Name: StallKnob, Kind: knob.Duration, Default: "0s", Max: 60,
 		Meaning: "every emulated disk stops once for so long, in the middle of the window"},
+	{Name: BackedMemoryKnob, Kind: knob.Bytes, Default: "0",
+		Meaning: "memory that stays with this machine when it is free, where the host takes free memory back; as much as a trial takes, so that its fresh pages have one cost; 0: as the host leaves it"},
 }
 
 // labels are the knobs that every cell tells, set by the spec or not.
@@ -157,6 +160,14 @@ func (k KnobTables) Duration(knobs map[string]string, name string) time.Duration
 	}
 	d, _ := time.ParseDuration(text)
 	return d
+}
+
+// BackedMemory is of knobs that were checked when the plan was made.
+func (k KnobTables) BackedMemory(knobs map[string]string) (bytes int64) {
+	if v, err := runnerKnobs.Values(knobs); err == nil {
+		bytes = v.Bytes(BackedMemoryKnob)
+	}
+	return bytes
 }
 
 // Flags renders the settings that belong to a table, ordered by name.

@@ -52,7 +52,8 @@ func readMachine() (record.HostUse, error) {
 	}
 	ns := func(seconds float64) int64 { return int64(math.Round(seconds * float64(time.Second))) }
 	t := stat.CPUTotal
-	return record.HostUse{BusyNs: ns(t.User + t.Nice + t.System + t.IRQ + t.SoftIRQ), StealNs: ns(t.Steal), CPUs: len(stat.CPU)}, nil
+	return record.HostUse{BusyNs: ns(t.User + t.Nice + t.System + t.IRQ + t.SoftIRQ), StealNs: ns(t.Steal), CPUs: len(stat.CPU),
+		PageReporting: record.ReadPageReporting()}, nil
 }
 
 // readKernelBytes reads the machine's kernel memory that connections and threads show in

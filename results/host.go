@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"c10klab/internal/record"
+
 	"github.com/prometheus/procfs"
 	"golang.org/x/sys/unix"
 )
@@ -27,6 +29,8 @@ type Host struct {
 	CongestionControl string            `json:"congestion_control"`
 	Limits            map[string]string `json:"limits"`
 	LoadBefore        string            `json:"load_before"` // /proc/loadavg
+	// PageReporting has what was reported since the machine's start.
+	PageReporting record.PageReporting `json:"page_reporting,omitzero"`
 }
 
 // ReadHost reads the facts of this machine; dataDir is where the logs will be.
@@ -40,6 +44,7 @@ func ReadHost(dataDir string) Host {
 		CongestionControl: readText("/proc/sys/net/ipv4/tcp_congestion_control"),
 		Limits:            limits(),
 		LoadBefore:        ReadLoad(),
+		PageReporting:     record.ReadPageReporting(),
 	}
 	proc, _ := procfs.NewDefaultFS() // one that is missing tells nothing
 	if cpus, err := proc.CPUInfo(); err == nil && len(cpus) > 0 {

@@ -13,8 +13,10 @@ import (
 	"strings"
 	"time"
 
+	"c10klab/experiments"
 	"c10klab/internal/osthread"
 	"c10klab/internal/poll"
+	"c10klab/internal/record"
 	"c10klab/internal/slowdisk"
 
 	"golang.org/x/sys/unix"
@@ -75,6 +77,7 @@ func examine() []capability {
 		works("hardware counters", countCacheMisses(), "perf_event_open of cache misses",
 			"a machine, or a virtual one, with a performance monitoring unit", "cache-miss rates; context switches stand in"),
 		performanceGovernor(),
+		keptMemory(record.ReadPageReporting()),
 		// Administrators' programs are not on everyone's path.
 		program(slowdisk.FindProgram, "mkfs.ext4", "install Debian package e2fsprogs", "the emulated slow disk with ext4, its default"),
 		program(slowdisk.FindProgram, "mkfs.xfs", "install Debian package xfsprogs", "the emulated slow disk with XFS"),
@@ -193,6 +196,17 @@ func performanceGovernor() capability {
 	c := works(name, err, "governor "+governor,
 		"cpupower frequency-set -g performance", "steady service times: the clock changes under load")
 	c.There = c.There && governor == "performance"
+	return c
+}
+
+// keptMemory is the capability that memory which was free for a while costs no more than other.
+func keptMemory(p record.PageReporting) capability {
+	c := capability{"memory that the host leaves", !p.On(), "free page reporting " + p.State,
+		"run --set " + experiments.BackedMemoryKnob + "=2GiB keeps so much in the machine; or have the host take the balloon's free page reporting away",
+		"fresh pages at one cost: of memory that was free for seconds they cost up to ten times as much, in whichever trial takes them"}
+	if p.On() {
+		c.Found += fmt.Sprintf(": free blocks of %d KiB or more go back, %.1f GiB so far", p.BlockBytes()>>10, float64(p.ReportedKiB)/(1<<20))
+	}
 	return c
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"c10klab/internal/osthread"
+	"c10klab/internal/record"
 )
 
 func TestDoctorTellsTheLimitsOnThreads(t *testing.T) {
@@ -16,6 +17,16 @@ func TestDoctorTellsTheLimitsOnThreads(t *testing.T) {
 		if !slices.ContainsFunc(found, func(c capability) bool { return c.Name == name }) {
 			t.Errorf("nothing about %s: %s", name, stdout)
 		}
+	}
+}
+
+func TestDoctorNamesMemoryThatTheHostTakesBack(t *testing.T) {
+	if c := keptMemory(record.PageReporting{State: "off"}); !c.There {
+		t.Errorf("missing without page reporting: %+v", c)
+	}
+	c := keptMemory(record.PageReporting{State: "on", Order: 9, MinFreeMs: -1, ReportedKiB: 3 << 20})
+	if c.There || !strings.Contains(c.Found, "2048 KiB") || !strings.Contains(c.Found, "3.0 GiB") || !strings.Contains(c.Get, "--set backed-memory=") {
+		t.Errorf("%+v", c)
 	}
 }
 

@@ -65,7 +65,7 @@ func Run(ctx context.Context, cfg Config) (*results.Run, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	err = r.runAll(ctx, plan)
-	steps := []func() error{r.discardBases, r.run.WriteSummary}
+	steps := []func() error{r.discardBases, func() error { return r.backing.hold(0) }, r.run.WriteSummary}
 	if err == nil { // one that was interrupted will still grow
 		steps = append(steps, r.run.Seal)
 	}
@@ -84,7 +84,8 @@ type runner struct {
 	run         *results.Run
 	mostRepeats int // how many limited trials may be repeated
 	progress    *progress
-	mounted     int               // emulated disks so far
+	mounted     int // emulated disks so far
+	backing     backing
 	basesDir    string            // of all that trials start from; empty: none made yet
 	bases       map[string]string // by what they depend on, the directory
 }

@@ -81,6 +81,9 @@ func (r *runner) measure(ctx context.Context, t *record.Trial, dir string, log *
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("the trial was still running after %v", limit))
 	defer cancel()
 	servers, err := r.servers(t, log)
+	if err == nil {
+		err = r.backing.hold(r.cfg.Tables.BackedMemory(t.Knobs))
+	}
 	for i := 0; err == nil && i < len(servers); i++ {
 		s := servers[i]
 		s.site, err = r.openSite(ctx, s.data, filepath.Join(dir, s.Name), s.knobs, log)
@@ -140,7 +143,7 @@ func (r *runner) serve(ctx context.Context, servers []*server, t *record.Trial, 
 
 // loadOn brings the backlogs' pages into the state that is asked for, turns the disks'
 // delays on, runs the generator against the first server, and enters and judges what
-// the disks and the page cache did.
+// the disks and the page cache did, and what new pages cost.
 func (r *runner) loadOn(ctx context.Context, servers []*server, t *record.Trial, log *os.File) (*record.Measurement, error) {
 	for _, s := range servers {
 		var err error
@@ -148,6 +151,10 @@ func (r *runner) loadOn(ctx context.Context, servers []*server, t *record.Trial,
 			return nil, err
 		}
 		t.PagesBefore = append(t.PagesBefore, s.pagesBefore...)
+	}
+	fresh, err := r.freshPagesBefore()
+	if err != nil {
+		return nil, err
 	}
 	disks := allSites(servers)
 	if err := disks.begin(); err != nil {
@@ -163,6 +170,9 @@ func (r *runner) loadOn(ctx context.Context, servers []*server, t *record.Trial,
 	m, err := load(ctx, r.cfg.Machine, append(args, experiments.Flags(tables.Load, t.Knobs)...), log)
 	if stallErr := stalled(); err == nil {
 		err = stallErr
+	}
+	if err == nil {
+		err = r.freshPagesAfter(fresh, servers, m)
 	}
 	if err != nil {
 		return nil, err
@@ -180,6 +190,8 @@ func (r *runner) loadOn(ctx context.Context, servers []*server, t *record.Trial,
 		t.Disks = append(t.Disks, status...)
 		s.judge(m, status)
 	}
+	t.FreshPages = fresh
+	r.judgeFreshPages(t, m)
 	return m, nil
 }
 

@@ -223,6 +223,18 @@ var (
 	_ = ofTrial(Number{Name: "disk_reads_per_mb", Unit: "reads", Meaning: "reads of the emulated disks for each 10⁶ bytes of record batches fetched by all consumers", Clock: Disk}, diskReadsPerMB)
 )
 
+// What memory cost that is taken anew: the pages of files that are written, and of cold ones read.
+var (
+	_ = ofTrial(Number{Name: "fresh_page_before_ns", Unit: "ns", Meaning: "processor time to write a page of a new file, by a probe of 32 MiB right before the load", Clock: Machine},
+		ofFreshPages(func(f *record.FreshPages) float64 { return f.BeforeNs }))
+	_ = ofTrial(Number{Name: "fresh_page_after_ns", Unit: "ns", Meaning: "the same, right after the load", Clock: Machine},
+		ofFreshPages(func(f *record.FreshPages) float64 { return f.AfterNs }))
+	_ = ofTrial(Number{Name: "fresh_pages_cpus", Unit: "CPUs", Meaning: "processor time for fresh pages in each second: those that the servers take for appended batches and cold reads, at the mean of the two costs", Clock: Machine},
+		ofFreshPages((*record.FreshPages).CPUs))
+	_ = ofTrial(Number{Name: "reported_mib", Unit: "MiB", Meaning: "free memory that the kernel reported to the host between the two probes (free page reporting), as far as it counts", Clock: Machine},
+		ofFreshPages(func(f *record.FreshPages) float64 { return float64(f.ReportedKiB) / 1024 }))
+)
+
 // What the slowest appends fall together with.
 var (
 	_ = number(Number{Name: "spikes_at_roll", Unit: "1", Meaning: "share of the slowest thousandth of appends within 10 ms of a segment's roll, beyond chance (0: no more often than anywhere, 1: all)", Clock: Server},
@@ -368,6 +380,15 @@ func diskReadsPerMB(t *record.Trial) (float64, bool) {
 	m := t.Measurement
 	perMB, fetched := ratio(float64(reads), m.FetchedMBps*float64(m.WindowNs)/1e9)
 	return perMB, fetched && reads > 0
+}
+
+func ofFreshPages(of func(*record.FreshPages) float64) func(*record.Trial) (float64, bool) {
+	return func(t *record.Trial) (float64, bool) {
+		if t.FreshPages == nil {
+			return 0, false
+		}
+		return of(t.FreshPages), true
+	}
 }
 
 func ofDisks(mean func(record.DiskWindow) record.Mean) func(*record.Trial) (float64, bool) {

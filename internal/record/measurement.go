@@ -121,6 +121,8 @@ type HostUse struct {
 	// target; −1 when the target's share is unknown.
 	ForeignNs int64 `json:"foreign_ns"`
 	CPUs      int   `json:"cpus" since:"level"`
+	// PageReporting has what was reported within the window.
+	PageReporting PageReporting `json:"page_reporting,omitzero"`
 }
 
 // LatenessRule is the name of the check that holds Lateness to the run's limit.

@@ -50,6 +50,8 @@ type Trial struct {
 	// the load and after it.
 	PagesBefore []Residency `json:"pages_before,omitempty"`
 	PagesAfter  []Residency `json:"pages_after,omitempty"`
+	// FreshPages is nil in records of versions that did not probe, and of failed trials.
+	FreshPages *FreshPages `json:"fresh_pages,omitempty"`
 	// Numbers and Spans are of packed evidence: the values of all numbers by name, nil
 	// where the trial did not support one, and those of all spans, by STAGE/API.
 	Numbers map[string]*float64   `json:"numbers,omitempty"`
