@@ -89,6 +89,13 @@ func (s *Spec) valuesOf(tables KnobTables, name string) []string {
 			values = append(values, levels...)
 		}
 	}
+	if name != knob.SwitchbackName {
+		for _, text := range s.valuesOf(tables, knob.SwitchbackName) {
+			if arms, err := knob.ParseSwitchback(text); err == nil && arms.Knob == name { // a wrong one is told of when the cells are made
+				values = append(values, arms.Values...)
+			}
+		}
+	}
 	if len(values) == 0 && slices.Contains(labels, name) {
 		values = append(values, tables.defaultOf(name))
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"c10klab/internal/knob"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -122,7 +123,9 @@ func expand(spec *Spec, cfg PlanConfig, only map[string][]string) (Planned, erro
 				continue
 			}
 		}
-		planned.Cells = append(planned.Cells, results.PlannedCell{Experiment: spec.ID, ID: id, Knobs: knobs})
+		if err := planned.addCell(results.PlannedCell{Experiment: spec.ID, ID: id, Knobs: knobs}, tables); err != nil {
+			return Planned{}, fmt.Errorf("experiment %s: %w", spec.ID, err)
+		}
 		planned.BlockTime += tables.TrialTime(knobs)
 	}
 	if cfg.Full {
@@ -133,9 +136,9 @@ func expand(spec *Spec, cfg PlanConfig, only map[string][]string) (Planned, erro
 
 const twinSuffix = ".again" // ends the id of a cell that repeats another
 
-// addTwin repeats the first cell (A/A), for the noise floor.
+// addTwin repeats the first cell (A/A), for the noise floor; a switchback has arms for that.
 func (p *Planned) addTwin(tables KnobTables) {
-	if len(p.Cells) == 0 {
+	if len(p.Cells) == 0 || p.Cells[0].Knobs[knob.SwitchbackName] != "" {
 		return
 	}
 	twin := p.Cells[0]

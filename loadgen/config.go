@@ -58,7 +58,9 @@ type Config struct {
 	Window time.Duration `knob:"window"`
 	Drain  time.Duration `knob:"drain"`
 
-	LatenessLimit time.Duration `knob:"lateness-limit"` // beyond which the generator, not the target, is measured
+	LatenessLimit     time.Duration `knob:"lateness-limit"`  // beyond which the generator, not the target, is measured
+	SwitchbackSlot    time.Duration `knob:"switchback-slot"` // of a target that has arms
+	SwitchbackDiscard time.Duration `knob:"switchback-discard"`
 
 	JoinSamples  int  `knob:"join-samples"` // requests to sample; 0: none
 	ClientStamps bool // the kernel stamps arrivals

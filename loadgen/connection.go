@@ -47,9 +47,9 @@ func newConnection(l *load, frames []*framePool, own *judge.Tally, fd, index int
 func (c *connection) offer(dueNs int64, size int, t *judge.Tally) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.load.cfg.Closed && c.load.window.Contains(dueNs) {
+	if !c.load.cfg.Closed {
 		batchBytes, _ := c.load.sizes[size].batch()
-		t.Offer(batchBytes)
+		t.Offer(dueNs, batchBytes)
 	}
 	c.enter(request{Request: judge.Request{DueNs: dueNs, AttemptedNs: c.load.attemptedAt(c.blockedSinceNs, dueNs)}, size: int32(size)}, t)
 	if err := c.pump(t); err != nil {

@@ -157,9 +157,7 @@ func (c *consumer) answered(payload []byte, nowNs int64) error {
 	}
 	attemptedNs := c.now.attemptedNs
 	c.finish(nowNs)
-	if c.load.window.Contains(nowNs) {
-		c.tally.Fetched(c.kind.tail, recordBytes)
-	}
+	c.tally.Fetched(nowNs, c.kind.tail, recordBytes)
 	c.fetches.Add(1)
 	if c.kind.bytesPerSecond == 0 {
 		return c.next()

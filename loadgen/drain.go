@@ -39,6 +39,7 @@ func (l *load) drain() error {
 func (l *load) finish(e *judge.Evidence) {
 	counted, endNs := e.Counted, l.system.now()
 	l.stop()
+	l.switching.Wait()
 	for _, c := range l.connections {
 		e.ConnectionAnswers = append(e.ConnectionAnswers, c.answers)
 		c.unanswered(func(r *request) {
@@ -69,7 +70,7 @@ func (l *load) finish(e *judge.Evidence) {
 	if l.cfg.tails() {
 		e.Unconsumed = max(0, l.ackedDue.Load()-l.consumed.Load())
 	}
-	e.ClockSteps = l.wall.Steps()
+	e.ClockSteps, e.LatestSwitchNs = l.wall.Steps(), l.latestSwitchNs
 	if e.Samples != nil {
 		e.Samples.Client, e.Samples.Join.Lost = l.clientSamples()
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"c10klab/internal/batch"
-	"c10klab/loadgen/judge"
 
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -140,7 +139,7 @@ func (c *consumer) batch(h batch.Header, b []byte) error {
 	}
 	if dueNs := batch.DueNs(first.Value); c.load.window.Contains(dueNs) {
 		c.load.consumed.Add(1)
-		c.tally.Histograms[judge.EndToEnd].Record(c.nowNs - dueNs)
+		c.tally.Consumed(dueNs, c.nowNs)
 	}
 	return nil
 }

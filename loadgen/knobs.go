@@ -73,6 +73,8 @@ var Knobs = []knob.Knob{
 	{Name: "window", Kind: knob.Duration, Default: "8s", Max: longestPhase, Meaning: "measured window"},
 	{Name: "drain", Kind: knob.Duration, Default: "10s", Max: longestPhase, Meaning: "longest wait for answers after the window"},
 	{Name: "lateness-limit", Kind: knob.Duration, Default: "1ms", Min: 1e-6, Max: 10, Meaning: "Lateness, at the highest percentile shown, up to which the run is the target's and not the generator's; the same for all cells of an experiment, whatever they measure"},
+	{Name: "switchback-slot", Kind: knob.Duration, Default: "400ms", Min: 0.01, Max: 60, Meaning: "how long a server with knob switchback stays in one arm before the next is put in use"},
+	{Name: "switchback-discard", Kind: knob.Duration, Default: "50ms", Max: 60, Meaning: "beginning of each slot that counts for no arm, since something of the arm before may be under way"},
 	{Name: "load-threads", Kind: knob.Int, Unit: "thread pairs", Default: "1", Min: 1, Max: 1024, Meaning: "pairs of a sender and a receiver thread that the producers are spread over"},
 	{Name: "join-samples", Group: knob.Instrument, Kind: knob.Int, Unit: "requests", Default: "4096", Max: sample.MostKept / 2, Meaning: "requests of the window, about, whose stamps on both sides are joined by correlation id, with a server that keeps them; in a closed loop one of 64, and the newest of these; 0: none"},
 	{Name: "client-stamps", Group: knob.Instrument, Kind: knob.Choice, Choices: []string{"auto", "on", "off"}, Default: "auto", Meaning: "arrival stamps of answers by the kernel, for joined requests; auto: on with protocol kafka"},

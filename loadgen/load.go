@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"c10klab/internal/clock"
@@ -44,6 +45,9 @@ type load struct {
 	rule   sample.Rule   // by which both sides sample
 	picker sample.Picker // picks nothing unless both do
 
+	switching      sync.WaitGroup // who switches the target
+	latestSwitchNs int64          // after its slot's beginning a switch had come about
+
 	problems []string // what a reader of the numbers must know
 	// The memory on both sides before the first connection, and when all had an answer.
 	unconnected, connected footprint
@@ -81,6 +85,7 @@ func open(ctx context.Context, cfg Config) (*load, error) {
 
 func (l *load) connect() error {
 	return inTurn(
+		l.askArms,
 		l.makeProtocols,
 		l.openTopics,
 		l.makeDialer,
@@ -233,6 +238,7 @@ func (l *load) stop() {
 func (l *load) close() {
 	l.stop()
 	l.fail(nil)
+	l.switching.Wait()
 	for _, fd := range l.descriptors {
 		unix.Close(fd)
 	}

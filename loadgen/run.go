@@ -160,6 +160,7 @@ func (l *load) begin() error {
 	return inTurn(
 		l.startBadConsumers,
 		l.startIdle,
+		l.startSwitching,
 		func() error { return l.startFetches(beginNs) },
 		func() error { return l.startSenders(beginNs) },
 	)

@@ -45,6 +45,8 @@ var Knobs = []knob.Knob{
 		Meaning: "longest wait of selector-pool for a socket that takes nothing, then the connection is closed (Hadoop DataNode: 480 s)"},
 	{Name: "residency-probe", Group: knob.Send, Kind: knob.Choice, Choices: []string{probeAdaptive, probeNoWait, probeCachestat}, Default: probeAdaptive,
 		Meaning: "how resident asks whether a chunk is in the page cache. nowait: preadv2 with RWF_NOWAIT, right and a copy; cachestat: known to be wrong, it also counts pages still being read; adaptive: cachestat where that is certain or the file was hot for a second, else nowait"},
+	{Name: knob.SwitchbackName, Kind: knob.Text, Default: "",
+		Meaning: "KNOB=VALUE,VALUE of send (inline, pool, resident) or on-full (block, pause), in the place of that knob: the server is ready for each and changes from one to another when the admin port is told to, which the load generator does at random within its window; the same value twice measures what chance does; empty: nothing changes"},
 	{Name: "blocked-time", Group: knob.Instrument, Kind: knob.Choice, Choices: []string{"auto", "on", "off"}, Default: "auto",
 		Meaning: "measure BlockedOnDisk around each send call of file bytes, where sockets do not wait; auto: on for service log, else off"},
 	{Name: "poll-timeout", Kind: knob.Duration, Default: "300ms",
@@ -89,6 +91,7 @@ type Config struct {
 	SendsPerTurn      int           `knob:"sends-per-turn"` // 0: no bound
 	SelectorTimeout   time.Duration `knob:"selector-timeout"`
 	ResidencyProbe    string        `knob:"residency-probe"`
+	Switchback        string        `knob:"switchback"` // a knob.Switchback; empty: none
 	BlockedTime       bool
 	PollTimeout       time.Duration `knob:"poll-timeout"`
 	KernelStamps      bool

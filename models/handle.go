@@ -31,13 +31,6 @@ func (e *env) handleHere(j *Job) {
 // startHandlers starts a pool whose threads are called prefix-0 and so on.
 func startHandlers(e *env, prefix string, threads int) (*handlerPool, error) {
 	p := &handlerPool{env: e, name: prefix, threads: threads, startNs: clock.Now(), queue: newQueue[*Job](e.config.RequestQueue)}
-	p.onFull = p.waitForRoom
-	switch e.config.OnFull {
-	case OnFullPause:
-		p.onFull = p.pause
-	case OnFullShed:
-		p.onFull = p.shed
-	}
 	e.pools = append(e.pools, p)
 	queue := "requests"
 	if prefix != sharedHandlers {

@@ -92,6 +92,7 @@ type Send struct {
 	chunked    bool
 	onHandlers handlerDuty // empty: the strategy does without handler threads
 	probes     bool        // network threads send chunks that the page cache holds
+	switches   bool        // a server can change to it and from it while it runs (knob switchback)
 }
 
 var sends = []Send{
@@ -249,6 +250,15 @@ func Check(c Config) error {
 }
 
 func check(c Config) (Model, Send, error) {
+	m, s, err := checkOne(c)
+	if err == nil && c.Switchback != "" {
+		s, err = checkArms(c)
+	}
+	return m, s, err
+}
+
+// checkOne leaves knob switchback out.
+func checkOne(c Config) (Model, Send, error) {
 	m, err := find("model", c.Model, registry, Names())
 	if err != nil {
 		return Model{}, Send{}, err

@@ -18,7 +18,6 @@ type handlerPool struct {
 	threads int
 	startNs int64
 	queue   *queue[*Job]
-	onFull  func(*Job) // takes over a request that found the queue full
 	pauses  atomic.Int64
 	sheds   atomic.Int64
 }
@@ -68,6 +67,18 @@ func (p *handlerPool) offer(j *Job) bool {
 	}
 	p.queue.wakeDue()
 	return false
+}
+
+// onFull takes over a request that found the queue full.
+func (p *handlerPool) onFull(j *Job) {
+	switch p.env.inUse.Load().onFull {
+	case OnFullPause:
+		p.pause(j)
+	case OnFullShed:
+		p.shed(j)
+	default:
+		p.waitForRoom(j)
+	}
 }
 
 // waitForRoom holds up the calling network thread with everything that it does.

@@ -41,7 +41,8 @@ type sender struct {
 	half      *writingHalf // that has the sender; nil: the loop has
 	offload   offloader    // nil: this thread sends file bytes itself
 	transmit  transmitter
-	residency *residency // nil unless the strategy probes
+	using     *Send      // strategy of the newest response; nil: none yet, or it never changes
+	residency *residency // nil unless the strategy probes, or one that the server may switch to
 	pending   pendingWrites
 }
 
@@ -147,7 +148,7 @@ func (s *sender) sendOne(j *Job) bool {
 		s.offload.submit(j)
 		return false
 	}
-	if s.residency == nil { // which takes time
+	if !s.probes() { // which takes time
 		j.reachAtOnce(stage.FirstWrite)
 	}
 	switch s.sendHere(j) {
@@ -167,10 +168,17 @@ func (s *sender) sendOne(j *Job) bool {
 // sendsItself reports whether this thread sends the response, or the next chunk of
 // its file bytes. A file that cannot be asked ends the connection (Job.hangUp).
 func (s *sender) sendsItself(j *Job) bool {
-	if s.offload == nil || !j.response.hasRegions() {
+	if s.offload == nil {
 		return true
 	}
-	if s.residency == nil || j.hangUp != nil {
+	if using := s.env.inUse.Load().send; using != s.using {
+		s.using = using
+		s.transmit.bound(s.env, using)
+	}
+	if s.using.offload == nil || !j.response.hasRegions() {
+		return true
+	}
+	if !s.probes() || j.hangUp != nil {
 		return false
 	}
 	hot, err := s.residency.hot(j)
@@ -178,11 +186,14 @@ func (s *sender) sendsItself(j *Job) bool {
 	return hot
 }
 
+// probes reports whether the newest response's file bytes are asked about before they are sent.
+func (s *sender) probes() bool { return s.residency != nil && s.using.probes }
+
 // sendHere sends on this thread until the response is sent or the socket is
 // full; where network threads send only chunks that the page cache holds, until one
 // is not held, or after one chunk if a turn is bounded.
 func (s *sender) sendHere(j *Job) sendStatus {
-	if s.residency == nil {
+	if !s.probes() {
 		return s.transmit.send(j)
 	}
 	for {

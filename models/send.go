@@ -60,12 +60,17 @@ func (e *env) newTransmitter(counters *threadCounters) transmitter {
 // of whose sockets waits.
 func (e *env) newTurnTransmitter(counters *threadCounters) transmitter {
 	t := e.newTransmitter(counters)
-	t.perTurn = e.config.SendsPerTurn
-	if e.send.chunked {
-		t.perTurn = 1
-	}
+	t.bound(e, &e.send)
 	t.blocked = blockedTime{env: e, on: e.recordsBlocked() || e.send.probes}
 	return t
+}
+
+// bound sets what one send call, and one turn, may move under a strategy.
+func (t *transmitter) bound(e *env, s *Send) {
+	t.capBytes, t.perTurn = cmp.Or(e.config.SendCapBytes, s.capBytes), e.config.SendsPerTurn
+	if s.chunked {
+		t.perTurn = 1
+	}
 }
 
 // sendCapBytes is the bound of one send call of file bytes; 0: none.

@@ -10,7 +10,7 @@ var sendInline = Send{
 	Name: "inline", Meaning: "sendfile on the thread that owns the connection (Kafka)",
 	Stage: stage.Send.String(), Blocks: "that thread: in loop models all its connections",
 	Calls: map[FileCall]string{SendfileToSocket: WritingThread},
-	mover: newSendfileMover,
+	mover: newSendfileMover, switches: true,
 }
 
 // sendfileMover is sendfile(2): Kafka's way (FileRecords.writeTo).

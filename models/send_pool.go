@@ -11,6 +11,7 @@ var sendPoolOfThreads = Send{
 	Stage: "SendWait is the wait for a send thread, Send the transfer", Blocks: "a send thread",
 	Calls: map[FileCall]string{SendfileToSocket: sendThreads},
 	mover: newSendfileMover, offload: startSendPool, threads: []threadGroup{{sendThreads, perSendThread}},
+	switches: true,
 }
 
 // sendThreads is the group of the strategies' own threads.
@@ -25,6 +26,7 @@ type sendPool struct {
 func startSendPool(e *env, _ *handlers) (offloader, error) {
 	p := &sendPool{work: newQueue[*Job](e.config.SendQueueBound)}
 	return p, startSendThreads(e, p.work, func(t *transmitter, j *Job) {
+		t.bound(e, e.inUse.Load().send)
 		j.conn.owner.returned(j, t.send(j))
 	})
 }

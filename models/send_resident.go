@@ -20,7 +20,7 @@ var sendResident = Send{
 	// The proof's fetches are of what was just produced, which the page cache holds.
 	Calls: map[FileCall]string{AskPageCache: WritingThread, SendfileToSocket: WritingThread},
 	mover: newSendfileMover, offload: startSendPool, threads: []threadGroup{{sendThreads, perSendThread}},
-	capBytes: chunkBytes, chunked: true, probes: true,
+	capBytes: chunkBytes, chunked: true, probes: true, switches: true,
 }
 
 // falseHotNs is what the sending of a chunk called resident may sleep: a hot

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"c10klab/internal/clock"
+	"c10klab/internal/knob"
 	"c10klab/internal/osthread"
 	"c10klab/internal/poll"
 	"c10klab/internal/record"
@@ -52,6 +53,9 @@ func Start(c Config, address string, service Service, stages *stage.Recorder, lo
 		threads: osthread.NewRegistry(osthread.Options{Pin: c.PinThreads, Batch: c.Batch, SharePs: m.sharesPs}), log: log}
 	e.wakesInTurns = wakesInTurns(c)
 	e.identifier, _ = service.(Identifier)
+	if err := e.useFirst(); err != nil {
+		return nil, err
+	}
 	e.offset.Sample()
 	server := &Server{env: e, model: m}
 	if err := server.start(address); err != nil {
@@ -182,7 +186,9 @@ func (s *Server) Clock() *clock.Offset { return &s.env.offset }
 // env is what all threads of one server share.
 type env struct {
 	config       Config
-	send         Send
+	send         Send // whose threads there are
+	arms         knob.Switchback
+	inUse        atomic.Pointer[policies]
 	service      Service
 	identifier   Identifier      // the service, if its requests carry correlation ids; else nil
 	stages       *stage.Recorder // nil: stages off

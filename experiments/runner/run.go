@@ -162,7 +162,7 @@ func (r *runner) runAll(ctx context.Context, plan *experiments.Plan) error {
 	for _, e := range plan.Experiments {
 		for block := 1; block <= e.Repeats; block++ {
 			for _, cell := range e.Order(plan.Seed, block) {
-				err := r.runCell(ctx, e.Cells[cell], block)
+				err := r.runCell(ctx, e.Cells[cell], e.ArmsOf(e.Cells[cell]), block)
 				if ctx.Err() != nil {
 					return fmt.Errorf("interrupted after %d of %d trials: %w", r.progress.stored(), plan.Trials(), context.Cause(ctx))
 				}

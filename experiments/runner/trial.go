@@ -227,21 +227,34 @@ const (
 	fewRepeats  = 3
 )
 
-// runCell measures a cell in a block, unless that is stored already, and tries a
+// runCell measures a cell in a block, and the arms that are measured with it, unless that is stored already, and tries a
 // second time what failed, or what the generator or the environment limited.
-func (r *runner) runCell(ctx context.Context, cell results.PlannedCell, block int) error {
+func (r *runner) runCell(ctx context.Context, cell results.PlannedCell, arms []results.PlannedCell, block int) error {
 	for attempts := r.run.Attempts(cell.ID, block); !r.settled(attempts); {
 		t, err := r.runTrial(ctx, cell, block, len(attempts)+1)
 		if ctx.Err() != nil || err != nil {
 			return err
 		}
-		if err := r.run.Commit(t); err != nil {
-			return err
-		}
 		attempts = append(attempts, t)
-		r.progress.report(t, r.settled(attempts))
+		for i, arm := range arms {
+			own := r.ofArm(t, arm, i)
+			if err := r.run.Commit(own); err != nil {
+				return err
+			}
+			r.progress.report(own, r.settled(attempts))
+		}
 	}
 	return nil
+}
+
+// ofArm is a trial as one of its arms has it; one without arms is its own.
+func (r *runner) ofArm(t record.Trial, arm results.PlannedCell, i int) record.Trial {
+	t.Cell, t.Knobs = arm.ID, r.trialKnobs(arm, t.Block)
+	t.ConfigHash = configHash(t.Knobs, r.run.Info.BinarySHA256)
+	if t.Measured() && len(t.Measurement.Arms) > 0 {
+		t.Measurement = t.Measurement.OfArm(i)
+	}
+	return t
 }
 
 // settled reports whether no further attempt is due at a cell in a block.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"c10klab/internal/clock"
+	"c10klab/internal/knob"
 	"c10klab/internal/record"
 	"c10klab/storage"
 )
@@ -27,6 +28,7 @@ type Port struct {
 	// the instant is when they were called, unless they set a later one.
 	Mark, Snapshot Source
 	Sampler        Sampler        // serves record.SamplePath
+	Switcher       Switcher       // serves record.SwitchPath; nil: nothing does
 	Metrics        http.Handler   // serves record.MetricsPath; nil: nothing does
 	Recorders      func() int     // what histograms occupy, for record.MemoryPath
 	Store          *storage.Store // serves record.ResidencyPath and record.EvictPath; nil: nothing does
@@ -47,6 +49,10 @@ func (p Port) Handler() http.Handler {
 	mux.HandleFunc("POST "+record.MarkPath, answer(p.Mark))
 	mux.HandleFunc("GET "+record.SnapshotPath, answer(p.Snapshot))
 	handleSampling(mux, p.Sampler)
+	if p.Switcher != nil && p.Switcher.Arms().Knob != "" {
+		mux.HandleFunc("GET "+record.SwitchPath, func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, p.Switcher.Arms()) })
+		mux.HandleFunc("POST "+record.SwitchPath, p.switchTo)
+	}
 	mux.HandleFunc("GET "+record.MemoryPath, p.answerMemory)
 	if p.Metrics != nil {
 		mux.Handle("GET "+record.MetricsPath, p.Metrics)
@@ -71,6 +77,19 @@ func (p Port) answerMemory(w http.ResponseWriter, _ *http.Request) {
 	}
 	m.RecorderBytes = int64(p.Recorders())
 	writeJSON(w, m)
+}
+
+// Switcher changes a knob of the server while it runs. Any goroutine may call it.
+type Switcher interface {
+	Arms() knob.Switchback
+	// Switch has a value in use when it returns; an error: it is none of the arms'.
+	Switch(value string) error
+}
+
+func (p Port) switchTo(w http.ResponseWriter, r *http.Request) {
+	if err := p.Switcher.Switch(r.URL.Query().Get(record.SwitchTo)); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+	}
 }
 
 func takeSnapshot(fill Source) *record.ServerSnapshot {

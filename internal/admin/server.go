@@ -29,7 +29,7 @@ type Server struct {
 func (s *Server) Handler() http.Handler {
 	s.page = NewMetricsPage(s.fillPage)
 	return Port{
-		Mark: s.mark, Snapshot: s.snapshot, Metrics: s.page, Recorders: s.Stages.MemoryBytes, Store: s.Store,
+		Mark: s.mark, Snapshot: s.snapshot, Metrics: s.page, Recorders: s.Stages.MemoryBytes, Store: s.Store, Switcher: s.Model,
 		Sampler: StageSampler{Stages: s.Stages, KernelStamps: s.KernelStamps, ClockErrorNs: s.Model.Clock().ErrorNs},
 	}.Handler()
 }

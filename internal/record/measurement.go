@@ -85,6 +85,11 @@ type Measurement struct {
 	// Histograms: ResponseTime, ServiceTime, Lateness, BackPressure and EndToEnd
 	// from the generator; stages from the servers, of all but the broker under their names.
 	Histograms hdr.Bundle `json:"histograms"`
+	// Arms are the parts of the window in which the target's switched knob had each value
+	// (Arm), as far as the client alone tells; the whole is in no record of a run, which has a trial for
+	// each arm instead.
+	Arms []*Measurement `json:"arms,omitempty"`
+	Arm  string         `json:"arm,omitempty"`
 	// OverTime is how ResponseTime, and ServiceTime of fetches, went within the
 	// window; empty in records of versions that did not keep it.
 	OverTime []TimeSeries `json:"over_time,omitempty"`
@@ -110,6 +115,19 @@ type Measurement struct {
 	// Join puts the stamps of both sides together, of sampled requests.
 	Join *Join   `json:"join,omitempty"`
 	Host HostUse `json:"host"`
+}
+
+// OfArm is the measurement of an arm as that of a trial of its own: what the client counted
+// while the arm was in use, with what the whole run was and what it is worth. What the
+// servers did is of all arms together and is left out.
+func (m *Measurement) OfArm(i int) *Measurement {
+	arm := *m.Arms[i]
+	arm.Outcome, arm.Checks, arm.NotJudged, arm.Problems = m.Outcome, m.Checks, m.NotJudged, m.Problems
+	arm.Knobs, arm.Seed, arm.ScheduleHash, arm.Priority = m.Knobs, m.Seed, m.ScheduleHash, m.Priority
+	arm.Errors, arm.FetchErrors, arm.LaggingCaughtUp, arm.BadAnswers = m.Errors, m.FetchErrors, m.LaggingCaughtUp, m.BadAnswers
+	arm.AckedRecords, arm.LogEndRecords, arm.InFlightAtEnd = m.AckedRecords, m.LogEndRecords, m.InFlightAtEnd
+	arm.Generator, arm.GeneratorThreads, arm.Host = m.Generator, m.GeneratorThreads, m.Host
+	return &arm
 }
 
 // HostUse is the machine's processor time within the window, in CPU-nanoseconds

@@ -29,6 +29,10 @@ const (
 	// SamplePath is where it begins to sample requests by the sample.Rule that is
 	// POSTed, and where it answers a GET with Samples. 409: its stages are off.
 	SamplePath = "/sample"
+	// SwitchPath is where it tells the server's knob.Switchback, if it has one, and, asked
+	// by POST, puts the value SwitchTo in use.
+	SwitchPath = "/switch"
+	SwitchTo   = "to"
 	// MetricsPath is a page for Prometheus. Reading it costs the server milliseconds;
 	// who measures never does within a window.
 	MetricsPath = "/metrics"

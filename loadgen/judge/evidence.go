@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"c10klab/internal/knob"
 	"c10klab/internal/measure"
 	"c10klab/internal/osthread"
 	"c10klab/internal/record"
@@ -27,6 +28,9 @@ type Load struct {
 	CPUs            int  // of the generator's own; 0: none
 	SendersBusyWait bool
 	LatenessLimit   time.Duration // at the highest percentile shown
+	// Arms are what the target is switched between, by Switchback; nil: nothing is switched.
+	Arms       knob.Switchback
+	Switchback *plan.Switchback
 }
 
 // Snapshot is what is known of both sides at one instant.
@@ -52,6 +56,7 @@ type Evidence struct {
 	Servers           []string // names of those that were asked, the broker's first
 	Ahead             Snapshot // of the load: its servers' only
 	Before, After     Snapshot // of the window
+	LatestSwitchNs    int64    // after its slot's beginning a switch of the target had come about
 	Unanswered        int64    // due in the window, without an answer
 	Unsent            int64    // those of which the target took no byte
 	Unconsumed        int64    // acknowledged batches of the window that tail consumers still owe
@@ -63,24 +68,16 @@ type Evidence struct {
 // Judge enters what was counted, at both sides, into a measurement that describes the run,
 // and judges it.
 func (e *Evidence) Judge(m *record.Measurement) error {
-	t, seconds := e.Counted, e.Load.Window.Seconds()
-	mbps := func(counters ...Counter) (sum float64) { // 10⁶ bytes a second
-		for _, c := range counters {
-			sum += float64(t.Counts[c])
-		}
-		return sum / 1e6 / seconds
+	t := e.Counted
+	e.count(m, t, e.Load.Window)
+	for i, view := range t.views[1:] {
+		arm := &record.Measurement{Arm: e.Load.Arms.Values[i], WindowStartUnixMs: m.WindowStartUnixMs}
+		e.count(arm, view, e.Load.Switchback.Time())
+		m.Arms = append(m.Arms, arm)
 	}
-	m.WindowStartNs, m.WindowNs = e.Window.StartNs(), int64(e.Load.Window)
-	m.OfferedRequests, m.Answered, m.InFlightAtEnd = t.Counts[Offered], t.Counts[Answered], e.Unanswered
+	m.InFlightAtEnd, m.MeanTimeNs = e.Unanswered, t.trend.means()
 	m.Errors, m.FetchErrors = t.Counts[failed], t.Counts[failedFetches]
 	m.AckedRecords, m.LogEndRecords = t.Counts[AckedRecords], e.LogEndRecords
-	m.OfferedMBps, m.AckedMBps = mbps(offeredBytes), mbps(ackedBytes)
-	m.TailMBps, m.LaggingMBps, m.FetchedMBps = mbps(tailBytes), mbps(laggingBytes), mbps(tailBytes, laggingBytes)
-	m.RequestsPerSec = float64(t.Counts[Answered]+t.Counts[fetches]) / seconds
-	if e.Load.OffersRequests() && e.Load.Answers {
-		m.Availability = &record.Availability{LimitNs: int64(availableWithin), Within: t.Counts[Within], Beyond: t.Counts[Beyond]}
-	}
-	m.Histograms, m.OverTime, m.MeanTimeNs = t.bundle(), t.timeSeries(), t.trend.means()
 	m.Generator = record.Since(e.After.Process, e.Before.Process)
 	m.GeneratorThreads = threadsSince(e.After.Threads, e.Before.Threads)
 	gap, err := e.addServers(m)
@@ -98,6 +95,25 @@ func (e *Evidence) Judge(m *record.Measurement) error {
 	}
 	m.Checks, m.NotJudged, m.Outcome = judge(f)
 	return nil
+}
+
+// count enters what was counted in a window, or an arm's part of one, that lasted as long.
+func (e *Evidence) count(m *record.Measurement, t *Tally, lasted time.Duration) {
+	mbps := func(counters ...Counter) (sum float64) { // 10⁶ bytes a second
+		for _, c := range counters {
+			sum += float64(t.Counts[c])
+		}
+		return sum / 1e6 / lasted.Seconds()
+	}
+	m.WindowStartNs, m.WindowNs = e.Window.StartNs(), int64(e.Load.Window)
+	m.OfferedRequests, m.Answered = t.Counts[Offered], t.Counts[Answered]
+	m.OfferedMBps, m.AckedMBps = mbps(offeredBytes), mbps(ackedBytes)
+	m.TailMBps, m.LaggingMBps, m.FetchedMBps = mbps(tailBytes), mbps(laggingBytes), mbps(tailBytes, laggingBytes)
+	m.RequestsPerSec = float64(t.Counts[Answered]+t.Counts[fetches]) / lasted.Seconds()
+	if e.Load.OffersRequests() && e.Load.Answers {
+		m.Availability = &record.Availability{LimitNs: int64(availableWithin), Within: t.Counts[Within], Beyond: t.Counts[Beyond]}
+	}
+	m.Histograms, m.OverTime = t.bundle(), t.timeSeries()
 }
 
 // threadsSince is what each thread did between two snapshots.
@@ -213,23 +229,24 @@ func (e *Evidence) problems(m *record.Measurement) (lines []string) {
 
 // facts are what rules ask about.
 type facts struct {
-	load        *Load
-	m           *record.Measurement
-	acked       int64 // answers without error in the window
-	unconsumed  int64
-	clockSteps  int64
-	inFlight    float64              // mean number in flight of requests due in the window
-	countGap    float64              // beyond what may have been in flight; −1: not known
-	leastAnswer int64                // answers of the connection with the fewest
-	midAnswer   int64                // … of the median connection
-	trends      bool                 // enough requests in each part of the window
-	clusters    map[string][]float64 // record.Clusters
+	load         *Load
+	m            *record.Measurement
+	acked        int64 // answers without error in the window
+	unconsumed   int64
+	clockSteps   int64
+	latestSwitch int64                // Evidence.LatestSwitchNs
+	inFlight     float64              // mean number in flight of requests due in the window
+	countGap     float64              // beyond what may have been in flight; −1: not known
+	leastAnswer  int64                // answers of the connection with the fewest
+	midAnswer    int64                // … of the median connection
+	trends       bool                 // enough requests in each part of the window
+	clusters     map[string][]float64 // record.Clusters
 }
 
 func (e *Evidence) facts(m *record.Measurement, gap float64) *facts {
 	t := e.Counted
 	f := &facts{
-		load: e.Load, m: m, acked: t.Counts[acked], unconsumed: e.Unconsumed, clockSteps: e.ClockSteps, countGap: gap,
+		load: e.Load, m: m, acked: t.Counts[acked], unconsumed: e.Unconsumed, clockSteps: e.ClockSteps, latestSwitch: e.LatestSwitchNs, countGap: gap,
 		trends:   t.trend.leastCount() >= leastPerPart,
 		inFlight: float64(t.Counts[InFlightNs]-t.Counts[carriedInNs]+t.Counts[carriedOutNs]) / float64(e.Load.Window),
 		clusters: record.Clusters(m.Histograms, m.OverTime),

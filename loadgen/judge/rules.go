@@ -77,6 +77,7 @@ func rules(f *facts) []rule {
 		{"Little's law: in flight against rate × time", "%", "5 %", record.GeneratorLimited, littlesLaw(f)},
 		{"answers counted by only one of server and generator", "requests", "0 beyond those in flight", record.GeneratorLimited,
 			answer{f.countGap, 0, f.countGap >= 0}},
+		{"latest switch of a switchback after its slot's beginning", "ms", "the part that counts for no arm", record.GeneratorLimited, latestSwitch(f)},
 		{"CPU time stolen by other machines", "%", "5 % of all CPU time", record.EnvironmentLimited,
 			answer{100 * f.shareOfCPU(f.m.Host.StealNs), 100 * stealShare, true}},
 		{"CPU time of foreign processes", "%", "20 % of all CPU time", record.EnvironmentLimited,
@@ -111,6 +112,14 @@ const (
 // thread of that name.
 func stampsAnswers(name string) bool {
 	return strings.HasPrefix(name, ReceiverPrefix) || name == ConsumerPrefix+TailConsumers
+}
+
+// latestSwitch holds the target's switches against the part of a slot that counts for no arm.
+func latestSwitch(f *facts) answer {
+	if f.load.Switchback == nil {
+		return answer{}
+	}
+	return answer{ms(float64(f.latestSwitch)), ms(float64(f.load.Switchback.Discard())), true}
 }
 
 // littlesLaw holds the mean number in flight, counted as requests fall due and are

@@ -91,6 +91,10 @@ func TestOutcomes(t *testing.T) {
 		{"unknown foreign processes", func(f *facts) { f.m.Host.ForeignNs = -1 }, record.Valid, ""},
 		{"collection in the generator", func(f *facts) { f.m.Generator.GCCycles = 1 }, record.EnvironmentLimited, "garbage collections of the generator"},
 		{"collection in the server", func(f *facts) { f.m.Broker().Process.GCCycles = 1 }, record.EnvironmentLimited, "garbage collections of the server"},
+		{"late switch", func(f *facts) {
+			f.load.Switchback = plan.NewSwitchback(2, time.Second, 50*time.Millisecond, time.Minute, 1)
+			f.latestSwitch = int64(51 * time.Millisecond)
+		}, record.GeneratorLimited, "latest switch of a switchback after its slot's beginning"},
 		{"clock step", func(f *facts) { f.clockSteps = 1 }, record.EnvironmentLimited, "wall clock steps"},
 		{"lagging consumer at the log's end", func(f *facts) {
 			f.load.MustLag, f.m.LaggingCaughtUp = true, 1

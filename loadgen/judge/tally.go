@@ -13,13 +13,19 @@ import (
 	"c10klab/loadgen/plan"
 )
 
-// Window is the measured time. It is set once, when all connections have had an answer;
-// before, nothing lies in it. Any thread may ask.
-type Window struct{ startNs, endNs atomic.Int64 }
+// Window is the measured time, or what of it belongs to one arm of a switchback. It is set
+// once, when all connections have had an answer; before, nothing lies in it. Any thread may ask.
+type Window struct {
+	*edges
+	slots *plan.Switchback // nil: all of it
+	arm   int
+}
+
+type edges struct{ startNs, endNs atomic.Int64 }
 
 // NewWindow makes one that is not set.
 func NewWindow() *Window {
-	w := &Window{}
+	w := &Window{edges: &edges{}}
 	w.startNs.Store(math.MaxInt64)
 	w.endNs.Store(math.MaxInt64)
 	return w
@@ -37,9 +43,12 @@ func (w *Window) EndNs() int64   { return w.endNs.Load() }
 
 // Contains reports whether an instant lies in it, Over whether after it, and Begun whether
 // the window is set, that is, whether load runs.
-func (w *Window) Contains(ns int64) bool { return ns >= w.startNs.Load() && ns < w.endNs.Load() }
-func (w *Window) Over(ns int64) bool     { return ns >= w.endNs.Load() }
-func (w *Window) Begun() bool            { return w.startNs.Load() != math.MaxInt64 }
+func (w *Window) Contains(ns int64) bool {
+	startNs := w.startNs.Load()
+	return ns >= startNs && ns < w.endNs.Load() && (w.slots == nil || w.slots.Counts(ns-startNs, w.arm))
+}
+func (w *Window) Over(ns int64) bool { return ns >= w.endNs.Load() }
+func (w *Window) Begun() bool        { return w.startNs.Load() != math.MaxInt64 }
 
 // Request is one request's stamps, CLOCK_MONOTONIC; 0: not yet.
 type Request struct {
@@ -126,8 +135,11 @@ const (
 // Tally is what one thread has counted. Only that thread touches it until the
 // thread has ended; then tallies merge. Counting allocates nothing.
 type Tally struct {
-	load       *Load
-	window     *Window
+	load   *Load
+	window *Window
+	// views are the tally itself and, of a switchback, one for each arm, which counts what is
+	// of the window in the arm's part of it.
+	views      []*Tally
 	Histograms [Spans]*hdr.Histogram
 	trend      trend                // of ResponseTime, in a closed loop of ServiceTime
 	overTime   [Spans]timeSeries    // of the spans whose course is kept
@@ -141,7 +153,18 @@ type Tally struct {
 // NewTally makes all histograms at once: making one costs a page fault per page,
 // too much for a measured window.
 func NewTally(l *Load, w *Window) *Tally {
+	t := newView(l, w)
+	if l.Switchback != nil {
+		for arm := range l.Arms.Values {
+			t.views = append(t.views, newView(l, &Window{w.edges, l.Switchback, arm}))
+		}
+	}
+	return t
+}
+
+func newView(l *Load, w *Window) *Tally {
 	t := &Tally{load: l, window: w}
+	t.views = []*Tally{t}
 	for i := range t.Histograms {
 		t.Histograms[i] = hdr.NewHistogram()
 	}
@@ -155,10 +178,21 @@ func (t *Tally) enter(s Span, fromNs, ns int64) {
 	t.overTime[s].record(fromNs-t.window.StartNs(), ns)
 }
 
+// within calls count for the tally and each arm's part of it whose window contains an instant.
+func (t *Tally) within(ns int64, count func(view *Tally)) {
+	for _, view := range t.views {
+		if view.window.Contains(ns) {
+			count(view)
+		}
+	}
+}
+
 // Offer counts a producers' request that is due in the window, with the bytes of its record batch.
-func (t *Tally) Offer(batchBytes int) {
-	t.Counts[Offered]++
-	t.Counts[offeredBytes] += int64(batchBytes)
+func (t *Tally) Offer(dueNs int64, batchBytes int) {
+	t.within(dueNs, func(t *Tally) {
+		t.Counts[Offered]++
+		t.Counts[offeredBytes] += int64(batchBytes)
+	})
 }
 
 // InFlight changes the number of requests in flight by delta at an instant: what that adds to the
@@ -195,21 +229,21 @@ func (t *Tally) Complete(r *Request, doneNs int64, errorCode int16, batchBytes, 
 		t.Counts[failed]++
 		t.firstError = cmp.Or(t.firstError, errorCode)
 	}
-	if t.window.Contains(doneNs) {
+	t.within(doneNs, func(t *Tally) {
 		t.Counts[Answered]++
 		if ok {
 			t.Counts[acked]++
 			t.Counts[ackedBytes] += int64(batchBytes)
 		}
-	}
-	if t.window.Contains(r.DueNs) {
+	})
+	t.within(r.DueNs, func(t *Tally) {
 		if ok && doneNs-r.DueNs <= int64(availableWithin) {
 			t.Counts[Within]++
 		} else {
 			t.Counts[Beyond]++
 		}
 		t.record(r, doneNs)
-	}
+	})
 }
 
 // NeverAnswered enters a producers' request without an answer at the end of the run, with
@@ -219,10 +253,12 @@ func (t *Tally) NeverAnswered(r *Request, endNs int64) bool {
 	if !t.window.Contains(r.DueNs) {
 		return false
 	}
-	if endNs-r.DueNs > int64(availableWithin) { // nobody knows what a younger one would have had
-		t.Counts[Beyond]++
-	}
-	t.record(r, endNs)
+	t.within(r.DueNs, func(t *Tally) {
+		if endNs-r.DueNs > int64(availableWithin) { // nobody knows what a younger one would have had
+			t.Counts[Beyond]++
+		}
+		t.record(r, endNs)
+	})
 	return true
 }
 
@@ -246,14 +282,21 @@ func (t *Tally) record(r *Request, doneNs int64) {
 	}
 }
 
-// Fetched counts a fetch answer that came in the window, of tail or lagging consumers.
-func (t *Tally) Fetched(tail bool, recordBytes int) {
-	t.Counts[fetches]++
+// Fetched counts a fetch answer of tail or lagging consumers if it came in the window.
+func (t *Tally) Fetched(doneNs int64, tail bool, recordBytes int) {
+	bytes := laggingBytes
 	if tail {
-		t.Counts[tailBytes] += int64(recordBytes)
-	} else {
-		t.Counts[laggingBytes] += int64(recordBytes)
+		bytes = tailBytes
 	}
+	t.within(doneNs, func(t *Tally) {
+		t.Counts[fetches]++
+		t.Counts[bytes] += int64(recordBytes)
+	})
+}
+
+// Consumed enters a batch that reached a tail consumer; it counts if it was due in the window.
+func (t *Tally) Consumed(dueNs, doneNs int64) {
+	t.within(dueNs, func(t *Tally) { t.Histograms[EndToEnd].Record(doneNs - dueNs) })
 }
 
 // FetchRefused counts a fetch answer with a retriable error.
@@ -264,21 +307,18 @@ func (t *Tally) FetchRefused(errorCode int16) {
 
 // RecordFetch enters a fetch that fell due and was answered; it counts if it was due in the window.
 func (t *Tally) RecordFetch(kind plan.Kind, dueNs, attemptedNs, doneNs int64) {
-	if !t.window.Contains(dueNs) {
-		return
-	}
 	of := spansOf[kind]
-	t.Histograms[of.lateness].Record(attemptedNs - dueNs)
-	t.enter(of.service, attemptedNs, doneNs-attemptedNs)
-	t.enter(of.response, dueNs, doneNs-dueNs)
+	t.within(dueNs, func(t *Tally) {
+		t.Histograms[of.lateness].Record(attemptedNs - dueNs)
+		t.enter(of.service, attemptedNs, doneNs-attemptedNs)
+		t.enter(of.response, dueNs, doneNs-dueNs)
+	})
 }
 
 // RecordClosedFetch enters a fetch of a consumer's own accord; it counts if it was
 // attempted in the window.
 func (t *Tally) RecordClosedFetch(kind plan.Kind, attemptedNs, doneNs int64) {
-	if t.window.Contains(attemptedNs) {
-		t.enter(spansOf[kind].service, attemptedNs, doneNs-attemptedNs)
-	}
+	t.within(attemptedNs, func(t *Tally) { t.enter(spansOf[kind].service, attemptedNs, doneNs-attemptedNs) })
 }
 
 // Merge adds what another thread has counted.
@@ -289,6 +329,9 @@ func (t *Tally) Merge(other *Tally) {
 	}
 	for i, n := range other.Counts {
 		t.Counts[i] += n
+	}
+	for i, view := range other.views[1:] {
+		t.views[1+i].Merge(view)
 	}
 	t.trend.merge(&other.trend)
 	t.Recording.Merge(&other.Recording)
