@@ -38,7 +38,7 @@ func (s *Spec) checkKnobs(tables KnobTables) error {
 			return s.errorAtTable("predictions", i, "prediction %d: %w", i+1, err)
 		}
 	}
-	return nil
+	return s.checkControls(tables)
 }
 
 func (s *Spec) checkPrediction(tables KnobTables, p Prediction) error {

@@ -53,6 +53,7 @@ type PartKind string
 
 const (
 	Assertion       PartKind = "assertion"           // is reproduced or refuted
+	ControlPart     PartKind = "control"             // is reproduced or refuted, and no effect: it comes last
 	Question        PartKind = "question"            // is answered by a curve or a table
 	Structure       PartKind = "structure"           // conforms as long as tests pass, or counts are what they should be
 	Baseline        PartKind = "baseline"            // hardly can fail: others are held against it
@@ -60,7 +61,7 @@ const (
 	NotMeasurable   PartKind = "not measurable here" // needs what is not here
 )
 
-var partKinds = []PartKind{Assertion, Question, Structure, Baseline, NotTransferable, NotMeasurable}
+var partKinds = []PartKind{Assertion, ControlPart, Question, Structure, Baseline, NotTransferable, NotMeasurable}
 
 // Decidable reports whether a run can decide the part.
 func (p Part) Decidable() bool { return p.Kind != NotTransferable && p.Kind != NotMeasurable }

@@ -103,6 +103,7 @@ type specFile struct {
 	Exclude     []scalars
 	Quick, Full variantFile
 	Predictions []predictionFile
+	Controls    []controlFile
 }
 
 type variantFile struct {
@@ -119,9 +120,9 @@ type predictionFile struct {
 }
 
 var (
-	topKeys        = []string{"id", "title", "claims", "question", "method", "seed", "needs", "evidence", "fixed", "axes", "servers", "exclude", "quick", "full", "predictions"}
+	topKeys        = []string{"id", "title", "claims", "question", "method", "seed", "needs", "evidence", "fixed", "axes", "servers", "exclude", "quick", "full", "predictions", "controls", "no-control"}
 	variantKeys    = []string{"repeats", "fixed", "axes"}
-	predictionKeys = []string{"claim", "part", "metric", "a", "b", "each", "along", "where", "relation", "threshold", "outcome", "refuted-by"}
+	predictionKeys = []string{"claim", "part", "metric", "a", "b", "difference", "each", "along", "where", "relation", "threshold", "outcome", "refuted-by"}
 )
 
 // Parse reads a spec strictly: an unknown key is an error. Errors begin with
@@ -204,6 +205,13 @@ func parse(file, text string) (*Spec, error) {
 		}
 		s.Predictions = append(s.Predictions, prediction)
 	}
+	for i, c := range raw.Controls {
+		control, err := c.control()
+		if err != nil {
+			return nil, s.errorAtTable("controls", i, "control %d: %w", i+1, err)
+		}
+		s.Controls = append(s.Controls, control)
+	}
 	return s, s.complete()
 }
 
@@ -217,6 +225,8 @@ func keysBeside(key toml.Key) []string {
 		return variantKeys
 	case len(key) == 2 && key[0] == "predictions":
 		return predictionKeys
+	case len(key) == 2 && key[0] == "controls":
+		return controlKeys
 	}
 	return nil
 }
@@ -250,15 +260,20 @@ func (p predictionFile) check(claims []string) error {
 	if err := p.checkKind(); err != nil {
 		return err
 	}
-	switch {
-	case !slices.Contains(results.Relations, p.Relation):
-		return fmt.Errorf("relation %q is none of %v", p.Relation, results.Relations)
-	case p.Threshold == nil:
-		return errors.New("a threshold is missing")
-	case math.IsNaN(*p.Threshold) || math.IsInf(*p.Threshold, 0):
-		return fmt.Errorf("threshold %v is no number to compare with", *p.Threshold)
-	case p.Outcome != "" && p.Outcome != string(record.Valid) && p.Outcome != string(record.Saturated):
+	if p.Outcome != "" && p.Outcome != string(record.Valid) && p.Outcome != string(record.Saturated) {
 		return fmt.Errorf("outcome %q is neither %s nor %s", p.Outcome, record.Valid, record.Saturated)
+	}
+	return checkCondition(p.Relation, p.Threshold)
+}
+
+func checkCondition(relation results.Relation, threshold *float64) error {
+	switch {
+	case !slices.Contains(results.Relations, relation):
+		return fmt.Errorf("relation %q is none of %v", relation, results.Relations)
+	case threshold == nil:
+		return errors.New("a threshold is missing")
+	case math.IsNaN(*threshold) || math.IsInf(*threshold, 0):
+		return fmt.Errorf("threshold %v is no number to compare with", *threshold)
 	}
 	return nil
 }
@@ -275,6 +290,8 @@ func (p predictionFile) checkKind() error {
 		return errors.New("either variants a and b to compare, or each = true, or along = an axis")
 	case len(p.A) > 0 && len(p.Where) > 0:
 		return errors.New("where goes with each = true or along")
+	case p.Difference && len(p.A) == 0:
+		return errors.New("difference goes with variants a and b")
 	case p.Outcome != "" && !p.Each:
 		return errors.New("outcome goes with each = true")
 	case !slices.Equal(slices.Sorted(maps.Keys(p.A)), slices.Sorted(maps.Keys(p.B))):

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"c10klab/internal/knob"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -128,24 +127,13 @@ func expand(spec *Spec, cfg PlanConfig, only map[string][]string) (Planned, erro
 		}
 		planned.BlockTime += tables.TrialTime(knobs)
 	}
-	if cfg.Full {
-		planned.addTwin(tables)
+	if cfg.Full || planned.Repeats >= results.MinBlocks && len(spec.Controls) > 0 {
+		err = planned.addControls(tables)
 	}
-	return planned, nil
+	return planned, err
 }
 
 const twinSuffix = ".again" // ends the id of a cell that repeats another
-
-// addTwin repeats the first cell (A/A), for the noise floor; a switchback has arms for that.
-func (p *Planned) addTwin(tables KnobTables) {
-	if len(p.Cells) == 0 || p.Cells[0].Knobs[knob.SwitchbackName] != "" {
-		return
-	}
-	twin := p.Cells[0]
-	twin.ID, twin.TwinOf = twin.ID+twinSuffix, twin.ID
-	p.Cells = append(p.Cells, twin)
-	p.BlockTime += tables.TrialTime(twin.Knobs)
-}
 
 func (s *Spec) variant(full bool) Variant {
 	if full {

@@ -31,6 +31,12 @@ func (p *Plan) Print(w io.Writer) error {
 		for _, p := range e.Spec.Predictions {
 			fmt.Fprintf(&b, "%s predicts %s; refuted by %s\n", p.Decides(), p, p.Refutation())
 		}
+		for _, c := range e.Spec.Controls {
+			fmt.Fprintf(&b, "%s control: %s\n", c.Kind, c)
+		}
+		if e.Spec.NoControl != "" {
+			fmt.Fprintf(&b, "no positive control: %s\n", e.Spec.NoControl)
+		}
 		b.WriteString("\n")
 	}
 	fmt.Fprintf(&b, "seed %d, %d trials, about %.1f minutes\n", p.Seed, p.Trials(), p.Estimate().Minutes())

@@ -20,8 +20,16 @@ func (s *Spec) ChangedSince(then *Spec, cells []results.PlannedCell, full bool) 
 			changes = append(changes, fmt.Sprintf("the spec no longer predicts for %s: %s", p.Claim, p))
 		}
 	}
+	for _, c := range then.Controls {
+		if !slices.ContainsFunc(s.Controls, func(now Control) bool { return now.String() == c.String() }) {
+			changes = append(changes, fmt.Sprintf("the spec no longer has the %s control %s", c.Kind, c))
+		}
+	}
 	axes, fixed := s.resolve(PlanConfig{Full: full})
 	for _, cell := range cells {
+		if len(cell.Planted) > 0 {
+			continue // it is the cell that it repeats, but for the control's own knobs
+		}
 		if err := s.stillHas(cell.Knobs, axes, fixed); err != nil {
 			return append(changes, fmt.Sprintf("cell %s is no longer the spec's: %v", cell.ID, err))
 		}

@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"c10klab/internal/knob"
 	"c10klab/internal/measure"
@@ -23,6 +24,8 @@ type Spec struct {
 	Question    string
 	Method      string
 	Predictions []Prediction
+	Controls    []Control
+	NoControl   string            `toml:"no-control"` // why there is no positive control
 	Fixed       map[string]string // knobs of every cell
 	Axes        []Axis            // in the order of the file
 	Exclude     []map[string]string
@@ -53,21 +56,24 @@ type Variant struct {
 }
 
 // Prediction is one condition that decides a part of a claim: on the ratio of the metric
-// in variant A to that in variant B, within blocks, for every pair of cells that
-// agree in all other knobs; if Each, on the metric itself in every cell that
+// in variant A to that in variant B, or its difference, within blocks, for every pair of
+// cells that agree in all other knobs; if Each, on the metric itself in every cell that
 // matches Where; with Along, on Kendall's rank correlation of the metric with the
 // levels of that axis (−1 to 1), for all cells that match Where and agree in all
 // other knobs.
 type Prediction struct {
-	Claim     string
-	Part      string // of the claim; empty in a stored run of which the present spec has no such prediction
-	Metric    measure.Metric
-	A, B      map[string]string
-	Each      bool
-	Along     string
-	Where     map[string]string
-	Relation  results.Relation
-	Threshold float64
+	Claim  string
+	Part   string // of the claim; empty in a stored run of which the present spec has no such prediction
+	Metric measure.Metric
+	A, B   map[string]string
+	// Difference: of A less B instead of the ratio; the threshold is in the metric's unit,
+	// of durations ns.
+	Difference bool
+	Each       bool
+	Along      string
+	Where      map[string]string
+	Relation   results.Relation
+	Threshold  float64
 	// Outcome, if set, is what each cell's outcome must be too.
 	Outcome string
 	// RefutedBy says in the author's words what would refute it.
@@ -89,7 +95,7 @@ func (p Prediction) Decides() string {
 }
 
 func (p Prediction) String() string {
-	condition := fmt.Sprintf("%s %g", p.Relation, p.Threshold)
+	condition := p.Condition()
 	var text string
 	switch {
 	case p.Each:
@@ -97,7 +103,7 @@ func (p Prediction) String() string {
 	case p.Along != "":
 		text = fmt.Sprintf("rank correlation of %s with %s %s", p.Metric, p.Along, condition)
 	default:
-		return fmt.Sprintf("%s of (%s) ÷ (%s) %s", p.Metric, Settings(p.A), Settings(p.B), condition)
+		return fmt.Sprintf("%s of (%s) %s (%s) %s", p.Metric, Settings(p.A), p.Operator(), Settings(p.B), condition)
 	}
 	if len(p.Where) > 0 {
 		text += " with " + Settings(p.Where)
@@ -108,6 +114,24 @@ func (p Prediction) String() string {
 	return text
 }
 
+// Operator stands between the two variants.
+func (p Prediction) Operator() string {
+	if p.Difference {
+		return "−"
+	}
+	return "÷"
+}
+
+// Condition is the relation and the threshold.
+func (p Prediction) Condition() string { return string(p.Relation) + " " + p.limit() }
+
+func (p Prediction) limit() string {
+	if p.Difference && p.Metric.IsDuration() {
+		return time.Duration(p.Threshold).String()
+	}
+	return fmt.Sprintf("%g", p.Threshold)
+}
+
 // Refutation says what would refute the prediction: the author's words, or the
 // rule that decides every prediction.
 func (p Prediction) Refutation() string {
@@ -115,7 +139,7 @@ func (p Prediction) Refutation() string {
 		return p.RefutedBy
 	}
 	beyond := map[results.Relation]string{">=": "below", "<=": "above", "=": "on one side of"}[p.Relation]
-	return fmt.Sprintf("an interval over blocks that lies wholly %s %g", beyond, p.Threshold)
+	return fmt.Sprintf("an interval over blocks that lies wholly %s %s", beyond, p.limit())
 }
 
 //go:embed specs/*.toml

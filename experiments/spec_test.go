@@ -263,19 +263,6 @@ func TestAPlanOfDaysAsksForConfirmation(t *testing.T) {
 	}
 }
 
-func TestAFullRunRepeatsOneCell(t *testing.T) {
-	cfg := smallConfig(t)
-	cfg.Full = true
-	plan, err := NewPlan(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cells := plan.Experiments[0].Cells
-	if twin := cells[len(cells)-1]; len(cells) != 5 || twin.TwinOf != cells[0].ID || twin.ID == cells[0].ID {
-		t.Errorf("cells %+v", cells)
-	}
-}
-
 func TestLayoutMistakesNameTheKnob(t *testing.T) {
 	cfg := smallConfig(t)
 	for name, value := range map[string]string{DisksKnob: "hdd,flopy", BacklogDisksKnob: "1"} {

@@ -66,7 +66,7 @@ func (r *Run) CellOutcomes() []Cell {
 	return r.outcomes(func(p PlannedCell) bool { return p.TwinOf == "" })
 }
 
-// Twins are the cells that repeat another (A/A), as CellOutcomes gives the others.
+// Twins are the cells of controls, which repeat another, as CellOutcomes gives the others.
 func (r *Run) Twins() []Cell {
 	return r.outcomes(func(p PlannedCell) bool { return p.TwinOf != "" })
 }

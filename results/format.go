@@ -39,7 +39,7 @@ var timeUnits = []timeUnit{{"s", 1e9}, {"ms", 1e6}, {"µs", 1e3}}
 // unitFor picks the unit in which a typical duration has digits before the point.
 func unitFor(ns float64) timeUnit {
 	for _, u := range timeUnits {
-		if ns >= u.ns {
+		if math.Abs(ns) >= u.ns {
 			return u
 		}
 	}

@@ -54,10 +54,12 @@ type PlannedCell struct {
 	// TwinOf is the cell that this one repeats (A/A): what differs between the two
 	// is noise.
 	TwinOf string `json:"twin_of,omitempty"`
+	// Planted are the knobs in which it differs from that cell after all: a positive control.
+	Planted map[string]string `json:"planted,omitempty"`
 }
 
 func (p PlannedCell) Equal(q PlannedCell) bool {
-	return p.Experiment == q.Experiment && p.ID == q.ID && p.TwinOf == q.TwinOf && maps.Equal(p.Knobs, q.Knobs)
+	return p.Experiment == q.Experiment && p.ID == q.ID && p.TwinOf == q.TwinOf && maps.Equal(p.Planted, q.Planted) && maps.Equal(p.Knobs, q.Knobs)
 }
 
 // UnknownRevision stands where git could not be asked.

@@ -170,6 +170,15 @@ func (v BlockValues) PairedWith(other BlockValues) Difference { return Paired(v.
 // Ratios are those to another cell's values, in the blocks where both are positive.
 func (v BlockValues) Ratios(other BlockValues) []float64 { return ratiosOf(v.shared(other)) }
 
+// Differences are those to another cell's values, in the blocks that both have.
+func (v BlockValues) Differences(other BlockValues) []float64 {
+	own, others := v.shared(other)
+	for i := range own {
+		own[i] -= others[i]
+	}
+	return own
+}
+
 // DefaultMetrics are those that effects and comparisons are shown for unless others are
 // asked for: what clients waited, and the rates and costs, as far as the first trial of
 // some cell has them.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,7 +19,8 @@ import (
 	"c10klab/results"
 )
 
-// storedRun makes a sealed run of two cells and two blocks that nothing was run for.
+// storedRun makes a sealed run of two cells, with those of their controls, and two blocks that
+// nothing was run for.
 func storedRun(t *testing.T) string {
 	t.Helper()
 	spec := specOf(t, "write-100mbs")
@@ -27,6 +29,14 @@ func storedRun(t *testing.T) string {
 		cells = append(cells, results.PlannedCell{Experiment: spec.ID, ID: spec.ID + "." + model,
 			Knobs: map[string]string{"model": model, "send": "inline", "consumers": "none"}})
 	}
+	again := []results.PlannedCell{cells[0], cells[1], cells[0]}
+	for i, suffix := range []string{".again", ".again", ".planted-1"} {
+		again[i].TwinOf, again[i].ID = again[i].ID, again[i].ID+suffix
+	}
+	again[2].Planted = map[string]string{"plant": "LocalTime=2ms"}
+	again[2].Knobs = maps.Clone(again[2].Knobs)
+	maps.Copy(again[2].Knobs, again[2].Planted)
+	cells = append(cells, again...)
 	dir := filepath.Join(t.TempDir(), "run")
 	run, err := results.Create(dir, results.Info{Specs: []results.Spec{results.NewSpec(spec.ID, spec.Text, 2)}, Cells: cells,
 		CommandLine: []string{"c10klab", "run"}})
@@ -34,12 +44,12 @@ func storedRun(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer run.Close()
-	for i := range 4 {
+	for i := range 2 * len(cells) {
 		h := hdr.NewHistogram()
 		h.RecordN(int64(1e6*(i+1)), 5000)
 		m := &record.Measurement{Outcome: record.Valid, WindowNs: 1e9, OfferedMBps: 100, AckedMBps: 99,
 			Histograms: hdr.Bundle{{Stage: "ResponseTime", API: "Produce"}: h}}
-		if err := run.Commit(record.Trial{Experiment: spec.ID, Cell: cells[i%2].ID, Knobs: cells[i%2].Knobs, Block: 1 + i/2, Attempt: 1,
+		if err := run.Commit(record.Trial{Experiment: spec.ID, Cell: cells[i%len(cells)].ID, Knobs: cells[i%len(cells)].Knobs, Block: 1 + i/len(cells), Attempt: 1,
 			Outcome: m.Outcome, Measurement: m, Started: time.Unix(int64(i), 0)}); err != nil {
 			t.Fatal(err)
 		}

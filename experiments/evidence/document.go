@@ -70,17 +70,17 @@ func renderPages(document, referenceDir string, open opener) ([]page, error) {
 	if err != nil {
 		return nil, err
 	}
-	evidence, err := readEvidence(specs, referenceDir, filepath.Dir(document), open)
+	ledgers, err := readLedgers(referenceDir)
+	if err != nil {
+		return nil, err
+	}
+	evidence, err := readEvidence(specs, referenceDir, filepath.Dir(document), ledgers, open)
 	if err != nil {
 		return nil, err
 	}
 	history := openHistory(filepath.Dir(document))
 	for i := range evidence {
 		evidence[i].made = " " + history.mark(evidence[i].run)
-	}
-	ledgers, err := readLedgers(referenceDir)
-	if err != nil {
-		return nil, err
 	}
 	benchmarks, err := readMeasured(claims, referenceDir, filepath.Dir(document))
 	if err != nil {
@@ -171,14 +171,15 @@ func contents(claims []experiments.Claim, specs []*experiments.Spec, all []evide
 		if len(rows) == 1 {
 			rows[0].part = claim.Question
 		} else {
-			fmt.Fprintf(&b, "| %s | *%s* | | | | | *%d of %d parts decided* | |\n", id, claim.Question, decided, len(rows))
+			h := headline(claim, rows)
+			fmt.Fprintf(&b, "| %s | *%s* | %s | %s | %s | | *%d of %d parts decided* | |\n", id, claim.Question, h.effect, h.predicted, h.blocks, decided, len(rows))
 			id = ""
 		}
 		for _, r := range rows {
 			fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", id, r.part, r.measured, r.predicted, r.blocks, r.runs, r.verdict, r.page)
 		}
 	}
-	b.WriteString("\nMeasured is the comparison nearest to failing, of as many as the brackets say; × is a ratio of two variants. Blocks: how many, and the coverage of the interval; " + verdict.BlocksAreFixed + ". Runs: all that were made for evidence under the prediction as it stands, from the ledger; *mixed*: they do not all say the same. Beside a page: the day of its run, and which code has changed since (`c10klab verify` counts the commits).\n")
+	b.WriteString("\nMeasured is the comparison nearest to failing, of as many as the brackets say, and beside a claim of several parts the first of its first effect; × is a ratio of two variants, and equal cells are by what a cell differs from itself. Blocks: how many, and the coverage of the interval; " + verdict.BlocksAreFixed + ". Runs: all that were made for evidence under the prediction as it stands, from the ledger; *mixed*: they do not all say the same. Beside a page: the day of its run, and which code has changed since (`c10klab verify` counts the commits).\n")
 	return b.String()
 }
 
@@ -186,6 +187,24 @@ func contents(claims []experiments.Claim, specs []*experiments.Spec, all []evide
 type contentsRow struct {
 	part, measured, predicted, blocks, runs, verdict, page string
 	word                                                   results.Verdict
+	effect                                                 string // the first comparison, whatever came nearest to failing
+}
+
+// headline is the row of the first part that was measured and is an effect; of a claim
+// without one, the first that was measured.
+func headline(claim experiments.Claim, rows []contentsRow) (found contentsRow) {
+	for i, p := range claim.Parts {
+		if rows[i].effect != "" && p.Kind != experiments.ControlPart {
+			return rows[i]
+		}
+		if found.effect == "" {
+			found = rows[i]
+		}
+	}
+	if found.effect == "" {
+		return contentsRow{}
+	}
+	return found
 }
 
 func (r contentsRow) decided() bool {
@@ -217,7 +236,7 @@ func rowOf(claim experiments.Claim, part experiments.Part, specs []*experiments.
 	}
 	c := deciding.Deciding()
 	row.measured, row.page = measuredText(deciding, c), benchmarks.page(claim)
-	row.predicted = fmt.Sprintf("%s %.6g", deciding.Prediction.Relation, deciding.Prediction.Threshold)
+	row.predicted = deciding.Prediction.Condition()
 	for _, e := range all {
 		if len(verdict.Concerning(claim.ID, part.Name, e.findings)) > 0 {
 			row.page = fmt.Sprintf("[%s](%s)%s", e.spec.ID, filepath.ToSlash(filepath.Join(e.dir, pageFile)), e.made)
@@ -230,6 +249,12 @@ func rowOf(claim experiments.Claim, part experiments.Part, specs []*experiments.
 	if n > 1 {
 		row.measured += fmt.Sprintf(" (of %d)", n)
 	}
+	if c.AA.N > 0 {
+		row.measured += "; equal cells " + c.AA.String()
+	}
+	if first := verdict.Concerning(claim.ID, part.Name, findings)[0]; c.Estimate.N > 0 {
+		row.effect = measuredText(first, first.Comparisons[0])
+	}
 	row.blocks = fmt.Sprint(c.Estimate.N)
 	if c.Estimate.Bounded() {
 		row.blocks += fmt.Sprintf(" (%.1f %%)", 100*c.Estimate.Coverage)
@@ -237,6 +262,8 @@ func rowOf(claim experiments.Claim, part experiments.Part, specs []*experiments.
 	switch {
 	case c.Inadmissible:
 		row.verdict = "open (the run is not admissible)"
+	case c.Estimate.N == 0 && c.Reason != "":
+		row.measured, row.verdict = none, row.verdict+" ("+c.Reason+")"
 	case word == results.Inconclusive && c.Reason != "":
 		row.verdict += " (" + c.Reason + ")"
 	}
@@ -278,6 +305,8 @@ func measuredText(f verdict.Finding, c verdict.Comparison) string {
 		return metric + " " + f.Format(c.Estimate)
 	case f.Prediction.Along != "":
 		return fmt.Sprintf("%s, rank correlation with %s %s", metric, f.Prediction.Along, f.Format(c.Estimate))
+	case f.Prediction.Difference:
+		return metric + ", difference " + f.Format(c.Estimate)
 	default:
 		return metric + " × " + f.Format(c.Estimate)
 	}

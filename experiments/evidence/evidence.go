@@ -26,6 +26,7 @@ type evidence struct {
 	run      *results.Run
 	cells    []results.Cell
 	findings []verdict.Finding
+	controls []verdict.ControlFinding
 	made     string // when, and which code is older than the present one
 }
 
@@ -34,7 +35,7 @@ type opener func(dir string) (*results.Run, error)
 
 // readEvidence finds the reference runs: referenceDir/SPEC is the run of SPEC.
 // Experiments without one are left out.
-func readEvidence(specs []*experiments.Spec, referenceDir, docDir string, open opener) ([]evidence, error) {
+func readEvidence(specs []*experiments.Spec, referenceDir, docDir string, ledgers ledgers, open opener) ([]evidence, error) {
 	var found []evidence
 	for _, current := range specs {
 		dir := filepath.Join(referenceDir, current.ID)
@@ -44,7 +45,7 @@ func readEvidence(specs []*experiments.Spec, referenceDir, docDir string, open o
 		} else if err != nil {
 			return nil, err
 		}
-		e, err := judgeEvidence(run, current)
+		e, err := judgeEvidence(run, current, ledgers)
 		if err != nil {
 			return nil, fmt.Errorf("reference run %s: %w", dir, err)
 		}
@@ -58,8 +59,9 @@ func readEvidence(specs []*experiments.Spec, referenceDir, docDir string, open o
 }
 
 // judgeEvidence judges a run by what was predicted before it, in the words of the present
-// spec. What that predicts beyond is open.
-func judgeEvidence(run *results.Run, current *experiments.Spec) (evidence, error) {
+// spec. What that predicts beyond is open, unless the ledger has it from before the run:
+// such a prediction had been withdrawn and is back, and the run may speak against it only.
+func judgeEvidence(run *results.Run, current *experiments.Spec, ledgers ledgers) (evidence, error) {
 	i := slices.IndexFunc(run.Info.Specs, func(s results.Spec) bool { return s.ID == current.ID })
 	if i < 0 {
 		return evidence{}, fmt.Errorf("the run has no experiment %s", current.ID)
@@ -74,16 +76,36 @@ func judgeEvidence(run *results.Run, current *experiments.Spec) (evidence, error
 		return evidence{}, err
 	}
 	for _, p := range current.Predictions {
-		if !then.Predicts(p) {
+		switch {
+		case then.Predicts(p):
+		case ledgers.statedBefore(current.ID, p, run.Info.Started):
+			restored := *spec
+			restored.Predictions = append(slices.Clone(spec.Predictions), p)
+			all, err := verdict.Judge(&restored, run)
+			if err != nil {
+				return evidence{}, err
+			}
+			back := all[len(all)-1]
+			for i := range back.Comparisons {
+				if c := &back.Comparisons[i]; c.Verdict == results.Reproduced {
+					c.Verdict, c.Reason = results.Undecided, "withdrawn when the run was made"
+				}
+			}
+			findings = append(findings, back)
+		default:
 			later := verdict.Comparison{Cells: none, Verdict: results.Undecided, Reason: "predicted after the run"}
 			findings = append(findings, verdict.Finding{Prediction: p, Comparisons: []verdict.Comparison{later}})
 		}
+	}
+	controls, err := verdict.JudgeControls(spec, run)
+	if err != nil {
+		return evidence{}, err
 	}
 	cells, err := run.Cells(results.InTables, nil)
 	if err != nil {
 		return evidence{}, err
 	}
-	return evidence{spec: spec, run: run, cells: results.OfExperiment(cells, current.ID), findings: findings}, nil
+	return evidence{spec: spec, run: run, cells: results.OfExperiment(cells, current.ID), findings: findings, controls: controls}, nil
 }
 
 // withhold leaves open what an inadmissible run would decide, with the reasons.
@@ -131,8 +153,15 @@ func inadmissible(run *results.Run, current *experiments.Spec) []string {
 // them.
 func KeptOf(spec *experiments.Spec) results.Kept {
 	predicted := map[hdr.Key]bool{}
+	metrics := []measure.Metric{}
 	for _, p := range spec.Predictions {
-		if key, isDuration := p.Metric.Key(); isDuration {
+		metrics = append(metrics, p.Metric)
+	}
+	for _, c := range spec.Controls {
+		metrics = append(metrics, c.Metric)
+	}
+	for _, m := range metrics {
+		if key, isDuration := m.Key(); isDuration {
 			predicted[key] = true
 		}
 	}
@@ -148,7 +177,7 @@ func KeptOf(spec *experiments.Spec) results.Kept {
 
 // Adopt makes a run the reference evidence of its one experiment, under
 // referenceDir/SPEC, and enters it into the ledger with a note. The reasons are those for
-// which it will not decide claims.
+// which it will not decide claims. A run without controls is none.
 func Adopt(run *results.Run, referenceDir string, replace bool, note string) (adopted *results.Run, reasons []string, err error) {
 	if len(run.Info.Specs) != 1 {
 		return nil, nil, fmt.Errorf("%s holds %d experiments: evidence is one run for each", run.Dir, len(run.Info.Specs))
@@ -159,6 +188,9 @@ func Adopt(run *results.Run, referenceDir string, replace bool, note string) (ad
 	spec, err := experiments.ParseStored(run.Info.Specs[0])
 	if err != nil {
 		return nil, nil, err
+	}
+	if missing := spec.MissingControl(run.Info.Cells); missing != "" {
+		return nil, nil, fmt.Errorf("%s is no evidence: %s", run.Dir, missing)
 	}
 	specs, err := experiments.Specs()
 	if err != nil {

@@ -223,6 +223,14 @@ func (w Wording) key() string {
 	return strings.Join([]string{w.Spec, w.Claim, w.Part, w.Prediction}, "\x00")
 }
 
+// statedBefore reports whether a spec predicted something before an instant, whether or not
+// it was withdrawn since.
+func (l ledgers) statedBefore(spec string, p experiments.Prediction, at time.Time) bool {
+	return slices.ContainsFunc(l.wordings, func(w Wording) bool {
+		return w.Spec == spec && w.Claim == p.Claim && w.Prediction == p.String() && !w.Withdrawn && w.Date.Before(at)
+	})
+}
+
 // runsOf are the starts of a spec's runs before an instant.
 func (l ledgers) runsOf(spec string, before time.Time) (starts []time.Time) {
 	for _, o := range l.occasions {

@@ -69,7 +69,7 @@ func (e evidence) whatWasFound(ledgers ledgers) (string, error) {
 	e.writeFindings(&table)
 	var b strings.Builder
 	err = section.ExecuteTemplate(&b, "found", map[string]any{
-		"Spec": e.spec, "Table": table.String(), "Findings": e.findings, "Floors": floors, "Others": ledgers.othersTable(e.run), "Wordings": ledgers.changes(e.spec.ID), "Figures": plots.InDir(e.run.Dir, e.spec.ID),
+		"Spec": e.spec, "Table": table.String(), "Findings": e.findings, "Floors": floors, "Controls": e.controlsText(), "Others": ledgers.othersTable(e.run), "Wordings": ledgers.changes(e.spec.ID), "Figures": plots.InDir(e.run.Dir, e.spec.ID),
 	})
 	return b.String(), err
 }
@@ -82,6 +82,22 @@ func (e evidence) whatWasMeasured() (string, error) {
 	var b strings.Builder
 	err := section.ExecuteTemplate(&b, "measured", map[string]any{"Table": table.String(), "Info": e.run.Info})
 	return b.String(), err
+}
+
+// controlsText is the table of controls, and why there is none.
+func (e evidence) controlsText() (text string) {
+	if e.spec.NoControl != "" {
+		text = "No positive control: " + e.spec.NoControl + "\n\n"
+	}
+	switch {
+	case len(e.controls) > 0:
+		t := verdict.ControlTable(e.controls)
+		t.Title = "Controls and whether they came out as they must."
+		text += t.Markdown()
+	case text == "":
+		text = "No controls: made before they were required."
+	}
+	return text
 }
 
 // writeFindings is one table of all predictions, a row for each comparison.

@@ -87,8 +87,7 @@ func newRepository(t *testing.T) repository {
 	r.git("add", ".")
 	r.git("commit", "-q", "-m", "with")
 	source := results.Source{Revision: r.git("rev-parse", "HEAD"), Clean: true}
-	run := fixture.Run(t, source, filepath.Join(t.TempDir(), "run"), spec.ID, spec.Text, cellsOf(t, spec, false)[:3], results.MinBlocks,
-		func(results.PlannedCell, int) (record.Outcome, float64, float64) { return record.Valid, 0.99, 1e6 })
+	run := fixture.Run(t, source, filepath.Join(t.TempDir(), "run"), spec.ID, spec.Text, fixture.WithControls(cellsOf(t, spec, true), 3), results.MinBlocks, heldUnlessPlanted)
 	if err := errors.Join(run.Close(), run.Seal()); err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +106,14 @@ func newRepository(t *testing.T) repository {
 	r.git("commit", "-q", "-m", "ledgers")
 	r.seal(adopted)
 	return r
+}
+
+// heldUnlessPlanted measures what write-100mbs and its controls predict.
+func heldUnlessPlanted(c results.PlannedCell, _ int) (record.Outcome, float64, float64) {
+	if len(c.Planted) > 0 {
+		return record.Saturated, 0.1, 1e6
+	}
+	return record.Valid, 0.99, 1e6
 }
 
 // editLedger replaces a text in one of the ledgers.
@@ -356,10 +363,19 @@ func TestInadmissibleEvidenceDecidesNothing(t *testing.T) {
 }
 
 func TestAdoptedRunsKeepWhatEvidenceNeeds(t *testing.T) {
-	spec := parsed(t, strings.Replace(fixture.SmallSpec, `id = "small"`, `id = "write-100mbs"`, 1))
-	run := simulated(t, filepath.Join(t.TempDir(), "run"), spec, 8, func(results.PlannedCell, int) (record.Outcome, float64, float64) {
-		return record.Valid, 0.99, 1e6
-	})
+	text := strings.Replace(fixture.SmallSpec, `id = "small"`, `id = "write-100mbs"`, 1) + `
+[[controls]]
+kind = "positive"
+cell = { model = "reactor", consumers = "none" }
+planted = { rate = 1000 }
+metric = "rate_held"
+relation = "<="
+threshold = 0.5
+[[controls]]
+kind = "negative"
+`
+	spec := parsed(t, text)
+	run := fixture.Run(t, fixture.Source, filepath.Join(t.TempDir(), "run"), spec.ID, spec.Text, cellsOf(t, spec, true), 8, heldUnlessPlanted)
 	reference := t.TempDir()
 	if _, _, err := Adopt(run, reference, false, ""); !errors.Is(err, results.ErrNoManifest) {
 		t.Errorf("an interrupted run is adopted: %v", err)
@@ -368,7 +384,7 @@ func TestAdoptedRunsKeepWhatEvidenceNeeds(t *testing.T) {
 		t.Fatal(err)
 	}
 	adopted, reasons, err := Adopt(run, reference, false, "")
-	if err != nil || len(reasons) != 1 || !strings.Contains(reasons[0], "is no longer the spec's: batch-bytes") {
+	if err != nil || len(reasons) != 3 || !strings.Contains(reasons[2], "is no longer the spec's: batch-bytes") {
 		t.Fatalf("%v, %v", reasons, err)
 	}
 	if err := adopted.CheckManifest(); err != nil {
@@ -393,6 +409,35 @@ func TestAdoptedRunsKeepWhatEvidenceNeeds(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(reference); err != nil || len(entries) != 1 {
 		t.Errorf("%v are left, %v", entries, err)
+	}
+}
+
+// A run without a planted effect, or without a repeated cell for each prediction, is none,
+// though the spec names controls: those may have been left out.
+func TestRunsWithoutControlsAreNoEvidence(t *testing.T) {
+	controlled := committedSpec(t, evidenceSpec)
+	plain := parsed(t, strings.Replace(fixture.SmallSpec, `id = "small"`, `id = "write-100mbs"`, 1))
+	reasoned := parsed(t, strings.Replace(plain.Text, "seed = 7", "seed = 7\nno-control = \"there is nothing to plant\"", 1))
+	for want, of := range map[string]struct {
+		spec  *experiments.Spec
+		cells []results.PlannedCell
+	}{
+		"no positive control: no effect was planted":      {controlled, cellsOf(t, controlled, true)[:3]},
+		"no positive control":                             {plain, cellsOf(t, plain, true)},
+		"no negative control: no cell was measured twice": {reasoned, cellsOf(t, reasoned, false)},
+	} {
+		run := fixture.Run(t, fixture.Source, filepath.Join(t.TempDir(), "run"), of.spec.ID, of.spec.Text, of.cells, 1,
+			func(results.PlannedCell, int) (record.Outcome, float64, float64) { return record.Valid, 0.99, 1e6 })
+		if err := errors.Join(run.Close(), run.Seal()); err != nil {
+			t.Fatal(err)
+		}
+		reference := t.TempDir()
+		if _, _, err := Adopt(run, reference, false, ""); err == nil || !strings.Contains(err.Error(), "is no evidence: "+want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+		if left, err := os.ReadDir(reference); err != nil || len(left) > 0 {
+			t.Errorf("%v is left, %v", left, err)
+		}
 	}
 }
 

@@ -169,7 +169,7 @@ func widerFloor(experiment string, metric measure.Metric, runs ...*results.Readi
 		if err != nil {
 			return nil, err
 		}
-		if floor.Bounded() && (widest == nil || floor.Hi/floor.Lo > widest.Hi/widest.Lo) {
+		if floor.Bounded() && (widest == nil || wider(floor, *widest)) {
 			widest = &floor
 		}
 	}

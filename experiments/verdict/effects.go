@@ -100,17 +100,27 @@ func NoiseFloors(run *results.Run, spec *experiments.Spec) ([]Floor, error) {
 	return floors, nil
 }
 
-// noiseFloor is what a metric differs by between the two cells of a full run that are
-// the same (A/A), of no blocks if the run has none or did not measure it.
-func noiseFloor(readings *results.Readings, experiment string, metric measure.Metric) (results.Estimate, error) {
+// noiseFloor is what a metric differs by between equal cells of a run (A/A): the widest of
+// those that were measured twice, of the given ones if any are given; of no blocks if there
+// is none or it was not measured.
+func noiseFloor(readings *results.Readings, experiment string, metric measure.Metric, cells ...string) (widest results.Estimate, err error) {
 	for _, planned := range readings.Run.Info.Cells {
-		if planned.Experiment == experiment && planned.TwinOf != "" {
-			twin, original, err := readBoth(readings, metric, planned.ID, planned.TwinOf, "")
-			return twin.PairedWith(original).Ratio, err
+		if planned.Experiment != experiment || planned.TwinOf == "" || len(planned.Planted) > 0 || len(cells) > 0 && !slices.Contains(cells, planned.TwinOf) {
+			continue
+		}
+		twin, original, err := readBoth(readings, metric, planned.ID, planned.TwinOf, "")
+		if err != nil {
+			return widest, err
+		}
+		if floor := twin.PairedWith(original).Ratio; floor.N > 0 && (widest.N == 0 || wider(floor, widest)) {
+			widest = floor
 		}
 	}
-	return results.Estimate{}, nil
+	return widest, nil
 }
+
+// wider reports whether a noise floor lets pass more than another.
+func wider(a, b results.Estimate) bool { return a.Bounded() && (!b.Bounded() || a.Hi/a.Lo > b.Hi/b.Lo) }
 
 // Beyond reports whether a ratio leaves the noise floor: its interval and the
 // floor's do not overlap.

@@ -16,6 +16,7 @@ import (
 type Judged struct {
 	Spec     *experiments.Spec
 	Findings []Finding
+	Controls []ControlFinding
 }
 
 // JudgeRun judges every experiment by its spec as it was when the run started.
@@ -30,7 +31,11 @@ func JudgeRun(run *results.Run) ([]Judged, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", run.Dir, err)
 		}
-		all[i] = Judged{spec, findings}
+		controls, err := JudgeControls(spec, run)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", run.Dir, err)
+		}
+		all[i] = Judged{spec, findings, controls}
 	}
 	return all, nil
 }
@@ -44,6 +49,7 @@ func JudgeRun(run *results.Run) ([]Judged, error) {
 // A part is reproduced only if all its comparisons are (an intersection–union test),
 // and refuted as soon as one is: a refutation must also withstand Holm's correction over
 // all comparisons of the part, those that the specs fix and the run lacks among them.
+// Where a control fails, the run decides nothing.
 func Judge(spec *experiments.Spec, run *results.Run) ([]Finding, error) {
 	var metrics []measure.Metric
 	for _, p := range spec.Predictions {
@@ -71,7 +77,13 @@ func Judge(spec *experiments.Spec, run *results.Run) ([]Finding, error) {
 	}
 	correctRefutations(findings, lacking)
 	withholdUnsupported(findings)
-	return findings, nil
+	controls, err := JudgeControls(spec, run)
+	for _, f := range findings {
+		for i := range f.Comparisons {
+			f.Comparisons[i].hold(f.Prediction, controls)
+		}
+	}
+	return findings, err
 }
 
 type judge struct {
@@ -115,8 +127,8 @@ func outcomeVerdict(o record.Outcome) results.Verdict {
 	return results.Inconclusive
 }
 
-// pairs judges the ratio of variant A to variant B for all cells that agree in
-// every other knob.
+// pairs judges the ratio of variant A to variant B, or their difference, for all cells that
+// agree in every other knob.
 func (j judge) pairs(p experiments.Prediction) ([]Comparison, error) {
 	var comparisons []Comparison
 	for _, a := range j.cells {
@@ -133,12 +145,26 @@ func (j judge) pairs(p experiments.Prediction) ([]Comparison, error) {
 			if err != nil {
 				return nil, err
 			}
-			comparisons = append(comparisons, compared(p, j.label(a, p.A), numerator.Ratios(denominator), numerator.Bounds || denominator.Bounds,
+			c := compared(p, j.label(a, p.A), between(p.Difference, numerator, denominator), numerator.Bounds || denominator.Bounds,
 				numerator.Missing.And(denominator.Missing)).
-				beside(numerator.AllBlocks().Ratios(denominator.AllBlocks()), numerator.Clustering.And(denominator.Clustering)))
+				beside(between(p.Difference, numerator.AllBlocks(), denominator.AllBlocks()), numerator.Clustering.And(denominator.Clustering))
+			if !p.Difference && nearOne[0] <= p.Threshold && p.Threshold <= nearOne[1] {
+				if c.AA, err = noiseFloor(j.readings, a.Experiment, p.Metric, a.ID, b.ID); err != nil {
+					return nil, err
+				}
+			}
+			comparisons = append(comparisons, c)
 		}
 	}
 	return comparisons, nil
+}
+
+// between are the differences of two cells within blocks, or the ratios.
+func between(differences bool, a, b results.BlockValues) []float64 {
+	if differences {
+		return a.Differences(b)
+	}
+	return a.Ratios(b)
 }
 
 // readBoth reads a metric in two cells. Lower bounds count in that one where they can prove

@@ -28,6 +28,9 @@ type Comparison struct {
 	// P is the chance of blocks so far on the refuting side if the prediction
 	// holds, adjusted by Holm's method over the comparisons of its part.
 	P float64
+	// AA is by what equal cells differ, of those that were compared, where a ratio is held
+	// against a threshold near 1; of no blocks if none was measured twice.
+	AA results.Estimate
 	// Inadmissible: the run may not decide claims, for the reason given.
 	Inadmissible bool
 }
@@ -41,7 +44,7 @@ type Finding struct {
 // Format prints an estimate of the prediction's metric: its own values with their
 // unit, and ratios plainly.
 func (f Finding) Format(e results.Estimate) string {
-	if !f.Prediction.Each || e.N == 0 {
+	if !f.Prediction.Each && !f.Prediction.Difference || e.N == 0 {
 		return e.String()
 	}
 	metric := f.Prediction.Metric

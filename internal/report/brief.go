@@ -41,6 +41,7 @@ func (r *Run) Brief(w io.Writer) error {
 	r.briefSummary(&b)
 	r.briefTable(&b)
 	r.briefPredictions(&b)
+	r.briefControls(&b)
 	r.briefProblems(&b)
 	_, err := io.WriteString(w, strings.TrimLeft(b.String(), "\n"))
 	return err
@@ -115,6 +116,22 @@ func (r *Run) briefPredictions(b *strings.Builder) {
 	}
 }
 
+// briefControls writes how many controls came out as they must, and which did not.
+func (r *Run) briefControls(b *strings.Builder) {
+	total, lines := 0, ""
+	for _, j := range r.judged {
+		for _, f := range j.Controls {
+			total++
+			if why, fails := f.Result(); fails {
+				lines += wrapped(fmt.Sprintf("%s: %s %s, in %s", why, f.Metric, f.Control, f.Cells), "- ", Width)
+			}
+		}
+	}
+	if total > 0 {
+		fmt.Fprintf(b, "\nControls: %d, of which %d failed\n%s", total, strings.Count(lines, "- "), lines)
+	}
+}
+
 // letters begin levels that need no knob's name to be understood.
 const letters = "abcdefghijklmnopqrstuvwxyz"
 
@@ -148,7 +165,7 @@ func predictionText(p experiments.Prediction, comparisons, width int) string {
 		common = "," + common
 	}
 	metric := p.Metric.String()
-	text := fmt.Sprintf(": %s ÷ %s %s %g", strings.Join(a, " "), strings.Join(b, " "), p.Relation, p.Threshold) + common + nearest
+	text := fmt.Sprintf(": %s %s %s %s", strings.Join(a, " "), p.Operator(), strings.Join(b, " "), p.Condition()) + common + nearest
 	span, quantile, _ := strings.Cut(metric, " ")
 	brief := strings.TrimSpace(strings.Split(span, "/")[0] + " " + quantile)
 	if utf8.RuneCountInString(metric+text) > width && utf8.RuneCountInString(brief+text) <= width {

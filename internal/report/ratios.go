@@ -13,14 +13,14 @@ import (
 )
 
 // ratiosOf are the comparisons of a run's experiments as figures show them: those of
-// their predictions, and main effects. Predictions of a metric itself are no ratios and
+// their predictions, and main effects. Those of a metric itself and of differences are no ratios and
 // left out.
 func ratiosOf(judged []verdict.Judged, effects []results.Effect) plots.Ratios {
 	ratios := plots.Ratios{}
 	for _, j := range judged {
 		constant := constantSettings(j)
 		for _, f := range j.Findings {
-			if f.Prediction.Each || f.Prediction.Along != "" {
+			if f.Prediction.Each || f.Prediction.Along != "" || f.Prediction.Difference {
 				continue
 			}
 			for _, c := range f.Comparisons {

@@ -56,6 +56,7 @@ type experimentView struct {
 	*experiments.Spec
 	Anchor   string
 	Verdicts results.Table
+	Controls results.Table
 	Figures  []figureView
 	Tables   []results.Table
 }
@@ -161,7 +162,7 @@ func (r *Run) view(anchor string) (*runView, error) {
 		own := results.OfExperiment(r.cells, j.Spec.ID)
 		e := experimentView{
 			Spec: j.Spec, Anchor: anchor + "-" + j.Spec.ID,
-			Verdicts: verdict.Table(j.Findings), Tables: append(results.DetailedTables(own), effectTables(r.effects, j.Spec.ID)...),
+			Verdicts: verdict.Table(j.Findings), Controls: verdict.ControlTable(j.Controls), Tables: append(results.DetailedTables(own), effectTables(r.effects, j.Spec.ID)...),
 		}
 		for _, f := range figures {
 			if f.Experiment == j.Spec.ID {

@@ -10,7 +10,7 @@ import (
 )
 
 // TableNames are the kinds of tables of Tables.
-var TableNames = []string{"client", "connections", "servers", "stages", "numbers", "predictions", "problems", "all"}
+var TableNames = []string{"client", "connections", "servers", "stages", "numbers", "predictions", "controls", "problems", "all"}
 
 // Tables writes tables by name, of each experiment in turn, as text no wider than Width
 // or as Markdown; all without names.
@@ -18,7 +18,7 @@ func (r *Run) Tables(w io.Writer, names []string, markdown bool) error {
 	var parts []string
 	for _, j := range r.judged {
 		own := results.OfExperiment(r.cells, j.Spec.ID)
-		tables := append(results.DetailedTables(own), results.NumberTable(own), verdict.Table(j.Findings), problemTable(own))
+		tables := append(results.DetailedTables(own), results.NumberTable(own), verdict.Table(j.Findings), verdict.ControlTable(j.Controls), problemTable(own))
 		for _, t := range tables {
 			if len(t.Rows) == 0 || len(names) > 0 && !slices.Contains(names, t.Kind) && !slices.Contains(names, "all") {
 				continue
