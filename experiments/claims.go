@@ -45,7 +45,7 @@ func (t Threat) Threatens(claim string) bool {
 type Part struct {
 	Name  string
 	Kind  PartKind
-	Needs string // what it takes to decide a part that cannot be decided here
+	Needs string // what it takes to decide a part that cannot be decided here, or the part that decides a retired one
 }
 
 // PartKind says which words the verdict of a part can be.
@@ -59,12 +59,15 @@ const (
 	Baseline        PartKind = "baseline"            // hardly can fail: others are held against it
 	NotTransferable PartKind = "not transferable"    // has no counterpart here
 	NotMeasurable   PartKind = "not measurable here" // needs what is not here
+	Retired         PartKind = "retired"             // is decided otherwise now, by another part
 )
 
-var partKinds = []PartKind{Assertion, ControlPart, Question, Structure, Baseline, NotTransferable, NotMeasurable}
+var partKinds = []PartKind{Assertion, ControlPart, Question, Structure, Baseline, NotTransferable, NotMeasurable, Retired}
 
 // Decidable reports whether a run can decide the part.
-func (p Part) Decidable() bool { return p.Kind != NotTransferable && p.Kind != NotMeasurable }
+func (p Part) Decidable() bool {
+	return p.Kind != NotTransferable && p.Kind != NotMeasurable && p.Kind != Retired
+}
 
 // UnmarshalTOML implements toml.Unmarshaler: a part is its name, or a table.
 func (p *Part) UnmarshalTOML(value any) error {
@@ -87,7 +90,7 @@ func (p *Part) UnmarshalTOML(value any) error {
 	case !slices.Contains(partKinds, p.Kind):
 		return fmt.Errorf("part %q: kind %q is none of %q", p.Name, p.Kind, partKinds)
 	case p.Decidable() != (p.Needs == ""):
-		return fmt.Errorf("part %q: what it needs goes with %q and %q, and with nothing else", p.Name, NotTransferable, NotMeasurable)
+		return fmt.Errorf("part %q: what it needs goes with %q, %q and %q, and with nothing else", p.Name, NotTransferable, NotMeasurable, Retired)
 	}
 	return nil
 }

@@ -138,6 +138,10 @@ func Parse(file, text string) (*Spec, error) {
 		if err != nil {
 			return nil, s.errorAtTable("predictions", i, "prediction %d: %w", i+1, err)
 		}
+		if s.Predictions[i].Metric.IsMax() && part.Kind != Retired {
+			return nil, s.errorAtTable("predictions", i, "prediction %d: %s: a maximum decides nothing, since one event makes it; predict the time above a bound, such as %s",
+				i+1, s.Predictions[i].Metric, strings.TrimSuffix(s.Predictions[i].Metric.String(), "max")+"above 50ms")
+		}
 		s.Predictions[i].Part = part.Name
 	}
 	return s, nil

@@ -35,6 +35,8 @@ func TestSpecMistakesNameLineAndNearestName(t *testing.T) {
 		{"bad variant value", `window = "15s"`, "window = 15", `small.toml:17: knob window: "15" is not a duration`},
 		{"unknown metric", `"rate_held"`, `"ResponsTime/Produce p99"`, `nothing measured is named "ResponsTime" (did you mean ResponseTime?)`},
 		{"unknown percentile", `"rate_held"`, `"ResponseTime/Produce p98"`, `"p98" is none of p50, p99, p999, max`},
+		{"a maximum", `"rate_held"`, `"ResponseTime/Produce max"`, "small.toml:18: prediction 1: ResponseTime/Produce max: a maximum decides nothing, since one event makes it; predict the time above a bound, such as ResponseTime/Produce above 50ms"},
+		{"no bound", `"rate_held"`, `"ResponseTime/Produce above often"`, `"often" is no positive duration`},
 		{"unknown relation", `">="`, `"=>"`, `relation "=>" is none of`},
 		{"two kinds of prediction", "each = true", "each = true\na = {model=\"reactor\"}\nb = {model=\"loop-per-thread\"}", "either variants a and b to compare, or each = true"},
 		{"a claim of another", `claim = "N15"`, `claim = "N1"`, `claim "N1" is not among the experiment's claims`},

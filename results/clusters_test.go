@@ -1,9 +1,12 @@
 package results
 
 import (
+	"maps"
+	"path/filepath"
 	"testing"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 )
 
@@ -55,6 +58,39 @@ func TestSlowRequestsOfOneStallSupportNoPercentile(t *testing.T) {
 				t.Errorf("%s, %s: the median is not supported", name, stage)
 			}
 		}
+	}
+}
+
+// A time above a bound comes from the series, and packed evidence keeps it as a number.
+func TestTimeAboveABoundOutlivesTheSeries(t *testing.T) {
+	metric, err := measure.ParseMetric("ResponseTime/Produce above 50ms")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cell := planned("reactor", "none")
+	r := newRun(t, cell)
+	for block := 1; block <= 2; block++ {
+		commit(t, r, cell, block, burst(block == 2))
+	}
+	if err := r.Seal(); err != nil {
+		t.Fatal(err)
+	}
+	none := func(hdr.Key) bool { return false }
+	adopted, err := r.Adopt(filepath.Join(t.TempDir(), "x"), Kept{Trials: none, Cells: none, Numbers: measure.AllNumbers, Above: []measure.Metric{metric}}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read [2]BlockValues
+	for i, run := range []*Run{r, adopted} {
+		if read[i], err = NewReadings(run).Of(metric, cell.ID, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if spread, together := read[0].ByBlock[1], read[0].ByBlock[2]; spread < 999 || together < 50 || together > 60 {
+		t.Errorf("%v ms/s with a slow request in each step, %v ms/s with all in two", spread, together)
+	}
+	if !maps.Equal(read[0].ByBlock, read[1].ByBlock) {
+		t.Errorf("%v became %v", read[0].ByBlock, read[1].ByBlock)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 )
 
@@ -74,6 +75,8 @@ type Kept struct {
 	Cells func(hdr.Key) bool
 	// Numbers are all of a trial that can be measured, by name; nil where it did not.
 	Numbers func(*record.Trial) map[string]*float64
+	// Above are the times above bounds that predictions use.
+	Above []measure.Metric
 }
 
 func (r *Run) pack(dir string, kept Kept) error {
@@ -87,7 +90,7 @@ func (r *Run) pack(dir string, kept Kept) error {
 		return err
 	}
 	for file, write := range map[string]func(io.Writer) error{
-		packedTrials:     func(w io.Writer) error { return r.packTrials(w, kept.Numbers) },
+		packedTrials:     func(w io.Writer) error { return r.packTrials(w, kept) },
 		packedHistograms: func(w io.Writer) error { return r.packHistograms(w, kept.Trials) },
 		packedCells:      func(w io.Writer) error { return r.packCells(w, kept.Cells) },
 		rawManifest:      func(w io.Writer) error { return writeManifest(w, r.Dir, files) },
@@ -112,7 +115,7 @@ func compressed(write func(io.Writer) error) func(io.Writer) error {
 
 // packTrials writes a line for each trial: its record without what is dropped, its
 // numbers and the values of its spans.
-func (r *Run) packTrials(w io.Writer, numbers func(*record.Trial) map[string]*float64) error {
+func (r *Run) packTrials(w io.Writer, kept Kept) error {
 	shown := map[string]bool{} // whose series and disk samples figures show: of each cell the first that its numbers are from
 	for _, c := range r.CellOutcomes() {
 		if len(c.Measured) > 0 {
@@ -143,7 +146,17 @@ func (r *Run) packTrials(w io.Writer, numbers func(*record.Trial) map[string]*fl
 			for key, digest := range spans {
 				values[key.String()] = digest.Values(t.Clusters[key.String()])
 			}
-			line["spans"], line["numbers"] = values, numbers(&t)
+			numbers := kept.Numbers(&t)
+			for _, m := range kept.Above {
+				v, err := r.numberOf(m, t)
+				if err != nil {
+					return err
+				}
+				if numbers[m.String()] = nil; v.Supported {
+					numbers[m.String()] = &v.Value
+				}
+			}
+			line["spans"], line["numbers"] = values, numbers
 		}
 		if len(t.DiskWindows) > 0 {
 			line["disk_windows"] = t.DiskWindows // schema 2 has the samples instead

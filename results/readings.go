@@ -126,7 +126,7 @@ func (r *Readings) Of(m measure.Metric, cell string, boundsHelp bool) (BlockValu
 func (r *Readings) inTrial(m measure.Metric, t record.Trial) (measure.Value, error) {
 	key, isDuration := m.Key()
 	if !isDuration {
-		return m.Of(&t), nil
+		return r.Run.numberOf(m, t)
 	}
 	read := r.read[t.Name()]
 	if _, known := read[key]; !known {
@@ -142,6 +142,16 @@ func (r *Readings) inTrial(m measure.Metric, t record.Trial) (measure.Value, err
 		r.read[t.Name()] = read
 	}
 	return m.OfDigest(read[key]), nil
+}
+
+// numberOf reads what is no duration, a time above a bound from the trial's series.
+func (r *Run) numberOf(m measure.Metric, t record.Trial) (measure.Value, error) {
+	v := m.Of(&t)
+	if v.Supported || !m.IsTimeAbove() {
+		return v, nil
+	}
+	series, err := r.Series(t)
+	return m.OfSeries(series), err
 }
 
 func (v BlockValues) Values() []float64 {

@@ -18,6 +18,7 @@ const (
 	// NotMeasured stands in tables where a cell has nothing of a column.
 	NotMeasured = "–"
 	legend      = "p50, p99, p999 of all valid trials' merged histograms; n/a: too few independent samples for the percentile"
+	trialLegend = "; by trial: median and range of the trials' own"
 	boundLegend = "; ≥: a lower bound, the cell saturated"
 	// maxProblems is how many a table is followed by.
 	maxProblems   = 20
@@ -252,6 +253,33 @@ func (b *CellTable) addSpan(key hdr.Key, name string, quantiles []measure.Quanti
 			return c.Percentile(key, q.Q, func(ns float64) string { return Significant(ns / unit.ns) })
 		})
 	}
+	if len(quantiles) > 1 && slices.ContainsFunc(b.cells, severalTrials) {
+		column.Name = "p99 by trial"
+		b.Add(column, func(c *Cell) Value {
+			return c.ByTrial(key, measure.P99.Q, func(ns float64) string { return Significant(ns / unit.ns) })
+		})
+	}
+}
+
+func severalTrials(c Cell) bool { return len(c.Measured) > 1 }
+
+// ByTrial is the median and the range of a span's percentile over the trials that support it,
+// which verdicts rest on; that of all their durations together is another number.
+func (c *Cell) ByTrial(key hdr.Key, q float64, format func(ns float64) string) Value {
+	var values []float64
+	for _, t := range c.Measured {
+		if ns, supported := t.Spans[key].Quantile(q); supported {
+			values = append(values, float64(ns))
+		}
+	}
+	if c.Spans[key].Count == 0 {
+		return TextValue(NotMeasured)
+	}
+	if len(values) == 0 {
+		return TextValue(notSupported)
+	}
+	median := MedianOf(values).Median
+	return c.Standing(true, true, fmt.Sprintf("%s [%s, %s]", format(median), format(slices.Min(values)), format(slices.Max(values))), median)
 }
 
 // Percentile is a span's as tables show it.
@@ -311,6 +339,9 @@ func outcomeText(c *Cell) string {
 func notes(cells []Cell, shown []hdr.Key) string {
 	var b strings.Builder
 	b.WriteString("\n" + legend)
+	if slices.ContainsFunc(cells, severalTrials) {
+		b.WriteString(trialLegend)
+	}
 	if slices.ContainsFunc(cells, func(c Cell) bool { return c.LowerBounds() }) {
 		b.WriteString(boundLegend)
 	}

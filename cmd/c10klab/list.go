@@ -259,7 +259,7 @@ func listMetrics() (results.Table, error) {
 
 // metricKinds head the parts of the list of metrics for people, by column "of".
 var metricKinds = []struct{ of, heading string }{
-	{"histogram", `HISTOGRAMS, each by API: a metric is "NAME/API p50", p99, p999 or max`},
+	{"histogram", `HISTOGRAMS, each by API: a metric is "NAME/API p50", p99, p999, max, or "above DURATION"`},
 	{"trial", `NUMBERS of a trial, and "threads/GROUP", the server's threads whose names begin so`},
 	{record.MetricsPath, "FAMILIES of a server's metrics page, since its start"},
 }

@@ -126,7 +126,7 @@ class Run:
 
     def values(self, metric, cell, bounds_help=False):
         """The values of a metric in a cell, one a block."""
-        span, _, quantile = metric.rpartition(" ")
+        span, _, quantile = metric.rpartition(" ") if " above " not in metric else ("", "", "")
         read = Values()
         for trial in self.trials[cell["id"]]:
             outcome = trial["outcome"]

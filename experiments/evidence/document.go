@@ -228,10 +228,10 @@ func rowOf(claim experiments.Claim, part experiments.Part, specs []*experiments.
 		row.page = fmt.Sprintf("[not run](%s)", filepath.ToSlash(missing[0].File))
 	}
 	row.verdict = string(row.word)
+	if part.Needs != "" {
+		row.verdict += ": " + part.Needs
+	}
 	if !concerned {
-		if part.Needs != "" {
-			row.verdict += ": " + part.Needs
-		}
 		return row
 	}
 	c := deciding.Deciding()
@@ -264,7 +264,7 @@ func rowOf(claim experiments.Claim, part experiments.Part, specs []*experiments.
 		row.verdict = "open (the run is not admissible)"
 	case c.Estimate.N == 0 && c.Reason != "":
 		row.measured, row.verdict = none, row.verdict+" ("+c.Reason+")"
-	case word == results.Inconclusive && c.Reason != "":
+	case (word == results.Inconclusive || part.Kind == experiments.Retired) && c.Reason != "":
 		row.verdict += " (" + c.Reason + ")"
 	}
 	occasions := ledgers.concerning(claim.ID, part.Name, specs)

@@ -153,7 +153,7 @@ func inadmissible(run *results.Run, current *experiments.Spec) []string {
 // them.
 func KeptOf(spec *experiments.Spec) results.Kept {
 	predicted := map[hdr.Key]bool{}
-	metrics := []measure.Metric{}
+	var metrics, above []measure.Metric
 	for _, p := range spec.Predictions {
 		metrics = append(metrics, p.Metric)
 	}
@@ -161,6 +161,9 @@ func KeptOf(spec *experiments.Spec) results.Kept {
 		metrics = append(metrics, c.Metric)
 	}
 	for _, m := range metrics {
+		if m.IsTimeAbove() {
+			above = append(above, m)
+		}
 		if key, isDuration := m.Key(); isDuration {
 			predicted[key] = true
 		}
@@ -172,6 +175,7 @@ func KeptOf(spec *experiments.Spec) results.Kept {
 		Trials:  func(key hdr.Key) bool { return predicted[key] },
 		Cells:   func(key hdr.Key) bool { return !predicted[key] && measure.Shown(key) && keeps(key) },
 		Numbers: measure.AllNumbers,
+		Above:   above,
 	}
 }
 

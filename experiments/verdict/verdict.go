@@ -123,6 +123,8 @@ func OfPart(claim string, part experiments.Part, findings []Finding) (word resul
 	word = Together(verdicts)
 	deciding = own[slices.Index(verdicts, word)]
 	switch {
+	case part.Kind == experiments.Retired:
+		word = results.Verdict(part.Kind)
 	case deciding.Deciding().Then != "": // withheld
 	case part.Kind == experiments.Question && word != results.Undecided:
 		word = Answered

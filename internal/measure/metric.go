@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"c10klab/internal/hdr"
 	"c10klab/internal/knob"
@@ -12,8 +13,10 @@ import (
 )
 
 // Metric names one value of a trial: a Number; "threads/GROUP", the threads of the
-// server whose names begin with GROUP; or a span's "SPAN/API p50", "p99", "p999" or
-// "max" in ns. After "NAME:" it is the server's of that name, else the broker's.
+// server whose names begin with GROUP; a span's "SPAN/API p50", "p99", "p999" or "max" in
+// ns; or "SPAN/API above DURATION", the milliseconds of each second of the window that lie
+// within a request whose span took at least so long (record.TimeSeries.AboveNs). After
+// "NAME:" it is the server's of that name, else the broker's.
 type Metric struct {
 	text     string
 	server   string // empty: the broker
@@ -21,9 +24,13 @@ type Metric struct {
 	threads  string
 	key      hdr.Key
 	quantile float64
+	aboveNs  int64 // 0: it is no time above a bound
 }
 
-const threadsPrefix = "threads/"
+const (
+	threadsPrefix = "threads/"
+	above         = "above "
+)
 
 // Quantile is a percentile by its name in metrics and tables.
 type Quantile struct {
@@ -69,7 +76,7 @@ func ParseMetric(text string) (Metric, error) {
 		return m, fmt.Errorf("metric %q: %s is no server's own, but by the clock of: %s", text, rest, m.clock())
 	}
 	m = m.ofServer(server)
-	if m.IsDuration() && server != record.Broker {
+	if m.key.Stage != "" && server != record.Broker {
 		m.key.Server = server
 	}
 	return m, nil
@@ -104,8 +111,14 @@ func parseOfBroker(text string) (Metric, error) {
 		return Metric{}, fmt.Errorf("metric %q: nothing measured is named %q%s", text, stage, knob.DidYouMean(stage, Names()))
 	case api == "":
 		return Metric{}, fmt.Errorf("metric %q: an API is missing, as in %s", text, s.Key(Produce))
+	case strings.HasPrefix(percentile, above):
+		bound, err := time.ParseDuration(strings.TrimPrefix(percentile, above))
+		if err != nil || bound <= 0 {
+			return Metric{}, fmt.Errorf("metric %q: %q is no positive duration", text, strings.TrimPrefix(percentile, above))
+		}
+		return Metric{text: text, key: s.Key(api), aboveNs: int64(bound)}, nil
 	case i < 0:
-		return Metric{}, fmt.Errorf("metric %q: %q is none of p50, p99, p999, max", text, percentile)
+		return Metric{}, fmt.Errorf("metric %q: %q is none of p50, p99, p999, max and above DURATION", text, percentile)
 	}
 	return At(s.Key(api), Quantiles[i]), nil
 }
@@ -122,11 +135,14 @@ func Names() []string {
 func (m Metric) String() string { return m.text }
 
 // Key is the histogram that the metric comes from; false: from none.
-func (m Metric) Key() (hdr.Key, bool) { return m.key, m.key.Stage != "" }
+func (m Metric) Key() (hdr.Key, bool) { return m.key, m.IsDuration() }
+
+// IsTimeAbove reports whether the metric comes from a time series.
+func (m Metric) IsTimeAbove() bool { return m.aboveNs > 0 }
 
 // IsDuration reports whether the metric comes from a histogram, so that its value in a
 // saturated trial is a lower bound.
-func (m Metric) IsDuration() bool { return m.key.Stage != "" }
+func (m Metric) IsDuration() bool { return m.key.Stage != "" && !m.IsTimeAbove() }
 
 // IsMax reports whether the metric is a largest value, which decides nothing: one event makes
 // it, and no number of samples supports it.
@@ -141,6 +157,8 @@ func (m Metric) Unit() string {
 		return "ns"
 	case m.IsCount():
 		return "threads"
+	case m.IsTimeAbove():
+		return "ms/s"
 	}
 	return m.number.Unit
 }
@@ -153,13 +171,27 @@ type Value struct {
 	StillNeeded int64
 }
 
-// Of reads the metric from a trial, if it is not a duration.
+// OfSeries reads a time above a bound from the series of a trial.
+func (m Metric) OfSeries(series []record.TimeSeries) (v Value) {
+	for _, s := range series {
+		if s.Key() == m.key && len(s.Steps) > 0 {
+			v.Value, v.Supported = 1e3*float64(s.AboveNs(m.aboveNs))/float64(int64(len(s.Steps))*s.StepNs), true
+		}
+	}
+	return v
+}
+
+// Of reads the metric from a trial, if it is not a duration; a time above a bound is in
+// packed evidence alone.
 func (m Metric) Of(t *record.Trial) (v Value) {
 	if t.Measurement == nil || m.IsDuration() {
 		return v
 	}
 	if value, stored := t.Numbers[m.text]; stored {
 		v.Value, v.Supported = pointed(value)
+		return v
+	}
+	if m.IsTimeAbove() {
 		return v
 	}
 	if len(t.Servers) > 1 || m.server != "" {

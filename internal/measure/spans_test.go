@@ -49,7 +49,7 @@ func TestClientsWaitedFromTheDueTimeWhereThereIsOne(t *testing.T) {
 }
 
 func TestMetricsAreParsedToWhatTheyName(t *testing.T) {
-	for _, text := range []string{"ResponseTime/Produce p999", "rate_mb_s", "threads/net", "LoopLag/loops max"} {
+	for _, text := range []string{"ResponseTime/Produce p999", "rate_mb_s", "threads/net", "LoopLag/loops max", "ResponseTime/Produce above 50ms"} {
 		if m, err := ParseMetric(text); err != nil || m.String() != text || m.Unit() == "" {
 			t.Errorf("%q is %q in %q, %v", text, m, m.Unit(), err)
 		}

@@ -13,6 +13,7 @@ import (
 // buckets. It shows when something happened; percentiles of the whole window are
 // the histograms', which are finer.
 type TimeSeries struct {
+	Server  string `json:"server,omitempty"` // whose span it is; empty: the client's, or the broker's
 	Stage   string `json:"stage"`
 	API     string `json:"api"`
 	StartNs int64  `json:"start_ns"` // of the window, CLOCK_MONOTONIC
@@ -55,13 +56,33 @@ func bucketStart(bucket int) int64 {
 	return int64(bucketsPerOctave+eighth) << octave
 }
 
-func (s TimeSeries) key() hdr.Key { return hdr.Key{Stage: s.Stage, API: s.API} }
+// Key names the histogram of the same durations.
+func (s TimeSeries) Key() hdr.Key { return hdr.Key{Stage: s.Stage, API: s.API, Server: s.Server} }
+
+// AboveNs is how much of the window lies within any duration of at least a bound: each covers
+// the time from its step's beginning on, for as long as the lower end of its bucket.
+func (s TimeSeries) AboveNs(boundNs int64) (ns int64) {
+	covered := int64(0) // up to which instant since the start
+	for i, step := range s.Steps {
+		from, longestNs := int64(i)*s.StepNs, int64(0)
+		for j := 0; j+1 < len(step); j += 2 {
+			if step[j+1] > 0 {
+				longestNs, _ = SeriesBounds(int(step[j]))
+			}
+		}
+		if to := min(from+longestNs, int64(len(s.Steps))*s.StepNs); longestNs >= boundNs && to > covered {
+			ns += to - max(from, covered)
+			covered = to
+		}
+	}
+	return ns
+}
 
 // SeriesNames are those of the spans of series, STAGE/API.
 func SeriesNames(series []TimeSeries) []string {
 	names := make([]string, len(series))
 	for i, s := range series {
-		names[i] = s.key().String()
+		names[i] = s.Key().String()
 	}
 	return names
 }

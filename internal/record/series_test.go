@@ -26,3 +26,16 @@ func TestSeriesBucketsTileTheDurations(t *testing.T) {
 		t.Errorf("the longest duration of a histogram is in the last bucket %d", got)
 	}
 }
+
+// Time above a bound is that of the union of the requests that are longer, as far as it lies
+// in the window; one of 300 ms covers three steps, however many others fall into them.
+func TestTimeAboveIsCoveredOnce(t *testing.T) {
+	ms := func(n int64) int64 { return int64(SeriesBucket(n * 1e6)) }
+	s := TimeSeries{StepNs: 100e6, Steps: [][]int64{{ms(1), 9}, {ms(1), 5, ms(301), 1}, {ms(201), 4}, {}, {ms(10), 8}, {ms(1000), 1}}}
+	bucket := func(n int64) int64 { from, _ := SeriesBounds(SeriesBucket(n * 1e6)); return from }
+	for boundMs, want := range map[int64]int64{50: max(bucket(301), 100e6+bucket(201)) + 100e6, 250: bucket(301) + 100e6, 500: 100e6, 2000: 0} {
+		if got := s.AboveNs(boundMs * 1e6); got != want {
+			t.Errorf("above %d ms: %d ns, want %d", boundMs, got, want)
+		}
+	}
+}

@@ -88,6 +88,11 @@ func writeCells(b *strings.Builder, cells []results.Cell, rows int) {
 		common = append(common, waited[0].String())
 		p50 := percentile(waited[0], "p50", 0.5)
 		percentile(waited[0], "p99", 0.99)
+		if slices.ContainsFunc(cells, func(c results.Cell) bool { return len(c.Measured) > 1 }) {
+			const byTrial = "p99 by trial"
+			t.Add(results.Column{Name: byTrial, Number: true}, func(c *results.Cell) results.Value { return c.ByTrial(waited[0], 0.99, results.FormatDuration) })
+			leaving = append(leaving, byTrial)
+		}
 		leaving = append(leaving, p50, measure.EndToEnd.Name+" p99", percentile(waited[0], "p99.9", 0.999))
 	}
 	if endToEnd := measure.EndToEnd.Key(measure.Fetch); slices.Contains(keys, endToEnd) {
