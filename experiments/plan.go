@@ -26,6 +26,9 @@ type Planned struct {
 	Cells     []results.PlannedCell
 	LeftOut   []string      // cells of EveryLevel that a server would refuse, with the reason
 	BlockTime time.Duration // an estimate of all cells' trials together
+	// Resolutions are of the spec's predictions, nil where no scatter is known; none if the
+	// blocks give no verdict, or nobody asked.
+	Resolutions []*Resolution
 }
 
 // PlanConfig says what of which experiments to run.

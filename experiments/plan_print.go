@@ -28,8 +28,8 @@ func (p *Plan) Print(w io.Writer) error {
 			b.WriteString("\n")
 		}
 		b.WriteString("\n")
-		for _, p := range e.Spec.Predictions {
-			fmt.Fprintf(&b, "%s predicts %s; refuted by %s\n", p.Decides(), p, p.Refutation())
+		for i, p := range e.Spec.Predictions {
+			fmt.Fprintf(&b, "%d. %s predicts %s; refuted by %s\n", i+1, p.Decides(), p, p.Refutation())
 		}
 		for _, c := range e.Spec.Controls {
 			fmt.Fprintf(&b, "%s control: %s\n", c.Kind, c)
@@ -37,12 +37,50 @@ func (p *Plan) Print(w io.Writer) error {
 		if e.Spec.NoControl != "" {
 			fmt.Fprintf(&b, "no positive control: %s\n", e.Spec.NoControl)
 		}
-		b.WriteString("\n")
+		b.WriteString("\n" + e.power() + "\n")
 	}
 	fmt.Fprintf(&b, "seed %d, %d trials, about %.1f minutes\n", p.Seed, p.Trials(), p.Estimate().Minutes())
 	_, err := io.WriteString(w, b.String())
 	return err
 }
+
+// Resolution is how far from its threshold a prediction's true value must be for the planned
+// blocks to decide it, by the scatter of a stored run.
+type Resolution struct {
+	SD      float64 `json:"sd"`      // within blocks, of the natural logarithm of the values or, if Plain, of themselves
+	Plain   bool    `json:"plain"`   // what is resolved is a difference, else a factor
+	Scatter string  `json:"scatter"` // what SD was measured in
+	Half    float64 `json:"half"`    // decided in half of the runs: the interval's median half-width
+	Ninety  float64 `json:"ninety"`  // decided in nine of ten
+}
+
+// power is a table of what the planned blocks can resolve.
+func (e Planned) power() string {
+	if len(e.Spec.Predictions) == 0 {
+		return ""
+	}
+	if e.Repeats < results.MinBlocks {
+		return fmt.Sprintf("no verdict: it takes %d blocks\n", results.MinBlocks)
+	}
+	number := func(name string) results.Column { return results.Column{Name: name, Number: true} }
+	t := results.Table{Columns: []results.Column{{Name: "no."}, {Name: "threshold"}, number("sd"), number("half of runs"), number("9 of 10 runs"), {Name: "scatter of"}}}
+	for i, p := range e.Spec.Predictions {
+		sd, half, ninety, scatter := "–", "–", "–", "no stored scatter"
+		if i < len(e.Resolutions) && e.Resolutions[i] != nil {
+			r := e.Resolutions[i]
+			sign := "×"
+			if r.Plain {
+				sign = "±"
+			}
+			far := func(v float64) string { return sign + " " + results.Significant(v) }
+			sd, half, ninety, scatter = results.Significant(r.SD), far(r.Half), far(r.Ninety), r.Scatter
+		}
+		t.Add("", fmt.Sprintf("%d.", i+1), fmt.Sprintf("%s %g", p.Relation, p.Threshold), sd, half, ninety, scatter)
+	}
+	return fmt.Sprintf("how far from its threshold a true value is decided with %d blocks:\n\n%s", e.Repeats, t.Text("  ", planWidth))
+}
+
+const planWidth = 100 // of tables
 
 // PlanDocument is what `run --dry-run --json` prints.
 type PlanDocument struct {
@@ -65,6 +103,8 @@ type PlannedPrediction struct {
 	Part      string `json:"part"`
 	Predicts  string `json:"predicts"`
 	RefutedBy string `json:"refuted_by"`
+	// Resolution is null where no scatter is known or the blocks give no verdict.
+	Resolution *Resolution `json:"resolution"`
 }
 
 func (p *Plan) Document() PlanDocument {
@@ -78,8 +118,12 @@ func (p *Plan) Document() PlanDocument {
 			}
 			planned.Blocks = append(planned.Blocks, ids)
 		}
-		for _, q := range e.Spec.Predictions {
-			planned.Predictions = append(planned.Predictions, PlannedPrediction{Claim: q.Claim, Part: q.Part, Predicts: q.String(), RefutedBy: q.Refutation()})
+		for i, q := range e.Spec.Predictions {
+			predicted := PlannedPrediction{Claim: q.Claim, Part: q.Part, Predicts: q.String(), RefutedBy: q.Refutation()}
+			if i < len(e.Resolutions) {
+				predicted.Resolution = e.Resolutions[i]
+			}
+			planned.Predictions = append(planned.Predictions, predicted)
 		}
 		d.Experiments = append(d.Experiments, planned)
 	}

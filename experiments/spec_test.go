@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"c10klab/experiments/internal/fixture"
 	"c10klab/results"
@@ -193,9 +194,43 @@ func TestPlanPrintsCellsOrderAndMinutes(t *testing.T) {
 	if err := plan.Print(&out); err != nil {
 		t.Fatal(err)
 	}
+	if !strings.Contains(out.String(), "no verdict: it takes 8 blocks") {
+		t.Errorf("two blocks resolve something:\n%s", out.String())
+	}
 	for _, part := range []string{"small.loop-per-thread.tail", "block 2:", "refuted by an interval over blocks that lies wholly below 0.95", "seed 7, 8 trials, about 1.5 minutes"} {
 		if !strings.Contains(out.String(), part) {
 			t.Errorf("plan lacks %q:\n%s", part, out.String())
+		}
+	}
+}
+
+func TestPlanTellsWhatItsBlocksResolve(t *testing.T) {
+	cfg := smallConfig(t)
+	cfg.Repeats = 8
+	plan, err := NewPlan(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		r    *Resolution
+		want string
+	}{
+		{nil, "1. >= 0.95 – – – no stored scatter"},
+		{&Resolution{SD: 0.2, Half: 1.3187, Ninety: 1.56, Scatter: "same metric, 16 blocks of 2026-11-24"}, "1. >= 0.95 0.200 × 1.32 × 1.56 same metric, 16 blocks of 2026-11-24"},
+		{&Resolution{SD: 0.2, Plain: true, Half: 0.27, Ninety: 0.4, Scatter: "8 blocks of 2026-11-24"}, "1. >= 0.95 0.200 ± 0.270 ± 0.400 8 blocks of 2026-11-24"},
+	} {
+		plan.Experiments[0].Resolutions = []*Resolution{c.r}
+		table := plan.Experiments[0].power()
+		if !strings.Contains(strings.Join(strings.Fields(table), " "), c.want) {
+			t.Errorf("%q is not in\n%s", c.want, table)
+		}
+		for line := range strings.Lines(table) {
+			if n := utf8.RuneCountInString(line); n > 101 {
+				t.Errorf("a line of %d columns: %s", n, line)
+			}
+		}
+		if got := plan.Document().Experiments[0].Predictions[0].Resolution; got != c.r {
+			t.Errorf("the document says %+v", got)
 		}
 	}
 }

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"gonum.org/v1/gonum/mathext"
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // MinBlocks is the least number of blocks that decides a prediction.
@@ -72,6 +75,19 @@ func order(n int) int {
 		k++
 	}
 	return k
+}
+
+// Resolvable is how far, in standard deviations, the true median of n normal values must lie
+// beyond a threshold for the interval to leave the threshold out in a share of runs: the
+// share's quantile of the order statistic that ends the interval, Φ⁻¹ of that of a Beta
+// distribution (David & Nagaraja, Order Statistics, section 2.1). With a share of ½ it is the
+// median half-width too; infinite where n values have no interval.
+func Resolvable(n int, share float64) float64 {
+	k := order(n)
+	if k == 0 {
+		return math.Inf(1)
+	}
+	return distuv.UnitNormal.Quantile(mathext.InvRegIncBeta(float64(n+1-k), float64(k), share))
 }
 
 // OrderCoverage is the probability that the k-th smallest and the k-th largest

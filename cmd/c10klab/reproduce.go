@@ -14,10 +14,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-type reproduceOptions struct {
-	runOptions
-	reference string
-}
+type reproduceOptions struct{ runOptions }
 
 func newReproduceCommand() *cobra.Command {
 	var o reproduceOptions

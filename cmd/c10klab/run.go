@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"c10klab/experiments"
+	"c10klab/experiments/evidence"
 	"c10klab/experiments/runner"
 	"c10klab/internal/report"
 	"c10klab/results"
@@ -26,7 +27,7 @@ var defaultExperiments = []string{"write-100mbs", "cold-reads"}
 type runOptions struct {
 	full, dryRun, asJSON bool
 	resume, yes          bool
-	out, data            string
+	out, data, reference string
 	repeats              int
 	seed                 uint64
 	set, only, files     []string
@@ -59,11 +60,11 @@ the first trial.`,
 	flags := cmd.Flags()
 	flags.BoolVar(&o.full, "full", false, "the full variant: enough blocks for a verdict")
 	flags.StringVar(&o.out, "out", "", "run directory, absent or empty (default results/runs/TIME)")
-	flags.IntVar(&o.repeats, "repeats", 0, "blocks, instead of the spec's; each runs every cell once")
+	flags.IntVar(&o.repeats, "repeats", 0, "blocks, instead of the spec's; each runs every cell once; a run with another number than the spec's [full] repeats is not adopted")
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of order and arrivals, instead of the spec's")
 	flags.StringArrayVar(&o.set, "set", nil, "KNOB=VALUE for every cell; repeatable")
 	flags.StringArrayVar(&o.only, "only", nil, "KNOB=VALUE: only matching cells; repeatable, values of one knob are alternatives")
-	flags.BoolVar(&o.dryRun, "dry-run", false, "print cells, order and minutes; run nothing")
+	flags.BoolVar(&o.dryRun, "dry-run", false, "print cells, order, predictions with what the blocks can resolve, and minutes; run nothing")
 	flags.StringVar(&o.data, "data", "", "parent of the trials' data directories, on the disk to measure (default: the run directory)")
 	completeFlag(cmd, "set", completeSettings)
 	completeFlag(cmd, "only", completeSettings)
@@ -110,6 +111,9 @@ func (o runOptions) run(ctx context.Context, names []string) (*results.Run, erro
 	}
 	if !o.dryRun {
 		return runner.Run(ctx, config)
+	}
+	if err := evidence.Resolve(plan, cmp.Or(o.reference, referenceDir)); err != nil {
+		return nil, err
 	}
 	if o.asJSON {
 		return nil, json.NewEncoder(os.Stdout).Encode(plan.Document())
