@@ -68,14 +68,16 @@ func (e Planned) power() string {
 		sd, half, ninety, scatter := "–", "–", "–", "no stored scatter"
 		if i < len(e.Resolutions) && e.Resolutions[i] != nil {
 			r := e.Resolutions[i]
-			sign := "×"
+			sign, text := "× ", results.Significant
 			if r.Plain {
-				sign = "±"
+				sign = "± "
 			}
-			far := func(v float64) string { return sign + " " + results.Significant(v) }
-			sd, half, ninety, scatter = results.Significant(r.SD), far(r.Half), far(r.Ninety), r.Scatter
+			if r.Plain && p.Along == "" { // in the metric's unit
+				text = func(v float64) string { return results.Format(p.Metric, v) }
+			}
+			sd, half, ninety, scatter = text(r.SD), sign+text(r.Half), sign+text(r.Ninety), r.Scatter
 		}
-		t.Add("", fmt.Sprintf("%d.", i+1), fmt.Sprintf("%s %g", p.Relation, p.Threshold), sd, half, ninety, scatter)
+		t.Add("", fmt.Sprintf("%d.", i+1), p.Condition(), sd, half, ninety, scatter)
 	}
 	return fmt.Sprintf("how far from its threshold a true value is decided with %d blocks:\n\n%s", e.Repeats, t.Text("  ", planWidth))
 }

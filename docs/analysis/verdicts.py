@@ -334,7 +334,7 @@ def comparisons(run, cells, p):
 def demand(p):
     """What makes two predictions the same, whatever part they are of."""
     named = [knobs(p.get(part, {})) for part in ("a", "b", "where")]
-    return p["claim"], p["metric"], named, p.get("each"), p.get("along"), p["relation"], float(p["threshold"]), p.get("outcome")
+    return p["claim"], p["metric"], named, p.get("each"), p.get("along"), p.get("difference"), p["relation"], float(p["threshold"]), p.get("outcome")
 
 
 def read_specs(directory):

@@ -40,16 +40,16 @@ func Resolve(plan *experiments.Plan, referenceDir string) error {
 // resolution rests on the comparison that scatters most or, where the run has none of the
 // prediction, on that of all on the same metric; nil: there is none either.
 func resolution(f verdict.Finding, all []verdict.Finding, blocks int, day string) *experiments.Resolution {
-	r, n := scatter(f.Comparisons, f.Prediction.Along != "")
-	same := ""
+	p, same := f.Prediction, ""
+	r, n := scatter(p, f.Comparisons)
 	if n == 0 {
 		var others []verdict.Comparison
 		for _, g := range all {
-			if p, q := f.Prediction, g.Prediction; p.Metric.String() == q.Metric.String() && p.Each == q.Each && (p.Along == "") == (q.Along == "") {
+			if q := g.Prediction; p.Metric.String() == q.Metric.String() && p.Each == q.Each && p.Along == q.Along && p.Difference == q.Difference {
 				others = append(others, g.Comparisons...)
 			}
 		}
-		r, n = scatter(others, f.Prediction.Along != "")
+		r, n = scatter(p, others)
 		same = "same metric, "
 	}
 	if n == 0 {
@@ -65,8 +65,8 @@ func resolution(f verdict.Finding, all []verdict.Finding, blocks int, day string
 
 // scatter is the largest standard deviation over blocks of some comparisons and how many
 // blocks it is of; 0 if none has two.
-func scatter(comparisons []verdict.Comparison, along bool) (r experiments.Resolution, blocks int) {
-	r.Plain = along
+func scatter(p experiments.Prediction, comparisons []verdict.Comparison) (r experiments.Resolution, blocks int) {
+	r.Plain = p.Along != "" || p.Difference
 	for _, c := range comparisons {
 		for _, v := range c.Values {
 			r.Plain = r.Plain || v <= 0
