@@ -73,6 +73,11 @@ func (l *load) finish(e *judge.Evidence) {
 	e.ClockSteps, e.LatestSwitchNs = l.wall.Steps(), l.latestSwitchNs
 	if e.Samples != nil {
 		e.Samples.Client, e.Samples.Join.Lost = l.clientSamples()
+		for _, r := range l.receivers {
+			if r.tally.Arrivals != nil {
+				e.Samples.Arrivals, _ = r.tally.Arrivals.Kept()
+			}
+		}
 	}
 }
 

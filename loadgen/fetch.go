@@ -139,7 +139,7 @@ func (c *consumer) batch(h batch.Header, b []byte) error {
 	}
 	if dueNs := batch.DueNs(first.Value); c.load.window.Contains(dueNs) {
 		c.load.consumed.Add(1)
-		c.tally.Consumed(dueNs, c.nowNs)
+		c.tally.Consumed(dueNs, c.arrivedNs, c.nowNs)
 	}
 	return nil
 }

@@ -13,6 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// keptArrivals bounds the batches at tail consumers, all of which are kept since nothing in them
+// says which requests were sampled; the newest are.
+const keptArrivals = 1 << 18
+
 // unplannedShare is sampled where the number of requests is not known beforehand.
 const unplannedShare = 1.0 / 64
 
@@ -46,6 +50,9 @@ func (l *load) startSampling() error {
 	l.rule, l.picker = rule, rule.Picker()
 	for _, r := range l.receivers {
 		r.tally.Samples = sample.NewRing[judge.Sample](rule.Keep)
+		if r.name == judge.ConsumerPrefix+judge.TailConsumers {
+			r.tally.Arrivals = sample.NewRing[judge.Arrival](keptArrivals)
+		}
 	}
 	if l.cfg.ClientStamps {
 		return l.stampArrivals()
@@ -56,12 +63,23 @@ func (l *load) startSampling() error {
 // stampArrivals asks the kernel when answers arrive.
 func (l *load) stampArrivals() error {
 	byTally := map[*judge.Tally]*stampedSocket{}
-	for _, c := range l.connections {
-		if byTally[c.own] == nil {
-			byTally[c.own] = &stampedSocket{wall: &l.wall}
+	stamp := func(s *stream, own *judge.Tally) error {
+		if byTally[own] == nil {
+			byTally[own] = &stampedSocket{wall: &l.wall}
 		}
-		c.stamped = byTally[c.own]
-		if err := poll.EnableReceiveStamps(c.fd); err != nil {
+		s.stamped = byTally[own]
+		return poll.EnableReceiveStamps(s.fd)
+	}
+	for _, c := range l.connections {
+		if err := stamp(&c.stream, c.own); err != nil {
+			return err
+		}
+	}
+	for _, c := range l.consumers {
+		if c.tally.Arrivals == nil {
+			continue
+		}
+		if err := stamp(&c.stream, c.tally); err != nil {
 			return err
 		}
 	}

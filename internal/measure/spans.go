@@ -74,6 +74,7 @@ type Span struct {
 	Before      *Span  // the one that views show it before; nil: the next declared
 	Title       string // what figures and sentences call it
 	Beside      bool   // it is not taken once a request
+	Kept        bool   // there are histograms though the clock is Both
 }
 
 var (
@@ -144,12 +145,16 @@ var (
 		Clock: Client, WaitsBehind: "the generator's own thread", In: Judged})
 	BackPressure = span(Span{Name: "BackPressure", Meaning: "attempted until the last byte was accepted",
 		Clock: Client, WaitsBehind: "the connection's earlier requests, and the socket's buffers, which the server empties"})
+	// Delivery has a histogram although it is of joined requests alone: it is what a way to send is
+	// compared by, without what the producer and the handler do before.
+	Delivery = span(Span{Name: "Delivery", Title: "delivery", Meaning: "the handler had appended a batch until its bytes are at a tail consumer, of sampled Produce requests; 0 where a fetch was quicker than the handler's return",
+		Clock: Both, Kept: true, In: ClientTable})
 	EndToEnd = span(Span{Name: "EndToEnd", Title: "end to end", Meaning: "a record's due time until its bytes are at a consumer",
 		Clock: Client, In: ClientTable | Sweep})
 )
 
 // Stretches between a stamp of the one side and a stamp of the other. They are known of
-// sampled requests alone (record.Join), which have no histogram.
+// sampled requests alone (record.Join) and have no histogram.
 var (
 	RequestWire = span(Span{Name: "RequestWire", Meaning: "attempted until the server's kernel had the request",
 		Clock: Both})
@@ -172,7 +177,7 @@ func (s *Span) Key(api string) hdr.Key { return hdr.Key{Stage: s.Name, API: api}
 func (s *Span) Is(key hdr.Key) bool { return key.Stage == s.Name }
 
 // Recorded reports whether histograms are kept of the span.
-func (s *Span) Recorded() bool { return s.Clock != Both }
+func (s *Span) Recorded() bool { return s.Clock != Both || s.Kept }
 
 // Spans are those that match, all if matches is nil, in the order of declaration.
 func Spans(matches func(*Span) bool) []*Span {

@@ -69,6 +69,13 @@ type Evidence struct {
 // and judges it.
 func (e *Evidence) Judge(m *record.Measurement) error {
 	t := e.Counted
+	requests, err := e.Samples.pair(e.Load.API())
+	if err != nil {
+		return err
+	}
+	if e.Samples != nil {
+		t.deliver(requests, e.Samples.Arrivals)
+	}
 	e.count(m, t, e.Load.Window)
 	for i, view := range t.views[1:] {
 		arm := &record.Measurement{Arm: e.Load.Arms.Values[i], WindowStartUnixMs: m.WindowStartUnixMs}
@@ -85,9 +92,7 @@ func (e *Evidence) Judge(m *record.Measurement) error {
 		return err
 	}
 	m.Host = hostUse(&e.Before, &e.After, m)
-	if m.Join, err = e.Samples.join(m, e.Load.API()); err != nil {
-		return err
-	}
+	m.Join = e.Samples.join(m, requests, e.Load.API())
 	m.Problems = append(m.Problems, e.problems(m)...)
 	f := e.facts(m, gap)
 	if e.Load.Connections[plan.OfProducers] > 0 {

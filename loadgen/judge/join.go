@@ -41,6 +41,7 @@ type joinedSpan struct {
 // Send, which the client may see.
 var (
 	arrived, readStart = beginOf(measure.SocketQueue), beginOf(measure.Receive)
+	localDone          = beginOf(measure.RemoteTime)
 	lastByte           = beginOf(measure.Send) + 1
 )
 
@@ -127,21 +128,31 @@ func (s joinedSpan) describe(requests []joined) record.JoinTerm {
 
 // Samples are what is needed to join the stamps of both sides.
 type Samples struct {
-	Join   record.Join // what the client knows of it
-	Client []Sample
-	Server []byte // record.Samples as JSON
+	Join     record.Join // what the client knows of it
+	Client   []Sample
+	Arrivals []Arrival
+	Server   []byte // record.Samples as JSON
+	server   record.Samples
 }
 
-// join puts the samples of both sides together; nil: nothing was sampled.
-func (s *Samples) join(m *record.Measurement, api string) (*record.Join, error) {
+// pair decodes the server's samples and finds the requests that both sides have; none: nothing
+// was sampled.
+func (s *Samples) pair(api string) ([]joined, error) {
 	if s == nil {
 		return nil, nil
 	}
-	var server record.Samples
-	if err := json.Unmarshal(s.Server, &server); err != nil {
+	if err := json.Unmarshal(s.Server, &s.server); err != nil {
 		return nil, fmt.Errorf("decode the server's samples: %w", err)
 	}
-	requests, r := pair(s.Client, server.Requests, api), &s.Join
+	return pair(s.Client, s.server.Requests, api), nil
+}
+
+// join says what the requests that both sides have say; nil: nothing was sampled.
+func (s *Samples) join(m *record.Measurement, requests []joined, api string) *record.Join {
+	if s == nil {
+		return nil
+	}
+	server, r := &s.server, &s.Join
 	r.Client, r.Server, r.Joined = len(s.Client), len(server.Requests), len(requests)
 	r.Lost += server.Lost
 	r.ServerKernelStamps = server.KernelStamps
@@ -153,7 +164,7 @@ func (s *Samples) join(m *record.Measurement, api string) (*record.Join, error) 
 		describe(r, requests)
 		r.TermsOverResponse = termsOverResponse(r, m.Histograms, api)
 	}
-	return r, nil
+	return r
 }
 
 // pair finds the requests that both sides have, by correlation id; an id that a side

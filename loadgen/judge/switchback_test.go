@@ -122,7 +122,7 @@ func TestArmsAreCountedApart(t *testing.T) {
 		at := int64(slot) * int64(time.Second)
 		for _, offset := range []time.Duration{50 * time.Millisecond, 500 * time.Millisecond} { // the first is left out
 			tally.Fetched(at+int64(offset), true, 1e6*(1+arm))
-			tally.Consumed(at+int64(offset), at+int64(offset)+int64(1+arm))
+			tally.Consumed(at+int64(offset), 0, at+int64(offset)+int64(1+arm))
 			tally.RecordClosedFetch(plan.OfConsumers, at+int64(offset), at+int64(offset)+int64(1+arm))
 			tally.NeverAnswered(&Request{DueNs: at + int64(offset)}, at+int64(3*time.Second))
 		}

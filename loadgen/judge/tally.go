@@ -60,6 +60,12 @@ type Request struct {
 	BegunNs     int64 // its first send call began; of sampled requests only
 }
 
+// Arrival is a batch that reached a tail consumer.
+type Arrival struct {
+	DueNs     int64 // its Produce request, by which that is found again
+	ArrivedNs int64 // the kernel had its last byte; where that is not known, the consumer
+}
+
 // Sample is a sampled request that was answered without error.
 type Sample struct {
 	Request
@@ -82,6 +88,7 @@ const (
 	LaggingServiceTime
 	LaggingLateness
 	EndToEnd
+	Delivery
 	Spans
 )
 
@@ -102,6 +109,7 @@ func (l *Load) keys() (names [Spans]hdr.Key) {
 	}
 	names[BackPressure] = measure.BackPressure.Key(l.API())
 	names[EndToEnd] = measure.EndToEnd.Key(measure.Fetch)
+	names[Delivery] = measure.Delivery.Key(measure.Fetch)
 	return names
 }
 
@@ -141,9 +149,10 @@ type Tally struct {
 	// of the window in the arm's part of it.
 	views      []*Tally
 	Histograms [Spans]*hdr.Histogram
-	trend      trend                // of ResponseTime, in a closed loop of ServiceTime
-	overTime   [Spans]timeSeries    // of the spans whose course is kept
-	Samples    *sample.Ring[Sample] // nil: nothing is sampled
+	trend      trend                 // of ResponseTime, in a closed loop of ServiceTime
+	overTime   [Spans]timeSeries     // of the spans whose course is kept
+	Samples    *sample.Ring[Sample]  // nil: nothing is sampled
+	Arrivals   *sample.Ring[Arrival] // of a receiver of tail consumers; nil: nothing is sampled
 	Counts     [Counters]int64
 	Recording  plan.Recording // of the requests that the thread has offered, where a trace is wanted
 	// firstError and firstFetchError are Kafka's codes of the first such answers.
@@ -294,9 +303,30 @@ func (t *Tally) Fetched(doneNs int64, tail bool, recordBytes int) {
 	})
 }
 
-// Consumed enters a batch that reached a tail consumer; it counts if it was due in the window.
-func (t *Tally) Consumed(dueNs, doneNs int64) {
+// Consumed enters a batch that reached a tail consumer, the kernel at arrivedNs (0: not known); it
+// counts if it was due in the window.
+func (t *Tally) Consumed(dueNs, arrivedNs, doneNs int64) {
 	t.within(dueNs, func(t *Tally) { t.Histograms[EndToEnd].Record(doneNs - dueNs) })
+	if t.Arrivals != nil && t.window.Contains(dueNs) {
+		t.Arrivals.Put(Arrival{dueNs, cmp.Or(arrivedNs, doneNs)})
+	}
+}
+
+// deliver enters how long the batches of joined requests were under way to their consumers. Two
+// requests due at the same instant cannot be told apart and are left out.
+func (t *Tally) deliver(requests []joined, arrivals []Arrival) {
+	at := map[int64]int64{}
+	for _, a := range arrivals {
+		if _, twice := at[a.DueNs]; twice {
+			a.ArrivedNs = 0
+		}
+		at[a.DueNs] = a.ArrivedNs
+	}
+	for _, j := range requests {
+		if arrivedNs := at[j.client.DueNs]; arrivedNs != 0 {
+			t.within(j.client.DueNs, func(t *Tally) { t.Histograms[Delivery].Record(max(0, arrivedNs-j.at(localDone))) })
+		}
+	}
 }
 
 // FetchRefused counts a fetch answer with a retriable error.
