@@ -18,11 +18,16 @@ type Cell struct {
 	ID         string
 	Knobs      map[string]string
 	Server     string // whose view of the trials it is; empty: all is in it
-	// Outcome is the most frequent one of the trials that were not repeated because the
-	// generator or the environment limited them, the worse of two equally frequent.
+	// Outcome is the most frequent one of the trials that have their block's values and were
+	// not repeated for being limited, the worse of two equally frequent.
 	Outcome  record.Outcome
 	Trials   map[record.Outcome]int
 	Problems []string
+	// Limited is how many of Firsts, the first trials of the cell and its twin to measure
+	// anything in their blocks, generator or environment limited. LimitedP is the chance that
+	// so many are here, and not in other cells.
+	Limited, Firsts int
+	LimitedP        float64
 	// Basis is the outcome of the trials that the numbers are taken from: valid
 	// if any is; else saturated, and percentiles are lower bounds; else a limited
 	// one, and no number stands; failed if there is no number at all.
@@ -72,11 +77,16 @@ func (r *Run) Twins() []Cell {
 }
 
 func (r *Run) outcomes(wanted func(PlannedCell) bool) []Cell {
-	trials := r.trialsByCell()
+	trials, standing := r.trialsByCell(func(record.Trial) bool { return true }), r.standing()
 	var cells []Cell
-	for _, planned := range r.Info.Cells {
+	begin := 0 // of an experiment's
+	for i, planned := range r.Info.Cells {
 		if len(trials[planned.ID]) > 0 && wanted(planned) {
-			cells = append(cells, newCell(planned, trials[planned.ID]))
+			cells = append(cells, newCell(planned, trials[planned.ID], standing))
+		}
+		if i+1 == len(r.Info.Cells) || r.Info.Cells[i+1].Experiment != planned.Experiment {
+			r.markUneven(cells[begin:])
+			begin = len(cells)
 		}
 	}
 	return cells
@@ -87,28 +97,34 @@ func OfExperiment(cells []Cell, experiment string) []Cell {
 	return slices.DeleteFunc(slices.Clone(cells), func(c Cell) bool { return c.Experiment != experiment })
 }
 
-func (r *Run) trialsByCell() map[string][]record.Trial {
+func (r *Run) trialsByCell(wanted func(record.Trial) bool) map[string][]record.Trial {
 	trials := map[string][]record.Trial{}
 	for _, t := range r.Trials {
-		trials[t.Cell] = append(trials[t.Cell], t)
+		if wanted(t) {
+			trials[t.Cell] = append(trials[t.Cell], t)
+		}
 	}
 	return trials
 }
 
-func newCell(planned PlannedCell, trials []record.Trial) Cell {
+// newCell counts all of a cell's trials; its numbers are from those that stand.
+func newCell(planned PlannedCell, trials []record.Trial, standing func(record.Trial) bool) Cell {
 	c := Cell{Experiment: planned.Experiment, ID: planned.ID, Knobs: planned.Knobs, Trials: map[record.Outcome]int{}}
-	counted := map[record.Outcome]int{}
+	counted, stand := map[record.Outcome]int{}, map[record.Outcome]int{}
 	for _, t := range trials {
 		c.Trials[t.Outcome]++
-		if !t.Outcome.Limited() || !repeated(t, trials) {
+		if standing(t) {
+			stand[t.Outcome]++
+		}
+		if standing(t) && !(t.Outcome.Limited() && repeated(t, trials)) {
 			counted[t.Outcome]++
 		}
 		c.addProblems(t)
 	}
 	c.addFailedChecks(trials)
-	c.Outcome, c.Basis = mostFrequent(counted), basis(c.Trials)
+	c.Outcome, c.Basis = mostFrequent(counted), basis(stand)
 	for i := range trials {
-		if trials[i].Outcome == c.Basis && trials[i].Measured() {
+		if trials[i].Outcome == c.Basis && trials[i].Measured() && standing(trials[i]) {
 			c.Measured = append(c.Measured, TrialDigest{Trial: &trials[i]})
 		}
 	}

@@ -81,11 +81,13 @@ type Readings struct {
 	trials map[string][]record.Trial         // by cell
 	wanted map[hdr.Key]bool                  // histograms of metrics known beforehand
 	read   map[string]map[hdr.Key]hdr.Digest // by trial
+	// limited: values are those of the first trials in their blocks, whatever limited them.
+	limited bool
 }
 
 // NewReadings prepares reading the metrics; others may be asked for too.
 func NewReadings(run *Run, metrics ...measure.Metric) *Readings {
-	r := &Readings{Run: run, trials: run.trialsByCell(), wanted: map[hdr.Key]bool{}, read: map[string]map[hdr.Key]hdr.Digest{}}
+	r := &Readings{Run: run, trials: run.trialsByCell(run.standing()), wanted: map[hdr.Key]bool{}, read: map[string]map[hdr.Key]hdr.Digest{}}
 	for _, m := range metrics {
 		if key, isDuration := m.Key(); isDuration {
 			r.wanted[key] = true
@@ -94,14 +96,22 @@ func NewReadings(run *Run, metrics ...measure.Metric) *Readings {
 	return r
 }
 
-// Of returns a metric's values in a cell. A trial that the generator or the environment
-// limited has none, but for counts of threads. boundsHelp: durations of saturated
+// WithLimited reads what a run says if no trial is thrown out because generator or
+// environment limited it, and none is measured again for that.
+func (r *Readings) WithLimited() *Readings {
+	all := *r
+	all.trials, all.limited = r.Run.trialsByCell(first()), true
+	return &all
+}
+
+// Of returns a metric's values in a cell, of the trials that stand. One that the generator or
+// the environment limited has none, but for counts of threads. boundsHelp: durations of saturated
 // trials, which are lower bounds, count too.
 func (r *Readings) Of(m measure.Metric, cell string, boundsHelp bool) (BlockValues, error) {
 	values := BlockValues{ByBlock: map[int]float64{}, all: map[int]float64{}}
 	for _, t := range r.trials[cell] {
 		bound := t.Outcome == record.Saturated && m.IsDuration()
-		usable := t.Outcome == record.Valid || m.IsCount() || t.Outcome == record.Saturated && (!bound || boundsHelp)
+		usable := t.Outcome == record.Valid || m.IsCount() || t.Outcome.Limited() && r.limited || t.Outcome == record.Saturated && (!bound || boundsHelp)
 		if !usable {
 			continue
 		}
@@ -195,7 +205,7 @@ func (v BlockValues) Differences(other BlockValues) []float64 {
 func DefaultMetrics(run *Run) ([]measure.Metric, error) {
 	measured := map[hdr.Key]hdr.Digest{}
 	numbers := map[*measure.Number]bool{}
-	for _, trials := range run.trialsByCell() {
+	for _, trials := range run.trialsByCell(run.standing()) {
 		digests, err := run.TrialDigests(trials[0], func(key hdr.Key) bool {
 			return slices.ContainsFunc(measure.ByClock(measure.Client), func(s *measure.Span) bool { return s.Is(key) })
 		})

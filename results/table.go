@@ -348,7 +348,7 @@ func notes(cells []Cell, shown []hdr.Key) string {
 	if slices.ContainsFunc(cells, func(c Cell) bool { return !c.Stands() && c.Basis != record.Failed }) {
 		b.WriteString(limitedLegend)
 	}
-	b.WriteString(".\n" + stillNeeded(cells, shown))
+	b.WriteString(".\n" + stillNeeded(cells, shown) + LimitedNote(cells))
 	writeProblems(&b, cells)
 	return b.String()
 }

@@ -41,7 +41,7 @@ func newRunCommand() *cobra.Command {
 		Long: `Run experiments by their names or by the claims they decide. Without arguments:
 write-100mbs and then cold-reads, the quick variants. Each trial has fresh server and load processes and
 a fresh data directory; cells are interleaved in random blocks. A trial that fails is stored with its reason and
-tried once more, and so is one that the generator or the machine limited, as long as that is rare. An interrupted
+tried once more; one that the generator or the machine limited repeats its block, as long as that is rare. An interrupted
 run goes on with --resume. Cells with more connections or threads than the system's limits allow are refused before
 the first trial.`,
 		Example: `  c10klab run

@@ -98,6 +98,10 @@ def at_quantile(counts, q):
     raise ValueError("an empty histogram")
 
 
+def limited(trial):
+    return trial["outcome"].endswith("-limited")
+
+
 class Values:
     def __init__(self):
         self.supported, self.all = {}, {}  # by block
@@ -115,6 +119,7 @@ class Run:
             trial = json.loads(line)
             self.trials.setdefault(trial["cell"], []).append(trial)
         self.histograms = histograms_of(directory)
+        self.repeated = self.repeated_blocks()
         self.disagreements = []
 
     def cells(self, experiment):
@@ -124,11 +129,37 @@ class Run:
             if c["experiment"] == experiment and not c.get("twin_of") and c["id"] in self.trials
         ]
 
+    def of_experiment(self, experiment):
+        return [t for trials in self.trials.values() for t in trials if t["experiment"] == experiment]
+
+    def repeated_blocks(self):
+        """(experiment, block) of those that were measured again in all cells."""
+        repeated = set()
+        for experiment in {c["experiment"] for c in self.info["cells"]}:
+            cells = {c["id"] for c in self.info["cells"] if c["experiment"] == experiment}
+            again = {(t["block"], t["cell"]) for t in self.of_experiment(experiment) if t.get("repetition")}
+            repeated |= {(experiment, b) for b, _ in again if all((b, c) in again for c in cells)}
+        return repeated
+
+    def standing(self, cell):
+        """The trials of a cell that have the values of their blocks: of one that was measured
+        again those of the repetition."""
+        for t in self.trials[cell["id"]]:
+            if t.get("repetition", False) == ((t["experiment"], t["block"]) in self.repeated):
+                yield t
+
+    def too_often_limited(self, experiment, blocks):
+        """Whether more than a quarter of the blocks had limited trials, in a run that
+        measured such blocks again."""
+        trials = self.of_experiment(experiment)
+        first = {t["block"] for t in trials if limited(t) and not t.get("repetition")}
+        return any(t.get("repetition") for t in trials) and len(first) > math.ceil(blocks / 4)
+
     def values(self, metric, cell, bounds_help=False):
         """The values of a metric in a cell, one a block."""
         span, _, quantile = metric.rpartition(" ") if " above " not in metric else ("", "", "")
         read = Values()
-        for trial in self.trials[cell["id"]]:
+        for trial in self.standing(cell):
             outcome = trial["outcome"]
             bound = outcome == "saturated" and span != ""
             if metric.startswith("threads/"):
@@ -180,11 +211,11 @@ class Run:
 
     def outcome(self, cell):
         """The most frequent one of the trials that were not repeated for being limited."""
-        trials = self.trials[cell["id"]]
+        trials = list(self.standing(cell))
         counted = dict.fromkeys(FROM_BEST, 0)
         for t in trials:
             again = any(o["block"] == t["block"] and o["attempt"] > t["attempt"] for o in trials)
-            if not (again and t["outcome"].endswith("-limited")):
+            if not (again and limited(t)):
                 counted[t["outcome"]] += 1
         return max(FROM_BEST, key=lambda o: (counted[o], FROM_BEST.index(o)))
 
@@ -378,6 +409,9 @@ def judge(run, specs):
             families.setdefault((p["claim"], part), []).extend(own)
             made.append((demand(p), len(own)))
             found += [(i, p["claim"], c) for c in own]
+        if run.too_often_limited(spec["id"], stored["repeats"]):
+            for _, _, c in found:
+                c.verdict = "open"
         for family, own in families.items():
             lacking = 0
             for other in known.values():

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -83,7 +84,7 @@ func fakeServe(ctx context.Context, mode string, args []string) int {
 func fakeLoad(ctx context.Context, mode string, args []string) int {
 	switch mode {
 	case "fails-once":
-		if isFirst() {
+		if isFirst("") {
 			fmt.Fprintln(os.Stderr, "the first one fails")
 			return 1
 		}
@@ -111,8 +112,9 @@ func fakeLoad(ctx context.Context, mode string, args []string) int {
 		}
 	}
 	code := 0
-	if mode == "generator" || mode == "limited-often" || mode == "limited-once" && isFirst() {
+	if mode == "generator" || mode == "limited-often" || mode == "limited-once" && isFirst("") || isLimitedBlock(mode, args) {
 		m.Outcome, code = record.GeneratorLimited, exitLimited
+		m.AckedMBps = 90
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(m); err != nil {
 		return 1
@@ -120,9 +122,21 @@ func fakeLoad(ctx context.Context, mode string, args []string) int {
 	return code
 }
 
-// isFirst reports whether nobody has asked before in this run.
-func isFirst() bool {
-	first, err := os.OpenFile(filepath.Join(os.Getenv(fakePIDs), "..", "first"), os.O_CREATE|os.O_EXCL, 0o600)
+// isLimitedBlock reports whether a mode limits the block of a trial, and the trial is the
+// first of its cell without consumers: limited-blocks-N does so in the first N blocks.
+func isLimitedBlock(mode string, args []string) bool {
+	n, limits := strings.CutPrefix(mode, "limited-blocks-")
+	if !limits || argument(args, "--consumers") != "none" {
+		return false
+	}
+	most, _ := strconv.Atoi(n)
+	seed, _ := strconv.Atoi(argument(args, "--seed"))
+	return seed < 7+most && isFirst(strconv.Itoa(seed))
+}
+
+// isFirst reports whether nobody has asked about it before in this run.
+func isFirst(what string) bool {
+	first, err := os.OpenFile(filepath.Join(os.Getenv(fakePIDs), "..", "first"+what), os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
 		first.Close()
 	}

@@ -16,7 +16,7 @@ import (
 // will take, judged by the trials so far.
 type progress struct {
 	w       io.Writer
-	total   int
+	total   int // of trials, those of repetitions so far among them
 	before  int // trials of a resumed run that were there already
 	done    int // by this process
 	started time.Time
@@ -35,14 +35,18 @@ func newProgress(w io.Writer, plan *experiments.Plan, before int) *progress {
 
 // report tells of an attempt; last: none follows at the cell in this block.
 func (p *progress) report(t record.Trial, last bool) {
+	block := fmt.Sprintf("block %d", t.Block)
+	if t.Repetition {
+		block += " again"
+	}
 	if !last {
-		fmt.Fprintf(p.w, "block %d  %s %s; trying once more\n", t.Block, t.Cell, finding(t))
+		fmt.Fprintf(p.w, "%s  %s %s; trying once more\n", block, t.Cell, finding(t))
 		return
 	}
 	p.done++
 	done := p.stored()
 	left := time.Since(p.started) / time.Duration(p.done) * time.Duration(p.total-done)
-	fmt.Fprintf(p.w, "[%*d/%d] block %d  %-52s %s  %s left\n", len(fmt.Sprint(p.total)), done, p.total, t.Block, t.Cell, finding(t), round(left))
+	fmt.Fprintf(p.w, "[%*d/%d] %s  %-52s %s  %s left\n", len(fmt.Sprint(p.total)), done, p.total, block, t.Cell, finding(t), round(left))
 }
 
 // stored is how many cells are settled in their blocks.

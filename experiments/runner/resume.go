@@ -76,21 +76,22 @@ func sameMachine(a, b results.Host) bool {
 	return a.Kernel == b.Kernel && a.Cores == b.Cores && a.CPUModel == b.CPUModel && a.DataDevice == b.DataDevice
 }
 
-// countStored counts the cells that a resumed run has settled in their blocks. A
-// trial whose configuration is not what would be run now belongs to another run.
+// countStored counts the cells that a resumed run has settled in their blocks, and in the
+// repetitions of these. A trial whose configuration is not what would be run now belongs to another run.
 func (r *runner) countStored(plan *experiments.Plan) (settledCells int, err error) {
 	for _, e := range plan.Experiments {
 		for _, cell := range e.Cells {
 			for block := 1; block <= e.Repeats; block++ {
-				attempts := r.run.Attempts(cell.ID, block)
-				for _, t := range attempts {
+				for _, t := range r.run.Attempts(cell.ID, block) {
 					if t.ConfigHash != configHash(r.trialKnobs(cell, block), r.run.Info.BinarySHA256) {
 						return 0, fmt.Errorf("resume %s: %w: block %d of %s was run with other knobs or on other CPUs; start a new run",
 							r.run.Dir, ErrOtherRun, block, cell.ID)
 					}
 				}
-				if r.settled(attempts) {
-					settledCells++
+				for _, repetition := range []bool{false, true} {
+					if r.settled(cell, block, repetition) {
+						settledCells++
+					}
 				}
 			}
 		}

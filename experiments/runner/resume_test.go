@@ -18,8 +18,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"c10klab/experiments"
+	"c10klab/experiments/verdict"
 	"c10klab/internal/need"
 	"c10klab/internal/record"
+	"c10klab/internal/report"
 	"c10klab/results"
 )
 
@@ -171,11 +173,12 @@ func TestATrialThatFailsIsStoredAndTriedOnceMore(t *testing.T) {
 	}
 }
 
-// What the generator or the machine limited is repeated once, as long as that is rare.
-func TestALimitedTrialIsRepeatedOnceAndRarely(t *testing.T) {
+// One limited trial has all cells of its block measured again, in the block's order, for at
+// most a quarter of the blocks; a run that goes on finds the repetitions.
+func TestALimitedTrialRepeatsItsBlock(t *testing.T) {
 	for mode, want := range map[string]struct{ trials, valid, exit int }{
-		"limited-once":  {trials: 4 + 1, valid: 4, exit: 0},
-		"limited-often": {trials: 4 + fewRepeats, valid: 0, exit: 3},
+		"limited-once":  {trials: 4 + 2, valid: 4, exit: 0},
+		"limited-often": {trials: 4 + 2, valid: 0, exit: 3},
 	} {
 		cfg, _ := fakeRun(t, mode)
 		cfg.Repeats, cfg.Only = 2, []string{"model=reactor"}
@@ -185,23 +188,110 @@ func TestALimitedTrialIsRepeatedOnceAndRarely(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		valid, repeated := 0, want.trials-4
+		valid := 0
 		for _, c := range run.CellOutcomes() {
-			valid += c.Trials[record.Valid]
-			if (c.Outcome == record.Valid) != (want.exit == 0) {
+			stand := 0
+			for _, of := range c.Measured {
+				if stand++; of.Trial.Repetition != (of.Trial.Block == 1) {
+					t.Errorf("%s: cell %s has a value of block %d from attempt %d", mode, c.ID, of.Trial.Block, of.Trial.Attempt)
+				}
+			}
+			if c.Basis == record.Valid {
+				valid += stand
+			}
+			if c.TrialCount() != 3 || stand != 2 || (c.Outcome == record.Valid) != (want.exit == 0) {
 				t.Errorf("%s: cell %s is %s of trials %v", mode, c.ID, c.Outcome, c.Trials)
 			}
 		}
-		if len(run.Trials) != want.trials || valid != want.valid || strings.Count(progress.String(), "trying once more") != repeated {
+		if len(run.Trials) != want.trials || valid != want.valid || strings.Count(progress.String(), "/6] block 1 again ") != 2 {
 			t.Errorf("%s: %d trials, %d valid; progress:\n%s", mode, len(run.Trials), valid, progress.String())
+		}
+		for i, again := range run.Trials[2:4] {
+			if first := run.Trials[i]; again.Cell != first.Cell || !again.Repetition || again.Attempt != 2 || again.Knobs["seed"] != first.Knobs["seed"] {
+				t.Errorf("%s: trial %d is of %s, attempt %d; at first %s", mode, i+2, again.Cell, again.Attempt, first.Cell)
+			}
 		}
 		if code := results.ExitCode(run.CellOutcomes()); code != want.exit {
 			t.Errorf("%s: exit code %d, want %d", mode, code, want.exit)
 		}
+		// Without a repetition's second half the block has no repetition yet.
+		lost := run.Trials[3]
+		files, err := filepath.Glob(filepath.Join(cfg.Out, "trials", lost.Name()+"*"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("files of %s: %v, %v", lost.Name(), files, err)
+		}
+		for _, file := range append(files, filepath.Join(cfg.Out, "manifest.sha256")) {
+			if err := os.Remove(file); err != nil {
+				t.Fatal(err)
+			}
+		}
+		partly, err := results.Open(cfg.Out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range partly.CellOutcomes() {
+			if slices.ContainsFunc(c.Measured, func(of results.TrialDigest) bool { return of.Trial.Repetition }) {
+				t.Errorf("%s: cell %s has the value of half a repetition", mode, c.ID)
+			}
+		}
 		cfg.Resume = true
+		if again, err := Run(context.Background(), cfg); err != nil || len(again.Trials) != want.trials || again.Trials[len(again.Trials)-1].Name() != lost.Name() {
+			t.Errorf("%s: an interrupted repetition goes on to %d trials, %v", mode, len(again.Trials), err)
+		}
 		if again, err := Run(context.Background(), cfg); err != nil || len(again.Trials) != want.trials {
 			t.Errorf("%s: a complete run goes on: %d trials, %v", mode, len(again.Trials), err)
 		}
+	}
+}
+
+// Verdicts are those of the repeated blocks, with what limited trials would have made of
+// them; more limited blocks than may be repeated leave all comparisons open.
+func TestMoreThanAQuarterOfLimitedBlocksDecideNothing(t *testing.T) {
+	const tooOften = "generator or environment limited trials in 3 of 8 blocks, of which at most 2 are measured again"
+	for limited, want := range map[int]struct {
+		verdict results.Verdict
+		n       int // blocks of the cell that was limited
+		reason  string
+	}{2: {results.Reproduced, 8, ""}, 3: {results.Undecided, 7, tooOften}} {
+		t.Run(fmt.Sprint(limited), func(t *testing.T) {
+			cfg, _ := fakeRun(t, fmt.Sprintf("limited-blocks-%d", limited))
+			cfg.Repeats, cfg.Only = 8, []string{"model=reactor"}
+			run, err := Run(context.Background(), cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again := 2 * 2; len(run.Trials) != 8*2+again {
+				t.Errorf("%d limited blocks: %d trials, of which %d repeat others", limited, len(run.Trials), again)
+			}
+			judged, err := verdict.JudgeRun(run)
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := judged[0].Findings[0]
+			cell := f.Comparisons[0]
+			if f.Verdict() != want.verdict || f.Comparisons[1].Reason != want.reason || cell.Estimate.N != want.n || cell.Estimate.Lo != 0.995 {
+				t.Errorf("%d limited blocks: %s, %v (%s), other cell %s", limited, f.Verdict(), cell.Estimate, cell.Reason, f.Comparisons[1].Reason)
+			}
+			if with := f.WithLimited(cell); with != "with limited trials: 0.995 [0.900, 0.995] of 8 blocks" || f.Comparisons[1].WithLimited != nil {
+				t.Errorf("%d limited blocks: %q, other cell %v", limited, with, f.Comparisons[1].WithLimited)
+			}
+			read, err := report.Read(run)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var brief, tables bytes.Buffer
+			if err := errors.Join(read.Brief(&brief), read.Tables(&tables, []string{"predictions"}, true)); err != nil {
+				t.Fatal(err)
+			}
+			for _, text := range []string{brief.String(), tables.String()} {
+				if !strings.Contains(text, "0.995") || !strings.Contains(text, "with limited trials: 0.995 [0.900, 0.995] of 8 blocks") {
+					t.Errorf("%d limited blocks: both estimates are not in\n%s", limited, text)
+				}
+			}
+			if note := fmt.Sprintf("limited %d of 8 in small.reactor.none, none in 1 other cell", limited); !strings.Contains(strings.Join(strings.Fields(brief.String()), " "), note) {
+				t.Errorf("%q is not in\n%s", note, brief.String())
+			}
+		})
 	}
 }
 

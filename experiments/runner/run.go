@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"time"
 
 	"c10klab/experiments"
@@ -78,22 +79,21 @@ func Run(ctx context.Context, cfg Config) (*results.Run, error) {
 }
 
 type runner struct {
-	cfg         Config
-	realDisk    string // why disks are not emulated; empty: they are
-	cpus        []int
-	run         *results.Run
-	mostRepeats int // how many limited trials may be repeated
-	progress    *progress
-	mounted     int // emulated disks so far
-	backing     backing
-	basesDir    string            // of all that trials start from; empty: none made yet
-	bases       map[string]string // by what they depend on, the directory
+	cfg      Config
+	realDisk string // why disks are not emulated; empty: they are
+	cpus     []int
+	run      *results.Run
+	progress *progress
+	mounted  int // emulated disks so far
+	backing  backing
+	basesDir string            // of all that trials start from; empty: none made yet
+	bases    map[string]string // by what they depend on, the directory
 }
 
 // newRunner finds out what the run is made with and on, makes room for its data, opens the
 // run and counts what it holds already.
 func newRunner(cfg Config, plan *experiments.Plan) (r *runner, err error) {
-	r = &runner{cfg: cfg, realDisk: "--data names one", mostRepeats: max(fewRepeats, plan.Trials()/repeatEvery), bases: map[string]string{}}
+	r = &runner{cfg: cfg, realDisk: "--data names one", bases: map[string]string{}}
 	if cfg.Binary == "" {
 		if r.cfg.Binary, err = os.Executable(); err != nil {
 			return nil, fmt.Errorf("find this program: %w", err)
@@ -161,16 +161,40 @@ func (r *runner) info(plan *experiments.Plan, binaryHash string) results.Info {
 func (r *runner) runAll(ctx context.Context, plan *experiments.Plan) error {
 	for _, e := range plan.Experiments {
 		for block := 1; block <= e.Repeats; block++ {
-			for _, cell := range e.Order(plan.Seed, block) {
-				err := r.runCell(ctx, e.Cells[cell], e.ArmsOf(e.Cells[cell]), block)
-				if ctx.Err() != nil {
-					return fmt.Errorf("interrupted after %d of %d trials: %w", r.progress.stored(), plan.Trials(), context.Cause(ctx))
-				}
-				if err != nil {
-					return err
-				}
+			err := r.runBlock(ctx, e, e.Order(plan.Seed, block), block)
+			if ctx.Err() != nil {
+				return fmt.Errorf("interrupted after %d of %d trials: %w", r.progress.stored(), r.progress.total, context.Cause(ctx))
+			}
+			if err != nil {
+				return err
 			}
 		}
 	}
 	return nil
+}
+
+// runBlock measures the cells in an order, and all of them again where generator or
+// environment limited any: to repeat the limited alone would choose trials by what limits
+// some cells more often than others.
+func (r *runner) runBlock(ctx context.Context, e experiments.Planned, order []int, block int) error {
+	for _, repetition := range []bool{false, true} {
+		if repetition && !r.repeats(e, block) {
+			break
+		}
+		if repetition {
+			r.progress.total += len(order)
+		}
+		for _, cell := range order {
+			if err := r.runCell(ctx, e.Cells[cell], e.ArmsOf(e.Cells[cell]), block, repetition); err != nil || ctx.Err() != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// repeats reports whether a block whose cells were measured is due once more.
+func (r *runner) repeats(e experiments.Planned, block int) bool {
+	i := slices.Index(r.run.LimitedBlocks(e.Spec.ID), block)
+	return i >= 0 && i < results.MostRepeated(e.Repeats)
 }

@@ -29,10 +29,10 @@ const (
 
 // runTrial measures a cell once. A trial that fails is returned as such; the
 // error is for what makes further trials pointless.
-func (r *runner) runTrial(ctx context.Context, cell results.PlannedCell, block, attempt int) (record.Trial, error) {
+func (r *runner) runTrial(ctx context.Context, cell results.PlannedCell, block int, repetition bool) (record.Trial, error) {
 	t := record.Trial{
 		Experiment: cell.Experiment, Block: block, Cell: cell.ID, Knobs: r.trialKnobs(cell, block),
-		Attempt: attempt, Started: time.Now(), LoadBefore: results.ReadLoad(),
+		Attempt: 1 + len(r.run.Attempts(cell.ID, block)), Repetition: repetition, Started: time.Now(), LoadBefore: results.ReadLoad(),
 	}
 	t.ConfigHash = configHash(t.Knobs, r.run.Info.BinarySHA256)
 	log, err := os.Create(r.run.LogPath(t))
@@ -217,31 +217,27 @@ func tail(log *os.File) string {
 	return string(text)
 }
 
-const (
-	// maxAttempts is how often a cell is tried in a block until its trial stands.
-	maxAttempts = 2
-	// The limited trials that a run repeats are at most one in repeatEvery, so that a
-	// generator or a machine which cannot do what is asked of it costs no second run, and
-	// fewRepeats of a small run.
-	repeatEvery = 4
-	fewRepeats  = 3
-)
+// maxAttempts is how often a cell is tried in a block, and again in its repetition, until its
+// trial does not fail.
+const maxAttempts = 2
 
-// runCell measures a cell in a block, and the arms that are measured with it, unless that is stored already, and tries a
-// second time what failed, or what the generator or the environment limited.
-func (r *runner) runCell(ctx context.Context, cell results.PlannedCell, arms []results.PlannedCell, block int) error {
-	for attempts := r.run.Attempts(cell.ID, block); !r.settled(attempts); {
-		t, err := r.runTrial(ctx, cell, block, len(attempts)+1)
+// runCell measures a cell in a block, or in its repetition, and the arms that are measured
+// with it, unless that is stored already, and tries a second time what failed.
+func (r *runner) runCell(ctx context.Context, cell results.PlannedCell, arms []results.PlannedCell, block int, repetition bool) error {
+	for !r.settled(cell, block, repetition) {
+		t, err := r.runTrial(ctx, cell, block, repetition)
 		if ctx.Err() != nil || err != nil {
 			return err
 		}
-		attempts = append(attempts, t)
+		own := make([]record.Trial, len(arms))
 		for i, arm := range arms {
-			own := r.ofArm(t, arm, i)
-			if err := r.run.Commit(own); err != nil {
+			own[i] = r.ofArm(t, arm, i)
+			if err := r.run.Commit(own[i]); err != nil {
 				return err
 			}
-			r.progress.report(own, r.settled(attempts))
+		}
+		for _, t := range own {
+			r.progress.report(t, r.settled(cell, block, repetition))
 		}
 	}
 	return nil
@@ -257,30 +253,9 @@ func (r *runner) ofArm(t record.Trial, arm results.PlannedCell, i int) record.Tr
 	return t
 }
 
-// settled reports whether no further attempt is due at a cell in a block.
-func (r *runner) settled(attempts []record.Trial) bool {
+// settled reports whether no further attempt is due at a cell in a block, or in its repetition.
+func (r *runner) settled(cell results.PlannedCell, block int, repetition bool) bool {
+	attempts := slices.DeleteFunc(r.run.Attempts(cell.ID, block), func(t record.Trial) bool { return t.Repetition != repetition })
 	n := len(attempts)
-	if n == 0 || n >= maxAttempts {
-		return n >= maxAttempts
-	}
-	last := attempts[n-1].Outcome
-	return last != record.Failed && !(last.Limited() && r.repeated() < r.mostRepeats)
-}
-
-// repeated is how many limited trials have been repeated.
-func (r *runner) repeated() (n int) {
-	type place struct {
-		cell  string
-		block int
-	}
-	limited := map[place]bool{}
-	for i := range r.run.Trials {
-		t := &r.run.Trials[i]
-		at := place{t.Cell, t.Block}
-		if limited[at] {
-			n++
-		}
-		limited[at] = t.Outcome.Limited()
-	}
-	return n
+	return n >= maxAttempts || n > 0 && attempts[n-1].Outcome != record.Failed
 }

@@ -59,15 +59,18 @@ func Judge(spec *experiments.Spec, run *results.Run) ([]Finding, error) {
 	findings := make([]Finding, len(spec.Predictions))
 	for i, p := range spec.Predictions {
 		findings[i].Prediction = p
-		compare := j.pairs
+		compare := judge.pairs
 		switch {
 		case p.Each:
-			compare = j.each
+			compare = judge.each
 		case p.Along != "":
-			compare = j.along
+			compare = judge.along
 		}
 		var err error
-		if findings[i].Comparisons, err = compare(p); err != nil {
+		if findings[i].Comparisons, err = compare(j, p); err == nil {
+			err = j.weighLimited(&findings[i], compare)
+		}
+		if err != nil {
 			return nil, fmt.Errorf("judge %q: %w", p, err)
 		}
 	}
@@ -86,15 +89,37 @@ func Judge(spec *experiments.Spec, run *results.Run) ([]Finding, error) {
 	return findings, err
 }
 
+// weighLimited enters what a finding would be with the trials that generator or environment
+// limited, and leaves it open where there were too many.
+func (j judge) weighLimited(f *Finding, compare func(judge, experiments.Prediction) ([]Comparison, error)) error {
+	if len(j.readings.Run.LimitedBlocks(j.experiment)) == 0 {
+		return nil
+	}
+	tooOften := j.readings.Run.TooOftenLimited(j.experiment)
+	j.readings = j.readings.WithLimited()
+	with, err := compare(j, f.Prediction)
+	for i := range with {
+		c := &f.Comparisons[i]
+		if !slices.Equal(c.Values, with[i].Values) {
+			c.WithLimited = &with[i].Estimate
+		}
+		if tooOften != "" {
+			c.Verdict, c.Reason = results.Undecided, tooOften
+		}
+	}
+	return err
+}
+
 type judge struct {
-	cells    []results.Cell
-	varying  []string // the knobs that tell them apart
-	readings *results.Readings
+	experiment string
+	cells      []results.Cell
+	varying    []string // the knobs that tell them apart
+	readings   *results.Readings
 }
 
 func newJudge(experiment string, run *results.Run, metrics []measure.Metric) judge {
 	cells := results.OfExperiment(run.CellOutcomes(), experiment)
-	return judge{cells: cells, varying: results.VaryingKnobs(cells), readings: results.NewReadings(run, metrics...)}
+	return judge{experiment: experiment, cells: cells, varying: results.VaryingKnobs(cells), readings: results.NewReadings(run, metrics...)}
 }
 
 // each judges the metric itself in every cell that the prediction names.

@@ -31,6 +31,9 @@ type Comparison struct {
 	// AA is by what equal cells differ, of those that were compared, where a ratio is held
 	// against a threshold near 1; of no blocks if none was measured twice.
 	AA results.Estimate
+	// WithLimited is the estimate of every block's first trials, whatever limited them; nil
+	// where it is no other.
+	WithLimited *results.Estimate
 	// Inadmissible: the run may not decide claims, for the reason given.
 	Inadmissible bool
 }
@@ -52,6 +55,15 @@ func (f Finding) Format(e results.Estimate) string {
 		return results.Format(metric, e.Median)
 	}
 	return fmt.Sprintf("%s [%s, %s]", results.Format(metric, e.Median), results.Format(metric, e.Lo), results.Format(metric, e.Hi))
+}
+
+// WithLimited says what a comparison would rest on had no trial been thrown out for the
+// generator's or the environment's sake; empty where that is the same.
+func (f Finding) WithLimited(c Comparison) string {
+	if c.WithLimited == nil {
+		return ""
+	}
+	return fmt.Sprintf("with limited trials: %s of %s", f.Format(*c.WithLimited), results.Plural(c.WithLimited.N, "block"))
 }
 
 func (f Finding) Verdict() results.Verdict {
@@ -157,6 +169,9 @@ func Table(findings []Finding) results.Table {
 			word := string(c.Verdict)
 			if c.Reason != "" {
 				word += " (" + c.Reason + ")"
+			}
+			if with := f.WithLimited(c); with != "" {
+				word += "; " + with
 			}
 			t.Add(string(c.Verdict), f.Prediction.Decides(), f.Prediction, c.Cells, results.NumberValue(f.Format(c.Estimate), c.Estimate.Median), c.Estimate.N, c.sensitivity(f), word)
 		}

@@ -42,9 +42,22 @@ func (r *Run) Brief(w io.Writer) error {
 	r.briefTable(&b)
 	r.briefPredictions(&b)
 	r.briefControls(&b)
+	for _, note := range r.limitedNotes() {
+		b.WriteString("\n" + wrapped(note, "", Width))
+	}
 	r.briefProblems(&b)
 	_, err := io.WriteString(w, strings.TrimLeft(b.String(), "\n"))
 	return err
+}
+
+// limitedNotes say of each experiment which of its trials were limited, if any.
+func (r *Run) limitedNotes() (notes []string) {
+	for _, j := range r.judged {
+		if note := results.LimitedNote(results.OfExperiment(r.cells, j.Spec.ID)); note != "" {
+			notes = append(notes, strings.TrimSpace(note))
+		}
+	}
+	return notes
 }
 
 // briefSummary writes the sentences that the page begins with.
@@ -105,6 +118,11 @@ func (r *Run) briefPredictions(b *strings.Builder) {
 		t.Rows[i].Values[3].Text = predictionText(f.Prediction, len(f.Comparisons), room)
 	}
 	b.WriteString("\nPredictions: median [interval], of several comparisons the one nearest to failing\n\n" + t.Text(rowIndent, Width))
+	for _, f := range shown {
+		if with := f.WithLimited(f.Deciding()); with != "" {
+			b.WriteString(wrapped(f.Prediction.Decides()+": "+with, rowIndent, Width))
+		}
+	}
 	if left := len(findings) - len(shown); left > 0 {
 		fmt.Fprintf(b, "  … %d more: c10klab show %s --tables predictions\n", left, results.ShellQuote(r.Dir))
 	}

@@ -155,6 +155,7 @@ func (r *Run) view(anchor string) (*runView, error) {
 		Anchor: anchor, Dir: r.Dir, Started: r.Info.Started.UTC().Format("2006-01-02 15:04 MST"), Progress: progress(r.Run),
 		Summary: r.summary(), Setup: setup(r.Run), Validity: newValidity(r.Run), Reproduce: reproduce(r.Run),
 	}
+	v.Validity.Counts = strings.Join(append([]string{v.Validity.Counts}, r.limitedNotes()...), " ")
 	if v.Validity.Instrumentation, err = results.InstrumentationNote(); err != nil {
 		return nil, err
 	}
