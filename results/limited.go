@@ -95,7 +95,7 @@ func (r *Run) markUneven(cells []Cell) {
 	for i := range cells {
 		c := &cells[i]
 		for _, planned := range r.Info.Cells {
-			if planned.ID != c.ID && planned.TwinOf != c.ID {
+			if planned.ID != c.ID && (planned.TwinOf != c.ID || len(planned.Planted) > 0) {
 				continue
 			}
 			c.Firsts += len(firsts[planned.ID])
