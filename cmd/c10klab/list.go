@@ -116,7 +116,7 @@ func listSends() (results.Table, error) {
 }
 
 func listExperiments() (results.Table, error) {
-	t := results.Table{Columns: results.TextColumns("name", "cells", "quick", "full", "question", "decides")}
+	t := results.Table{Columns: results.TextColumns("name", "cells", "quick", "full", "controls", "question", "decides")}
 	specs, err := experiments.Specs()
 	if err != nil {
 		return t, err
@@ -130,9 +130,22 @@ func listExperiments() (results.Table, error) {
 		if err != nil {
 			return t, err
 		}
-		t.Add("", s.ID, cells, quick, full, s.Question, partsOf(s))
+		t.Add("", s.ID, cells, quick, full, controlsOf(s), s.Question, partsOf(s))
 	}
 	return t, nil
+}
+
+// controlsOf tells what a spec plants, and which cells it measures twice.
+func controlsOf(s *experiments.Spec) string {
+	var all []string
+	for _, c := range s.Controls {
+		if c.Kind == experiments.Positive {
+			all = append(all, "planted "+experiments.Settings(c.Planted))
+		} else {
+			all = append(all, "A/A of "+cmp.Or(experiments.Settings(c.Cell), "all cells that predictions read"))
+		}
+	}
+	return cmp.Or(strings.Join(all, "; "), "none")
 }
 
 // partsOf names the parts of claims that a spec predicts something of.

@@ -144,7 +144,7 @@ class Run:
     def standing(self, cell):
         """The trials of a cell that have the values of their blocks: of one that was measured
         again those of the repetition."""
-        for t in self.trials[cell["id"]]:
+        for t in self.trials.get(cell["id"], []):
             if t.get("repetition", False) == ((t["experiment"], t["block"]) in self.repeated):
                 yield t
 
@@ -272,6 +272,11 @@ class Comparison:
         if self.withheld and self.verdict != "open":
             self.then, self.verdict = self.verdict, "inconclusive"
 
+    def hold(self, failing, metric):
+        """A positive control that is not found speaks against all, a negative one for its metric."""
+        if self.verdict in ("reproduced", "refuted") and (None in failing or metric in failing):
+            self.verdict = "inconclusive"
+
 
 def text(value):
     """A knob's value as the program writes it."""
@@ -305,7 +310,15 @@ def pairs(run, cells, p):
             if matches(first, a) and second["knobs"] == first["knobs"] | b:
                 above = run.values(p["metric"], first, p["relation"] == ">=")
                 below = run.values(p["metric"], second, p["relation"] == "<=")
-                yield Comparison(p, [first["id"], second["id"]], ratios, [above, below])
+                yield Comparison(p, [first["id"], second["id"]], between(p), [above, below])
+
+
+def between(p):
+    return differences if p.get("difference") else ratios
+
+
+def differences(above, below):
+    return [above[n] - below[n] for n in above if n in below]
 
 
 def ratios(above, below):
@@ -386,6 +399,38 @@ def part_name(part):
     return part if isinstance(part, str) else part["name"]
 
 
+def reads(p, cell):
+    if "a" in p:
+        return matches(cell, knobs(p["a"])) or matches(cell, knobs(p["b"]))
+    return matches(cell, knobs(p.get("where", {})))
+
+
+def failing_controls(run, spec):
+    """The metrics of which equal cells differ, and None where what was planted was not found."""
+    for cell in run.info["cells"]:
+        if cell["experiment"] != spec["id"] or not cell.get("twin_of"):
+            continue
+        original, planted = {"id": cell["twin_of"]}, cell.get("planted", {})
+        read = {p["metric"] for p in spec.get("predictions", []) if reads(p, cell)}
+        for c in spec.get("controls", []):
+            where = knobs(c.get("cell", {}))
+            if knobs(c.get("planted", {})) != planted or not matches(cell, where | planted):
+                continue
+            if c["kind"] == "positive":
+                again = run.values(c["metric"], cell, c["relation"] == ">=")
+                once = run.values(c["metric"], original, c["relation"] == "<=")
+                if Comparison(c, [], between(c), [again, once]).verdict != "reproduced":
+                    yield None
+                break
+            margin = 1 + c.get("margin", 0.05)
+            for metric in read:
+                n, _, lo, hi, _ = estimate(ratios(run.values(metric, cell).supported, run.values(metric, original).supported))
+                if n >= LEAST_BLOCKS and (lo > margin or hi < 1 / margin):
+                    yield metric
+            if read:
+                break
+
+
 def correct(found, lacking):
     """Holm's correction over a part's comparisons, of which some are lacking."""
     highest, size = 0, len(found) + lacking
@@ -421,8 +466,10 @@ def judge(run, specs):
                         there = sum(n for d, n in made if other["id"] == spec["id"] and d == demand(p))
                         lacking += max(0, planned - there)
             correct(own, lacking)
-        for _, _, c in found:
+        failing = list(failing_controls(run, spec))
+        for i, _, c in found:
             c.withhold()
+            c.hold(failing, spec["predictions"][i]["metric"])
         yield from found
 
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -11,8 +12,10 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
+	"c10klab/experiments/internal/fixture"
 	"c10klab/experiments/verdict"
 	"c10klab/internal/need"
 	"c10klab/results"
@@ -77,11 +80,27 @@ func TestTheDocumentedReaderRecomputesAVerdict(t *testing.T) {
 
 // Code that shares nothing with this program comes to every verdict of the stored runs, and
 // to every interval to the last digit: docs/analysis/verdicts.py, from trials and histograms.
+// It does so too for made-up runs whose controls come out or fail.
 func TestOtherCodeRecomputesEveryVerdict(t *testing.T) {
 	python := need.Program(t, "python3", "python3")
 	dirs, err := filepath.Glob("../../results/reference/*")
 	if err != nil {
 		t.Fatal(err)
+	}
+	for i, of := range []struct{ tail, planted, again float64 }{{1.05, 5, 1}, {2, 5, 1}, {1.05, 1, 1}, {1.05, 5, 1.3}} {
+		difference := strings.Replace(fixture.ControlledSpec, "threshold = 1.1", "threshold = 700_000\ndifference = true", 1)
+		for kind, text := range map[string]string{"ratio": fixture.ControlledSpec, "difference": difference} {
+			spec := parsed(t, text)
+			run := fixture.Run(t, fixture.Source, filepath.Join(t.TempDir(), "run"), spec.ID, spec.Text, cellsOf(t, spec, true), 8, fixture.Controlled(of.tail, of.planted, of.again))
+			packed := filepath.Join(t.TempDir(), fmt.Sprint(kind, i))
+			if err := errors.Join(run.Close(), run.Seal()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := run.Adopt(packed, KeptOf(spec), false); err != nil {
+				t.Fatal(err)
+			}
+			dirs = append(dirs, packed)
+		}
 	}
 	out, err := exec.Command(python, append([]string{"../../docs/analysis/verdicts.py"}, dirs...)...).Output()
 	if err != nil {
