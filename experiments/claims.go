@@ -22,8 +22,8 @@ type Claim struct {
 	NotClaimed string `toml:"not-claimed"`
 	Parts      []Part `toml:"parts"` // at least one; each has a verdict
 	Tests      []Test `toml:"tests"` // decide a claim about structure: it is reproduced while they pass
-	// Benchmark of internal/speed decides a claim about one part alone.
-	Benchmark string `toml:"benchmark"`
+	// Measured is what benchmarks decide of a claim, each by its record.
+	Measured []Measured `toml:"-"`
 }
 
 // Threat is what may make verdicts wrong, or keep them from holding elsewhere.
@@ -148,8 +148,10 @@ func (c Claim) Commands() []string {
 	for _, test := range c.Tests {
 		commands = append(commands, fmt.Sprintf("`go test ./%s -run '^%s$'`", path.Dir(test.File), test.Name))
 	}
-	if c.Benchmark != "" { // its record goes where C10KLAB_RECORD says
-		commands = append(commands, fmt.Sprintf("`go test -run '^$' -benchtime 1x -bench '^%s$' ./internal/speed`", c.Benchmark))
+	for _, m := range c.Measured {
+		if command := m.Command(); !slices.Contains(commands, command) {
+			commands = append(commands, command)
+		}
 	}
 	return commands
 }
@@ -187,7 +189,7 @@ func readRegister() (r register, err error) {
 	if err != nil {
 		return register{}, fmt.Errorf("read claims.toml: %w", err)
 	}
-	return r, nil
+	return r, addMeasured(r.Claims)
 }
 
 func (r register) check() error {
@@ -218,8 +220,8 @@ func decidedWithoutARun(claim string) string {
 	switch c, _ := FindClaim(claim); {
 	case len(c.Tests) > 0:
 		return "tests decide it: " + strings.Join(c.Commands(), ", ")
-	case c.Benchmark != "":
-		return "a benchmark decides it: " + c.Commands()[0]
+	case len(c.Measured) > 0:
+		return "benchmarks decide it: " + strings.Join(c.Commands(), ", ")
 	}
 	return ""
 }

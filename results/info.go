@@ -80,13 +80,18 @@ func (s Source) Tree() string {
 }
 
 // ReadSource asks git about the working tree around dir. Build stamps would not
-// do: they are absent under `go run`.
-func ReadSource(dir string) Source {
+// do: they are absent under `go run`. Changes of what is no source, given as paths from
+// the tree's root, do not count.
+func ReadSource(dir string, but ...string) Source {
 	revision, err := exec.Command("git", "-C", dir, "rev-parse", "HEAD").Output()
 	if err != nil {
 		return Source{Revision: UnknownRevision}
 	}
-	changes, err := exec.Command("git", "-C", dir, "status", "--porcelain").Output()
+	status := []string{"-C", dir, "status", "--porcelain", "--"}
+	for _, path := range but {
+		status = append(status, ":(top,exclude)"+path)
+	}
+	changes, err := exec.Command("git", status...).Output()
 	return Source{Revision: strings.TrimSpace(string(revision)), Clean: err == nil && len(changes) == 0}
 }
 

@@ -13,7 +13,10 @@ import (
 	"strings"
 )
 
-const manifestFile = "manifest.sha256"
+const (
+	manifestFile = "manifest.sha256"
+	hashLine     = "%s  %s\n" // as sha256sum(1) has it
+)
 
 var (
 	// ErrNoManifest says that a run has no hashes to be checked against, since it was
@@ -42,7 +45,7 @@ func writeManifest(w io.Writer, dir string, files []string) error {
 		if err != nil {
 			return err
 		}
-		if _, err := fmt.Fprintf(w, "%s  %s\n", sum, filepath.ToSlash(file)); err != nil {
+		if _, err := fmt.Fprintf(w, hashLine, sum, filepath.ToSlash(file)); err != nil {
 			return err
 		}
 	}
@@ -75,21 +78,10 @@ func (r *Run) CheckManifest() error {
 		return err
 	}
 	for _, file := range files {
-		want, known := listed[filepath.ToSlash(file)]
-		path := filepath.Join(r.Dir, file)
-		if !known {
-			return fmt.Errorf("%s: %w", path, ErrUnlisted)
-		}
-		delete(listed, filepath.ToSlash(file))
-		got, err := HashFile(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("%w: %w", ErrMissing, err)
-		} else if err != nil {
+		if err := checkHash(filepath.Join(r.Dir, file), listed[filepath.ToSlash(file)]); err != nil {
 			return err
 		}
-		if got != want {
-			return fmt.Errorf("%s: %w: its SHA-256 is %s, the manifest's %s", path, ErrChanged, got, want)
-		}
+		delete(listed, filepath.ToSlash(file))
 	}
 	if len(listed) > 0 {
 		return fmt.Errorf("%s: %w", filepath.Join(r.Dir, slices.Min(slices.Collect(maps.Keys(listed)))), ErrMissing)
@@ -97,13 +89,34 @@ func (r *Run) CheckManifest() error {
 	return nil
 }
 
+// checkHash compares a file with its hash in the manifest; empty: it is not there.
+func checkHash(path, want string) error {
+	if want == "" {
+		return fmt.Errorf("%s: %w", path, ErrUnlisted)
+	}
+	got, err := HashFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %w", ErrMissing, err)
+	} else if err == nil && got != want {
+		err = fmt.Errorf("%s: %w: its SHA-256 is %s, the manifest's %s", path, ErrChanged, got, want)
+	}
+	return err
+}
+
 func (r *Run) readManifest() (map[string]string, error) {
-	path := filepath.Join(r.Dir, manifestFile)
-	text, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && r.Info.Schema < manifestSchema {
+	listed, err := readHashes(r.Dir)
+	if errors.Is(err, ErrNoManifest) && r.Info.Schema < manifestSchema {
 		return nil, fmt.Errorf("%s: %w (schema %d): %w", filepath.Join(r.Dir, runFile), ErrOlderSchema, r.Info.Schema, ErrNoManifest)
-	} else if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s: %w", r.Dir, ErrNoManifest)
+	}
+	return listed, err
+}
+
+// readHashes are those of a directory's manifest, by file.
+func readHashes(dir string) (map[string]string, error) {
+	path := filepath.Join(dir, manifestFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: %w", dir, ErrNoManifest)
 	} else if err != nil {
 		return nil, fmt.Errorf("read manifest: %w", err)
 	}

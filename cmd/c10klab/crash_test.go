@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -14,11 +13,10 @@ import (
 	"testing"
 	"time"
 
+	"c10klab/results"
+
 	"github.com/twmb/franz-go/pkg/kgo"
 )
-
-// crashRecord, if set, is a file that gets the sums of the rounds.
-var crashRecord = flag.String("crash-record", "", "file to write the sums of the crash rounds to")
 
 // crashSums is what rounds of kills came to.
 type crashSums struct {
@@ -31,10 +29,12 @@ type crashSums struct {
 	Duplicates   int `json:"duplicate_records"`
 }
 
-// crashRounds is 10, and 200 where time does not matter.
+const longCrashRounds = 200
+
+// crashRounds is 10, and more where time does not matter.
 func crashRounds() int {
 	if os.Getenv("C10KLAB_LONG") == "1" {
-		return 200
+		return longCrashRounds
 	}
 	return 10
 }
@@ -44,13 +44,14 @@ func crashRounds() int {
 // starts it on the same data and port, so that the producer goes on with what was
 // not answered. What was acknowledged is there, in order, and nothing twice.
 func TestAcknowledgedRecordsSurviveKills(t *testing.T) {
+	made := results.MadeHere()
 	sums := surviveKills(t, crashRounds())
-	if *crashRecord != "" {
-		text, err := json.MarshalIndent(sums, "", "  ")
-		if err != nil {
-			t.Fatal(err)
+	if dir := os.Getenv("C10KLAB_RECORD"); dir != "" && sums.Rounds == longCrashRounds {
+		text, err := json.Marshal(sums)
+		if err == nil {
+			err = results.BenchmarkRecord{Provenance: &made, Measured: text}.Keep(dir, "crash-rounds")
 		}
-		if err := os.WriteFile(*crashRecord, append(text, '\n'), 0o644); err != nil {
+		if err != nil {
 			t.Fatal(err)
 		}
 	}

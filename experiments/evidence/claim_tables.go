@@ -30,7 +30,7 @@ func readMeasured(claims []experiments.Claim, referenceDir, docDir string) (meas
 	}
 	m := measuredEvidence{link, map[string][]verdict.Finding{}}
 	for _, claim := range claims {
-		if m.findings[claim.ID], err = benchmarkFindings(claim, dir); err != nil {
+		if m.findings[claim.ID], err = measuredFindings(claim, dir); err != nil {
 			return measuredEvidence{}, err
 		}
 	}
@@ -39,7 +39,7 @@ func readMeasured(claims []experiments.Claim, referenceDir, docDir string) (meas
 
 // page links the record of the claim's benchmark.
 func (m measuredEvidence) page(claim experiments.Claim) string {
-	if claim.Benchmark == "" {
+	if len(claim.Measured) == 0 {
 		return none
 	}
 	return fmt.Sprintf("[known answers](%s)", filepath.ToSlash(filepath.Join(m.dir, pageFile)))
@@ -47,13 +47,14 @@ func (m measuredEvidence) page(claim experiments.Claim) string {
 
 // table lists what the benchmarks say, prediction by prediction.
 func (m measuredEvidence) table(claims []experiments.Claim) string {
-	t := results.Table{Columns: results.TextColumns("claim", "predicted", "measured [interval]", "rounds", "verdict", "command")}
-	t.Columns[3].Number = true
+	t := results.Table{Columns: results.TextColumns("claim", "predicted", "why that threshold", "measured [interval]", "rounds", "verdict", "command")}
+	t.Columns[4].Number = true
 	for _, claim := range claims {
 		for _, f := range m.findings[claim.ID] {
 			c := f.Comparisons[0]
+			i := slices.IndexFunc(claim.Measured, func(p experiments.Measured) bool { return p.What == c.Cells })
 			predicted := fmt.Sprintf("%s %s %.6g", c.Cells, f.Prediction.Relation, f.Prediction.Threshold)
-			t.Add("", claim.ID, predicted, formatMeasured(c.Estimate), c.Estimate.N, c.Verdict, claim.Commands()[0])
+			t.Add("", claim.ID, predicted, claim.Measured[i].Why, formatMeasured(c.Estimate), c.Estimate.N, c.Words(), claim.Measured[i].Command())
 		}
 	}
 	return "These claims are about one part alone, which a benchmark measures: every value is the median of its rounds, with the exact interval of the median.\n\n" + t.Markdown()
@@ -61,6 +62,9 @@ func (m measuredEvidence) table(claims []experiments.Claim) string {
 
 // formatMeasured prints an estimate to three places.
 func formatMeasured(e results.Estimate) string {
+	if e.N == 0 {
+		return none
+	}
 	if !e.Bounded() {
 		return fmt.Sprintf("%.3g", e.Median)
 	}

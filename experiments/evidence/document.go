@@ -255,11 +255,15 @@ func rowOf(claim experiments.Claim, part experiments.Part, specs []*experiments.
 	if first := verdict.Concerning(claim.ID, part.Name, findings)[0]; c.Estimate.N > 0 {
 		row.effect = measuredText(first, first.Comparisons[0])
 	}
-	row.blocks = fmt.Sprint(c.Estimate.N)
+	if c.Estimate.N > 0 {
+		row.blocks = fmt.Sprint(c.Estimate.N)
+	}
 	if c.Estimate.Bounded() {
 		row.blocks += fmt.Sprintf(" (%.1f %%)", 100*c.Estimate.Coverage)
 	}
 	switch {
+	case c.Inadmissible && deciding.Prediction.Metric.String() == "": // of a benchmark
+		row.verdict = c.Words()
 	case c.Inadmissible:
 		row.verdict = "open (the run is not admissible)"
 	case c.Estimate.N == 0 && c.Reason != "":

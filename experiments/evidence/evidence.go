@@ -139,13 +139,18 @@ func inadmissible(run *results.Run, current *experiments.Spec) []string {
 			reasons = append(reasons, fmt.Sprintf("%d blocks, fewer than %d", stored.Repeats, results.MinBlocks))
 		}
 	}
-	switch source := run.Info.Source; {
+	return append(reasons, unadmitted(run.Info.Source)...)
+}
+
+// unadmitted says why what was made from a source may not decide claims; nil if it may.
+func unadmitted(source results.Source) []string {
+	switch {
 	case source.Revision == "" || source.Revision == results.UnknownRevision:
-		reasons = append(reasons, "the revision is unknown")
+		return []string{"the revision is unknown"}
 	case !source.Clean:
-		reasons = append(reasons, "the tree had uncommitted changes")
+		return []string{"the tree had uncommitted changes"}
 	}
-	return reasons
+	return nil
 }
 
 // KeptOf is what the evidence of a spec keeps: of single trials the histograms that its

@@ -44,8 +44,26 @@ func (h history) show(revision, file string) ([]byte, error) {
 // verifyPrediction checks that the spec was in the revision that the run was made from,
 // as the run has it.
 func (h history) verifyPrediction(run *results.Run, spec *experiments.Spec) EvidenceCheck {
-	c := EvidenceCheck{spec.ID, "prediction committed before the run", CheckSkipped, h.missing}
+	var stored results.Spec
+	for _, s := range run.Info.Specs {
+		if s.ID == spec.ID {
+			stored = s
+		}
+	}
 	revision := run.Info.Source.Revision
+	return h.verifyStated(spec.ID, revision, revision, spec.File, &stored)
+}
+
+// verifyRecord is verifyPrediction for a benchmark's record, which names the revision that
+// brought its predictions in.
+func (h history) verifyRecord(name string, made results.Provenance) EvidenceCheck {
+	return h.verifyStated(name, made.Source.Revision, made.Stated, experiments.BenchmarksFile, made.Predictions)
+}
+
+// verifyStated checks that predictions were in a file at a revision, which is the one that
+// something was made from or came before it.
+func (h history) verifyStated(of, revision, stated, file string, predictions *results.Spec) EvidenceCheck {
+	c := EvidenceCheck{of, "prediction committed before the run", CheckSkipped, h.missing}
 	switch {
 	case h.missing != "":
 		return c
@@ -53,21 +71,25 @@ func (h history) verifyPrediction(run *results.Run, spec *experiments.Spec) Evid
 		c.Status, c.Detail = CheckInadmissible, "the revision is unknown"
 		return c
 	}
-	return outcomeOf(c.Of, c.Check, h.heldSpec(run, spec, revision))
+	return outcomeOf(c.Of, c.Check, h.held(revision, stated, file, predictions))
 }
 
-func (h history) heldSpec(run *results.Run, spec *experiments.Spec, revision string) error {
+func (h history) held(revision, stated, file string, predictions *results.Spec) error {
 	if _, err := h.git("merge-base", "--is-ancestor", revision, "HEAD"); err != nil {
 		return fmt.Errorf("the run's revision %s is not in the history", revision)
 	}
-	text, err := h.show(revision, spec.File)
-	if err != nil {
-		return fmt.Errorf("%s was committed after the run's revision %s, which has no such file", spec.File, revision)
+	if predictions == nil {
+		return nil
 	}
-	for _, stored := range run.Info.Specs {
-		if stored.ID == spec.ID && stored.Text != string(text) {
-			return fmt.Errorf("the run was not made by %s as it is at the run's revision %s", spec.File, revision)
-		}
+	if _, err := h.git("merge-base", "--is-ancestor", stated, revision); err != nil {
+		return fmt.Errorf("%s was stated in %s, which does not come before the run's revision %s", file, stated, revision)
+	}
+	text, err := h.show(stated, file)
+	if err != nil {
+		return fmt.Errorf("%s was committed after the run's revision %s, which has no such file", file, stated)
+	}
+	if predictions.Text != string(text) {
+		return fmt.Errorf("the run was not made by %s as it is at the run's revision %s", file, stated)
 	}
 	return nil
 }

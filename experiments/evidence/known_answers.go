@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"math"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -16,8 +15,6 @@ import (
 
 	"c10klab/results"
 )
-
-const recordSuffix = ".json"
 
 // Each template of known_answers.tmpl makes one generated part of that page from the record of
 // internal/speed that it is named after.
@@ -34,8 +31,12 @@ var (
 		"mul":        func(a, b float64) float64 { return a * b },
 		"ms":         func(ns float64) float64 { return ns / 1e6 },
 
-		"median":           median,
-		"quartiles":        quartiles,
+		"median":    median,
+		"quartiles": quartiles,
+		"modes":     modes,
+		"thousands": func(rounds any) []float64 {
+			return pairwise(rounds, rounds, func(v, _ float64) float64 { return v / 1e3 })
+		},
 		"over":             func(a, b any) []float64 { return pairwise(a, b, func(a, b float64) float64 { return a / b }) },
 		"microsecondsMore": func(a, b any) []float64 { return pairwise(a, b, func(a, b float64) float64 { return (a - b) / 1e3 }) },
 		"ratio":            func(a, b any) results.Estimate { return results.Ratio(floats(a), floats(b)) },
@@ -81,13 +82,35 @@ func median(rounds any) float64 {
 	return (sorted[(len(sorted)-1)/2] + sorted[len(sorted)/2]) / 2
 }
 
+// quartiles are the median with the quartiles in brackets, and the two modes if there are.
 func quartiles(format string, rounds any) string {
 	sorted := slices.Sorted(slices.Values(floats(rounds)))
 	n := len(sorted)
 	if n == 0 {
 		return none
 	}
-	return fmt.Sprintf(format+" ["+format+", "+format+"]", median(sorted), sorted[n/4], sorted[3*n/4])
+	return fmt.Sprintf(format+" ["+format+", "+format+"]", median(sorted), sorted[n/4], sorted[3*n/4]) + modes(format, sorted)
+}
+
+// modes names two groups of rounds where they are plain: the widest gap between neighbours
+// that leaves a fifth of the rounds on either side is wider than the standard deviation
+// times 30 / rounds, which of normal or uniform rounds happens once in a thousand. Empty:
+// they are one.
+func modes(format string, rounds any) string {
+	sorted := slices.Sorted(slices.Values(floats(rounds)))
+	n := len(sorted)
+	var sum, squares, gap float64
+	at := 0
+	for i, v := range sorted {
+		sum, squares = sum+v, squares+v*v
+		if i >= n/5 && i <= n-n/5 && i > 0 && v-sorted[i-1] > gap {
+			gap, at = v-sorted[i-1], i
+		}
+	}
+	if mean := sum / float64(n); at == 0 || gap <= 30/float64(n)*math.Sqrt(squares/float64(n)-mean*mean) {
+		return ""
+	}
+	return fmt.Sprintf("; two modes: %d of %d near "+format+", %d near "+format, at, n, median(sorted[:at]), n-at, median(sorted[at:]))
 }
 
 // column are the values of one name in a list of objects.
@@ -119,33 +142,34 @@ func fastest(rates map[string]any) []string {
 	})
 }
 
-// knownAnswer is the Markdown of a record.
+// knownAnswer is the Markdown of a record, and of where it comes from.
 func knownAnswer(name, file string) (string, error) {
-	text, err := os.ReadFile(file)
+	record, err := results.ReadRecord(file)
 	if err != nil {
 		return "", err
 	}
-	var record any
-	var table strings.Builder
-	if err = json.Unmarshal(text, &record); err == nil {
-		err = knownAnswers.ExecuteTemplate(&table, name, record)
+	var measured any
+	var text strings.Builder
+	if err = json.Unmarshal(record.Measured, &measured); err == nil {
+		err = knownAnswers.ExecuteTemplate(&text, name, measured)
 	}
 	if err != nil {
 		return "", fmt.Errorf("record %s: %w", name, err)
 	}
-	return table.String(), nil
+	made := record.Provenance.String()
+	return fmt.Sprintf("%s\n%s.\n", text.String(), strings.ToUpper(made[:1])+made[1:]), nil
 }
 
 // knownAnswersPage has a table for each record that is stored in dir; a record that no table
 // is for is an error.
 func knownAnswersPage(dir string) (page, error) {
-	records, err := results.FilesIn(dir, "*"+recordSuffix)
+	records, err := results.FilesIn(dir, "*"+results.RecordSuffix)
 	if err != nil {
 		return page{}, fmt.Errorf("list records: %w", err)
 	}
 	var parts []part
 	for _, match := range knownAnswerName.FindAllStringSubmatch(knownAnswersText, -1) {
-		name, file := match[1], filepath.Join(dir, match[1]+recordSuffix)
+		name, file := match[1], filepath.Join(dir, match[1]+results.RecordSuffix)
 		if i := slices.Index(records, file); i >= 0 {
 			records = slices.Delete(records, i, i+1)
 			parts = append(parts, part{name, name, func() (string, error) { return knownAnswer(name, file) }})

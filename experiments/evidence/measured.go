@@ -5,134 +5,109 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"c10klab/experiments"
 	"c10klab/experiments/verdict"
 	"c10klab/results"
 )
 
-// A claim about one part alone, such as the store, needs no server and no load: a
-// benchmark of internal/speed decides it, by its stored record with one value a round.
-
 // benchmarksDir, beside the reference runs, holds the records of benchmarks.
 const benchmarksDir = "benchmarks"
 
-// benchmark is what decides a claim by the record that it stores in benchmarksDir.
-type benchmark struct {
-	record      string // its file
-	predictions []benchmarkPrediction
-}
-
-// benchmarkPrediction is one condition on the benchmark's rounds.
-type benchmarkPrediction struct {
-	what      string // with its unit
-	relation  results.Relation
-	threshold float64
-	// rounds reads the values, one a round, from the record.
-	rounds func(record []byte) ([]float64, error)
-}
-
-// benchmarks are those that the claims register names.
-var benchmarks = map[string]benchmark{
-	"BenchmarkAppend": {"append.json", []benchmarkPrediction{
-		{"records of 100 bytes appended a second, in batches of 16 KiB", ">=", 1e6, appendRounds(appendCell.recordsPerSecond)},
-		{"speed of the same against bare write(2) calls of the same bytes", ">=", 0.5, appendRounds(appendCell.ofWrite)},
-	}},
-	"BenchmarkLookup": {"lookup.json", []benchmarkPrediction{
-		{"nanoseconds of a look-up by offset in a hot log of 100 GiB", "<=", 1000, lookupRounds(func(c lookupCell) []float64 { return c.OffsetNs })},
-		{"bytes of index for each GiB of log, at an interval of 4096 bytes and batches of 16 KiB", "<=", 1 << 20, lookupRounds(lookupCell.indexBytesPerGiB)},
-	}},
-}
-
-// roundsOf reads the values, one a round, from the first cell of a record that is meant.
-func roundsOf[C any](meant func(C) bool, missing string, values func(C) ([]float64, error)) func([]byte) ([]float64, error) {
-	return func(record []byte) ([]float64, error) {
-		var cells []C
-		if err := json.Unmarshal(record, &cells); err != nil {
-			return nil, err
-		}
-		i := slices.IndexFunc(cells, meant)
-		if i < 0 {
-			return nil, errors.New(missing)
-		}
-		return values(cells[i])
-	}
-}
-
-// appendCell is what BenchmarkAppend stores of a batch size under some knobs.
-type appendCell struct {
-	Knobs            map[string]string
-	BatchBytes       int
-	Records          int // in a batch
-	RoundBytes       int
-	StoreNs, WriteNs []float64
-}
-
-func (c appendCell) recordsPerSecond(storeNs, _ float64) float64 {
-	return float64(c.RoundBytes/c.BatchBytes*c.Records) / storeNs * 1e9
-}
-
-func (c appendCell) ofWrite(storeNs, writeNs float64) float64 { return writeNs / storeNs }
-
-// appendRounds reads those of default knobs whose batches are at most 16 KiB and more than
-// half as large.
-func appendRounds(value func(c appendCell, storeNs, writeNs float64) float64) func([]byte) ([]float64, error) {
-	const most = 16 << 10
-	meant := func(c appendCell) bool { return len(c.Knobs) == 0 && c.BatchBytes <= most && c.BatchBytes > most/2 }
-	return roundsOf(meant, fmt.Sprintf("no batches of %d bytes", most), func(c appendCell) ([]float64, error) {
-		if len(c.StoreNs) != len(c.WriteNs) {
-			return nil, fmt.Errorf("%d rounds of the store, %d of bare writes", len(c.StoreNs), len(c.WriteNs))
-		}
-		return pairwise(c.StoreNs, c.WriteNs, func(storeNs, writeNs float64) float64 { return value(c, storeNs, writeNs) }), nil
-	})
-}
-
-// lookupCell is what BenchmarkLookup stores of a log.
-type lookupCell struct {
-	LogBytes, IntervalBytes int64
-	IndexBytes              int64
-	OffsetNs                []float64
-}
-
-// indexBytesPerGiB is the same in all rounds.
-func (c lookupCell) indexBytesPerGiB() []float64 {
-	return slices.Repeat([]float64{float64(c.IndexBytes) / (float64(c.LogBytes) / (1 << 30))}, len(c.OffsetNs))
-}
-
-func lookupRounds(values func(lookupCell) []float64) func([]byte) ([]float64, error) {
-	const gib, intervalBytes = 100, 4096
-	meant := func(c lookupCell) bool { return c.LogBytes == gib<<30 && c.IntervalBytes == intervalBytes }
-	missing := fmt.Sprintf("no log of %d GiB with an entry every %d bytes", gib, intervalBytes)
-	return roundsOf(meant, missing, func(c lookupCell) ([]float64, error) { return values(c), nil })
-}
-
-// benchmarkFindings are those of a claim's benchmark; none where no benchmark decides
-// the claim, or its record is not stored. dir holds the records.
-func benchmarkFindings(claim experiments.Claim, dir string) ([]verdict.Finding, error) {
-	if claim.Benchmark == "" {
-		return nil, nil
-	}
-	b, known := benchmarks[claim.Benchmark]
-	if !known {
-		return nil, fmt.Errorf("claim %s: no record of a benchmark %s is known", claim.ID, claim.Benchmark)
-	}
-	file := filepath.Join(dir, b.record)
-	record, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	} else if err != nil {
-		return nil, fmt.Errorf("record of %s: %w", claim.Benchmark, err)
-	}
+// measuredFindings judge a claim by the records in dir. A prediction whose record is not
+// stored has no finding; one that its record may not decide is open, with the reason.
+func measuredFindings(claim experiments.Claim, dir string) ([]verdict.Finding, error) {
 	var conditions []verdict.Condition
-	for _, p := range b.predictions {
-		values, err := p.rounds(record)
-		if err != nil {
-			return nil, fmt.Errorf("record of %s, %s: %w", claim.Benchmark, file, err)
+	for _, m := range claim.Measured {
+		file := filepath.Join(dir, m.Record+results.RecordSuffix)
+		record, err := results.ReadRecord(file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
 		}
-		conditions = append(conditions, verdict.Condition{What: p.what, Relation: p.relation, Threshold: p.threshold, Values: values})
+		c := verdict.Condition{Measured: m}
+		if err == nil {
+			c.Withheld, err = withheld(record.Provenance, claim, m)
+		}
+		if err == nil && c.Withheld == "" {
+			c.Values, err = roundsOf(m, record.Measured)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("claim %s, %s: %w", claim.ID, file, err)
+		}
+		conditions = append(conditions, c)
 	}
-	return verdict.JudgeConditions(claim.ID, claim.Parts[0].Name, conditions), nil
+	return verdict.JudgeConditions(claim.ID, conditions), nil
+}
+
+// withheld says why a record may not decide a prediction; empty: it may.
+func withheld(made *results.Provenance, claim experiments.Claim, m experiments.Measured) (string, error) {
+	if made == nil {
+		return made.String(), nil
+	}
+	reasons := unadmitted(made.Source)
+	var then []experiments.Measured
+	if made.Predictions != nil {
+		var err error
+		if then, err = experiments.ParseMeasured(made.Predictions.Text); err != nil {
+			return "", err
+		}
+	}
+	if !slices.ContainsFunc(then, m.Same) {
+		reasons = append(reasons, "predicted after it was measured")
+	}
+	for _, old := range then {
+		if old.Record == m.Record && old.Claim == claim.ID && !slices.ContainsFunc(claim.Measured, old.Same) {
+			reasons = append(reasons, fmt.Sprintf("no longer predicted of it: %s %s %.6g", old.What, old.Relation, old.Threshold))
+		}
+	}
+	return strings.Join(reasons, "; "), nil
+}
+
+// roundsOf reads what is predicted from a record, one value a round.
+func roundsOf(m experiments.Measured, record []byte) ([]float64, error) {
+	var cells []map[string]json.RawMessage
+	if err := json.Unmarshal(record, &cells); err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(cells, func(cell map[string]json.RawMessage) bool {
+		for name, value := range m.Cell {
+			if text, err := json.Marshal(value); err != nil || string(text) != string(cell[name]) {
+				return false
+			}
+		}
+		return true
+	})
+	if i < 0 {
+		return nil, fmt.Errorf("no cell has %v", m.Cell)
+	}
+	var rounds []float64
+	if err := json.Unmarshal(cells[i][m.Rounds], &rounds); err != nil {
+		return nil, fmt.Errorf("rounds of %s: %w", m.Rounds, err)
+	}
+	return rounds, nil
+}
+
+// verifyRecords checks the records in dir as runs are checked.
+func verifyRecords(dir string, history history) []EvidenceCheck {
+	files, err := results.FilesIn(dir, "*"+results.RecordSuffix)
+	if err != nil {
+		return []EvidenceCheck{outcomeOf(dir, "readable", err)}
+	}
+	var checks []EvidenceCheck
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), results.RecordSuffix)
+		record, err := results.ReadRecord(file)
+		if made := record.Provenance; err == nil && made == nil {
+			checks = append(checks, EvidenceCheck{name, "provenance", CheckInadmissible, made.String()})
+			continue
+		} else if err == nil {
+			checks = append(checks, admission(name, "source admits it as evidence", unadmitted(made.Source)), history.verifyRecord(name, *made))
+			err = results.CheckRecord(file)
+		}
+		checks = append(checks, outcomeOf(name, "file is that of the manifest", err))
+	}
+	return checks
 }

@@ -42,7 +42,7 @@ type VerifyConfig struct {
 	Source    string // within the working tree, for git
 }
 
-// Verify checks every reference run and the document that is made from them. The
+// Verify checks every reference run, every benchmark's record and the document that is made from them. The
 // error is for what keeps it from checking at all.
 func Verify(cfg VerifyConfig) ([]EvidenceCheck, error) {
 	specs, err := experiments.Specs()
@@ -69,6 +69,7 @@ func Verify(cfg VerifyConfig) ([]EvidenceCheck, error) {
 	}
 	checks = append(checks, verifyStrays(cfg.Reference, specs)...)
 	checks = append(checks, verifyLedgers(cfg.Reference, specs, runs, history)...)
+	checks = append(checks, verifyRecords(filepath.Join(filepath.Dir(cfg.Reference), benchmarksDir), history)...)
 	checks = append(checks, verifySizes(cfg.Reference)...)
 	return append(checks, verifyDocuments(cfg, opened)...), nil
 }
@@ -80,15 +81,19 @@ func outcomeOf(of, check string, err error) EvidenceCheck {
 	return EvidenceCheck{of, check, CheckHolds, ""}
 }
 
+func admission(of, check string, reasons []string) EvidenceCheck {
+	if len(reasons) > 0 {
+		return EvidenceCheck{of, check, CheckInadmissible, strings.Join(reasons, "; ")}
+	}
+	return EvidenceCheck{of, check, CheckHolds, ""}
+}
+
 func verifyRun(run *results.Run, spec *experiments.Spec, history history) []EvidenceCheck {
 	checks := []EvidenceCheck{
 		outcomeOf(spec.ID, "files are those of the manifest", run.CheckManifest()),
 		outcomeOf(spec.ID, "values are those of the histograms", run.CheckValues()),
 	}
-	admissible := EvidenceCheck{spec.ID, "spec, blocks and source admit it as evidence", CheckHolds, ""}
-	if reasons := inadmissible(run, spec); len(reasons) > 0 {
-		admissible.Status, admissible.Detail = CheckInadmissible, strings.Join(reasons, "; ")
-	}
+	admissible := admission(spec.ID, "spec, blocks and source admit it as evidence", inadmissible(run, spec))
 	return append(checks, admissible, history.verifyPrediction(run, spec), history.verifyAge(run, spec.ID))
 }
 

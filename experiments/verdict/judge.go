@@ -342,18 +342,21 @@ func holds(v float64, p experiments.Prediction) bool {
 
 // Condition is what a claim predicts of one quantity that a benchmark measures.
 type Condition struct {
-	What      string // with its unit
-	Relation  results.Relation
-	Threshold float64
-	Values    []float64 // one a round
+	experiments.Measured
+	Values   []float64 // one a round
+	Withheld string    // why they may not decide; empty: they may
 }
 
-// JudgeConditions is Judge for a part of a claim that a benchmark decides.
-func JudgeConditions(claim, part string, conditions []Condition) []Finding {
+// JudgeConditions is Judge for a claim that benchmarks decide.
+func JudgeConditions(claim string, conditions []Condition) []Finding {
 	var findings []Finding
 	for _, c := range conditions {
-		p := experiments.Prediction{Claim: claim, Part: part, Relation: c.Relation, Threshold: c.Threshold}
-		findings = append(findings, Finding{p, []Comparison{compared(p, c.What, c.Values, false, results.Missing{})}})
+		p := experiments.Prediction{Claim: claim, Part: c.Part, Relation: c.Relation, Threshold: c.Threshold}
+		found := Comparison{Cells: c.What, Verdict: results.Undecided, Reason: c.Withheld, Inadmissible: true, P: 1}
+		if c.Withheld == "" {
+			found = compared(p, c.What, c.Values, false, results.Missing{})
+		}
+		findings = append(findings, Finding{p, []Comparison{found}})
 	}
 	correctRefutations(findings, nil)
 	return findings

@@ -38,6 +38,14 @@ type Comparison struct {
 	Inadmissible bool
 }
 
+// Words are the verdict with its reason, if it has one.
+func (c Comparison) Words() string {
+	if c.Reason == "" {
+		return string(c.Verdict)
+	}
+	return fmt.Sprintf("%s (%s)", c.Verdict, c.Reason)
+}
+
 // Finding is what a run says of one prediction.
 type Finding struct {
 	Prediction  experiments.Prediction
@@ -166,10 +174,7 @@ func Table(findings []Finding) results.Table {
 		{Name: "of all blocks", Number: true, Meaning: "the same with the blocks that the verdict leaves out because too few independent samples support a percentile"}, {Name: "verdict"}}}
 	for _, f := range findings {
 		for _, c := range f.Comparisons {
-			word := string(c.Verdict)
-			if c.Reason != "" {
-				word += " (" + c.Reason + ")"
-			}
+			word := c.Words()
 			if with := f.WithLimited(c); with != "" {
 				word += "; " + with
 			}

@@ -1,9 +1,10 @@
 // Package speed holds the benchmarks that run whole processes, or the log store and
 // bare system calls, against each other and print ratios. Nothing else may run on the machine meanwhile:
 //
-//	go test -run '^$' -bench . -benchtime 1x -timeout 1h ./internal/speed
+//	go test -run '^$' -bench . -benchtime 1x -timeout 3h ./internal/speed
 //
-// With C10KLAB_RECORD=DIR each leaves its record, a JSON file, in DIR.
+// With C10KLAB_RECORD=DIR each leaves its record, a JSON file, in DIR; results/benchmarks
+// has them, and says how they are made.
 package speed
 
 import (
@@ -17,8 +18,10 @@ import (
 	"syscall"
 	"testing"
 
+	"c10klab/experiments"
 	"c10klab/internal/need"
 	"c10klab/internal/record"
+	"c10klab/results"
 )
 
 // Server and client have a CPU of their own each.
@@ -115,19 +118,37 @@ func load(b *testing.B, binary string, ready record.ServerReady, args ...string)
 	return m
 }
 
+// recordDir is where records go; empty: none is kept.
+var recordDir = os.Getenv("C10KLAB_RECORD")
+
+// made is where this process's records come from, as it was before the first benchmark.
+var made results.Provenance
+
+// brief is a tenth of a number of rounds or bytes under -short, which tries a benchmark out
+// and keeps no record.
+func brief(n int) int {
+	if testing.Short() {
+		return max(1, n/10)
+	}
+	return n
+}
+
 // keep stores a benchmark's record where C10KLAB_RECORD says.
 func keep(b *testing.B, name string, what any) {
 	b.Helper()
-	dir := os.Getenv("C10KLAB_RECORD")
-	if dir == "" {
+	if recordDir == "" || testing.Short() {
 		return
 	}
-	text, err := json.Marshal(what)
+	own := made
+	if own.Predictions = experiments.PredictionsOf(name); own.Predictions != nil {
+		own.Stated = run(b, "git", "log", "-1", "--format=%H", "--", filepath.Join("../..", experiments.BenchmarksFile))
+	}
+	measured, err := json.Marshal(what)
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, name+".json"), append(text, '\n'), 0o644)
+		err = results.BenchmarkRecord{Provenance: &own, Measured: measured}.Keep(recordDir, name)
 	}
 	if err != nil {
 		b.Fatal(err)
 	}
-	fmt.Fprintf(os.Stderr, "record: %s\n", filepath.Join(dir, name+".json"))
+	fmt.Fprintf(os.Stderr, "record: %s\n", filepath.Join(recordDir, name+results.RecordSuffix))
 }

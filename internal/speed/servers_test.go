@@ -14,6 +14,7 @@ import (
 	"c10klab/internal/kafka"
 	"c10klab/internal/osthread"
 	"c10klab/internal/poll"
+	"c10klab/results"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
@@ -28,6 +29,9 @@ func TestMain(m *testing.M) {
 	if serve, known := servers[os.Getenv(asServer)]; known {
 		fmt.Fprintln(os.Stderr, serve())
 		os.Exit(1)
+	}
+	if recordDir != "" {
+		made = results.MadeHere()
 	}
 	os.Exit(m.Run())
 }

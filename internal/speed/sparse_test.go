@@ -32,8 +32,8 @@ func newSparseLog(b *testing.B, logDir string, bytes, intervalBytes int64, batch
 	}
 	err := os.MkdirAll(l.dir, 0o755)
 	for i := range l.segments {
-		first := int64(i) * l.perSegment() * int64(l.template.Records())
-		next := first + l.perSegment()*int64(l.template.Records())
+		first := int64(i) * l.perSegmentRecords()
+		next := first + l.perSegmentRecords()
 		// Of each segment the store looks at the first batch, and walks from the last
 		// index entry to the end.
 		err = errors.Join(err, l.writeSegment(i), l.touch(first), l.touch(next-1))
@@ -52,13 +52,15 @@ func newSparseLog(b *testing.B, logDir string, bytes, intervalBytes int64, batch
 
 func (l *sparseLog) perSegment() int64 { return sparseSegmentBytes / int64(l.template.SizeBytes()) }
 
+func (l *sparseLog) perSegmentRecords() int64 { return l.perSegment() * int64(l.template.Records()) }
+
 // records is the log's end offset.
 func (l *sparseLog) records() int64 {
-	return int64(l.segments) * l.perSegment() * int64(l.template.Records())
+	return int64(l.segments) * l.perSegmentRecords()
 }
 
 func (l *sparseLog) path(segment int, suffix string) string {
-	base := int64(segment) * l.perSegment() * int64(l.template.Records())
+	base := int64(segment) * l.perSegmentRecords()
 	return filepath.Join(l.dir, fmt.Sprintf("%020d%s", base, suffix))
 }
 
@@ -89,8 +91,8 @@ func (l *sparseLog) writeSegment(segment int) error {
 		os.WriteFile(l.path(segment, ".index"), index, 0o644), os.WriteFile(l.path(segment, ".timeindex"), times, 0o644))
 }
 
-// touch makes the batch real that holds an offset, those before it that a look-up
-// walks over, from the index entry on, and that of the next index entry.
+// touch makes the batch real that holds an offset, and the headers of those before it that
+// a look-up walks over, from the index entry on, and of that of the next index entry.
 func (l *sparseLog) touch(offset int64) error {
 	number := offset / int64(l.template.Records())
 	segment, at := int(number/l.perSegment()), number%l.perSegment()
@@ -108,7 +110,11 @@ func (l *sparseLog) touch(offset int64) error {
 		of := int64(segment)*l.perSegment() + i
 		l.template.Stamp(one, 0, of)
 		batch.AssignOffset(one, of*int64(l.template.Records()), 0)
-		if _, writeErr := log.WriteAt(one, i*int64(len(one))); writeErr != nil {
+		real := one
+		if i != at {
+			real = one[:batch.HeaderBytes]
+		}
+		if _, writeErr := log.WriteAt(real, i*int64(len(one))); writeErr != nil {
 			err = errors.Join(err, writeErr)
 		}
 	}
