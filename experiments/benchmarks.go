@@ -2,8 +2,8 @@ package experiments
 
 import (
 	_ "embed"
-	"encoding/json"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"c10klab/results"
@@ -83,8 +83,6 @@ func (m Measured) Command() string {
 
 // Same reports whether two predictions are the same in all but words.
 func (m Measured) Same(other Measured) bool {
-	m.What, m.Why, other.What, other.Why = "", "", "", ""
-	a, _ := json.Marshal(m) // a map's keys are sorted
-	b, _ := json.Marshal(other)
-	return string(a) == string(b)
+	m.What, m.Why = other.What, other.Why
+	return reflect.DeepEqual(m, other)
 }

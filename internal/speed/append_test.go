@@ -107,7 +107,7 @@ func appendCells(b *testing.B) (cells []*appendCell) {
 		c.Reaches = byPolicy
 		cells = append(cells, c)
 	}
-	c := newAppendCell(b, nil, 16<<10, appendRecordBytes, brief(2*dirtyLimitBytes(b)))
+	c := newAppendCell(b, nil, 16<<10, appendRecordBytes, brief(brief(2*dirtyLimitBytes(b))))
 	c.Reaches = beyondLimit
 	return append(cells, c)
 }
@@ -224,7 +224,7 @@ func (c *appendCell) timeCopy(to []byte) float64 {
 
 func reportAppends(b *testing.B, cells []*appendCell) {
 	fmt.Printf("\n%11s %8s %12s %9s  %8s %9s  knobs; what is reached; median of %d rounds\n",
-		"batch bytes", "records", "records/s", "MB/s", "of write", "of memcpy", appendRounds)
+		"batch bytes", "records", "records/s", "MB/s", "of write", "of memcpy", len(cells[0].StoreNs))
 	for _, c := range cells {
 		ofCopy := make([]float64, len(c.StoreNs))
 		for i, ns := range c.StoreNs {

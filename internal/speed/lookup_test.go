@@ -64,7 +64,7 @@ func BenchmarkLookup(b *testing.B) {
 		cells = append(cells, &lookupCell{LogBytes: 10 * gib, IntervalBytes: interval, Targets: fresh})
 	}
 	fmt.Printf("\n%7s %9s %12s %9s %12s  %9s %9s   %9s %9s %9s %9s   median ns of %d rounds\n", "log GiB", "interval", "targets", "entries",
-		"index B/GiB", "by offset", "by time", "heap", "mapped", "read", "cold", lookupRounds)
+		"index B/GiB", "by offset", "by time", "heap", "mapped", "read", "cold", brief(lookupRounds))
 	for _, c := range cells {
 		c.BatchBytes = lookupBatch
 		c.run(b)
