@@ -47,3 +47,14 @@ func (p Planned) ArmsOf(cell results.PlannedCell) []results.PlannedCell {
 		return !maps.Equal(knobs, cell.Knobs)
 	})
 }
+
+// ArmOf is the number of a cell's arm among its switchback's values, which must have it: of a value
+// that is there twice the first is the cell's and the last its twin's.
+func ArmOf(cell results.PlannedCell) int {
+	s, _ := knob.ParseSwitchback(cell.Knobs[knob.SwitchbackName]) // as it was planned
+	first := slices.Index(s.Values, cell.Knobs[s.Knob])
+	if again := slices.Index(s.Values[first+1:], s.Values[first]); again >= 0 && cell.TwinOf != "" && cell.Planted == nil {
+		return first + 1 + again
+	}
+	return first
+}

@@ -231,7 +231,7 @@ func (r *runner) runCell(ctx context.Context, cell results.PlannedCell, arms []r
 		}
 		own := make([]record.Trial, len(arms))
 		for i, arm := range arms {
-			own[i] = r.ofArm(t, arm, i)
+			own[i] = r.ofArm(t, arm)
 			if err := r.run.Commit(own[i]); err != nil {
 				return err
 			}
@@ -244,11 +244,11 @@ func (r *runner) runCell(ctx context.Context, cell results.PlannedCell, arms []r
 }
 
 // ofArm is a trial as one of its arms has it; one without arms is its own.
-func (r *runner) ofArm(t record.Trial, arm results.PlannedCell, i int) record.Trial {
+func (r *runner) ofArm(t record.Trial, arm results.PlannedCell) record.Trial {
 	t.Cell, t.Knobs = arm.ID, r.trialKnobs(arm, t.Block)
 	t.ConfigHash = configHash(t.Knobs, r.run.Info.BinarySHA256)
 	if t.Measured() && len(t.Measurement.Arms) > 0 {
-		t.Measurement = t.Measurement.OfArm(i)
+		t.Measurement = t.Measurement.OfArm(experiments.ArmOf(arm))
 	}
 	return t
 }
