@@ -92,7 +92,7 @@ func (c Config) plan() *plan.Plan {
 
 func (c Config) offered() *judge.Load {
 	return &judge.Load{
-		Plan: c.plan(), Drain: c.Drain, Answers: c.answers(), Tails: c.tails(), MustLag: c.lags() && !c.LaggingWrap,
+		Plan: c.plan(), Drain: c.Drain, Answers: c.answers(), Tails: c.tails(), MustLag: c.lags() && !c.LaggingWrap, FetchMaxWait: c.FetchMaxWait,
 		// An echo server counts the requests of idle connections too.
 		MostInFlight: int64(c.Producers*c.InFlight + countIf(c.Protocol == plan.ProtocolEcho, c.Idle)),
 		CPUs:         len(c.CPUs), SendersBusyWait: c.sendersBusyWait(), LatenessLimit: c.LatenessLimit,

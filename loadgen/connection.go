@@ -47,22 +47,25 @@ func newConnection(l *load, frames []*framePool, own *judge.Tally, fd, index int
 func (c *connection) offer(dueNs int64, size int, t *judge.Tally) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	plannedNs := dueNs
 	if !c.load.cfg.Closed {
 		batchBytes, _ := c.load.sizes[size].batch()
 		t.Offer(dueNs, batchBytes)
+	} else if c.load.window.Begun() {
+		dueNs = c.load.system.now() // only the plan knows of due times: a closed loop begins when the sender gets to it
 	}
-	c.enter(request{Request: judge.Request{DueNs: dueNs, AttemptedNs: c.load.attemptedAt(c.blockedSinceNs, dueNs)}, size: int32(size)}, t)
+	c.enter(request{Request: judge.Request{DueNs: dueNs, AttemptedNs: c.load.attemptedAt(c.blockedSinceNs, dueNs)}, size: int32(size)}, plannedNs, t)
 	if err := c.pump(t); err != nil {
 		return c.broken(err)
 	}
 	return nil
 }
 
-// enter takes in a request that is due. Its caller holds mu.
-func (c *connection) enter(r request, t *judge.Tally) {
+// enter takes in a request that is due, for a trace at plannedNs. Its caller holds mu.
+func (c *connection) enter(r request, plannedNs int64, t *judge.Tally) {
 	c.load.outstanding.Add(1)
 	t.InFlight(1, r.DueNs)
-	c.load.record(t, plan.OfProducers, r.DueNs, r.size)
+	c.load.record(t, plan.OfProducers, plannedNs, r.size)
 	c.waiting.push(r)
 }
 
@@ -81,7 +84,7 @@ func (c *connection) answered(payload []byte, nowNs int64) error {
 	c.complete(&r, nowNs, a.errorCode, c.own)
 	c.sample(&r, a, nowNs)
 	if c.load.cfg.Closed && c.load.window.Begun() && !c.load.window.Over(nowNs) {
-		c.enter(request{Request: judge.Request{DueNs: nowNs, AttemptedNs: nowNs}}, c.own)
+		c.enter(request{Request: judge.Request{DueNs: nowNs, AttemptedNs: nowNs}}, nowNs, c.own)
 	}
 	return nil
 }

@@ -216,9 +216,16 @@ func (c *consumer) fetchIfTime(nowNs int64) (time.Duration, error) {
 	return 0, c.next()
 }
 
-// unanswered calls fn for every fetch that fell due and has no answer. All threads must have ended.
+// owed reports whether a fetch of the consumer's own accord, sent before an instant, has no answer yet.
+func (c *consumer) owed(beforeNs int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asking && c.now.dueNs == 0 && c.now.attemptedNs < beforeNs
+}
+
+// unanswered calls fn for every fetch without an answer. All threads must have ended.
 func (c *consumer) unanswered(fn func(r dueFetch, sent bool)) {
-	if c.now.dueNs != 0 {
+	if c.now.dueNs != 0 || c.asking {
 		fn(c.now, true)
 	}
 	for i := range c.waiting.len() {

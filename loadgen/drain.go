@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"c10klab/internal/record"
@@ -14,8 +15,8 @@ import (
 const catchUp = time.Second
 
 // drain waits until the senders have offered everything; then for the answers owed,
-// then for tail consumers to have read what was acknowledged, each up to the knob's
-// bound. Running into it is not an error, for what is missing is evidence; except that a
+// then for tail consumers to have read what was acknowledged, then for the answers to fetches
+// of the window, each up to the knob's bound. Running into it is not an error, for what is missing is evidence; except that a
 // request which was never offered leaves none.
 func (l *load) drain() error {
 	patience := max(catchUp, l.cfg.Drain)
@@ -28,6 +29,11 @@ func (l *load) drain() error {
 	}
 	if err == nil && l.cfg.tails() {
 		err = l.waitFor(l.cfg.Drain, func() bool { return l.consumed.Load() >= l.ackedDue.Load() })
+	}
+	if err == nil {
+		err = l.waitFor(l.cfg.Drain, func() bool {
+			return !slices.ContainsFunc(l.consumers, func(c *consumer) bool { return c.owed(l.window.EndNs()) })
+		})
 	}
 	if errors.Is(err, errTimeout) {
 		return nil
@@ -54,14 +60,13 @@ func (l *load) finish(e *judge.Evidence) {
 	}
 	for _, c := range l.consumers {
 		c.unanswered(func(r dueFetch, sent bool) {
-			if !l.window.Contains(r.dueNs) {
+			if !counted.FetchNeverAnswered(c.kind.planned, r.dueNs, cmp.Or(r.attemptedNs, endNs), endNs) {
 				return
 			}
 			e.Unanswered++
 			if !sent {
 				e.Unsent++
 			}
-			counted.RecordFetch(c.kind.planned, r.dueNs, cmp.Or(r.attemptedNs, endNs), endNs)
 		})
 	}
 	for _, t := range l.tallies {

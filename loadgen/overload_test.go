@@ -37,7 +37,7 @@ func TestOverloadIsTheTargetsDoing(t *testing.T) {
 	if late > response/2 {
 		t.Errorf("half of the requests are late by %v and take %v: the generator takes the blame", time.Duration(late), time.Duration(response))
 	}
-	for _, name := range []string{"CPU time of the busiest receiver", "Little's law", "answers counted by only one"} {
+	for _, name := range []string{"CPU time of the busiest receiver", "count of requests in flight", "answers counted by only one"} {
 		if failed(name) {
 			t.Errorf("%q fails: the generator takes the blame", name)
 		}

@@ -212,7 +212,7 @@ func TestFetchesNeverAnsweredAreRecordedWithTheirAge(t *testing.T) {
 	if n := fetchSpanOf(m, "ResponseTime", "Fetch"); n != 4 || m.InFlightAtEnd != 2 {
 		t.Errorf("%d response times, %d in flight at the end; want 4, 2 of them ages", n, m.InFlightAtEnd)
 	}
-	if !hasProblem(m, "2 requests due in the window had no answer") || !hasProblem(m, "1 of them not a byte sent") || m.Outcome == record.Valid {
+	if !hasProblem(m, "2 requests of the window had no answer") || !hasProblem(m, "1 of them not a byte sent") || m.Outcome == record.Valid {
 		t.Errorf("outcome %s, problems %q", m.Outcome, m.Problems)
 	}
 }

@@ -17,6 +17,7 @@ import (
 type curve struct {
 	caption
 	count  int64
+	digest hdr.Digest
 	points []hdr.Bracket // quantiles that at least one sample lies beyond
 }
 
@@ -27,7 +28,7 @@ func (s source) curves(key hdr.Key, fs facets, f facet) []curve {
 		if !f.has(cell.Knobs) || cell.Curves[key] == nil {
 			continue
 		}
-		c := curve{caption: captionOf(cell, fs.label(s, cell)), count: cell.Spans[key].Count}
+		c := curve{caption: captionOf(cell, fs.label(s, cell)), count: cell.Spans[key].Count, digest: cell.Spans[key]}
 		for _, point := range cell.Curves[key] {
 			if (1-point.Quantile)*float64(c.count) >= 1 && point.ValueNs > 0 {
 				c.points = append(c.points, point)
@@ -127,8 +128,12 @@ func curvePlot(curves []curve, styles map[string]lineStyle) *plot.Plot {
 			if !marked(i) {
 				return ""
 			}
-			return fmt.Sprintf("%s: %.5g %% of requests took at most %s",
-				c.label, 100*c.points[i].Quantile, results.FormatDuration(points[i].Y))
+			bound := "at most"
+			if c.bounds || c.digest.IsBound(c.points[i].ValueNs) {
+				bound = "up to a time of at least"
+			}
+			return fmt.Sprintf("%s: %.5g %% of requests took %s %s",
+				c.label, 100*c.points[i].Quantile, bound, results.FormatDuration(points[i].Y))
 		})
 	}
 	return p

@@ -171,12 +171,19 @@ func (s source) sweepLines(m swept, axis string, labels []string) []sweepLine {
 		apart := false
 		for _, x := range levels {
 			i := slices.IndexFunc(s.cells, func(c results.Cell) bool { return levelOf(c, axis) == x && s.sweepLabel(c, axis) == label })
-			if i < 0 || len(m.valuesOf(s.cells[i])) == 0 {
+			if i < 0 {
 				apart = len(l.points) > 0
 				continue
 			}
 			cell := s.cells[i]
-			l.points = append(l.points, sweepPoint{captionOf(cell, label), x, results.MedianOf(m.valuesOf(cell)), apart})
+			values, bounds := m.valuesOf(cell)
+			if len(values) == 0 {
+				apart = len(l.points) > 0
+				continue
+			}
+			point := sweepPoint{captionOf(cell, label), x, results.MedianOf(values), apart}
+			point.bounds = point.bounds || bounds
+			l.points = append(l.points, point)
 			apart = false
 		}
 		if len(l.points) > 0 {
@@ -186,8 +193,9 @@ func (s source) sweepLines(m swept, axis string, labels []string) []sweepLine {
 	return lines
 }
 
-// valuesOf reads the metric from those of a cell's trials that support it.
-func (m swept) valuesOf(cell results.Cell) (values []float64) {
+// valuesOf reads the metric from those of a cell's trials that support it, and says whether
+// some values are lower bounds.
+func (m swept) valuesOf(cell results.Cell) (values []float64, bounds bool) {
 	key, isDuration := m.Key()
 	for _, t := range cell.Measured {
 		var v measure.Value
@@ -197,10 +205,10 @@ func (m swept) valuesOf(cell results.Cell) (values []float64) {
 			v = m.Of(t.Trial)
 		}
 		if v.Supported {
-			values = append(values, v.Value)
+			values, bounds = append(values, v.Value), bounds || v.Bound
 		}
 	}
-	return values
+	return values, bounds
 }
 
 // trialCount says how many trials a point has.
@@ -298,7 +306,7 @@ func (m swept) axis(axis *plot.Axis, low, high float64) {
 func hollowPoints(points []sweepPoint) []legendEntry {
 	outcomes := outcomesOf(points, func(p sweepPoint) caption { return p.caption })
 	if slices.ContainsFunc(points, func(p sweepPoint) bool { return p.bounds }) {
-		outcomes = append(outcomes, "saturated, whose durations are lower bounds")
+		outcomes = append(outcomes, "durations that are lower bounds, since "+results.BoundReason)
 	}
 	if len(outcomes) == 0 {
 		return nil

@@ -104,6 +104,9 @@ func (s source) rows(level string, key hdr.Key) (rows []row) {
 
 func (s source) row(cell results.Cell, key hdr.Key) row {
 	r := row{caption: captionOf(cell, s.label(cell)), count: cell.Spans[key].Count, tail: tailsOf(cell.Spans[key])}
+	for _, ns := range r.tail {
+		r.bounds = r.bounds || cell.Spans[key].IsBound(int64(ns))
+	}
 	for _, t := range cell.Measured {
 		span, measured := t.Spans[key]
 		if !measured {
@@ -291,7 +294,7 @@ func (t tailKind) entries(rows []row) []legendEntry {
 	}
 	add(glyphEntry("one trial each", noteColour, trialRadius, draw.CircleGlyph{}), func(r row) bool { return len(r.byTrial[0]) > 0 })
 	add(intervalEntry(), func(r row) bool { return r.interval(0).Bounded() })
-	add(legendEntry{text: "a lower bound: saturated", sample: func(c *draw.Canvas, centre vg.Point) {
+	add(legendEntry{text: "a lower bound: " + results.BoundReason, sample: func(c *draw.Canvas, centre vg.Point) {
 		c.FillText(style(labelSize, noteColour, draw.XCenter, draw.YCenter), centre, atLeast)
 	}}, func(r row) bool { return r.bounds })
 	if outcomes := outcomesOf(rows, func(r row) caption { return r.caption }); len(outcomes) > 0 {

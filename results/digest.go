@@ -24,6 +24,12 @@ func (r *Run) digest(c *Cell, wanted, curves func(hdr.Key) bool, sum *hdr.Sum) e
 		c.Measured[i].Spans = spans[i]
 	}
 	c.Spans, c.Curves = sum.Digests(), map[hdr.Key][]hdr.Bracket{}
+	for key, merged := range c.Spans {
+		for _, t := range c.Measured {
+			merged = merged.BoundedFrom(t.Spans[key].BoundNs())
+		}
+		c.Spans[key] = merged
+	}
 	withheld := c.withholdSpoilt()
 	for key := range c.Spans {
 		if curves == nil || !curves(key) {
@@ -103,6 +109,9 @@ func (r *Run) digestTrial(t record.Trial, wanted func(hdr.Key) bool,
 	spans, err := read(f, wanted, t.Clusters)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", f.Name(), ErrGarbled, err)
+	}
+	for key, d := range spans {
+		spans[key] = measure.Bounded(&t, key, d)
 	}
 	return spans, nil
 }

@@ -28,7 +28,8 @@ type DocumentCell struct {
 }
 
 // DocumentSpan is one span of the requests of an API. A
-// percentile is null where the samples do not support it.
+// percentile is null where the samples do not support it; from BoundNs on, where there is one,
+// percentiles are lower bounds, as all are of a saturated cell.
 type DocumentSpan struct {
 	Stage  string `json:"stage"`
 	API    string `json:"api"`
@@ -37,6 +38,8 @@ type DocumentSpan struct {
 	P99Ns  *int64 `json:"p99_ns"`
 	P999Ns *int64 `json:"p999_ns"`
 	MaxNs  int64  `json:"max_ns"`
+
+	BoundNs *int64 `json:"lower_bounds_from_ns"`
 }
 
 func NewDocument(out string, cells []Cell) Document {
@@ -70,6 +73,9 @@ func documentSpans(spans map[hdr.Key]hdr.Digest) []DocumentSpan {
 			P50Ns: supported(d, 0.5), P99Ns: supported(d, 0.99), P999Ns: supported(d, 0.999),
 			MaxNs: d.MaxNs,
 		})
+		if ns := d.BoundNs(); ns > 0 {
+			documented[len(documented)-1].BoundNs = &ns
+		}
 	}
 	return documented
 }

@@ -14,6 +14,7 @@ import (
 	"unique"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/measure"
 	"c10klab/internal/record"
 )
 
@@ -102,7 +103,7 @@ func readPacked(line []byte, t *record.Trial) (apart packedTrial, err error) {
 		if !isKey {
 			return apart, fmt.Errorf("a span named %q", name)
 		}
-		apart.spans[key] = values.Digest()
+		apart.spans[key] = measure.Bounded(t, key, values.Digest())
 		if values.Clusters != nil {
 			if t.Clusters == nil {
 				t.Clusters = map[string][]float64{}

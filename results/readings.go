@@ -16,7 +16,7 @@ import (
 // BlockValues are a metric's values in a cell, one for each block that has one.
 type BlockValues struct {
 	ByBlock map[int]float64
-	Bounds  bool // some values are lower bounds
+	Bounds  Bounds
 	Missing Missing
 	// Clustering is how a percentile's samples were told to be independent.
 	Clustering Clustering
@@ -29,6 +29,27 @@ type BlockValues struct {
 func (v BlockValues) AllBlocks() BlockValues {
 	v.ByBlock = v.all
 	return v
+}
+
+// Bounds says whether some values are lower bounds, and by what.
+type Bounds int
+
+const (
+	NoBounds Bounds = iota
+	// InferredBounds are by rate × time, which the rules of the run's day did not compare.
+	InferredBounds
+	// RecordedBounds are by the trials' outcomes or the ages that they recorded.
+	RecordedBounds
+)
+
+func boundsOf(t *record.Trial, bound bool) Bounds {
+	switch {
+	case !bound:
+		return NoBounds
+	case t.Outcome == record.Saturated || t.Measurement.Censored != nil:
+		return RecordedBounds
+	}
+	return InferredBounds
 }
 
 // Clustering is by whose series in time samples were told to be independent. The zero value:
@@ -105,8 +126,8 @@ func (r *Readings) WithLimited() *Readings {
 }
 
 // Of returns a metric's values in a cell, of the trials that stand. One that the generator or
-// the environment limited has none, but for counts of threads. boundsHelp: durations of saturated
-// trials, which are lower bounds, count too.
+// the environment limited has none, but for counts of threads. boundsHelp: lower bounds
+// count too, which are the durations of saturated trials and those beyond which requests had no answer.
 func (r *Readings) Of(m measure.Metric, cell string, boundsHelp bool) (BlockValues, error) {
 	values := BlockValues{ByBlock: map[int]float64{}, all: map[int]float64{}}
 	for _, t := range r.trials[cell] {
@@ -119,13 +140,17 @@ func (r *Readings) Of(m measure.Metric, cell string, boundsHelp bool) (BlockValu
 		if err != nil {
 			return BlockValues{}, err
 		}
+		bound = bound || v.Bound
+		if bound && !boundsHelp {
+			continue
+		}
 		if key, percentile := m.Key(); percentile && !m.IsMax() && (v.Supported || v.StillNeeded > 0) {
 			values.Clustering = values.Clustering.And(clusteringOf(&t, key))
 		}
 		switch {
 		case v.Supported && !math.IsNaN(v.Value) && !math.IsInf(v.Value, 0):
 			values.ByBlock[t.Block], values.all[t.Block] = v.Value, v.Value
-			values.Bounds = values.Bounds || bound
+			values.Bounds = max(values.Bounds, boundsOf(&t, bound))
 		case v.StillNeeded > 0:
 			values.Missing, values.all[t.Block] = values.Missing.And(Missing{1, v.StillNeeded}), v.Value
 		}

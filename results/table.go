@@ -13,13 +13,16 @@ import (
 	"c10klab/internal/record"
 )
 
+// BoundReason is why a duration is a lower bound.
+const BoundReason = "the cell saturated or requests had no answer yet"
+
 const (
 	notSupported = "n/a"
 	// NotMeasured stands in tables where a cell has nothing of a column.
 	NotMeasured = "–"
 	legend      = "p50, p99, p999 of all valid trials' merged histograms; n/a: too few independent samples for the percentile"
 	trialLegend = "; by trial: median and range of the trials' own"
-	boundLegend = "; ≥: a lower bound, the cell saturated"
+	boundLegend = "; ≥: a lower bound, " + BoundReason
 	// maxProblems is how many a table is followed by.
 	maxProblems   = 20
 	limitedLegend = "; in parentheses: not valid, limited by generator or environment"
@@ -267,9 +270,10 @@ func severalTrials(c Cell) bool { return len(c.Measured) > 1 }
 // which verdicts rest on; that of all their durations together is another number.
 func (c *Cell) ByTrial(key hdr.Key, q float64, format func(ns float64) string) Value {
 	var values []float64
+	bounds := c.LowerBounds()
 	for _, t := range c.Measured {
 		if ns, supported := t.Spans[key].Quantile(q); supported {
-			values = append(values, float64(ns))
+			values, bounds = append(values, float64(ns)), bounds || t.Spans[key].IsBound(ns)
 		}
 	}
 	if c.Spans[key].Count == 0 {
@@ -279,7 +283,7 @@ func (c *Cell) ByTrial(key hdr.Key, q float64, format func(ns float64) string) V
 		return TextValue(notSupported)
 	}
 	median := MedianOf(values).Median
-	return c.Standing(true, true, fmt.Sprintf("%s [%s, %s]", format(median), format(slices.Min(values)), format(slices.Max(values))), median)
+	return c.Standing(true, bounds, fmt.Sprintf("%s [%s, %s]", format(median), format(slices.Min(values)), format(slices.Max(values))), median)
 }
 
 // Percentile is a span's as tables show it.
@@ -289,18 +293,18 @@ func (c *Cell) Percentile(key hdr.Key, q float64, format func(ns float64) string
 		return TextValue(NotMeasured)
 	}
 	ns, supported := span.Quantile(q)
-	return c.Standing(supported, true, format(float64(ns)), float64(ns))
+	return c.Standing(supported, c.LowerBounds() || span.IsBound(ns), format(float64(ns)), float64(ns))
 }
 
 // Standing prints a number of the cell so that one that does not stand is never read as
-// one that does, nor a duration that is a lower bound as one that is exact.
-func (c *Cell) Standing(supported, duration bool, text string, value float64) Value {
+// one that does, nor a lower bound as what is exact.
+func (c *Cell) Standing(supported, bound bool, text string, value float64) Value {
 	switch {
 	case !supported:
 		return TextValue(notSupported)
 	case !c.Stands():
 		text = "(" + text + ")"
-	case duration && c.LowerBounds():
+	case bound:
 		text = "≥" + text
 	}
 	return NumberValue(text, value)
@@ -342,7 +346,7 @@ func notes(cells []Cell, shown []hdr.Key) string {
 	if slices.ContainsFunc(cells, severalTrials) {
 		b.WriteString(trialLegend)
 	}
-	if slices.ContainsFunc(cells, func(c Cell) bool { return c.LowerBounds() }) {
+	if slices.ContainsFunc(cells, func(c Cell) bool { return c.LowerBounds() || c.boundsAny(shown) }) {
 		b.WriteString(boundLegend)
 	}
 	if slices.ContainsFunc(cells, func(c Cell) bool { return !c.Stands() && c.Basis != record.Failed }) {
@@ -351,6 +355,14 @@ func notes(cells []Cell, shown []hdr.Key) string {
 	b.WriteString(".\n" + stillNeeded(cells, shown) + LimitedNote(cells))
 	writeProblems(&b, cells)
 	return b.String()
+}
+
+// boundsAny reports whether a percentile that tables show of some spans is a lower bound.
+func (c *Cell) boundsAny(shown []hdr.Key) bool {
+	return slices.ContainsFunc(shown, func(key hdr.Key) bool {
+		ns, _ := c.Spans[key].Quantile(0.999)
+		return c.Spans[key].IsBound(ns)
+	})
 }
 
 // stillNeeded says how many more samples would support the percentiles that lack

@@ -47,12 +47,12 @@ func numbersOf(run *results.Run, t record.Trial) ([]exported, error) {
 }
 
 // ExportCSV writes one line for each number of each trial: durations in ns, other
-// units as `list metrics` tells. A percentile that the samples do not support has
-// no value; a failed trial has one line, without a metric.
+// units as `list metrics` tells, and whether it is a lower bound. A percentile that the samples
+// do not support has no value; a failed trial has one line, without a metric.
 func ExportCSV(w io.Writer, run *results.Run) error {
 	knobs := results.VaryingKnobs(run.CellOutcomes())
 	out := csv.NewWriter(w)
-	head := slices.Concat([]string{"experiment", "block", "cell", "attempt", "outcome"}, knobs, []string{"metric", "value"})
+	head := slices.Concat([]string{"experiment", "block", "cell", "attempt", "outcome"}, knobs, []string{"metric", "value", "bound"})
 	if err := out.Write(head); err != nil {
 		return fmt.Errorf("export: %w", err)
 	}
@@ -69,11 +69,14 @@ func ExportCSV(w io.Writer, run *results.Run) error {
 			start = append(start, t.Knobs[name])
 		}
 		for _, n := range numbers {
-			value := ""
+			value, bound := "", ""
+			if n.Bound || n.IsDuration() && t.Outcome == record.Saturated {
+				bound = ">="
+			}
 			if n.Supported {
 				value = strconv.FormatFloat(n.Value.Value, 'g', -1, 64)
 			}
-			if err := out.Write(append(slices.Clone(start), n.String(), value)); err != nil {
+			if err := out.Write(append(slices.Clone(start), n.String(), value, bound)); err != nil {
 				return fmt.Errorf("export: %w", err)
 			}
 		}
@@ -83,8 +86,8 @@ func ExportCSV(w io.Writer, run *results.Run) error {
 }
 
 // ExportBenchfmt writes each trial whose numbers stand as a benchmark result, which
-// benchstat reads; the knobs that tell cells apart are in its name. Percentiles of
-// saturated trials are lower bounds and left out.
+// benchstat reads; the knobs that tell cells apart are in its name. Percentiles that
+// are lower bounds, as those of saturated trials, are left out.
 func ExportBenchfmt(w io.Writer, run *results.Run) error {
 	knobs := results.VaryingKnobs(run.CellOutcomes())
 	out := benchfmt.NewWriter(w)
@@ -107,7 +110,7 @@ func ExportBenchfmt(w io.Writer, run *results.Run) error {
 			if n.IsDuration() {
 				unit, value = strings.NewReplacer("/", "-", " ", "-").Replace(unit)+"-sec", value/1e9
 			}
-			if n.Supported && !(n.IsDuration() && t.Outcome == record.Saturated) {
+			if n.Supported && !n.Bound && !(n.IsDuration() && t.Outcome == record.Saturated) {
 				result.Values = append(result.Values, benchfmt.Value{Value: value, Unit: unit})
 			}
 		}

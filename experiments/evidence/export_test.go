@@ -81,7 +81,7 @@ func TestCSVHoldsEveryTrial(t *testing.T) {
 			unsupported++
 		}
 	}
-	if strings.Join(rows[0], ",") != "experiment,block,cell,attempt,outcome,model,consumers,metric,value" || p99 != 32 || unsupported != 32 || failed != 1 {
+	if strings.Join(rows[0], ",") != "experiment,block,cell,attempt,outcome,model,consumers,metric,value,bound" || p99 != 32 || unsupported != 32 || failed != 1 {
 		t.Errorf("head %v, %d p99, %d unsupported, %d failed", rows[0], p99, unsupported, failed)
 	}
 }

@@ -29,7 +29,7 @@ func JudgeControls(spec *experiments.Spec, run *results.Run) ([]ControlFinding, 
 			if err != nil {
 				return nil, err
 			}
-			f := ControlFinding{c, compared(c.Prediction(), planned.TwinOf, between(c.Difference, again, cell), again.Bounds || cell.Bounds, again.Missing.And(cell.Missing))}
+			f := ControlFinding{c, compared(c.Prediction(), planned.TwinOf, between(c.Difference, again, cell), max(again.Bounds, cell.Bounds), again.Missing.And(cell.Missing))}
 			if c.Kind == experiments.Negative {
 				f.Verdict, f.Reason = equal(f.Estimate, c.Margin), ""
 			}

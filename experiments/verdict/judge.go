@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -170,7 +171,7 @@ func (j judge) pairs(p experiments.Prediction) ([]Comparison, error) {
 			if err != nil {
 				return nil, err
 			}
-			c := compared(p, j.label(a, p.A), between(p.Difference, numerator, denominator), numerator.Bounds || denominator.Bounds,
+			c := compared(p, j.label(a, p.A), between(p.Difference, numerator, denominator), max(numerator.Bounds, denominator.Bounds),
 				numerator.Missing.And(denominator.Missing)).
 				beside(between(p.Difference, numerator.AllBlocks(), denominator.AllBlocks()), numerator.Clustering.And(denominator.Clustering))
 			if !p.Difference && nearOne[0] <= p.Threshold && p.Threshold <= nearOne[1] {
@@ -217,7 +218,7 @@ func (j judge) along(p experiments.Prediction) ([]Comparison, error) {
 			missing, clustering = missing.And(s.Missing), clustering.And(s.Clustering)
 			levels[i], all[i] = s, s.AllBlocks()
 		}
-		comparisons = append(comparisons, compared(p, j.label(row[0], map[string]string{p.Along: ""}), tausOf(levels), false, missing).
+		comparisons = append(comparisons, compared(p, j.label(row[0], map[string]string{p.Along: ""}), tausOf(levels), results.NoBounds, missing).
 			beside(tausOf(all), clustering))
 	}
 	return comparisons, nil
@@ -274,7 +275,7 @@ func (j judge) label(cell results.Cell, named map[string]string) string {
 
 // compared decides a prediction by one value a block, of which some may be missing.
 // Where some are bounds, they may prove it and refute nothing.
-func compared(p experiments.Prediction, cells string, values []float64, bounds bool, missing results.Missing) Comparison {
+func compared(p experiments.Prediction, cells string, values []float64, bounds results.Bounds, missing results.Missing) Comparison {
 	c := Comparison{Cells: cells, Estimate: results.MedianOf(values), Values: values, P: 1}
 	c.Verdict = results.Decide(c.Estimate, p.Relation, p.Threshold)
 	holding, n := 0, len(values)
@@ -283,12 +284,15 @@ func compared(p experiments.Prediction, cells string, values []float64, bounds b
 			holding++
 		}
 	}
-	if !bounds {
+	if bounds == results.NoBounds {
 		c.P = results.SignTest(holding, n)
 	}
 	switch {
-	case c.Verdict == results.Refuted && bounds:
-		c.Verdict, c.Reason = results.Inconclusive, "saturated trials give bounds only"
+	case c.Verdict == results.Refuted && bounds != results.NoBounds:
+		if bounds == results.InferredBounds {
+			c.Then = c.Verdict
+		}
+		c.Verdict, c.Reason = results.Inconclusive, "bounds refute nothing"
 	case c.Verdict == results.Undecided:
 		c.Reason = fmt.Sprintf("%d of at least %d blocks%s", n, results.MinBlocks, missing)
 	case c.Verdict == results.Inconclusive:
@@ -324,7 +328,7 @@ func withholdUnsupported(findings []Finding) {
 			default:
 				continue
 			}
-			c.Then, c.Verdict = c.Verdict, results.Inconclusive
+			c.Then, c.Verdict = cmp.Or(c.Then, c.Verdict), results.Inconclusive
 			c.Reason = fmt.Sprintf("%s; by the rules of its day: %s", why, c.Then)
 		}
 	}
@@ -354,7 +358,7 @@ func JudgeConditions(claim string, conditions []Condition) []Finding {
 		p := experiments.Prediction{Claim: claim, Part: c.Part, Relation: c.Relation, Threshold: c.Threshold}
 		found := Comparison{Cells: c.What, Verdict: results.Undecided, Reason: c.Withheld, Inadmissible: true, P: 1}
 		if c.Withheld == "" {
-			found = compared(p, c.What, c.Values, false, results.Missing{})
+			found = compared(p, c.What, c.Values, results.NoBounds, results.Missing{})
 		}
 		findings = append(findings, Finding{p, []Comparison{found}})
 	}

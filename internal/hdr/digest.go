@@ -12,6 +12,7 @@ type Digest struct {
 	MaxNs      int64
 	quantileNs [len(Quantiles)]int64
 	dependent  [len(Quantiles)]float64 // as a Histogram's
+	boundNs    int64                   // values from here on are lower bounds; 0: none is
 }
 
 // Quantile returns the value at one of Quantiles, and false when the independent
@@ -39,6 +40,21 @@ func (d Digest) StillNeeded(q float64) int64 {
 	return int64(math.Ceil(missing))
 }
 
+// BoundedFrom is the digest with values from an instant on taken for lower bounds, as they are
+// from the least age of a request without an answer; ns 0: they are not.
+func (d Digest) BoundedFrom(ns int64) Digest {
+	if ns > 0 && (d.boundNs == 0 || ns < d.boundNs) {
+		d.boundNs = ns
+	}
+	return d
+}
+
+// BoundNs is the value from which on values are lower bounds; 0: none is.
+func (d Digest) BoundNs() int64 { return d.boundNs }
+
+// IsBound reports whether one of the digest's values is a lower bound.
+func (d Digest) IsBound(ns int64) bool { return d.boundNs > 0 && ns >= d.boundNs }
+
 // Values are a digest as files hold it.
 type Values struct {
 	Count  int64   `json:"count"`
@@ -52,6 +68,9 @@ type Values struct {
 	Clusters []float64 `json:"clusters,omitempty"`
 	// Unsupported are the percentiles that so few independent durations say nothing of.
 	Unsupported []string `json:"unsupported,omitempty"`
+	// LowerBounds are the percentiles that requests without an answer make lower bounds. They
+	// follow from the trial's record, where a Digest does not get them from.
+	LowerBounds []string `json:"lower_bounds,omitempty"`
 }
 
 // QuantileNames are what Quantiles are called.
@@ -63,6 +82,9 @@ func (d Digest) Values(clusters []float64) Values {
 	for i, q := range Quantiles {
 		if _, supported := d.Quantile(q); !supported {
 			v.Unsupported = append(v.Unsupported, QuantileNames[i])
+		}
+		if d.IsBound(d.quantileNs[i]) {
+			v.LowerBounds = append(v.LowerBounds, QuantileNames[i])
 		}
 	}
 	return v
@@ -76,9 +98,9 @@ func (v Values) Digest() Digest {
 }
 
 // SameValues reports whether two digests are of the same durations, however these came
-// in time.
+// in time, and whatever of them are ages.
 func (d Digest) SameValues(other Digest) bool {
-	d.dependent = other.dependent
+	d.dependent, d.boundNs = other.dependent, other.boundNs
 	return d == other
 }
 

@@ -166,6 +166,7 @@ func (m Metric) Unit() string {
 type Value struct {
 	Value     float64
 	Supported bool // else Value is none
+	Bound     bool // it is a lower bound, since requests had no answer yet
 	// StillNeeded is how many more samples would support a percentile; 0 if that is
 	// not what is missing.
 	StillNeeded int64
@@ -223,10 +224,10 @@ func threadsOf(m *record.Measurement) map[string]int {
 // OfDigest reads a duration from the digest of the histogram of its Key.
 func (m Metric) OfDigest(d hdr.Digest) Value {
 	if m.quantile == Max.Q {
-		return Value{Value: float64(d.MaxNs), Supported: d.Count > 0}
+		return Value{Value: float64(d.MaxNs), Supported: d.Count > 0, Bound: d.IsBound(d.MaxNs)}
 	}
 	ns, supported := d.Quantile(m.quantile)
-	v := Value{Value: float64(ns), Supported: supported}
+	v := Value{Value: float64(ns), Supported: supported, Bound: d.IsBound(ns)}
 	if d.Count > 0 { // else the span was not measured at all
 		v.StillNeeded = d.StillNeeded(m.quantile)
 	}

@@ -139,6 +139,8 @@ var (
 	RequestRate = number(Number{Name: "requests_per_s", Unit: "1/s", Meaning: "answered requests of all kinds",
 		Clock: Client, In: ClientTable | Comparisons | Sweep, Heading: "requests/s", Title: "requests a second", Along: alongConnections},
 		func(m *record.Measurement) (float64, bool) { return m.RequestsPerSec, true })
+	Starved = fromGenerator(Number{Name: "starved_share", Unit: "%", Meaning: "producers' connections with so few answers that chance does not explain it: less than half of the mean, a quarter below a mean of 16, none below 8",
+		In: ClientTable, Heading: "starved %"})
 	InFlight = fromGenerator(Number{Name: "requests_in_flight", Unit: "requests", Meaning: "producers' requests due and not answered, mean of those due in the window"})
 )
 

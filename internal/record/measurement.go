@@ -85,6 +85,9 @@ type Measurement struct {
 	// Histograms: ResponseTime, ServiceTime, Lateness, BackPressure and EndToEnd
 	// from the generator; stages from the servers, of all but the broker under their names.
 	Histograms hdr.Bundle `json:"histograms"`
+	// Censored are the requests in the generator's histograms that had no answer when they were
+	// counted, by STAGE/API; nil in records of versions that did not count them.
+	Censored map[string]Censored `json:"censored"`
 	// Arms are the parts of the window in which the target's switched knob had each value
 	// (Arm), as far as the client alone tells; the whole is in no record of a run, which has a trial for
 	// each arm instead.
@@ -128,6 +131,22 @@ func (m *Measurement) OfArm(i int) *Measurement {
 	arm.AckedRecords, arm.LogEndRecords, arm.InFlightAtEnd = m.AckedRecords, m.LogEndRecords, m.InFlightAtEnd
 	arm.Generator, arm.GeneratorThreads, arm.Host = m.Generator, m.GeneratorThreads, m.Host
 	return &arm
+}
+
+// Censored counts the durations of a histogram that are the ages of requests without an
+// answer, and so lower bounds (right-censored). Percentiles below the least are exact.
+type Censored struct {
+	Count   int64 `json:"count"`
+	LeastNs int64 `json:"least_ns"`
+	MostNs  int64 `json:"most_ns"`
+}
+
+// Add counts what others have counted.
+func (c *Censored) Add(other Censored) {
+	if c.Count == 0 || other.Count > 0 && other.LeastNs < c.LeastNs {
+		c.LeastNs = other.LeastNs
+	}
+	c.Count, c.MostNs = c.Count+other.Count, max(c.MostNs, other.MostNs)
 }
 
 // HostUse is the machine's processor time within the window, in CPU-nanoseconds

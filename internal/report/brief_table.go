@@ -149,7 +149,7 @@ var tableSigns = []struct {
 	meaning string
 }{
 	{regexp.MustCompile(` n/a `), "n/a: too few independent samples for the percentile"},
-	{regexp.MustCompile(`≥[0-9]`), "≥: a lower bound, the cell saturated"},
+	{regexp.MustCompile(`≥[0-9]`), "≥: a lower bound, " + results.BoundReason},
 	{regexp.MustCompile(`\([0-9.]+( [µm]?s)?\)`), "in parentheses: limited by generator or environment, counts for nothing"},
 	{regexp.MustCompile(` [0-9]+/[0-9]+\n`), "behind an outcome: of how many trials"},
 }

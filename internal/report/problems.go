@@ -139,7 +139,7 @@ var remedies = []struct{ rule, text string }{
 	{"backlog in, or missing in", "the page cache did not hold what it should: more free memory, or smaller backlog-bytes"},
 	{"steady state", "a longer warm-up or window, if the change is not what the experiment is about"},
 	{"server's window", "the server was asked late: an idle machine, or a longer window"},
-	{"starvation", "some connections were served far less than others: c10klab show DIR --tables connections"},
+	{"starvation", "some connections were served far less than others: c10klab show DIR --tables client"},
 }
 
 // remedy is what to do about a problem of a run in a directory, empty where nothing needs to be done.

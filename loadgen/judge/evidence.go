@@ -3,7 +3,7 @@ package judge
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
+	"math"
 	"time"
 
 	"c10klab/internal/knob"
@@ -23,9 +23,10 @@ type Load struct {
 	// MostInFlight is how many requests that the target counts under the producers' API may
 	// be unanswered at once.
 	MostInFlight    int64
-	Tails           bool // there are tail consumers
-	MustLag         bool // there are lagging consumers, which may not reach the log's end
-	CPUs            int  // of the generator's own; 0: none
+	Tails           bool          // there are tail consumers
+	MustLag         bool          // there are lagging consumers, which may not reach the log's end
+	FetchMaxWait    time.Duration // for which the target may hold back an answer to consumers
+	CPUs            int           // of the generator's own; 0: none
 	SendersBusyWait bool
 	LatenessLimit   time.Duration // at the highest percentile shown
 	// Arms are what the target is switched between, by Switchback; nil: nothing is switched.
@@ -57,7 +58,7 @@ type Evidence struct {
 	Ahead             Snapshot // of the load: its servers' only
 	Before, After     Snapshot // of the window
 	LatestSwitchNs    int64    // after its slot's beginning a switch of the target had come about
-	Unanswered        int64    // due in the window, without an answer
+	Unanswered        int64    // due in the window, in a closed loop also before, without an answer
 	Unsent            int64    // those of which the target took no byte
 	Unconsumed        int64    // acknowledged batches of the window that tail consumers still owe
 	LogEndRecords     int64    // growth of the producers' topic; −1: not asked
@@ -98,7 +99,14 @@ func (e *Evidence) Judge(m *record.Measurement) error {
 	if e.Load.Connections[plan.OfProducers] > 0 {
 		m.Numbers = map[string]float64{measure.InFlight.Name: f.inFlight}
 	}
+	if f.starved >= 0 {
+		m.Numbers[measure.Starved.Name] = f.starved
+	}
 	m.Checks, m.NotJudged, m.Outcome = judge(f)
+	m.Censored = t.enterOutlasting(m.Histograms)
+	for i, arm := range m.Arms {
+		arm.Censored = t.views[1+i].enterOutlasting(arm.Histograms)
+	}
 	return nil
 }
 
@@ -222,7 +230,11 @@ func (e *Evidence) problems(m *record.Measurement) (lines []string) {
 	}
 	add(m.Errors > 0, "%d requests were answered with an error, the first with %v", m.Errors, kerr.ErrorForCode(e.Counted.firstError))
 	add(m.FetchErrors > 0, "%d fetches were answered with an error and tried again, the first with %v", m.FetchErrors, kerr.ErrorForCode(e.Counted.firstFetchError))
-	add(e.Unanswered > 0, "%d requests due in the window had no answer %v after it (%d of them not a byte sent); they are recorded with their age at the end, so percentiles are lower bounds", e.Unanswered, e.Load.Drain, e.Unsent)
+	add(e.Unanswered > 0, "%d requests of the window had no answer %v after it (%d of them not a byte sent); they are recorded with their age, so percentiles from the least of these on are lower bounds", e.Unanswered, e.Load.Drain, e.Unsent)
+	for s, key := range e.Load.keys() {
+		ages := e.Counted.outlasting[s]
+		add(len(ages) > 0, "%d requests of %s had no answer from before the window to its end; they are recorded with their age there, so percentiles from the least of these on are lower bounds", len(ages), key)
+	}
 	add(e.Unconsumed > 0, "%d acknowledged batches of the window did not reach their consumer within %v", e.Unconsumed, e.Load.Drain)
 	add(m.Errors == 0 && e.Unanswered == 0 && m.LogEndRecords >= 0 && m.LogEndRecords != m.AckedRecords, "the log grew by %d records while %d were acknowledged", m.LogEndRecords, m.AckedRecords)
 	for _, key := range m.Histograms.Keys() {
@@ -241,9 +253,10 @@ type facts struct {
 	clockSteps   int64
 	latestSwitch int64                // Evidence.LatestSwitchNs
 	inFlight     float64              // mean number in flight of requests due in the window
+	depth        float64              // mean number in flight of all requests
+	outlasting   [plan.Kinds]int64    // requests of closed loops in flight over all of the window
 	countGap     float64              // beyond what may have been in flight; −1: not known
-	leastAnswer  int64                // answers of the connection with the fewest
-	midAnswer    int64                // … of the median connection
+	starved      float64              // per cent of the producers' connections; −1: not known
 	trends       bool                 // enough requests in each part of the window
 	clusters     map[string][]float64 // record.Clusters
 }
@@ -253,12 +266,45 @@ func (e *Evidence) facts(m *record.Measurement, gap float64) *facts {
 	f := &facts{
 		load: e.Load, m: m, acked: t.Counts[acked], unconsumed: e.Unconsumed, clockSteps: e.ClockSteps, latestSwitch: e.LatestSwitchNs, countGap: gap,
 		trends:   t.trend.leastCount() >= leastPerPart,
-		inFlight: float64(t.Counts[InFlightNs]-t.Counts[carriedInNs]+t.Counts[carriedOutNs]) / float64(e.Load.Window),
-		clusters: record.Clusters(m.Histograms, m.OverTime),
+		inFlight: float64(t.Counts[InFlightNs]-t.Counts[carriedInNs]-t.Counts[carriedThroughNs]+t.Counts[carriedOutNs]) / float64(e.Load.Window),
+		depth:    float64(t.Counts[InFlightNs]) / float64(e.Load.Window),
+		clusters: record.Clusters(m.Histograms, m.OverTime), starved: starved(e.ConnectionAnswers),
 	}
-	if n := len(e.ConnectionAnswers); n > 1 {
-		sorted := slices.Sorted(slices.Values(e.ConnectionAnswers))
-		f.leastAnswer, f.midAnswer = sorted[0], sorted[n/2]
+	for kind, of := range spansOf {
+		f.outlasting[kind] = int64(len(t.outlasting[of.service]))
 	}
 	return f
+}
+
+// starved is the share, in per cent, of connections with so few answers that chance does not
+// explain them: fewer than half of the mean, a quarter where the mean is below 16, none at all
+// below 8. Were answers spread by chance (Poisson), that were 1.8 % of connections at most. Below a
+// mean of 4 chance leaves more without any; −1, not known, unless it is surely more than that.
+func starved(answers []int64) (percent float64) {
+	if len(answers) < 2 {
+		return -1
+	}
+	sum := int64(0)
+	for _, n := range answers {
+		sum += n
+	}
+	mean := float64(sum) / float64(len(answers))
+	least := mean / 2
+	switch {
+	case mean < 8:
+		least = 1
+	case mean < 16:
+		least = mean / 4
+	}
+	few := 0
+	for _, n := range answers {
+		if float64(n) < least {
+			few++
+		}
+	}
+	share := float64(few) / float64(len(answers))
+	if none := math.Exp(-mean); mean < 4 && share <= none+chanceSure*math.Sqrt(none*(1-none)/float64(len(answers))) {
+		return -1
+	}
+	return 100 * share
 }

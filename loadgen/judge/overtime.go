@@ -16,7 +16,7 @@ const (
 
 	trendParts   = 20  // equal ones, into which the window is cut to see whether times change in it
 	leastPerPart = 20  // requests that a part needs for its mean to say something
-	kendallSure  = 3.3 // standard deviations beyond which a rank correlation is no chance (one in a thousand)
+	chanceSure   = 3.3 // standard deviations beyond which a rank correlation, or a share, is no chance (one in a thousand)
 )
 
 // timeSeriesStep is the step for a window: the smallest multiple of leastStep of
@@ -117,7 +117,7 @@ func oneWay(means []float64) bool {
 		}
 	}
 	deviation := math.Sqrt(float64(n*(n-1)*(2*n+5)) / 18)
-	return math.Abs(float64(pairs)) >= kendallSure*deviation
+	return math.Abs(float64(pairs)) >= chanceSure*deviation
 }
 
 // outerQuarters are the means over the first and over the last quarter of the parts.

@@ -19,19 +19,20 @@ import (
 
 // The thresholds of self-judgement; docs/loadgen.md tabulates them.
 const (
-	latestOfAll     = 100 * time.Millisecond // that any single request may be
-	pairsShare      = 0.95                   // of the generator's CPUs
-	receiverShare   = 0.90                   // of a CPU
-	longestQueued   = 250 * time.Microsecond // mean wait for a CPU
-	stealShare      = 0.05                   // of all CPU time
-	foreignShare    = 0.20                   // of all CPU time
-	missingShare    = 0.05                   // of offered requests
-	littleShare     = 0.05                   // in-flight count against rate × time
-	behindShare     = 0.01                   // growth of the mean time within the window, of the time that passes
-	trendFactor     = 2.0                    // mean time of the last quarter of the window against the first
-	lateMarkShare   = 0.10                   // of the window, at whose beginning the server did not count yet
-	starvationShare = 0.50                   // fewest answers of a connection against the median
-	fairnessAnswers = 100                    // least median for which chance does not look like starvation
+	latestOfAll   = 100 * time.Millisecond // that any single request may be
+	pairsShare    = 0.95                   // of the generator's CPUs
+	receiverShare = 0.90                   // of a CPU
+	longestQueued = 250 * time.Microsecond // mean wait for a CPU
+	depthShare    = 0.05                   // in flight below what a closed loop keeps there
+	stealShare    = 0.05                   // of all CPU time
+	foreignShare  = 0.20                   // of all CPU time
+	missingShare  = 0.05                   // of offered requests
+	littleShare   = 0.05                   // in-flight count against rate × time
+	unseenShare   = 0.05                   // of a closed loop's requests in flight, which no percentile counts
+	behindShare   = 0.01                   // growth of the mean time within the window, of the time that passes
+	trendFactor   = 2.0                    // mean time of the last quarter of the window against the first
+	lateMarkShare = 0.10                   // of the window, at whose beginning the server did not count yet
+	starvedShare  = 0.05                   // of connections; chance alone leaves 1.8 % of them with so few answers
 )
 
 // rule is one question to a run, and the run's answer. It passes while value ≤ most.
@@ -60,7 +61,7 @@ func rules(f *facts) []rule {
 			collections, processes = collections+s.Process.GCCycles, true
 		}
 		if s.Window != nil {
-			belowWindow, windows = max(belowWindow, missing(f.m.ServerNs(s), float64(f.load.Window))), true
+			belowWindow, windows = max(belowWindow, missing(float64(f.m.ServerNs(s)), float64(f.load.Window))), true
 		}
 	}
 	return []rule{
@@ -74,7 +75,10 @@ func rules(f *facts) []rule {
 			answer{100 * f.busyPairs(), 100 * pairsShare, f.load.OffersAny() && f.load.CPUs > 0 && !f.load.SendersBusyWait}},
 		{"receiver thread's wait for a CPU, mean", "ms", "0.25 ms", record.GeneratorLimited,
 			answer{ms(f.queued()), ms(float64(longestQueued)), f.load.OffersAny()}},
-		{"Little's law: in flight against rate × time", "%", "5 %", record.GeneratorLimited, littlesLaw(f)},
+		{"count of requests in flight against rate × time of the same", "%", "5 %", record.GeneratorLimited, littlesLaw(f)},
+		{"requests due that no percentile counts", "requests", "0", record.GeneratorLimited, uncounted(f)},
+		{"closed loop: requests in flight below its depth", "%", "5 %", record.GeneratorLimited,
+			answer{missing(f.depth, float64(f.load.Depth())), 100 * depthShare, f.load.Closed && f.load.Depth() > 0}},
 		{"answers counted by only one of server and generator", "requests", "0 beyond those in flight", record.GeneratorLimited,
 			answer{f.countGap, 0, f.countGap >= 0}},
 		{"latest switch of a switchback after its slot's beginning", "ms", "the part that counts for no arm", record.GeneratorLimited, latestSwitch(f)},
@@ -86,17 +90,19 @@ func rules(f *facts) []rule {
 		{"garbage collections of the server", "collections", "0", record.EnvironmentLimited, answer{float64(collections), 0, processes}},
 		{"wall clock steps", "steps", "0", record.EnvironmentLimited, answer{float64(f.clockSteps), 0, true}},
 		{"lagging consumers caught up", "consumers", "0", record.EnvironmentLimited, answer{float64(f.m.LaggingCaughtUp), 0, f.load.MustLag}},
-		{"acknowledged below offered requests", "%", "5 %", record.Saturated, answer{missing(f.acked, offered), 100 * missingShare, offered > 0}},
+		{"acknowledged below offered requests", "%", "5 %", record.Saturated, answer{missing(float64(f.acked), offered), 100 * missingShare, offered > 0}},
 		{"requests never answered", "requests", "0", record.Saturated,
-			answer{float64(f.m.InFlightAtEnd), 0, f.load.Connections[plan.OfProducers] > 0 || f.load.OffersAnyFetches()}},
+			answer{float64(f.m.InFlightAtEnd), 0, f.load.Connections != [plan.Kinds]int{}}},
+		{"closed loop: rate × time against active connections", "%", "5 %, and what the window's edges cut", record.Saturated, littlesLawOfAll(f)},
+		{"closed loop: consumers without an answer in the window", "%", "5 %", record.Saturated, unansweredConsumers(f)},
 		{"batches that reached no tail consumer", "batches", "0", record.Saturated, answer{float64(f.unconsumed), 0, f.load.Tails}},
 		{"ResponseTime rises within the window", "%", "1 % of the time that passes", record.Saturated, rising(f)},
 		{"server's window below the client's", "%", "10 %", record.Valid, answer{belowWindow, 100 * lateMarkShare, windows}},
 		{"steady state: change of the mean time", "×", "2 ×, last quarter against first", record.Valid, unsteady(f)},
 		{"sum of mean terms against the mean response time", "%", "5 %, and what the window's edges cut and the sample leaves open", record.Valid, addUp(f, join)},
 		{"joined requests with a term below the clocks' error", "requests", "0", record.Valid, answer{float64(join.BelowClockError), 0, join.OneSegment}},
-		{"starvation: fewest answers below the median connection's", "%", "50 %", record.Valid,
-			answer{missing(f.leastAnswer, float64(f.midAnswer)), 100 * starvationShare, f.midAnswer >= fairnessAnswers}},
+		{"starvation: connections with less than half of the mean number of answers", "%", "5 %", record.Valid,
+			answer{f.starved, 100 * starvedShare, f.starved >= 0}},
 	}
 }
 
@@ -124,17 +130,64 @@ func latestSwitch(f *facts) answer {
 
 // littlesLaw holds the mean number in flight, counted as requests fall due and are
 // answered, against the rate of the requests due in the window times their mean time, from
-// the histograms. Both are of the same requests, with what the window's edges cut.
+// the histograms. Both are of the same requests, with what the window's edges cut: it says
+// whether the generator counts right, and nothing of requests that are in neither.
 func littlesLaw(f *facts) answer {
+	rateTime := f.rateTime()
+	if rateTime == 0 || f.inFlight == 0 {
+		return answer{}
+	}
+	return answer{100 * math.Abs(f.inFlight-rateTime) / max(f.inFlight, rateTime), 100 * littleShare, true}
+}
+
+// rateTime is the rate of the producers' requests due in the window, in a closed loop as many
+// as were answered in it, times their mean time; 0: not known.
+func (f *facts) rateTime() float64 {
 	times := f.span(measure.ResponseTime)
 	if f.load.Closed {
 		times = f.span(measure.ServiceTime)
 	}
-	if times == nil || f.inFlight == 0 {
+	if times == nil {
+		return 0
+	}
+	return float64(times.Count()) * times.MeanNs() / float64(f.load.Window)
+}
+
+// littlesLawOfAll holds rate × time against what a closed loop had in flight, its depth on
+// every active connection. What lacks waits unseen. Unless more than the limit
+// are known to, each connection may have one time between answers too much or too little in the window.
+func littlesLawOfAll(f *facts) answer {
+	if !f.load.Closed || f.depth == 0 {
 		return answer{}
 	}
-	expected := float64(times.Count()) * times.MeanNs() / float64(f.load.Window)
-	return answer{100 * math.Abs(f.inFlight-expected) / max(f.inFlight, expected), 100 * littleShare, true}
+	unseen, edges := float64(f.outlasting[plan.OfProducers])/f.depth, 0.0
+	if times := f.span(measure.ServiceTime); times != nil && unseen <= unseenShare {
+		edges = times.MeanNs() / float64(f.load.Window)
+	}
+	return answer{100 * max(unseen, math.Abs(f.depth-f.rateTime())/f.depth), 100 * (unseenShare + edges), true}
+}
+
+// unansweredConsumers is the worst share of consumers of a kind whose fetch of their own
+// accord had no answer from before the window to its end, where none may be held back so long.
+func unansweredConsumers(f *facts) (a answer) {
+	for _, kind := range []plan.Kind{plan.OfConsumers, plan.OfLaggingConsumers} {
+		if n := f.load.Connections[kind]; n > 0 && !f.load.OffersFetches(kind) && f.load.FetchMaxWait < f.load.Window {
+			a = answer{max(a.value, 100*float64(f.outlasting[kind])/float64(n)), 100 * unseenShare, true}
+		}
+	}
+	return a
+}
+
+// uncounted compares the requests due with those in the histograms, with their time or their age.
+func uncounted(f *facts) answer {
+	h := f.span(measure.BackPressure)
+	if f.load.Answers {
+		h = f.span(measure.ResponseTime)
+	}
+	if h == nil {
+		return answer{float64(f.m.OfferedRequests), 0, f.load.OffersRequests()}
+	}
+	return answer{math.Abs(float64(f.m.OfferedRequests - h.Count() - h.OutOfRange())), 0, f.load.OffersRequests()}
 }
 
 func judge(f *facts) (checks []record.Check, notJudged []string, outcome record.Outcome) {
@@ -238,11 +291,11 @@ func (f *facts) stolen() float64 {
 }
 
 // missing is by how many per cent got falls short of want.
-func missing(got int64, want float64) float64 {
+func missing(got, want float64) float64 {
 	if want == 0 {
 		return 0
 	}
-	return max(0, 100*(1-float64(got)/want))
+	return max(0, 100*(1-got/want))
 }
 
 func ms(ns float64) float64 { return ns / float64(time.Millisecond) }

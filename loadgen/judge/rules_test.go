@@ -13,14 +13,14 @@ import (
 // soundFacts are those of an unremarkable 8 s run of 10 000 requests.
 func soundFacts() *facts {
 	m := &record.Measurement{
-		OfferedRequests: 10_000, Answered: 10_000, Histograms: hdr.Bundle{},
+		Answered: 10_000, Histograms: hdr.Bundle{},
 		Servers: []record.ServerUse{{Name: record.Broker, Process: &record.Process{}}}, Host: record.HostUse{CPUs: 2},
 		GeneratorThreads: []osthread.Entry{{Name: "send-0", TimeSlices: 10_000}, {Name: "recv-0", TimeSlices: 10_000}, {Name: "fetch-lagging", TimeSlices: 1}},
 		MeanTimeNs:       parts(func(int) float64 { return 2e6 }),
 	}
 	f := &facts{
 		load: &Load{Plan: &plan.Plan{Protocol: plan.ProtocolKafka, Connections: [plan.Kinds]int{30}, Window: 8 * time.Second}, Answers: true, Tails: true, LatenessLimit: time.Millisecond},
-		m:    m, acked: 10_000, leastAnswer: 300, midAnswer: 333, trends: true,
+		m:    m, trends: true,
 	}
 	f.fill("Lateness", 10_000, 50*time.Microsecond)
 	f.fill("ResponseTime", 10_000, 2*time.Millisecond)
@@ -28,11 +28,23 @@ func soundFacts() *facts {
 	return f
 }
 
-// fill adds n equal durations to one of the producers' histograms.
+// fill adds n equal durations to one of the producers' histograms, ResponseTime's of requests that were due and acknowledged.
 func (f *facts) fill(stage string, n int64, d time.Duration) {
+	if stage == "ResponseTime" {
+		f.m.OfferedRequests, f.acked = f.m.OfferedRequests+n, f.acked+n
+	}
 	h := hdr.NewHistogram()
 	h.RecordN(int64(d), n)
 	f.m.Histograms.Merge(hdr.Bundle{{Stage: stage, API: f.load.API()}: h})
+}
+
+// closed makes the load a closed loop, with so many requests in flight by its histogram.
+func (f *facts) closed(inFlight float64) {
+	f.load.Closed, f.load.InFlight, f.depth = true, 1, 30
+	f.m.Histograms, f.m.OfferedRequests = hdr.Bundle{}, 0
+	if f.inFlight = inFlight; inFlight > 0 {
+		f.fill("ServiceTime", int64(inFlight*8/.002), 2*time.Millisecond)
+	}
 }
 
 func TestOutcomes(t *testing.T) {
@@ -150,8 +162,32 @@ func TestOutcomes(t *testing.T) {
 		{"answer before it was sent", func(f *facts) {
 			f.m.Join = &record.Join{OneSegment: true, BelowClockError: 1}
 		}, record.Valid, "joined requests with a term below the clocks' error"},
-		{"starved connections", func(f *facts) { f.leastAnswer = 3 }, record.Valid, "starvation: fewest answers below the median connection's"},
-		{"requests that no percentile saw", func(f *facts) { f.inFlight = 30 }, record.GeneratorLimited, "Little's law: in flight against rate × time"},
+		{"starved connections", func(f *facts) { f.starved = 6 }, record.Valid, "starvation: connections with less than half of the mean number of answers"},
+		{"requests in flight that the same histograms lack", func(f *facts) { f.inFlight = 30 }, record.GeneratorLimited, "count of requests in flight against rate × time of the same"},
+		{"requests due that were neither answered nor given an age", func(f *facts) { f.m.OfferedRequests++ }, record.GeneratorLimited, "requests due that no percentile counts"},
+		{"closed loop whose rate × time is its depth", func(f *facts) { f.closed(30) }, record.Valid, ""},
+		{"closed loop that the sender opened late", func(f *facts) {
+			f.closed(27)
+			f.depth = 27
+		}, record.GeneratorLimited, "closed loop: requests in flight below its depth"},
+		{"closed loop of which a tenth waits unseen", func(f *facts) { f.closed(27) }, record.Saturated, "closed loop: rate × time against active connections"},
+		{"closed loop whose few answers the window cut", func(f *facts) {
+			f.closed(0)
+			f.fill("ServiceTime", 30*4, 1800*time.Millisecond) // 10 % less than 8 s hold
+			f.inFlight = 27
+		}, record.Valid, ""},
+		{"closed loop of long requests of which a half waits unseen", func(f *facts) {
+			f.closed(0)
+			f.fill("ServiceTime", 15, 8*time.Second)
+			f.inFlight, f.outlasting[plan.OfProducers] = 15, 15
+		}, record.Saturated, "closed loop: rate × time against active connections"},
+		{"closed loop without any answer", func(f *facts) { f.closed(0) }, record.Saturated, "closed loop: rate × time against active connections"},
+		{"consumer without an answer", func(f *facts) {
+			f.load.Connections[plan.OfConsumers], f.outlasting[plan.OfConsumers] = 10, 1
+		}, record.Saturated, "closed loop: consumers without an answer in the window"},
+		{"consumer whose answer may be held back that long", func(f *facts) {
+			f.load.Connections[plan.OfConsumers], f.outlasting[plan.OfConsumers], f.load.FetchMaxWait = 10, 1, 8*time.Second
+		}, record.Valid, ""},
 		{"counts that disagree", func(f *facts) { f.countGap = 7 }, record.GeneratorLimited, "answers counted by only one of server and generator"},
 		{"the gravest outcome counts", func(f *facts) {
 			f.acked, f.m.Generator.GCCycles = 1, 1
@@ -185,7 +221,7 @@ func TestOutcomes(t *testing.T) {
 
 func TestFewSamplesAreJudgedByThePercentileTheySupport(t *testing.T) {
 	f := soundFacts()
-	f.m.Histograms = hdr.Bundle{}
+	f.m.Histograms, f.m.OfferedRequests = hdr.Bundle{}, 0
 	f.inFlight = 0
 	f.fill("Lateness", 400, 50*time.Microsecond)
 	f.fill("Lateness", 1, 5*time.Millisecond) // says nothing of p99.9

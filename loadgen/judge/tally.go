@@ -135,8 +135,9 @@ const (
 	// InFlightNs is the integral over the window of the requests due and not answered,
 	// which sees requests that percentiles never see, those of a starved connection.
 	InFlightNs
-	carriedInNs  // the part of it that belongs to requests due before the window
-	carriedOutNs // how long those due in the window were in flight after it
+	carriedInNs      // the part of it that belongs to requests due before the window and answered in it
+	carriedThroughNs // … and to those due before it and not answered by its end
+	carriedOutNs     // how long those due in the window were in flight after it
 	Counters
 )
 
@@ -149,6 +150,8 @@ type Tally struct {
 	// of the window in the arm's part of it.
 	views      []*Tally
 	Histograms [Spans]*hdr.Histogram
+	censored   [Spans]record.Censored
+	outlasting [Spans][]int64        // ages at the window's end of a closed loop's requests that were in flight over all of it
 	trend      trend                 // of ResponseTime, in a closed loop of ServiceTime
 	overTime   [Spans]timeSeries     // of the spans whose course is kept
 	Samples    *sample.Ring[Sample]  // nil: nothing is sampled
@@ -213,15 +216,51 @@ func (t *Tally) InFlight(delta, atNs int64) {
 }
 
 // carry enters what the window's edges cut of a request's time in flight.
-func (t *Tally) carry(dueNs, doneNs int64) {
+func (t *Tally) carry(r *Request, doneNs int64) {
 	startNs, endNs := t.window.StartNs(), t.window.EndNs()
 	switch {
-	case dueNs >= endNs:
-	case dueNs < startNs:
-		t.Counts[carriedInNs] += max(0, min(doneNs, endNs)-startNs)
-	default:
+	case r.DueNs >= endNs:
+	case r.DueNs >= startNs:
 		t.Counts[carriedOutNs] += max(0, doneNs-endNs)
+	case doneNs < endNs:
+		t.Counts[carriedInNs] += max(0, doneNs-startNs)
+	default:
+		t.Counts[carriedThroughNs] += endNs - startNs
+		if t.load.Closed {
+			t.outlast(ServiceTime, r.AttemptedNs)
+		}
 	}
+}
+
+// outlast notes a request of a closed loop that was attempted before the window and had no
+// answer by its end: its connection offered none within, so none stands for it. An answer
+// that comes once the load is over says nothing of the load, so the age at the end counts.
+func (t *Tally) outlast(s Span, attemptedNs int64) {
+	for _, view := range t.views {
+		view.outlasting[s] = append(view.outlasting[s], t.window.EndNs()-attemptedNs)
+	}
+}
+
+// censor notes that a duration that is entered is an age.
+func (t *Tally) censor(s Span, ageNs int64) {
+	t.censored[s].Add(record.Censored{Count: 1, LeastNs: ageNs, MostNs: ageNs})
+}
+
+// enterOutlasting enters what outlasted the window into the histograms of a bundle, and tells which of
+// their durations are ages, by STAGE/API. It ends the counting: rules compare the histograms without.
+func (t *Tally) enterOutlasting(b hdr.Bundle) map[string]record.Censored {
+	ages := map[string]record.Censored{}
+	for i, key := range t.load.keys() {
+		for _, ageNs := range t.outlasting[i] {
+			t.Histograms[i].Record(ageNs)
+			t.censor(Span(i), ageNs)
+			b[key] = t.Histograms[i]
+		}
+		if t.censored[i].Count > 0 {
+			ages[key.String()] = t.censored[i]
+		}
+	}
+	return ages
 }
 
 // availableWithin is how soon a request must be answered for its user to call the target available.
@@ -230,7 +269,7 @@ const availableWithin = time.Second
 // Complete counts a producers' request that was answered, or with acks 0 sent, at doneNs,
 // with the size of its record batch.
 func (t *Tally) Complete(r *Request, doneNs int64, errorCode int16, batchBytes, records int) {
-	t.carry(r.DueNs, doneNs)
+	t.carry(r, doneNs)
 	ok := errorCode == 0
 	if ok {
 		t.Counts[AckedRecords] += int64(records)
@@ -256,17 +295,26 @@ func (t *Tally) Complete(r *Request, doneNs int64, errorCode int16, batchBytes, 
 }
 
 // NeverAnswered enters a producers' request without an answer at the end of the run, with
-// its age; it reports whether it was due in the window.
+// its age; it reports whether it was due in the window, or in a closed loop before its end.
 func (t *Tally) NeverAnswered(r *Request, endNs int64) bool {
-	t.carry(r.DueNs, endNs)
+	t.carry(r, endNs)
 	if !t.window.Contains(r.DueNs) {
-		return false
+		return t.load.Closed && r.DueNs < t.window.StartNs()
 	}
 	t.within(r.DueNs, func(t *Tally) {
 		if endNs-r.DueNs > int64(availableWithin) { // nobody knows what a younger one would have had
 			t.Counts[Beyond]++
 		}
 		t.record(r, endNs)
+		if r.LastByteNs == 0 {
+			t.censor(BackPressure, endNs-r.AttemptedNs)
+		}
+		if t.load.Answers {
+			t.censor(ServiceTime, endNs-r.AttemptedNs)
+		}
+		if t.load.Answers && !t.load.Closed {
+			t.censor(ResponseTime, endNs-r.DueNs)
+		}
 	})
 	return true
 }
@@ -346,9 +394,34 @@ func (t *Tally) RecordFetch(kind plan.Kind, dueNs, attemptedNs, doneNs int64) {
 }
 
 // RecordClosedFetch enters a fetch of a consumer's own accord; it counts if it was
-// attempted in the window.
+// attempted in the window, or outlasts it.
 func (t *Tally) RecordClosedFetch(kind plan.Kind, attemptedNs, doneNs int64) {
-	t.within(attemptedNs, func(t *Tally) { t.enter(spansOf[kind].service, attemptedNs, doneNs-attemptedNs) })
+	service := spansOf[kind].service
+	t.within(attemptedNs, func(t *Tally) { t.enter(service, attemptedNs, doneNs-attemptedNs) })
+	if attemptedNs < t.window.StartNs() && t.window.Over(doneNs) {
+		t.outlast(service, attemptedNs)
+	}
+}
+
+// FetchNeverAnswered enters a fetch without an answer at the end of the run, as NeverAnswered
+// a producers' request; dueNs 0: it is of a consumer's own accord.
+func (t *Tally) FetchNeverAnswered(kind plan.Kind, dueNs, attemptedNs, endNs int64) bool {
+	of := spansOf[kind]
+	if dueNs == 0 {
+		t.RecordClosedFetch(kind, attemptedNs, endNs)
+	} else {
+		t.RecordFetch(kind, dueNs, attemptedNs, endNs)
+	}
+	if !t.window.Contains(cmp.Or(dueNs, attemptedNs)) {
+		return dueNs == 0 && attemptedNs < t.window.StartNs()
+	}
+	t.within(cmp.Or(dueNs, attemptedNs), func(t *Tally) {
+		t.censor(of.service, endNs-attemptedNs)
+		if dueNs != 0 {
+			t.censor(of.response, endNs-dueNs)
+		}
+	})
+	return true
 }
 
 // Merge adds what another thread has counted.
@@ -356,6 +429,8 @@ func (t *Tally) Merge(other *Tally) {
 	for i, h := range other.Histograms {
 		t.Histograms[i].Merge(h)
 		t.overTime[i].merge(other.overTime[i])
+		t.censored[i].Add(other.censored[i])
+		t.outlasting[i] = append(t.outlasting[i], other.outlasting[i]...)
 	}
 	for i, n := range other.Counts {
 		t.Counts[i] += n

@@ -88,14 +88,16 @@ const longestOpening = 100 * time.Millisecond
 // opening returns the first requests of a closed loop, evenly over the beginning of the
 // warm-up, connections in turn.
 func (p *Plan) opening(sender int) Source {
-	all := float64(p.Connections[OfProducers] * p.InFlight)
-	s := Schedule{Kind: Constant, PerSecond: all / max(min(p.WarmUp, longestOpening), 1).Seconds()}.Stream(sender, p.Senders, p.Connections[OfProducers])
+	s := Schedule{Kind: Constant, PerSecond: float64(p.Depth()) / max(min(p.WarmUp, longestOpening), 1).Seconds()}.Stream(sender, p.Senders, p.Connections[OfProducers])
 	left := s.own() * p.InFlight
 	return func() (Arrival, bool) {
 		left--
 		return s.Next(), left >= 0
 	}
 }
+
+// Depth is how many requests a closed loop keeps in flight.
+func (p *Plan) Depth() int { return p.Connections[OfProducers] * p.InFlight }
 
 // Hash identifies the planned arrivals of the window.
 func (p *Plan) Hash() string {
