@@ -52,7 +52,7 @@ func (s *Spec) prediction(p Prediction) (Prediction, bool) {
 }
 
 // stillHas says why a cell is none of the spec's; knobs that every cell tells may have
-// their defaults.
+// their defaults, and backed memory keeps the machine still, whatever is measured on it.
 func (s *Spec) stillHas(knobs map[string]string, axes []Axis, fixed map[string]string) error {
 	wanted := map[string][]string{}
 	for name, value := range fixed {
@@ -61,13 +61,14 @@ func (s *Spec) stillHas(knobs map[string]string, axes []Axis, fixed map[string]s
 	for _, axis := range axes {
 		wanted[axis.Knob] = axis.Levels
 	}
+	delete(wanted, BackedMemoryKnob)
 	for _, name := range slices.Sorted(maps.Keys(wanted)) {
 		if !slices.Contains(wanted[name], knobs[name]) && !slices.Contains(wanted[name], EveryLevel) {
 			return fmt.Errorf("%s was %q, now it is %s", name, knobs[name], strings.Join(wanted[name], " or "))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(knobs)) {
-		if wanted[name] == nil && !slices.Contains(labels, name) {
+		if wanted[name] == nil && !slices.Contains(labels, name) && name != BackedMemoryKnob {
 			return fmt.Errorf("%s=%s is no longer set", name, knobs[name])
 		}
 	}

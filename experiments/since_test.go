@@ -28,6 +28,7 @@ func TestEvidenceStandsWhileTheSpecPredictsTheSameOfItsCells(t *testing.T) {
 		{"a metric", `"rate_held"`, `"rate_mb_s"`, "no longer predicts"},
 		{"a fixed knob", "rate = 100", "rate = 50", `small.reactor.none is no longer the spec's: rate was "100", now it is 50`},
 		{"a new fixed knob", "rate = 100", "rate = 100\nloops = 1", `loops was "", now it is 1`},
+		{"memory that is kept", "rate = 100", "rate = 100\nbacked-memory = \"1GiB\"", ""},
 		{"a fixed knob less", "rate = 100", "", "rate=100 is no longer set"},
 		{"a level less", `["none", "tail"]`, `["none"]`, `small.reactor.tail is no longer the spec's: consumers was "tail", now it is none`},
 		{"an exclusion", "[quick]", "[[exclude]]\nmodel = \"reactor\"\n[quick]", "it is excluded"},
@@ -37,6 +38,15 @@ func TestEvidenceStandsWhileTheSpecPredictsTheSameOfItsCells(t *testing.T) {
 		if (c.want == "") != (len(changes) == 0) || c.want != "" && !slices.ContainsFunc(changes, func(s string) bool { return strings.Contains(s, c.want) }) {
 			t.Errorf("%s: %q, want %q", c.name, changes, c.want)
 		}
+	}
+	keeping := configOf(then)
+	keeping.Set = map[string]string{BackedMemoryKnob: "1GiB"}
+	kept, err := NewPlan(keeping)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changes := then.ChangedSince(then, kept.Experiments[0].Cells, false); changes != nil {
+		t.Errorf("a run with kept memory: %q", changes)
 	}
 	words := then.InWordsOf(parsed(t, strings.Replace(fixture.SmallSpec, `title = "a small experiment"`, `title = "another title"`, 1)+"refuted-by = \"sloth\"\n"))
 	if words.Title != "another title" || words.Predictions[0].RefutedBy != "sloth" || then.Predictions[0].RefutedBy != "" {
