@@ -104,7 +104,9 @@ func (l *load) measure(e *judge.Evidence) error {
 		func() error { return l.askServers(http.MethodGet, record.SnapshotPath, &e.Ahead) },
 		l.begin,
 		func() error { return l.sleepUntil(l.window.StartNs()) },
-		func() error { return l.takeSnapshot(http.MethodPost, record.MarkPath, &e.Before) },
+		func() error {
+			return l.takeSnapshot(http.MethodPost, record.MarkPath+"?"+record.MarkWindow+"="+l.cfg.Window.String(), &e.Before)
+		},
 		func() error { return l.watchWallClock(l.window.EndNs()) },
 		func() error { return l.takeSnapshot(http.MethodGet, record.SnapshotPath, &e.After) },
 		l.drain,

@@ -179,6 +179,9 @@ func (r *Run) putBack(line map[string]any, t record.Trial) error {
 	if err != nil {
 		return err
 	}
+	series = slices.DeleteFunc(series, func(s record.TimeSeries) bool {
+		return measure.SpanNamed(s.Stage) != nil && measure.SpanNamed(s.Stage).Clock != measure.Client
+	}) // servers' are in no figure
 	if measurement, measured := line["measurement"].(map[string]any); measured && series != nil {
 		measurement["over_time"] = series
 	}

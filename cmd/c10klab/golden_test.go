@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/csv"
 	"flag"
@@ -52,7 +53,7 @@ func TestStoredVerdictsStay(t *testing.T) {
 		for _, j := range judged {
 			for _, f := range j.Findings {
 				for _, c := range f.Comparisons {
-					fmt.Fprintf(&b, "%s %s: %s: %v [%v, %v] of %v n=%d %s\n", j.Spec.ID, f.Prediction.Claim, c.Cells, c.Estimate.Median, c.Estimate.Lo, c.Estimate.Hi, c.Values, c.Estimate.N, c.Verdict)
+					fmt.Fprintf(&b, "%s %s: %s: %v [%v, %v] of %v n=%d %s\n", j.Spec.ID, f.Prediction.Claim, c.Cells, c.Estimate.Median, c.Estimate.Lo, c.Estimate.Hi, c.Values, c.Estimate.N, cmp.Or(c.Then, c.Verdict))
 				}
 			}
 		}

@@ -27,11 +27,12 @@ type Port struct {
 	// Mark and Snapshot fill in the answers of record.MarkPath and record.SnapshotPath;
 	// the instant is when they were called, unless they set a later one.
 	Mark, Snapshot Source
-	Sampler        Sampler        // serves record.SamplePath
-	Switcher       Switcher       // serves record.SwitchPath; nil: nothing does
-	Metrics        http.Handler   // serves record.MetricsPath; nil: nothing does
-	Recorders      func() int     // what histograms occupy, for record.MemoryPath
-	Store          *storage.Store // serves record.ResidencyPath and record.EvictPath; nil: nothing does
+	BeginSeries    func(window time.Duration) // at a mark that tells of a window; nil: there are none
+	Sampler        Sampler                    // serves record.SamplePath
+	Switcher       Switcher                   // serves record.SwitchPath; nil: nothing does
+	Metrics        http.Handler               // serves record.MetricsPath; nil: nothing does
+	Recorders      func() int                 // what histograms occupy, for record.MemoryPath
+	Store          *storage.Store             // serves record.ResidencyPath and record.EvictPath; nil: nothing does
 }
 
 // Handler answers all paths of the admin port; /debug/pprof/ is net/http/pprof.
@@ -46,7 +47,13 @@ func (p Port) Handler() http.Handler {
 		}
 	}
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+record.MarkPath, answer(p.Mark))
+	mark := answer(p.Mark)
+	mux.HandleFunc("POST "+record.MarkPath, func(w http.ResponseWriter, r *http.Request) {
+		if window, err := time.ParseDuration(r.URL.Query().Get(record.MarkWindow)); err == nil && window > 0 && p.BeginSeries != nil {
+			p.BeginSeries(window)
+		}
+		mark(w, r)
+	})
 	mux.HandleFunc("GET "+record.SnapshotPath, answer(p.Snapshot))
 	handleSampling(mux, p.Sampler)
 	if p.Switcher != nil && p.Switcher.Arms().Knob != "" {

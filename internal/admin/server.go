@@ -29,7 +29,7 @@ type Server struct {
 func (s *Server) Handler() http.Handler {
 	s.page = NewMetricsPage(s.fillPage)
 	return Port{
-		Mark: s.mark, Snapshot: s.snapshot, Metrics: s.page, Recorders: s.Stages.MemoryBytes, Store: s.Store, Switcher: s.Model,
+		Mark: s.mark, Snapshot: s.snapshot, BeginSeries: s.Stages.BeginSeries, Metrics: s.page, Recorders: s.Stages.MemoryBytes, Store: s.Store, Switcher: s.Model,
 		Sampler: StageSampler{Stages: s.Stages, KernelStamps: s.KernelStamps, ClockErrorNs: s.Model.Clock().ErrorNs},
 	}.Handler()
 }
@@ -52,6 +52,7 @@ func (s *Server) snapshot(snapshot *record.ServerSnapshot) {
 	snapshot.Knobs, snapshot.Hides = s.Knobs, s.Model.Hides()
 	snapshot.Histograms, snapshot.AtMark = s.Stages.Snapshot()
 	snapshot.RecorderBytes = s.Stages.MemoryBytes()
+	snapshot.Series = s.Stages.Series()
 	snapshot.ConnectionsByLoop = s.Model.ConnectionsByLoop()
 	if s.Activity != nil {
 		snapshot.Store = s.Activity.Snapshot()

@@ -28,6 +28,7 @@ type Recorders struct {
 
 // Recorder is one slot, held by one thread from Acquire to Release.
 type Recorder struct {
+	Index        int // among the Recorders'
 	mu           sync.Mutex
 	active, idle buffer
 	_            [64]byte // keeps two slots off one cache line
@@ -53,6 +54,7 @@ func NewRecorders(histograms int) *Recorders {
 		marked: make([]*Histogram, histograms),
 	}
 	for i := range r.slots {
+		r.slots[i].Index = i
 		r.slots[i].active, r.slots[i].idle = newBuffer(histograms), newBuffer(histograms)
 	}
 	return r
@@ -70,6 +72,23 @@ func (r *Recorders) Acquire(hint int) *Recorder {
 	slot := &r.slots[hint%n]
 	slot.mu.Lock()
 	return slot
+}
+
+// Number is how many recorders there are.
+func (r *Recorders) Number() int { return len(r.slots) }
+
+// Held calls a function while no thread holds recorder i.
+func (r *Recorders) Held(i int, call func()) {
+	r.slots[i].mu.Lock()
+	defer r.slots[i].mu.Unlock()
+	call()
+}
+
+// Await returns when all who hold a recorder now have released it.
+func (r *Recorders) Await() {
+	for i := range r.slots {
+		r.Held(i, func() {})
+	}
 }
 
 // Record counts one duration in histogram i.

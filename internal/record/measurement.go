@@ -93,7 +93,7 @@ type Measurement struct {
 	// each arm instead.
 	Arms []*Measurement `json:"arms,omitempty"`
 	Arm  string         `json:"arm,omitempty"`
-	// OverTime is how ResponseTime, and ServiceTime of fetches, went within the
+	// OverTime is how ResponseTime, ServiceTime of fetches, EndToEnd, and then the servers' spans went within the
 	// window; empty in records of versions that did not keep it.
 	OverTime []TimeSeries `json:"over_time,omitempty"`
 

@@ -2,6 +2,7 @@ package record
 
 import (
 	"math/bits"
+	"time"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -21,6 +22,18 @@ type TimeSeries struct {
 	// Steps holds for each step the buckets that are not empty, ascending, each
 	// followed by its count.
 	Steps [][]int64 `json:"steps"`
+}
+
+const (
+	leastStep = 100 * time.Millisecond // fine enough to see a stall
+	mostSteps = 120                    // few enough that a record stays small
+)
+
+// SeriesSteps are the steps of a window's series: the smallest multiple of leastStep of which
+// the window holds at most mostSteps, and how many there are.
+func SeriesSteps(window time.Duration) (stepNs int64, steps int) {
+	step := leastStep * max(1, (window+mostSteps*leastStep-1)/(mostSteps*leastStep))
+	return int64(step), int((window + step - 1) / step)
 }
 
 // Buckets are eighths of a power of two: their width is at most an eighth of
@@ -98,7 +111,7 @@ func Clusters(bundle hdr.Bundle, series []TimeSeries) map[string][]float64 {
 	clusters := map[string][]float64{}
 	for key := range bundle {
 		lender, found := lenderOf(key, series)
-		h := bundle[hdr.Key{Stage: lender.Stage, API: lender.API}]
+		h := bundle[lender.Key()]
 		if !found || h == nil || h.Count() == 0 {
 			continue
 		}
@@ -117,13 +130,10 @@ func Clusters(bundle hdr.Bundle, series []TimeSeries) map[string][]float64 {
 
 func lenderOf(key hdr.Key, series []TimeSeries) (lender TimeSeries, found bool) {
 	for _, s := range series {
-		if s.API != key.API {
-			continue
-		}
-		if s.Stage == key.Stage {
+		if s.Key() == key {
 			return s, true
 		}
-		if !found {
+		if s.API == key.API && !found {
 			lender, found = s, true
 		}
 	}

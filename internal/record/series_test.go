@@ -1,6 +1,9 @@
 package record
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
 
 func TestSeriesBucketsTileTheDurations(t *testing.T) {
 	if from, _ := SeriesBounds(0); from != 0 {
@@ -36,6 +39,16 @@ func TestTimeAboveIsCoveredOnce(t *testing.T) {
 	for boundMs, want := range map[int64]int64{50: max(bucket(301), 100e6+bucket(201)) + 100e6, 250: bucket(301) + 100e6, 500: 100e6, 2000: 0} {
 		if got := s.AboveNs(boundMs * 1e6); got != want {
 			t.Errorf("above %d ms: %d ns, want %d", boundMs, got, want)
+		}
+	}
+}
+
+func TestLongWindowsHaveLongerSteps(t *testing.T) {
+	for window, want := range map[time.Duration]time.Duration{
+		time.Second: leastStep, 12 * time.Second: leastStep, 14 * time.Second: 2 * leastStep, 30 * time.Minute: 15 * time.Second,
+	} {
+		if got, steps := SeriesSteps(window); got != int64(want) || int64(steps) != int64(window/want) {
+			t.Errorf("a window of %v has %d steps of %d ns, want %v", window, steps, got, want)
 		}
 	}
 }

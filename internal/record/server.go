@@ -24,6 +24,9 @@ const (
 	// divides the histograms and answers with a ServerSnapshot that lacks them and
 	// the census, which takes next to no time of the server's.
 	MarkPath = "/mark"
+	// MarkWindow is the query by which it is told how long the window will be, a duration: then
+	// the snapshot after it has series of the spans.
+	MarkWindow = "window"
 	// SnapshotPath is where it answers with a whole ServerSnapshot.
 	SnapshotPath = "/snapshot"
 	// SamplePath is where it begins to sample requests by the sample.Rule that is
@@ -45,6 +48,7 @@ type ServerSnapshot struct {
 	Knobs       map[string]string `json:"knobs"`
 	Histograms  hdr.Bundle        `json:"histograms"`         // stages since the start
 	AtMark      hdr.Bundle        `json:"histograms_at_mark"` // as they were when the last window began
+	Series      []TimeSeries      `json:"series,omitempty"`   // of spans, since the last mark that told of a window
 	Process     Process           `json:"process"`
 	Counters    Counters          `json:"counters"`
 	// Census lists the threads, unless a group of them is too long a list; ThreadUse has

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"unsafe"
 
+	"c10klab/internal/clock"
 	"c10klab/internal/hdr"
 	"c10klab/internal/measure"
 	"c10klab/internal/sample"
@@ -22,6 +23,7 @@ type Recorder struct {
 	requests  []counter
 	responses []counter
 	sampling  atomic.Pointer[sampling] // nil: no request is sampled
+	series    atomic.Pointer[series]   // nil: none is kept
 }
 
 // counter stands alone on its cache line.
@@ -54,6 +56,7 @@ func (r *Recorder) Finished(hint int, c Class, st *Stamps) {
 	rec := r.recorders.Acquire(hint)
 	all, known := st.spans()
 	rec.RecordRow(int(c)*int(measures), all[:], known)
+	r.series.Load().add(rec.Index, int(c)*int(measures), st[EnqueueStart], all[:], known)
 	rec.Release()
 }
 
@@ -66,9 +69,13 @@ func (r *Recorder) Blocked(hint int, c Class, ns int64) {
 
 // Lags records times between two polls of a network thread, in nanoseconds.
 func (r *Recorder) Lags(hint int, ns []int64) {
+	nowNs := clock.Now()
 	rec := r.recorders.Acquire(hint)
-	for _, lag := range ns {
-		rec.Record(len(r.apis)*int(measures)+int(LoopLag), lag)
+	series := r.series.Load()
+	for i, lag := range ns {
+		of := len(r.apis)*int(measures) + int(LoopLag)
+		rec.Record(of, lag)
+		series.add(rec.Index, of, nowNs, ns[i:i+1], 1)
 	}
 	rec.Release()
 }
@@ -127,7 +134,7 @@ func (r *Recorder) MemoryBytes() int {
 	if r == nil {
 		return 0
 	}
-	bytes := r.recorders.MemoryBytes()
+	bytes := r.recorders.MemoryBytes() + r.series.Load().memoryBytes(r.recorders)
 	if s := r.sampling.Load(); s != nil {
 		bytes += s.bytes
 	}

@@ -5,11 +5,15 @@ import (
 	"go/parser"
 	"go/token"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"c10klab/internal/clock"
 	"c10klab/internal/hdr"
 	"c10klab/internal/measure"
+	"c10klab/internal/record"
 )
 
 func TestStagesNeitherOverlapNorLeaveGaps(t *testing.T) {
@@ -59,6 +63,50 @@ func TestMeasuresBesideTheStagesHaveKeysOfTheirOwn(t *testing.T) {
 	}
 	if h := b[hdr.Key{Stage: "LoopLag", API: measure.AllLoops}]; h == nil || h.Count() != 3 || h.MaxNs() != 90 {
 		t.Error("LoopLag was not recorded")
+	}
+}
+
+// Spans have series within the window that was begun, of requests by when they were handed on;
+// who records meanwhile disturbs nothing.
+func TestSpansHaveSeriesWithinAWindow(t *testing.T) {
+	r := NewRecorder([]string{"other", "Produce"})
+	finish := func(hint int, handedOnNs, localNs int64) {
+		st := Stamps{Arrived: handedOnNs - 9, ReadStart: handedOnNs - 8, FrameComplete: handedOnNs - 1, EnqueueStart: handedOnNs, Dequeued: handedOnNs + 5, LocalDone: handedOnNs + 5 + localNs}
+		for b := ResponseComplete; b < Boundaries; b++ {
+			st[b] = st[b-1] + 1
+		}
+		r.Finished(hint, 1, &st)
+	}
+	finish(0, clock.Now(), 1e6) // before: no series
+	r.BeginSeries(time.Second)
+	startNs := clock.Now()
+	finish(0, startNs-1e9, 1e6) // begun before the window
+	finish(0, startNs, 1e6)
+	finish(1, startNs, 1e6)
+	finish(0, startNs+250e6, 80e6)
+	finish(0, startNs+2e9, 1e6) // after its end
+	r.Lags(0, []int64{70e3})
+	bytes := r.MemoryBytes()
+	series := map[hdr.Key]record.TimeSeries{}
+	for _, s := range r.Series() {
+		series[s.Key()] = s
+	}
+	local := series[measure.LocalTime.Key(measure.Produce)]
+	if len(local.Steps) != 10 || local.StepNs != 100e6 || local.StartNs > startNs {
+		t.Fatalf("series %+v", local)
+	}
+	short, long := int64(record.SeriesBucket(1e6)), int64(record.SeriesBucket(80e6))
+	if !slices.Equal(local.Steps[0], []int64{short, 2}) || !slices.Equal(slices.Concat(local.Steps[1:]...), []int64{long, 1}) {
+		t.Errorf("steps %v", local.Steps)
+	}
+	if series[measure.LoopLag.Key(measure.AllLoops)].Steps == nil {
+		t.Error("network threads have no series")
+	}
+	if bytes <= r.MemoryBytes() {
+		t.Error("the series' memory is not counted")
+	}
+	if again := r.Series(); again != nil {
+		t.Errorf("a series that was over still had %v", again)
 	}
 }
 

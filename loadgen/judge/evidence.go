@@ -180,6 +180,12 @@ func (e *Evidence) serverUse(i int, name string, m *record.Measurement) (use rec
 		whose, stages = name, stages.At(name)
 	}
 	m.Histograms.Merge(stages)
+	for _, s := range after.Series {
+		if name != record.Broker {
+			s.Server = name
+		}
+		m.OverTime = append(m.OverTime, s)
+	}
 	use = record.UseOf(name, &read[0], &read[1], &after)
 	if n := use.Counters.Counts[record.Scrapes]; n > 0 {
 		m.Problems = append(m.Problems, fmt.Sprintf("%s: its metrics page was read %d times within the window", whose, n))
@@ -187,7 +193,7 @@ func (e *Evidence) serverUse(i int, name string, m *record.Measurement) (use rec
 	for _, problem := range after.Problems {
 		m.Problems = append(m.Problems, whose+": "+problem)
 	}
-	after.Histograms, after.AtMark = nil, nil
+	after.Histograms, after.AtMark, after.Series = nil, nil, nil
 	return use, nil
 }
 

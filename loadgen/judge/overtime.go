@@ -11,19 +11,10 @@ import (
 )
 
 const (
-	leastStep = 100 * time.Millisecond // of a time series: fine enough to see a stall
-	mostSteps = 120                    // few enough that a record stays small
-
 	trendParts   = 20  // equal ones, into which the window is cut to see whether times change in it
 	leastPerPart = 20  // requests that a part needs for its mean to say something
 	chanceSure   = 3.3 // standard deviations beyond which a rank correlation, or a share, is no chance (one in a thousand)
 )
-
-// timeSeriesStep is the step for a window: the smallest multiple of leastStep of
-// which the window holds at most mostSteps.
-func timeSeriesStep(window time.Duration) time.Duration {
-	return leastStep * max(1, (window+mostSteps*leastStep-1)/(mostSteps*leastStep))
-}
 
 // timeSeries counts durations by step and bucket; the zero value counts none. One thread at a
 // time may use it.
@@ -34,9 +25,8 @@ type timeSeries struct {
 
 // newTimeSeries touches its memory at once, as NewTally does.
 func newTimeSeries(window time.Duration) timeSeries {
-	step := timeSeriesStep(window)
-	steps := int((window + step - 1) / step)
-	s := timeSeries{stepNs: int64(step), counts: make([]uint32, steps*record.SeriesBuckets)}
+	stepNs, steps := record.SeriesSteps(window)
+	s := timeSeries{stepNs: stepNs, counts: make([]uint32, steps*record.SeriesBuckets)}
 	clear(s.counts)
 	return s
 }

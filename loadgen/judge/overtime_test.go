@@ -97,13 +97,3 @@ func TestATimeSeriesCountsByStepAndBucket(t *testing.T) {
 		}
 	}
 }
-
-func TestLongWindowsHaveLongerSteps(t *testing.T) {
-	for window, want := range map[time.Duration]time.Duration{
-		time.Second: leastStep, 12 * time.Second: leastStep, 13 * time.Second: 2 * leastStep, 30 * time.Minute: 15 * time.Second,
-	} {
-		if got := timeSeriesStep(window); got != want {
-			t.Errorf("a window of %v has steps of %v, want %v", window, got, want)
-		}
-	}
-}

@@ -180,7 +180,9 @@ func newView(l *Load, w *Window) *Tally {
 	for i := range t.Histograms {
 		t.Histograms[i] = hdr.NewHistogram()
 	}
-	t.overTime[ResponseTime], t.overTime[FetchServiceTime] = newTimeSeries(l.Window), newTimeSeries(l.Window)
+	for _, s := range []Span{ResponseTime, FetchServiceTime, EndToEnd, Delivery} {
+		t.overTime[s] = newTimeSeries(l.Window)
+	}
 	return t
 }
 
@@ -354,7 +356,7 @@ func (t *Tally) Fetched(doneNs int64, tail bool, recordBytes int) {
 // Consumed enters a batch that reached a tail consumer, the kernel at arrivedNs (0: not known); it
 // counts if it was due in the window.
 func (t *Tally) Consumed(dueNs, arrivedNs, doneNs int64) {
-	t.within(dueNs, func(t *Tally) { t.Histograms[EndToEnd].Record(doneNs - dueNs) })
+	t.within(dueNs, func(t *Tally) { t.enter(EndToEnd, dueNs, doneNs-dueNs) })
 	if t.Arrivals != nil && t.window.Contains(dueNs) {
 		t.Arrivals.Put(Arrival{dueNs, cmp.Or(arrivedNs, doneNs)})
 	}
@@ -372,7 +374,7 @@ func (t *Tally) deliver(requests []joined, arrivals []Arrival) {
 	}
 	for _, j := range requests {
 		if arrivedNs := at[j.client.DueNs]; arrivedNs != 0 {
-			t.within(j.client.DueNs, func(t *Tally) { t.Histograms[Delivery].Record(max(0, arrivedNs-j.at(localDone))) })
+			t.within(j.client.DueNs, func(t *Tally) { t.enter(Delivery, j.client.DueNs, max(0, arrivedNs-j.at(localDone))) })
 		}
 	}
 }
