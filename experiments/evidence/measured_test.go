@@ -7,6 +7,7 @@ import (
 	"go/parser"
 	"go/token"
 	"go/types"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -324,5 +325,31 @@ func TestRecordsThemselvesAreNoSource(t *testing.T) {
 	r.write("experiments/new.go", "")
 	if of("results/benchmarks") {
 		t.Error("clean with an uncommitted file of code")
+	}
+}
+
+func TestTwoModesAreNamedWhereTheyArePlain(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	around := func(n int, mean float64) []float64 {
+		values := make([]float64, n)
+		for i := range values {
+			values[i] = mean + random.NormFloat64()
+		}
+		return values
+	}
+	if got, want := modes("%.0f", slices.Concat(around(27, 220), around(14, 168))), "; two modes: 14 of 41 near 168, 27 near 220"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	named := 0
+	for range 2000 {
+		if modes("%.0f", around(41, 220)) != "" {
+			named++
+		}
+	}
+	if named > 10 {
+		t.Errorf("two modes were named in %d of 2000 samples that have one", named)
+	}
+	if got := modes("%.0f", slices.Concat(around(40, 220), []float64{168})); got != "" {
+		t.Errorf("one odd round is called a mode: %q", got)
 	}
 }
