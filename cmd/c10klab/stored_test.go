@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"c10klab/experiments"
+	"c10klab/experiments/evidence"
 	"c10klab/experiments/verdict"
 	"c10klab/internal/hdr"
 	"c10klab/internal/record"
@@ -22,6 +23,11 @@ import (
 // storedRun makes a sealed run of two cells, with those of their controls, and two blocks that
 // nothing was run for.
 func storedRun(t *testing.T) string {
+	t.Helper()
+	return storedRunOf(t, 2)
+}
+
+func storedRunOf(t *testing.T, blocks int) string {
 	t.Helper()
 	spec := specOf(t, "write-100mbs")
 	var cells []results.PlannedCell
@@ -38,13 +44,13 @@ func storedRun(t *testing.T) string {
 	maps.Copy(again[2].Knobs, again[2].Planted)
 	cells = append(cells, again...)
 	dir := filepath.Join(t.TempDir(), "run")
-	run, err := results.Create(dir, results.Info{Specs: []results.Spec{results.NewSpec(spec.ID, spec.Text, 2)}, Cells: cells,
+	run, err := results.Create(dir, results.Info{Specs: []results.Spec{results.NewSpec(spec.ID, spec.Text, blocks)}, Cells: cells,
 		CommandLine: []string{"c10klab", "run"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer run.Close()
-	for i := range 2 * len(cells) {
+	for i := range blocks * len(cells) {
 		h := hdr.NewHistogram()
 		h.RecordN(int64(1e6*(i+1)), 5000)
 		m := &record.Measurement{Outcome: record.Valid, WindowNs: 1e9, OfferedMBps: 100, AckedMBps: 99,
@@ -184,6 +190,34 @@ func TestDamagedRunsAreNamedAndLeftAlone(t *testing.T) {
 	}
 }
 
+// The spec fixes the number of blocks: a run of another number is no evidence, and is entered
+// into the ledger, once, without replacing what is stored.
+func TestARunOfAnotherNumberOfBlocksIsForTheLedgerAlone(t *testing.T) {
+	dir, parent := storedRun(t), t.TempDir()
+	reference := filepath.Join(parent, "reference")
+	_, stderr, exit := runCommand(t, "adopt", dir, "--reference", reference)
+	if exit == exitOK || !strings.Contains(stderr, "it has 2 blocks, and its spec fixes 8 before any run") || !strings.Contains(stderr, "--ledger-only") {
+		t.Errorf("ended with %d: %s", exit, stderr)
+	}
+	for range 2 {
+		if _, stderr, exit := runCommand(t, "adopt", dir, "--reference", reference, "--ledger-only", "--note", "abandoned for want of time"); exit != exitOK {
+			t.Fatalf("ended with %d: %s", exit, stderr)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(parent, "ledger", "occasions.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var entered evidence.Occasion
+	decode(t, string(text), &entered)
+	if entered.Spec != "write-100mbs" || entered.Blocks != 2 || entered.Note != "abandoned for want of time" || len(entered.Found) == 0 || strings.Count(string(text), "\n") != 1 {
+		t.Errorf("entered %+v in\n%s", entered, text)
+	}
+	if _, err := os.Stat(reference); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is stored: %v", err)
+	}
+}
+
 // Every command that reads evidence names the file that is not as its manifest says, with
 // both hashes, and what to do.
 func TestDamagedEvidenceIsNamedByEveryCommand(t *testing.T) {
@@ -193,7 +227,7 @@ func TestDamagedEvidenceIsNamedByEveryCommand(t *testing.T) {
 	} {
 		for _, file := range []string{"trials.jsonl.gz", "histograms.hlog.gz", "cells.hlog.gz", "raw.sha256.gz"} {
 			reference := t.TempDir()
-			if _, stderr, exit := runCommand(t, "adopt", storedRun(t), "--reference", reference); exit != exitOK {
+			if _, stderr, exit := runCommand(t, "adopt", storedRunOf(t, 8), "--reference", reference); exit != exitOK {
 				t.Fatalf("adopt ended with %d: %s", exit, stderr)
 			}
 			dir := filepath.Join(reference, "write-100mbs")

@@ -40,7 +40,7 @@ func (p page) changed() bool { return p.current != p.rendered }
 // run in referenceDir and of the page of the benchmarks. An experiment without a page gets
 // one. It returns the paths of what changed.
 func UpdateDocuments(document, referenceDir string) (changed []string, err error) {
-	pages, err := renderPages(document, referenceDir, results.Open)
+	_, pages, err := renderPages(document, referenceDir, results.Open)
 	if err != nil {
 		return nil, err
 	}
@@ -59,57 +59,57 @@ func UpdateDocuments(document, referenceDir string) (changed []string, err error
 	return changed, nil
 }
 
-// renderPages computes all pages. Links in the document are relative to its directory,
+// renderPages computes all pages, and returns the evidence that they tell of. Links in the document are relative to its directory,
 // those of a page to its own.
-func renderPages(document, referenceDir string, open opener) ([]page, error) {
+func renderPages(document, referenceDir string, open opener) (all []evidence, pages []page, err error) {
 	specs, err := experiments.Specs()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	claims, err := experiments.Claims()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ledgers, err := readLedgers(referenceDir)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	evidence, err := readEvidence(specs, referenceDir, filepath.Dir(document), ledgers, open)
+	all, err = readEvidence(specs, referenceDir, filepath.Dir(document), ledgers, open)
 	if err != nil {
-		return nil, err
+		return all, nil, err
 	}
 	history := openHistory(filepath.Dir(document))
-	for i := range evidence {
-		evidence[i].made = " " + history.mark(evidence[i].run)
+	for i := range all {
+		all[i].made = " " + history.mark(all[i].run)
 	}
 	benchmarks, err := readMeasured(claims, referenceDir, filepath.Dir(document))
 	if err != nil {
-		return nil, err
+		return all, nil, err
 	}
 	main, err := renderPage(document, document, "# Experiments\n",
-		part{contentsID, "Contents", func() (string, error) { return contents(claims, specs, evidence, benchmarks, ledgers), nil }},
+		part{contentsID, "Contents", func() (string, error) { return contents(claims, specs, all, benchmarks, ledgers), nil }},
 		part{structuralID, "Claims that tests decide", func() (string, error) { return structuralTable(claims), nil }},
 		part{measuredID, "Claims that benchmarks decide", func() (string, error) { return benchmarks.table(claims), nil }})
 	if err != nil {
-		return nil, err
+		return all, nil, err
 	}
 	if history.missing != "" && sameButAge(main.current, main.rendered) {
 		main.rendered = main.current // its marks can be neither checked nor made
 	}
-	pages := []page{main}
-	for _, e := range evidence {
+	pages = []page{main}
+	for _, e := range all {
 		p, err := e.page(filepath.Join(referenceDir, e.spec.ID), ledgers)
 		if err != nil {
-			return nil, err
+			return all, nil, err
 		}
 		pages = append(pages, p)
 	}
 	answers, err := knownAnswersPage(filepath.Join(filepath.Dir(referenceDir), benchmarksDir))
 	if err != nil {
-		return nil, err
+		return all, nil, err
 	}
 	validity, err := validityPage(filepath.Join(filepath.Dir(document), "docs", "validity.md"), claims)
-	return append(pages, answers, validity), err
+	return all, append(pages, answers, validity), err
 }
 
 // part is a generated part of a page.

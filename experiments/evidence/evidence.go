@@ -27,7 +27,8 @@ type evidence struct {
 	cells    []results.Cell
 	findings []verdict.Finding
 	controls []verdict.ControlFinding
-	made     string // when, and which code is older than the present one
+	occasion Occasion // what the run says, admissible or not
+	made     string   // when, and which code is older than the present one
 }
 
 // opener opens a run directory, as results.Open does.
@@ -75,6 +76,7 @@ func judgeEvidence(run *results.Run, current *experiments.Spec, ledgers ledgers)
 	if err != nil {
 		return evidence{}, err
 	}
+	occasion := occasionOf(run, findings)
 	for _, p := range current.Predictions {
 		switch {
 		case then.Predicts(p):
@@ -105,7 +107,7 @@ func judgeEvidence(run *results.Run, current *experiments.Spec, ledgers ledgers)
 	if err != nil {
 		return evidence{}, err
 	}
-	return evidence{spec: spec, run: run, cells: results.OfExperiment(cells, current.ID), findings: findings, controls: controls}, nil
+	return evidence{spec: spec, run: run, cells: results.OfExperiment(cells, current.ID), findings: findings, controls: controls, occasion: occasion}, nil
 }
 
 // withhold leaves open what an inadmissible run would decide, with the reasons.
@@ -200,6 +202,9 @@ func Adopt(run *results.Run, referenceDir string, replace bool, note string) (ad
 	}
 	if missing := spec.MissingControl(run.Info.Cells); missing != "" {
 		return nil, nil, fmt.Errorf("%s is no evidence: %s", run.Dir, missing)
+	}
+	if made, fixed := run.Info.Specs[0].Repeats, spec.Full.Repeats; made != fixed {
+		return nil, nil, fmt.Errorf("%s is no evidence: it has %s, and its spec fixes %d before any run ([full] repeats); adopt --ledger-only enters it into the ledger", run.Dir, results.Plural(made, "block"), fixed)
 	}
 	specs, err := experiments.Specs()
 	if err != nil {

@@ -307,15 +307,15 @@ func occasionsText(occasions []Occasion) string {
 
 // verifyLedgers checks that stored runs and present predictions are entered, and by git that
 // nothing that was ever entered has been changed or removed.
-func verifyLedgers(referenceDir string, specs []*experiments.Spec, runs []*results.Run, history history) []EvidenceCheck {
+func verifyLedgers(referenceDir string, specs []*experiments.Spec, all []evidence, history history) []EvidenceCheck {
 	dir := filepath.Join(filepath.Dir(referenceDir), ledgerDir)
 	l, err := readLedgers(referenceDir)
 	if err != nil {
 		return []EvidenceCheck{outcomeOf(dir, "readable", err)}
 	}
 	var checks []EvidenceCheck
-	for _, run := range runs {
-		checks = append(checks, outcomeOf(run.Info.Specs[0].ID, "run and verdicts are in the ledger", l.holds(run)))
+	for _, e := range all {
+		checks = append(checks, outcomeOf(e.spec.ID, "run and verdicts are in the ledger", l.holds(e.occasion)))
 	}
 	if due := l.due(specs, time.Now()); len(due) > 0 {
 		err = fmt.Errorf("%d changes of predictions are not entered, the first of %s: %s; c10klab document enters them", len(due), due[0].Spec, due[0].Prediction)
@@ -328,12 +328,7 @@ func verifyLedgers(referenceDir string, specs []*experiments.Spec, runs []*resul
 }
 
 // holds reports why the ledger does not have a stored run with the verdicts that it has now.
-func (l ledgers) holds(run *results.Run) error {
-	judged, err := verdict.JudgeRun(run)
-	if err != nil {
-		return err
-	}
-	now := occasionOf(run, judged[0].Findings)
+func (l ledgers) holds(now Occasion) error {
 	i := slices.IndexFunc(l.occasions, now.same)
 	if i < 0 {
 		return fmt.Errorf("the run of %s is not entered", now.Started.Format(time.RFC3339))

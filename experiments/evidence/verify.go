@@ -52,7 +52,6 @@ func Verify(cfg VerifyConfig) ([]EvidenceCheck, error) {
 	history := openHistory(cfg.Source)
 	opened := map[string]*results.Run{}
 	var checks []EvidenceCheck
-	var runs []*results.Run
 	for _, spec := range specs {
 		dir := filepath.Join(cfg.Reference, spec.ID)
 		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
@@ -64,14 +63,14 @@ func Verify(cfg VerifyConfig) ([]EvidenceCheck, error) {
 			continue
 		}
 		opened[dir] = run
-		runs = append(runs, run)
 		checks = append(checks, verifyRun(run, spec, history)...)
 	}
 	checks = append(checks, verifyStrays(cfg.Reference, specs)...)
-	checks = append(checks, verifyLedgers(cfg.Reference, specs, runs, history)...)
+	judged, documents := verifyDocuments(cfg, opened)
+	checks = append(checks, verifyLedgers(cfg.Reference, specs, judged, history)...)
 	checks = append(checks, verifyRecords(filepath.Join(filepath.Dir(cfg.Reference), benchmarksDir), history)...)
 	checks = append(checks, verifySizes(cfg.Reference)...)
-	return append(checks, verifyDocuments(cfg, opened)...), nil
+	return append(checks, documents...), nil
 }
 
 func outcomeOf(of, check string, err error) EvidenceCheck {
@@ -144,20 +143,19 @@ func verifySizes(reference string) []EvidenceCheck {
 	return checks
 }
 
-// verifyDocuments computes every verdict and table of the document and the pages anew.
-// Runs that are open already are not read again.
-func verifyDocuments(cfg VerifyConfig, opened map[string]*results.Run) []EvidenceCheck {
+// verifyDocuments computes every verdict and table of the document and the pages anew, and
+// returns the evidence as it judged it. Runs that are open already are not read again.
+func verifyDocuments(cfg VerifyConfig, opened map[string]*results.Run) (judged []evidence, checks []EvidenceCheck) {
 	const check = "verdicts and tables are those of the runs"
-	pages, err := renderPages(cfg.Document, cfg.Reference, func(dir string) (*results.Run, error) {
+	judged, pages, err := renderPages(cfg.Document, cfg.Reference, func(dir string) (*results.Run, error) {
 		if run := opened[dir]; run != nil {
 			return run, nil
 		}
 		return results.Open(dir)
 	})
 	if err != nil {
-		return []EvidenceCheck{outcomeOf(cfg.Document, check, err)}
+		return judged, []EvidenceCheck{outcomeOf(cfg.Document, check, err)}
 	}
-	var checks []EvidenceCheck
 	for _, p := range pages {
 		var err error
 		if p.changed() {
@@ -169,7 +167,7 @@ func verifyDocuments(cfg VerifyConfig, opened map[string]*results.Run) []Evidenc
 		}
 		checks = append(checks, c)
 	}
-	return checks
+	return judged, checks
 }
 
 // firstDifference names the first line that differs.
