@@ -189,7 +189,7 @@ class Run:
 
     def censored(self, trial, span, quantile):
         """Whether requests without an answer make a percentile a lower bound."""
-        stated, measured = trial.get("spans", {}).get(span), trial.get("measurement")
+        stated, measured = (trial.get("spans") or {}).get(span), trial.get("measurement")
         if not stated or not measured:
             return False
         ages = measured.get("censored")
@@ -197,7 +197,7 @@ class Run:
             return span in ages and stated[quantile + "_ns"] >= max(1, ages[span]["least_ns"])
         # Older records do not count them: a closed loop's rate times its mean time is its number
         # of active connections, and what lacks waited unseen.
-        given, connections = measured["knobs"], measured.get("connections")
+        given, connections = measured.get("knobs") or {}, measured.get("connections")
         if given.get("mode") != "closed" or given.get("consumers") != "none" or not connections or not span.startswith("ServiceTime/"):
             return False
         active = (connections["open"] - connections["idle"]) * int(given["in-flight"])
