@@ -262,10 +262,8 @@ func rowOf(claim experiments.Claim, part experiments.Part, specs []*experiments.
 		row.blocks += fmt.Sprintf(" (%.1f %%)", 100*c.Estimate.Coverage)
 	}
 	switch {
-	case c.Inadmissible && deciding.Prediction.Metric.String() == "": // of a benchmark
-		row.verdict = c.Words()
-	case c.Inadmissible:
-		row.verdict = "open (the run is not admissible)"
+	case c.Inadmissible: // a benchmark's record says why, of a run verify does
+		row.verdict = fmt.Sprintf("open (%s)", cmp.Or(c.Reason, "the run is not admissible"))
 	case c.Estimate.N == 0 && c.Reason != "":
 		row.measured, row.verdict = none, row.verdict+" ("+c.Reason+")"
 	case (word == results.Inconclusive || part.Kind == experiments.Retired) && c.Reason != "":

@@ -61,7 +61,7 @@ func TestContentsSayVerdictsAndWhatIsMissing(t *testing.T) {
 		"of tests":      {"K2", 0, "", "", false, "conforms", tests},
 		"not run":       {"N5", 0, "", "", false, "open", "[not run](experiments/specs/thread-per-send.toml)"},
 		"no experiment": {"N24", 0, "", "", false, "open", none},
-		"not here":      {"M2", 1, "", "", false, "not measurable here: a machine with more than two cores", none},
+		"not here":      {"M2", 1, "", "", false, "not measurable here: a machine with eight cores or more", none},
 	} {
 		var all []evidence
 		if c.v != "" {
