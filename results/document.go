@@ -39,7 +39,7 @@ type DocumentSpan struct {
 	P999Ns *int64 `json:"p999_ns"`
 	MaxNs  int64  `json:"max_ns"`
 
-	BoundNs *int64 `json:"lower_bounds_from_ns"`
+	BoundNs *int64 `json:"lower_bounds_from_ns,omitempty"`
 }
 
 func NewDocument(out string, cells []Cell) Document {

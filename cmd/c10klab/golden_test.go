@@ -12,6 +12,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -201,10 +202,11 @@ func exportedNumbers(t *testing.T, text string) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	metric, value := slices.Index(lines[0], "metric"), slices.Index(lines[0], "value")
 	numbers := map[string]string{}
 	for _, line := range lines[1:] {
 		// block, cell, attempt; metric; value
-		numbers[strings.Join(append(line[1:4:4], line[len(line)-2]), " ")] = line[len(line)-1]
+		numbers[strings.Join(append(line[1:4:4], line[metric]), " ")] = line[value]
 	}
 	return numbers
 }

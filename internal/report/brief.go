@@ -96,14 +96,18 @@ func (r *Run) briefSummary(b *strings.Builder) {
 func (r *Run) briefPredictions(b *strings.Builder) {
 	t := results.Table{Columns: []results.Column{{}, {Most: mostClaimRunes}, {}, {}}}
 	var findings []verdict.Finding
-	open, inconclusive := false, false
+	open := false
+	var undecided []string // why, each once
 	for _, j := range r.judged {
 		for _, f := range j.Findings {
 			if len(f.Comparisons) == 0 {
 				continue // a quick variant lacks its cells
 			}
 			findings = append(findings, f)
-			open, inconclusive = open || f.Verdict() == results.Undecided, inconclusive || f.Verdict() == results.Inconclusive
+			open = open || f.Verdict() == results.Undecided
+			if c := f.Deciding(); c.Verdict == results.Inconclusive && !slices.Contains(undecided, c.Words()) {
+				undecided = append(undecided, c.Words())
+			}
 		}
 	}
 	if len(findings) == 0 {
@@ -129,8 +133,8 @@ func (r *Run) briefPredictions(b *strings.Builder) {
 	if open {
 		fmt.Fprintf(b, "  open: a verdict takes %d interleaved blocks (--full)\n", results.MinBlocks)
 	}
-	if inconclusive {
-		b.WriteString("  inconclusive: blocks on both sides; no block is added to them, a new run is a new occasion\n")
+	for _, why := range undecided {
+		b.WriteString(wrapped(why+"; no block is added, a new run is a new occasion", rowIndent, Width))
 	}
 }
 

@@ -71,9 +71,11 @@ func TestMeasuresBesideTheStagesHaveKeysOfTheirOwn(t *testing.T) {
 func TestSpansHaveSeriesWithinAWindow(t *testing.T) {
 	r := NewRecorder([]string{"other", "Produce"})
 	finish := func(hint int, handedOnNs, localNs int64) {
-		st := Stamps{Arrived: handedOnNs - 9, ReadStart: handedOnNs - 8, FrameComplete: handedOnNs - 1, EnqueueStart: handedOnNs, Dequeued: handedOnNs + 5, LocalDone: handedOnNs + 5 + localNs}
-		for b := ResponseComplete; b < Boundaries; b++ {
-			st[b] = st[b-1] + 1
+		var st Stamps
+		for b := range Boundaries {
+			if st[b] = handedOnNs + int64(b) - int64(EnqueueStart); b > Dequeued {
+				st[b] += localNs - 1
+			}
 		}
 		r.Finished(hint, 1, &st)
 	}
