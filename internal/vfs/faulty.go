@@ -46,11 +46,11 @@ type Faulty struct {
 }
 
 // do makes one call, of which use is the part that may take place.
-func do[T any](f Faulty, op Op, path string, use func() (T, error)) (result T, err error) {
+func do[T any](f Faulty, op Op, path string, use func(path string) (T, error)) (result T, err error) {
 	if err := f.Fault(op, path); err != nil {
 		return result, failed(op, path, err)
 	}
-	result, err = use()
+	result, err = use(path)
 	if f.After != nil {
 		f.After(op, path)
 	}
@@ -58,8 +58,8 @@ func do[T any](f Faulty, op Op, path string, use func() (T, error)) (result T, e
 }
 
 // do is for calls that return nothing but an error.
-func (f Faulty) do(op Op, path string, use func() error) error {
-	_, err := do(f, op, path, func() (struct{}, error) { return struct{}{}, use() })
+func (f Faulty) do(op Op, path string, use func(path string) error) error {
+	_, err := do(f, op, path, func(path string) (struct{}, error) { return struct{}{}, use(path) })
 	return err
 }
 
@@ -69,44 +69,24 @@ func (f Faulty) Open(path string, flags int) (File, error) {
 	if flags&os.O_CREATE != 0 {
 		op = OpCreate
 	}
-	file, err := do(f, op, path, func() (File, error) { return f.FS.Open(path, flags) })
+	file, err := do(f, op, path, func(path string) (File, error) { return f.FS.Open(path, flags) })
 	if err != nil {
 		return nil, err
 	}
 	return faultyFile{file, f}, nil
 }
 
-func (f Faulty) MkdirAll(path string) error {
-	return f.do(OpMkdir, path, func() error { return f.FS.MkdirAll(path) })
-}
-
 func (f Faulty) Rename(from, to string) error {
-	return f.do(OpRename, from, func() error { return f.FS.Rename(from, to) })
+	return f.do(OpRename, from, func(from string) error { return f.FS.Rename(from, to) })
 }
 
-func (f Faulty) Remove(path string) error {
-	return f.do(OpRemove, path, func() error { return f.FS.Remove(path) })
-}
-
-func (f Faulty) RemoveAll(path string) error {
-	return f.do(OpRemove, path, func() error { return f.FS.RemoveAll(path) })
-}
-
-func (f Faulty) List(path string) ([]string, error) {
-	return do(f, OpList, path, func() ([]string, error) { return f.FS.List(path) })
-}
-
-func (f Faulty) Exists(path string) (bool, error) {
-	return do(f, OpExists, path, func() (bool, error) { return f.FS.Exists(path) })
-}
-
-func (f Faulty) SyncDir(path string) error {
-	return f.do(OpSyncDir, path, func() error { return f.FS.SyncDir(path) })
-}
-
-func (f Faulty) Lock(path string) (io.Closer, error) {
-	return do(f, OpLock, path, func() (io.Closer, error) { return f.FS.Lock(path) })
-}
+func (f Faulty) MkdirAll(path string) error          { return f.do(OpMkdir, path, f.FS.MkdirAll) }
+func (f Faulty) Remove(path string) error            { return f.do(OpRemove, path, f.FS.Remove) }
+func (f Faulty) RemoveAll(path string) error         { return f.do(OpRemove, path, f.FS.RemoveAll) }
+func (f Faulty) SyncDir(path string) error           { return f.do(OpSyncDir, path, f.FS.SyncDir) }
+func (f Faulty) List(path string) ([]string, error)  { return do(f, OpList, path, f.FS.List) }
+func (f Faulty) Exists(path string) (bool, error)    { return do(f, OpExists, path, f.FS.Exists) }
+func (f Faulty) Lock(path string) (io.Closer, error) { return do(f, OpLock, path, f.FS.Lock) }
 
 // faultyFile has no descriptor, so that no read goes past it.
 type faultyFile struct {
@@ -117,11 +97,11 @@ type faultyFile struct {
 func (f faultyFile) Fd() int { return -1 }
 
 func (f faultyFile) ReadAt(b []byte, at int64) (int, error) {
-	return do(f.fs, OpRead, f.Name(), func() (int, error) { return f.File.ReadAt(b, at) })
+	return do(f.fs, OpRead, f.Name(), func(string) (int, error) { return f.File.ReadAt(b, at) })
 }
 
 func (f faultyFile) WriteAt(b []byte, at int64) (int, error) {
-	n, err := do(f.fs, OpWrite, f.Name(), func() (int, error) { return f.File.WriteAt(b, at) })
+	n, err := do(f.fs, OpWrite, f.Name(), func(string) (int, error) { return f.File.WriteAt(b, at) })
 	if err != nil && n == 0 {
 		n, _ = f.File.WriteAt(b[:len(b)/2], at) // the fault is reported, not this
 	}
@@ -129,17 +109,19 @@ func (f faultyFile) WriteAt(b []byte, at int64) (int, error) {
 }
 
 func (f faultyFile) SizeBytes() (int64, error) {
-	return do(f.fs, OpSize, f.Name(), f.File.SizeBytes)
+	return do(f.fs, OpSize, f.Name(), func(string) (int64, error) { return f.File.SizeBytes() })
 }
 
 func (f faultyFile) Truncate(sizeBytes int64) error {
-	return f.fs.do(OpTruncate, f.Name(), func() error { return f.File.Truncate(sizeBytes) })
+	return f.fs.do(OpTruncate, f.Name(), func(string) error { return f.File.Truncate(sizeBytes) })
 }
 
-func (f faultyFile) Sync() error { return f.fs.do(OpSync, f.Name(), f.File.Sync) }
+func (f faultyFile) Sync() error {
+	return f.fs.do(OpSync, f.Name(), func(string) error { return f.File.Sync() })
+}
 
 // Close closes the file also when it reports a fault.
 func (f faultyFile) Close() error {
-	err := f.fs.do(OpClose, f.Name(), func() error { return nil })
+	err := f.fs.do(OpClose, f.Name(), func(string) error { return nil })
 	return cmp.Or(err, f.File.Close())
 }
