@@ -16,14 +16,11 @@ const (
 	startOffsetFile   = "log-start-offset-checkpoint"
 )
 
-// CheckpointError says which line of a checkpoint file is not what it should be.
-type CheckpointError struct {
-	Path string
-	Line string
-}
+// errDamagedCheckpoint is never told: the file is done without, as a missing one is.
+var errDamagedCheckpoint = errors.New("damaged checkpoint")
 
-func (e *CheckpointError) Error() string {
-	return fmt.Sprintf("checkpoint %s: damaged at %q", e.Path, e.Line)
+func isMissingOrDamaged(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, errDamagedCheckpoint)
 }
 
 // formatCheckpoint lays out lines as Kafka's CheckpointFile: a version, their
@@ -37,7 +34,7 @@ func formatCheckpoint(lines []string) []byte {
 }
 
 // readCheckpoint is the inverse; it fails with ErrUnknownFormat on another version and
-// with *CheckpointError on anything else.
+// with errDamagedCheckpoint on anything else.
 func readCheckpoint(fsys vfs.FS, path string) ([]string, error) {
 	content, err := vfs.ReadFile(fsys, path)
 	if err != nil {
@@ -52,12 +49,12 @@ func parseCheckpoint(path, content string) ([]string, error) {
 		return nil, fmt.Errorf("checkpoint %s: %w: %d", path, ErrUnknownFormat, n)
 	}
 	if version != "0" {
-		return nil, &CheckpointError{path, version}
+		return nil, errDamagedCheckpoint
 	}
 	count, rest, _ := strings.Cut(rest, "\n")
 	n, err := strconv.Atoi(count)
 	if err != nil || n != strings.Count(rest, "\n") || rest != "" && !strings.HasSuffix(rest, "\n") {
-		return nil, &CheckpointError{path, count}
+		return nil, errDamagedCheckpoint
 	}
 	if n == 0 {
 		return nil, nil
@@ -73,8 +70,7 @@ type partitionOffsets map[string]int64
 // is empty, as in Kafka's LogManager: it only means more work.
 func readPartitionOffsets(fsys vfs.FS, path string) (partitionOffsets, error) {
 	lines, err := readCheckpoint(fsys, path)
-	var damage *CheckpointError
-	if errors.Is(err, fs.ErrNotExist) || errors.As(err, &damage) {
+	if isMissingOrDamaged(err) {
 		return nil, nil
 	}
 	if err != nil {

@@ -1,9 +1,7 @@
 package storage
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 
 	"c10klab/internal/vfs"
@@ -54,9 +52,8 @@ func (l *Log) setEpochs(e epochs) error {
 // segments: each begins with the epoch of its first batch.
 func (l *Log) loadEpochs() error {
 	found, err := readEpochs(l.fs, filepath.Join(l.dir, epochFile))
-	var damage *CheckpointError
 	switch {
-	case errors.Is(err, fs.ErrNotExist) || errors.As(err, &damage):
+	case isMissingOrDamaged(err):
 		return l.rebuildEpochs()
 	case err != nil:
 		return fmt.Errorf("reading leader epochs: %w", err)
@@ -99,7 +96,7 @@ func readEpochs(fsys vfs.FS, path string) (epochs, error) {
 	e := make(epochs, len(lines))
 	for i, line := range lines {
 		if n, err := fmt.Sscanf(line, "%d %d", &e[i].epoch, &e[i].offset); n != 2 || err != nil || e[i].epoch < 0 || e[i].offset < 0 {
-			return nil, &CheckpointError{path, line}
+			return nil, errDamagedCheckpoint
 		}
 	}
 	return e, nil

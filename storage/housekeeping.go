@@ -74,12 +74,12 @@ func (k *housekeeper) run() {
 // flushAll flushes the logs, unless the store has ended. A failure is the log's, which
 // tells the observer.
 func (k *housekeeper) flushAll(flush func(*Log) error) {
-	_ = k.store.eachLog("", func(_ string, log *Log) error {
+	logs, _ := k.store.logs("")
+	for _, log := range logs {
 		if k.ended.Err() == nil {
 			_ = flush(log)
 		}
-		return nil
-	})
+	}
 }
 
 // runChores applies retention, forgets idle producers and writes the checkpoints of every

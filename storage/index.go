@@ -3,6 +3,7 @@ package storage
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"sort"
 	"sync/atomic"
 
@@ -103,12 +104,7 @@ func (x *index) lastKey() int64 {
 }
 
 // lastValue is that of the last entry, 0 without entries.
-func (x *index) lastValue() int64 {
-	if n := x.entries.Load(); n > 0 {
-		return x.value(n - 1)
-	}
-	return 0
-}
+func (x *index) lastValue() int64 { return x.lookup(math.MaxInt64) }
 
 // lookup returns the value of the last entry at or below a key, else 0: where to start
 // to look for it.

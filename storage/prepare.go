@@ -67,18 +67,16 @@ func (s *Store) checkBacklog(b Backlog, info TopicInfo, batches int64, records i
 		return Prepared{}, fmt.Errorf("%w: %q has %d partitions, wanted are %d", ErrBacklogDiffers, b.Topic, info.Partitions, b.Partitions)
 	}
 	wantBytes, wantRecords := batches*int64(b.BatchBytes), batches*int64(records)
-	partition := 0
-	err := s.eachLog(b.Topic, func(_ string, log *Log) error {
-		hasBytes, hasRecords := log.committedBytes(), log.EndOffset()-log.StartOffset()
-		if hasBytes != wantBytes || hasRecords != wantRecords {
-			return fmt.Errorf("%w: %q partition %d has %d bytes in %d records, wanted are %d in %d",
-				ErrBacklogDiffers, b.Topic, partition, hasBytes, hasRecords, wantBytes, wantRecords)
-		}
-		partition++
-		return nil
-	})
+	logs, err := s.logs(b.Topic)
 	if err != nil {
 		return Prepared{}, err
+	}
+	for partition, log := range logs {
+		hasBytes, hasRecords := log.committedBytes(), log.EndOffset()-log.StartOffset()
+		if hasBytes != wantBytes || hasRecords != wantRecords {
+			return Prepared{}, fmt.Errorf("%w: %q partition %d has %d bytes in %d records, wanted are %d in %d",
+				ErrBacklogDiffers, b.Topic, partition, hasBytes, hasRecords, wantBytes, wantRecords)
+		}
 	}
 	return b.holding(batches, records, false), nil
 }
@@ -93,13 +91,14 @@ func (l *Log) committedBytes() (sum int64) {
 
 // writeBacklog fills the logs of each log dir side by side.
 func (s *Store) writeBacklog(ctx context.Context, topic string, template *batch.Template, batches int64) error {
+	topicLogs, err := s.logs(topic)
+	if err != nil {
+		return err
+	}
 	byDir := map[string][]*Log{}
-	if err := s.eachLog(topic, func(_ string, log *Log) error {
+	for _, log := range topicLogs {
 		dir := filepath.Dir(log.dir)
 		byDir[dir] = append(byDir[dir], log)
-		return nil
-	}); err != nil {
-		return err
 	}
 	errs := make(chan error)
 	for _, logs := range byDir {

@@ -2,7 +2,6 @@ package storage
 
 import (
 	"fmt"
-	"io"
 	"sort"
 
 	"c10klab/internal/vfs"
@@ -113,16 +112,6 @@ func (s *segment) locate(offset int64) (positionBytes int64, sizeBytes int, err 
 			return above, h.SizeBytes(), nil
 		}
 	}
-	for {
-		h, at, err := w.advance()
-		if err == io.EOF {
-			return 0, 0, fmt.Errorf("%w: %s ends before offset %d", ErrCorruptSegment, s.path, offset)
-		}
-		if err != nil {
-			return 0, 0, err
-		}
-		if h.LastOffset() >= offset {
-			return at, h.SizeBytes(), nil
-		}
-	}
+	h, at, err := w.seek(offset)
+	return at, h.SizeBytes(), err
 }

@@ -26,18 +26,22 @@ type Residency struct {
 // takes no lock, reads no data and may be called while the store serves. It fails
 // with ErrUnknownTopicOrPartition and, before Linux 6.5, with ErrNoCachestat.
 func (s *Store) Residency(topic string) ([]Residency, error) {
+	logs, err := s.logs(topic)
+	if err != nil {
+		return nil, err
+	}
 	sums := map[[2]string]*Residency{}
-	err := s.eachLog(topic, func(name string, log *Log) error {
+	for _, log := range logs {
 		dir := filepath.Dir(log.dir)
+		name, _, _ := parsePartitionDirName(filepath.Base(log.dir))
 		sum := sums[[2]string{name, dir}]
 		if sum == nil {
 			sum = &Residency{Topic: name, LogDir: dir, PageBytes: int64(os.Getpagesize())}
 			sums[[2]string{name, dir}] = sum
 		}
-		return log.eachStretch(sum.add)
-	})
-	if err != nil {
-		return nil, err
+		if err := log.eachStretch(sum.add); err != nil {
+			return nil, err
+		}
 	}
 	found := make([]Residency, 0, len(sums))
 	for _, sum := range sums {
@@ -66,23 +70,19 @@ func (r *Residency) add(fd int, offsetBytes, lengthBytes int64) error {
 	return nil
 }
 
-// eachLog visits the logs of one topic, or of all if topic is empty.
-func (s *Store) eachLog(topic string, visit func(topic string, log *Log) error) error {
+// logs are those of one topic, in order, or of all if topic is empty.
+func (s *Store) logs(topic string) (logs []*Log, err error) {
 	topics := *s.topics.Load()
-	if _, found := topics[topic]; topic != "" && !found {
-		return fmt.Errorf("%w: %q", ErrUnknownTopicOrPartition, topic)
+	if t, found := topics[topic]; found {
+		return t.logs, nil
 	}
-	for name, t := range topics {
-		if topic != "" && name != topic {
-			continue
-		}
-		for _, log := range t.logs {
-			if err := visit(name, log); err != nil {
-				return err
-			}
-		}
+	if topic != "" {
+		return nil, fmt.Errorf("%w: %q", ErrUnknownTopicOrPartition, topic)
 	}
-	return nil
+	for _, t := range topics {
+		logs = append(logs, t.logs...)
+	}
+	return logs, nil
 }
 
 // eachStretch visits where the bytes lie of the segments that the log has now.
@@ -117,8 +117,14 @@ func (l *Log) eachStretch(visit func(fd int, offsetBytes, lengthBytes int64) err
 // and those appended or read meanwhile stay. It may be called while the store
 // serves; requests then wait behind its writes for the disk.
 func (s *Store) Evict(topic string) ([]Residency, error) {
-	if err := s.eachLog(topic, func(_ string, log *Log) error { return log.evict() }); err != nil {
+	logs, err := s.logs(topic)
+	if err != nil {
 		return nil, err
+	}
+	for _, log := range logs {
+		if err := log.evict(); err != nil {
+			return nil, err
+		}
 	}
 	return s.Residency(topic)
 }

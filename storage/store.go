@@ -165,12 +165,11 @@ func (s *Store) CreateTopic(name string, partitions int) error {
 // cleanly stopped and unlocked. A directory with a partition that failed is not
 // marked, so that the next Open checks it. Slices stay readable until released.
 func (s *Store) Close() error {
-	refuse := func(_ string, log *Log) error {
-		log.refuse()
-		return nil
+	logs, _ := s.logs("")
+	for _, log := range logs {
+		log.refuse() // nothing may be added to what has to be forced out
 	}
-	// Nothing may be added to what has to be forced out.
-	return errors.Join(s.eachLog("", refuse), s.end(true, func(dir *logDir) error {
+	return s.end(true, func(dir *logDir) error {
 		var errs []error
 		for _, log := range dir.partitions() {
 			errs = append(errs, log.close())
@@ -183,7 +182,7 @@ func (s *Store) Close() error {
 			return fmt.Errorf("closing log dir %s: %w", dir.path, err)
 		}
 		return dir.setClean(true)
-	}))
+	})
 }
 
 // Abandon ends the store's life as kill -9 would: descriptors are closed and

@@ -1,9 +1,6 @@
 package storage
 
-import (
-	"fmt"
-	"io"
-)
+import "fmt"
 
 // TruncateTo removes all records from an offset on, as a follower does whose leader
 // has others (Kafka's UnifiedLog.truncateTo); a batch that contains the offset goes
@@ -41,10 +38,12 @@ func (l *Log) truncate(offset int64) error {
 		i--
 	}
 	old := segments[i]
-	at, next, err := old.cutAt(offset)
+	w := headerWalk{segment: old, next: old.index.lookup(offset - old.base), limitBytes: old.sizeBytes}
+	h, at, err := w.seek(offset)
 	if err != nil {
 		return err
 	}
+	next := h.BaseOffset
 	l.setEnd(old, at, next)
 	if err := l.checkpoint(); err != nil {
 		return err
@@ -94,21 +93,4 @@ func (l *Log) forgetFrom(active *segment, next int64) error {
 		return err
 	}
 	return l.fs.SyncDir(l.dir)
-}
-
-// cutAt finds the batch that contains an offset, or the first one behind it.
-func (s *segment) cutAt(offset int64) (positionBytes, baseOffset int64, err error) {
-	w := headerWalk{segment: s, next: s.index.lookup(offset - s.base), limitBytes: s.sizeBytes}
-	for {
-		h, at, err := w.advance()
-		if err == io.EOF {
-			return 0, 0, fmt.Errorf("%w: %s ends before offset %d", ErrCorruptSegment, s.path, offset)
-		}
-		if err != nil {
-			return 0, 0, err
-		}
-		if h.LastOffset() >= offset {
-			return at, h.BaseOffset, nil
-		}
-	}
 }

@@ -31,28 +31,42 @@ func (w *headerWalk) advance() (h batch.Header, positionBytes int64, err error) 
 		return batch.Header{}, 0, io.EOF
 	}
 	if w.next < w.windowAt || w.next+batch.HeaderBytes > w.windowAt+int64(w.filled) {
-		if err := w.fill(); err != nil {
+		if err := w.read(w.next, windowBytes); err != nil {
 			return batch.Header{}, 0, err
 		}
 	}
-	h, err = batch.ReadHeader(w.window[w.next-w.windowAt : w.filled])
-	if err != nil {
-		return batch.Header{}, 0, fmt.Errorf("%w: %s at position %d: %w", ErrCorruptSegment, w.segment.path, w.next, err)
+	if h, err = w.header(w.next); err != nil {
+		return batch.Header{}, 0, err
 	}
 	positionBytes = w.next
 	w.next += int64(h.SizeBytes())
 	return h, positionBytes, nil
 }
 
-func (w *headerWalk) fill() error { return w.read(w.next, windowBytes) }
+// seek advances to the batch that contains an offset, or the first one behind it.
+func (w *headerWalk) seek(offset int64) (batch.Header, int64, error) {
+	for {
+		h, at, err := w.advance()
+		if err == io.EOF {
+			err = fmt.Errorf("%w: %s ends before offset %d", ErrCorruptSegment, w.segment.path, offset)
+		}
+		if err != nil || h.LastOffset() >= offset {
+			return h, at, err
+		}
+	}
+}
 
 // peek returns the header at another position, and leaves the walk where it is.
 func (w *headerWalk) peek(positionBytes int64) (batch.Header, error) {
-	err := w.read(positionBytes, batch.HeaderBytes)
-	if err != nil {
+	if err := w.read(positionBytes, batch.HeaderBytes); err != nil {
 		return batch.Header{}, err
 	}
-	h, err := batch.ReadHeader(w.window[:w.filled])
+	return w.header(positionBytes)
+}
+
+// header decodes what the window has at a position.
+func (w *headerWalk) header(positionBytes int64) (batch.Header, error) {
+	h, err := batch.ReadHeader(w.window[positionBytes-w.windowAt : w.filled])
 	if err != nil {
 		return batch.Header{}, fmt.Errorf("%w: %s at position %d: %w", ErrCorruptSegment, w.segment.path, positionBytes, err)
 	}
