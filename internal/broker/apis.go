@@ -44,13 +44,6 @@ func servedAPIs() []api {
 	}
 }
 
-func classesByKey(apis []api) (classes [kmsg.MaxKey + 1]stage.Class) {
-	for i, a := range apis {
-		classes[a.key] = stage.Class(i + 1)
-	}
-	return classes
-}
-
 type request struct {
 	exchange
 	kafka.RequestHeader
@@ -84,11 +77,12 @@ func (l *Log) answer(e exchange, refused refusal) {
 		e.HangUp(err)
 		return
 	}
-	a := l.apiOf(header.Key)
-	if a == nil {
+	class := l.classOf(header.Key)
+	if class == 0 {
 		e.HangUp(fmt.Errorf("API key %d (version %d) is not served", header.Key, header.Version))
 		return
 	}
+	a := &l.apis[class-1]
 	if header.Version < a.min || header.Version > a.max {
 		l.refuseVersion(e, a, header)
 		return
@@ -100,13 +94,7 @@ func (l *Log) answer(e exchange, refused refusal) {
 	}
 }
 
-func (l *Log) apiOf(key int16) *api {
-	if class := l.classOf(key); class != 0 {
-		return &l.apis[class-1]
-	}
-	return nil
-}
-
+// classOf is 0 for an API that is not served.
 func (l *Log) classOf(key int16) stage.Class {
 	if key < 0 || int(key) >= len(l.classes) {
 		return 0

@@ -88,6 +88,20 @@ func (r *reader) array(leastBytes int) int {
 	return n
 }
 
+// elements decodes that many elements of an array; one decodes an element's fields up to
+// its tags. Those before one that does not fit are returned.
+func elements[T any](r *reader, count int, one func(r *reader) T) (all []T) {
+	for range count {
+		element := one(r)
+		r.tags()
+		if !r.Ok() {
+			break
+		}
+		all = append(all, element)
+	}
+	return all
+}
+
 // tags passes over a tag section, which only flexible versions have.
 func (r *reader) tags() {
 	if r.flexible {

@@ -26,8 +26,7 @@ type newTopic struct {
 	partitions  int32
 	replication int16
 	assigned    []assignment
-	config      string // name of the first configuration, if there is any
-	configured  bool
+	configs     []string // their names
 }
 
 // assignment places a partition's replicas by hand.
@@ -54,49 +53,27 @@ func (l *Log) createTopics(q *request) error {
 	return q.respond(resp)
 }
 
-func readNewTopics(r *reader) (topics []newTopic) {
-	for range r.array(leastNewTopicBytes) {
+func readNewTopics(r *reader) []newTopic {
+	return elements(r, r.array(leastNewTopicBytes), func(r *reader) newTopic {
 		t := newTopic{name: r.text(), partitions: r.Int32(), replication: r.Int16()}
-		t.assigned = readAssignments(r)
-		t.config, t.configured = readConfigs(r)
-		r.tags()
-		if !r.Ok() {
-			break
-		}
-		topics = append(topics, t)
-	}
-	return topics
+		t.assigned = elements(r, r.array(leastAssignmentBytes), readAssignment)
+		t.configs = elements(r, r.array(leastConfigBytes), readConfig)
+		return t
+	})
 }
 
-func readAssignments(r *reader) (assigned []assignment) {
-	for range r.array(leastAssignmentBytes) {
-		a := assignment{partition: r.Int32()}
-		for range r.array(4) {
-			a.replicas = append(a.replicas, r.Int32())
-		}
-		r.tags()
-		if !r.Ok() {
-			break
-		}
-		assigned = append(assigned, a)
+func readAssignment(r *reader) assignment {
+	a := assignment{partition: r.Int32()}
+	for range r.array(4) {
+		a.replicas = append(a.replicas, r.Int32())
 	}
-	return assigned
+	return a
 }
 
-// readConfigs returns the first configuration's name.
-func readConfigs(r *reader) (name string, configured bool) {
-	for range r.array(leastConfigBytes) {
-		next := r.text()
-		r.nullableText()
-		r.tags()
-		if !r.Ok() {
-			break
-		}
-		if !configured {
-			name, configured = next, true
-		}
-	}
-	return name, configured
+func readConfig(r *reader) (name string) {
+	name = r.text()
+	r.nullableText() // its value
+	return name
 }
 
 func (l *Log) create(t *newTopic, r refusal, validateOnly, twice bool) kmsg.CreateTopicsResponseTopic {
@@ -133,15 +110,15 @@ func (l *Log) refuseTopic(t *newTopic, twice bool) refusal {
 	if _, exists := l.store.Topic(t.name); exists {
 		return refuse(kerr.TopicAlreadyExists, fmt.Sprintf("topic %q exists", t.name))
 	}
+	check := t.refuseNumbers
 	if len(t.assigned) > 0 {
-		if r := t.refuseAssignment(); r.code != 0 {
-			return r
-		}
-	} else if r := t.refuseNumbers(); r.code != 0 {
+		check = t.refuseAssignment
+	}
+	if r := check(); r.code != 0 {
 		return r
 	}
-	if t.configured {
-		return refuse(kerr.InvalidConfig, fmt.Sprintf("topics have no configurations here, not %q either", t.config))
+	if len(t.configs) > 0 {
+		return refuse(kerr.InvalidConfig, fmt.Sprintf("topics have no configurations here, not %q either", t.configs[0]))
 	}
 	return refusal{}
 }

@@ -174,13 +174,13 @@ func (f *fetch) complete() {
 		f.request.RespondNothing()
 		return
 	}
-	sessionError := int16(0)
+	sessionError, recordBytes := int16(0), 0
 	if f.sessionID == 0 {
-		f.readAll()
+		recordBytes = f.readAll()
 	} else { // none was ever given
 		sessionError = kerr.FetchSessionIDNotFound.Code
 	}
-	throttle := f.log.quota.take(f.request.Connection(), f.recordBytes())
+	throttle := f.log.quota.take(f.request.Connection(), recordBytes)
 	if throttle == 0 {
 		f.respond(0, sessionError, f.sessionID == 0)
 		return
@@ -194,29 +194,18 @@ func (f *fetch) complete() {
 	f.respond(throttle, 0, false)
 }
 
-// recordBytes is the size of what readAll found.
-func (f *fetch) recordBytes() (n int) {
-	for i := range f.partitions {
-		n += f.partitions[i].recordBytes
-	}
-	return n
-}
-
-// readAll looks the records up within the limits. As in Kafka the first batch
-// found may break them, or a consumer with small limits would stand still.
-func (f *fetch) readAll() {
-	room, first := f.maxBytes, true
+// readAll looks the records up within the limits and returns their size. As in Kafka the
+// first batch found may break them, or a consumer with small limits would stand still.
+func (f *fetch) readAll() (recordBytes int) {
 	for i := range f.partitions {
 		p := &f.partitions[i]
 		if p.code != 0 {
 			continue
 		}
-		f.readPartition(p, min(p.maxBytes, room), first)
-		if p.recordBytes > 0 {
-			first = false
-			room = max(0, room-p.recordBytes)
-		}
+		f.readPartition(p, min(p.maxBytes, max(0, f.maxBytes-recordBytes)), recordBytes == 0)
+		recordBytes += p.recordBytes
 	}
+	return recordBytes
 }
 
 func (f *fetch) readPartition(p *fetchPartition, maxBytes int, minOneBatch bool) {

@@ -1,11 +1,7 @@
 package broker
 
 import (
-	"fmt"
-
 	"github.com/twmb/franz-go/pkg/kerr"
-
-	"c10klab/storage"
 )
 
 // Timestamps with a meaning of their own in ListOffsets.
@@ -79,16 +75,12 @@ func (l *Log) listOffset(topic string, p *listPartition, timestampMs int64) {
 	case timestampMs < 0:
 		p.code = kerr.UnsupportedVersion.Code
 	default:
-		p.find(log, timestampMs)
-	}
-}
-
-func (p *listPartition) find(log *storage.Log, timestampMs int64) {
-	offset, at, found, err := log.OffsetForTimestamp(timestampMs)
-	if err != nil {
-		p.code = refusalOf(fmt.Errorf("offset for time %d: %w", timestampMs, err)).code
-	} else if found {
-		p.offset, p.timestampMs = offset, at
+		offset, at, found, err := log.OffsetForTimestamp(timestampMs)
+		if err != nil {
+			p.code = refusalOf(err).code
+		} else if found {
+			p.offset, p.timestampMs = offset, at
+		}
 	}
 }
 

@@ -54,7 +54,9 @@ func NewLog(store *storage.Store, config LogConfig) *Log {
 func newLog(store *storage.Store, config LogConfig, now func() int64) *Log {
 	l := &Log{store: store, config: config, delayed: newPurgatory(now), apis: servedAPIs()}
 	l.quota = newReadQuota(config.ReadQuotaBytes, config.TotalReadQuotaBytes, now)
-	l.classes = classesByKey(l.apis)
+	for i, a := range l.apis {
+		l.classes[a.key] = stage.Class(i + 1)
+	}
 	l.produces.New = func() any { return new(produce) }
 	l.fetches.New = func() any { return newFetch() }
 	l.Advertise("localhost", 0)

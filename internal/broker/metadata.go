@@ -32,7 +32,9 @@ func (l *Log) metadata(q *request) error {
 	resp := kmsg.NewPtrMetadataResponse()
 	resp.ClusterID = kmsg.StringPtr(clusterID)
 	resp.ControllerID = nodeID
-	resp.Brokers = []kmsg.MetadataResponseBroker{l.self()}
+	self, at := kmsg.NewMetadataResponseBroker(), l.advertised.Load()
+	self.NodeID, self.Host, self.Port = nodeID, at.host, at.port
+	resp.Brokers = []kmsg.MetadataResponseBroker{self}
 	if all && q.refused.code == 0 {
 		for _, info := range l.store.Topics() {
 			resp.Topics = append(resp.Topics, describe(info))
@@ -42,13 +44,6 @@ func (l *Log) metadata(q *request) error {
 		resp.Topics = append(resp.Topics, l.metadataOf(t, q.refused, mayCreate))
 	}
 	return q.respond(resp)
-}
-
-func (l *Log) self() kmsg.MetadataResponseBroker {
-	b := kmsg.NewMetadataResponseBroker()
-	at := l.advertised.Load()
-	b.NodeID, b.Host, b.Port = nodeID, at.host, at.port
-	return b
 }
 
 // metadataTopic is a topic asked for by name, which shares the frame's memory, or,
@@ -62,8 +57,7 @@ type metadataTopic struct {
 // in version 0, which has no null, an empty one.
 func readMetadataTopics(r *reader) (asked []metadataTopic, all bool) {
 	count := r.array(leastMetadataTopicBytes)
-	for range count {
-		var t metadataTopic
+	asked = elements(r, count, func(r *reader) (t metadataTopic) {
 		if r.version >= 10 {
 			t.id = r.Uuid()
 		}
@@ -72,12 +66,8 @@ func readMetadataTopics(r *reader) (asked []metadataTopic, all bool) {
 		} else if r.version < 10 {
 			r.fail()
 		}
-		r.tags()
-		if !r.Ok() {
-			break
-		}
-		asked = append(asked, t)
-	}
+		return t
+	})
 	return asked, count < 0 || count == 0 && r.version == 0
 }
 

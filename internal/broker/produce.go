@@ -57,7 +57,13 @@ func (l *Log) produce(q *request) error {
 		p.recycle()
 		return err
 	}
-	p.appendAll(p.refuse(transactional))
+	refusal := p.refuse(transactional)
+	p.each(func(topic string, part *producePartition) {
+		part.baseOffset, part.logStart = -1, -1
+		if part.refusal = refusal; refusal.code == 0 {
+			p.append(topic, part)
+		}
+	})
 	if p.acks != acksAll || len(p.appended) == 0 {
 		p.complete()
 	} else if !l.delayed.completeOrWatch(p, p.timeout, p.appended) {
@@ -87,16 +93,6 @@ func (p *produce) read(r *reader) (transactional bool, err error) {
 	})
 	r.tags()
 	return transactional, r.err()
-}
-
-// appendAll appends the partitions' batches, or refuses them all.
-func (p *produce) appendAll(refusal refusal) {
-	p.each(func(topic string, part *producePartition) {
-		part.baseOffset, part.logStart = -1, -1
-		if part.refusal = refusal; refusal.code == 0 {
-			p.append(topic, part)
-		}
-	})
 }
 
 // refuse checks what concerns all partitions alike.
