@@ -29,6 +29,9 @@ type Planned struct {
 	// Resolutions are of the spec's predictions, nil where no scatter is known; none if the
 	// blocks give no verdict, or nobody asked.
 	Resolutions []*Resolution
+	// BlocksToRefute is of each prediction how many blocks it takes to refute one comparison alone
+	// of its part; none if nobody asked.
+	BlocksToRefute []int
 }
 
 // PlanConfig says what of which experiments to run.

@@ -79,7 +79,13 @@ func (e Planned) power() string {
 		}
 		t.Add("", fmt.Sprintf("%d.", i+1), p.Condition(), sd, half, ninety, scatter)
 	}
-	return fmt.Sprintf("how far from its threshold a true value is decided with %d blocks:\n\n%s", e.Repeats, t.Text("  ", planWidth))
+	text := fmt.Sprintf("how far from its threshold a true value is decided with %d blocks:\n\n%s", e.Repeats, t.Text("  ", planWidth))
+	for i, blocks := range e.BlocksToRefute {
+		if blocks > e.Repeats {
+			text += fmt.Sprintf("\n%d. cannot be refuted by one comparison alone: with so many in its part that takes %d blocks\n", i+1, blocks)
+		}
+	}
+	return text
 }
 
 const planWidth = 100 // of tables
@@ -107,6 +113,9 @@ type PlannedPrediction struct {
 	RefutedBy string `json:"refuted_by"`
 	// Resolution is null where no scatter is known or the blocks give no verdict.
 	Resolution *Resolution `json:"resolution"`
+	// BlocksToRefute is how many blocks it takes to refute one comparison alone, by Holm's
+	// correction over the part's.
+	BlocksToRefute int `json:"blocks_to_refute,omitempty"`
 }
 
 func (p *Plan) Document() PlanDocument {
@@ -124,6 +133,9 @@ func (p *Plan) Document() PlanDocument {
 			predicted := PlannedPrediction{Claim: q.Claim, Part: q.Part, Predicts: q.String(), RefutedBy: q.Refutation()}
 			if i < len(e.Resolutions) {
 				predicted.Resolution = e.Resolutions[i]
+			}
+			if i < len(e.BlocksToRefute) {
+				predicted.BlocksToRefute = e.BlocksToRefute[i]
 			}
 			planned.Predictions = append(planned.Predictions, predicted)
 		}

@@ -80,6 +80,16 @@ func positive(values []float64) []float64 {
 // SignTest is the chance that at most few of n fair coins fall on one side.
 func SignTest(few, n int) float64 { return (1 - OrderCoverage(n, few+1)) / 2 }
 
+// BlocksToRefute is with how many blocks one of a family's comparisons can be refuted
+// alone: the fewest whose sign test Holm's correction lets stand where all agree.
+func BlocksToRefute(comparisons int) int {
+	blocks := MinBlocks
+	for SignTest(0, blocks)*float64(comparisons) > Alpha {
+		blocks++
+	}
+	return blocks
+}
+
 // Holm adjusts the p-values of one family so that each may be compared with the
 // chance allowed to the family as a whole (Holm, Scand. J. Statist. 6, 1979).
 func Holm(p []float64) []float64 {

@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"c10klab/internal/measure"
@@ -97,5 +98,39 @@ func TestRunStoresATrialForEachArm(t *testing.T) {
 	}
 	if twins != 1 {
 		t.Errorf("%d twins, want the second of the arms that are alike", twins)
+	}
+	resumeBetweenArms(t, out, run)
+}
+
+// resumeBetweenArms: a run that was killed when one arm of a trial was stored and the other was not
+// measures both anew, as one attempt, and keeps what is stored.
+func resumeBetweenArms(t *testing.T, out string, run *results.Run) {
+	t.Helper()
+	last := map[string]record.Trial{}
+	for _, trial := range run.Trials {
+		if strings.HasSuffix(trial.Knobs["switchback"], "pool") {
+			last[trial.Knobs["send"]] = trial
+		}
+	}
+	pool := last["pool"]
+	for _, lost := range []string{filepath.Join(out, "trials", pool.Name()+".json"), filepath.Join(out, "manifest.sha256")} {
+		if err := os.Remove(lost); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, stderr, exit := runCommand(t, "run", "--resume", "--out", out); exit != exitOK && exit != exitLimited {
+		t.Fatalf("resume ended with %d: %s", exit, stderr)
+	}
+	resumed, err := results.Open(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inline, pooled := resumed.Attempts(last["inline"].Cell, 1), resumed.Attempts(pool.Cell, 1)
+	want, a, b := last["inline"].Attempt+1, inline[len(inline)-1], pooled[len(pooled)-1]
+	if a.Attempt != want || b.Attempt != want || !a.Started.Equal(b.Started) {
+		t.Errorf("attempts %d of %v and %d of %v, want %d of one trial", a.Attempt, a.Started, b.Attempt, b.Started, want)
+	}
+	if first := inline[0]; !first.Started.Equal(run.Attempts(first.Cell, 1)[0].Started) {
+		t.Errorf("the stored arm was measured at %v, and is now at %v", run.Attempts(first.Cell, 1)[0].Started, first.Started)
 	}
 }

@@ -12,12 +12,19 @@ import (
 )
 
 // Resolve tells of each prediction of a plan what its blocks can resolve, by the scatter in
-// the stored run of its experiment.
+// the stored run of its experiment, and how many it takes to refute one comparison.
 func Resolve(plan *experiments.Plan, referenceDir string) error {
 	for i := range plan.Experiments {
 		e := &plan.Experiments[i]
 		if e.Repeats < results.MinBlocks {
 			continue
+		}
+		families, err := verdict.Families(e.Spec)
+		if err != nil {
+			return err
+		}
+		for _, comparisons := range families {
+			e.BlocksToRefute = append(e.BlocksToRefute, results.BlocksToRefute(comparisons))
 		}
 		run, err := OpenReference(referenceDir, e.Spec)
 		if err != nil {

@@ -3,10 +3,12 @@ package evidence
 import (
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"c10klab/experiments"
+	"c10klab/experiments/verdict"
 	"c10klab/experiments/internal/fixture"
 	"c10klab/internal/record"
 	"c10klab/results"
@@ -53,6 +55,22 @@ func TestResolutionsComeOfStoredScatter(t *testing.T) {
 	}
 	if r := got[1]; r.SD != got[0].SD || r.Scatter != "same metric, 8 blocks of 2023-11-14" {
 		t.Errorf("of other cells %+v", r)
+	}
+	// All three are of one part, which another experiment has comparisons of too.
+	planned := plan("small", 8).Experiments[0]
+	families, err := verdict.Families(planned.Spec)
+	if err != nil || len(families) != 3 || families[0] <= 3 || families[1] != families[0] {
+		t.Errorf("comparisons of the predictions' parts: %v, %v", families, err)
+	}
+	if want := results.BlocksToRefute(families[0]); !slices.Equal(planned.BlocksToRefute, []int{want, want, want}) {
+		t.Errorf("blocks to refute one comparison: %v, want %d", planned.BlocksToRefute, want)
+	}
+	// Of twelve 2⁻⁸ twelve times is below 5 %, of thirteen it is not.
+	if got := results.BlocksToRefute(12); got != 8 {
+		t.Errorf("one of twelve: %d blocks", got)
+	}
+	if got := results.BlocksToRefute(13); got != 9 {
+		t.Errorf("one of thirteen: %d blocks", got)
 	}
 	for name, p := range map[string]*experiments.Plan{"fewer blocks than a verdict takes": plan("small", 7), "no stored run": plan("other", 16)} {
 		if r := p.Experiments[0].Resolutions; len(r) > 0 {

@@ -27,12 +27,12 @@ const (
 	logTailBytes = 4096
 )
 
-// runTrial measures a cell once. A trial that fails is returned as such; the
+// runTrial measures a cell once, as an attempt. A trial that fails is returned as such; the
 // error is for what makes further trials pointless.
-func (r *runner) runTrial(ctx context.Context, cell results.PlannedCell, block int, repetition bool) (record.Trial, error) {
+func (r *runner) runTrial(ctx context.Context, cell results.PlannedCell, block, attempt int, repetition bool) (record.Trial, error) {
 	t := record.Trial{
 		Experiment: cell.Experiment, Block: block, Cell: cell.ID, Knobs: r.trialKnobs(cell, block),
-		Attempt: 1 + len(r.run.Attempts(cell.ID, block)), Repetition: repetition, Started: time.Now(), LoadBefore: results.ReadLoad(),
+		Attempt: attempt, Repetition: repetition, Started: time.Now(), LoadBefore: results.ReadLoad(),
 	}
 	t.ConfigHash = configHash(t.Knobs, r.run.Info.BinarySHA256)
 	log, err := os.Create(r.run.LogPath(t))
@@ -225,7 +225,11 @@ const maxAttempts = 2
 // with it, unless that is stored already, and tries a second time what failed.
 func (r *runner) runCell(ctx context.Context, cell results.PlannedCell, arms []results.PlannedCell, block int, repetition bool) error {
 	for !r.settled(cell, block, repetition) {
-		t, err := r.runTrial(ctx, cell, block, repetition)
+		attempt := 1 // none that an arm has already: a run may have been killed between two arms of a trial
+		for _, arm := range arms {
+			attempt = max(attempt, 1+len(r.run.Attempts(arm.ID, block)))
+		}
+		t, err := r.runTrial(ctx, cell, block, attempt, repetition)
 		if ctx.Err() != nil || err != nil {
 			return err
 		}

@@ -38,15 +38,40 @@ func correctRefutations(findings []Finding, lacking map[partOf]int) {
 	}
 }
 
-// lackingComparisons counts for each part those that the specs fix and the findings of one
-// of them lack.
-func lackingComparisons(own *experiments.Spec, findings []Finding) (map[partOf]int, error) {
+// specsWith are all specs, and one of a run that may not be among them.
+func specsWith(own *experiments.Spec) ([]*experiments.Spec, error) {
 	specs, err := experiments.Specs()
+	if err == nil && !slices.ContainsFunc(specs, func(s *experiments.Spec) bool { return s.ID == own.ID }) {
+		specs = append(specs, own)
+	}
+	return specs, err
+}
+
+// Families says of each prediction of a spec how many comparisons its part has, over all specs.
+func Families(own *experiments.Spec) ([]int, error) {
+	specs, err := specsWith(own)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(specs, func(s *experiments.Spec) bool { return s.ID == own.ID }) {
-		specs = append(specs, own)
+	planned := map[partOf]int{}
+	for _, s := range specs {
+		for _, p := range s.Predictions {
+			planned[decidedBy(p)] += plannedComparisons(s, p)
+		}
+	}
+	families := make([]int, len(own.Predictions))
+	for i, p := range own.Predictions {
+		families[i] = planned[decidedBy(p)]
+	}
+	return families, nil
+}
+
+// lackingComparisons counts for each part those that the specs fix and the findings of one
+// of them lack.
+func lackingComparisons(own *experiments.Spec, findings []Finding) (map[partOf]int, error) {
+	specs, err := specsWith(own)
+	if err != nil {
+		return nil, err
 	}
 	lacking, decided := map[partOf]int{}, map[partOf]bool{}
 	for _, f := range findings {
