@@ -34,9 +34,40 @@ func (s source) curves(key hdr.Key, fs facets, f facet) []curve {
 				c.points = append(c.points, point)
 			}
 		}
+		c.points = thinned(c.points)
 		curves = append(curves, c)
 	}
 	return curves
+}
+
+// thinnedBy is by how much, as a share, a drawn curve may miss a point that is left out: less than a
+// line's width.
+const thinnedBy = 0.004
+
+// thinned leaves out the points that a straight line between its neighbours passes near enough, on
+// the axes that are drawn. It keeps those at which percentiles are labelled.
+func thinned(points []hdr.Bracket) (kept []hdr.Bracket) {
+	at := func(i int) (x, y float64) { return hdrAxis(points[i].Quantile), math.Log(float64(points[i].ValueNs)) }
+	labelled := map[int]bool{}
+	for _, tick := range hdrTicks {
+		labelled[slices.IndexFunc(points, func(p hdr.Bracket) bool { return hdrAxis(p.Quantile) >= tick.Value })] = true
+	}
+	from, low, high := 0, math.Inf(-1), math.Inf(1) // slopes of the lines that miss none so far
+	for i := range points {
+		x0, y0 := at(from)
+		x, y := at(i)
+		slope := (y - y0) / (x - x0)
+		if i == 0 || i-1 > from && (labelled[i-1] || slope < low || slope > high) {
+			from, low, high = max(0, i-1), math.Inf(-1), math.Inf(1)
+			kept = append(kept, points[from])
+			x0, y0 = at(from)
+		}
+		low, high = max(low, (y-thinnedBy-y0)/(x-x0)), min(high, (y+thinnedBy-y0)/(x-x0))
+	}
+	if last := len(points) - 1; last > 0 {
+		kept = append(kept, points[last])
+	}
+	return kept
 }
 
 // hdrAxis is the position of a quantile on the HDR axis: how many times the

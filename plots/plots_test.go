@@ -355,3 +355,39 @@ func TestALongLegendMakesAFigureHigherAndNotItsPanelsLower(t *testing.T) {
 		t.Errorf("with a long legend %v high, want %v", got, f.height+3*legendLine)
 	}
 }
+
+// TestThinnedCurvesMissNothing: each point that is left out lies beside the drawn line by less than a line's
+// width, and a real curve has few left.
+func TestThinnedCurvesMissNothing(t *testing.T) {
+	var points []hdr.Bracket
+	for i := range 2000 {
+		q := 1 - math.Pow(10, -float64(i)/400)
+		ns := 1e6 * math.Exp(0.3*hdrAxis(q)) // straight
+		if i > 1200 {
+			ns *= 1 + math.Pow(float64(i-1200)/200, 2) // bent
+		}
+		points = append(points, hdr.Bracket{Quantile: q, ValueNs: int64(ns)})
+	}
+	kept := thinned(points)
+	if len(kept) < 10 || len(kept) > 200 || kept[0] != points[0] || kept[len(kept)-1] != points[len(points)-1] {
+		t.Fatalf("%d of %d points are left", len(kept), len(points))
+	}
+	next := 1
+	for _, p := range points {
+		for next < len(kept)-1 && kept[next].Quantile < p.Quantile {
+			next++
+		}
+		a, b := kept[next-1], kept[next]
+		share := (hdrAxis(p.Quantile) - hdrAxis(a.Quantile)) / (hdrAxis(b.Quantile) - hdrAxis(a.Quantile))
+		drawn := math.Log(float64(a.ValueNs)) + share*math.Log(float64(b.ValueNs)/float64(a.ValueNs))
+		if off := math.Abs(drawn - math.Log(float64(p.ValueNs))); off > 2*thinnedBy {
+			t.Fatalf("the curve misses %+v by %.3g", p, off)
+		}
+	}
+	if got := thinned(points[:1]); len(got) != 1 {
+		t.Errorf("of one point %d are left", len(got))
+	}
+	if got := thinned(nil); len(got) != 0 {
+		t.Errorf("of none %d are left", len(got))
+	}
+}

@@ -70,3 +70,19 @@ func TestRunsOfEchoKeepTheirLatencies(t *testing.T) {
 		}
 	}
 }
+
+// TestThatNobodyStarvedIsShown: a share of 0 is a finding, where a rate of 0 only means that there was no such load.
+func TestThatNobodyStarvedIsShown(t *testing.T) {
+	cell := planned("reactor", "none")
+	r := newRun(t, cell)
+	m := echoed(true)
+	m.Numbers = map[string]float64{measure.Starved.Name: 0}
+	commit(t, r, cell, 1, m)
+	c := &cellsOf(t, r)[0]
+	if got := c.Shown(measure.Starved).Text; got != "0" {
+		t.Errorf("the share of starved connections is shown as %q", got)
+	}
+	if got := c.Shown(measure.Fetched).Text; got != notSupported {
+		t.Errorf("a rate of fetches that nobody made is shown as %q", got)
+	}
+}

@@ -223,7 +223,7 @@ func (c *Cell) Shown(n *measure.Number) Value {
 	switch {
 	case n == measure.Availability: // a percentage with as many digits as tell it from 100 %
 		return c.Standing(known, false, fmt.Sprintf("%.4g", 100*value), value)
-	case n.In&measure.ClientTable != 0: // 0: there was no such load
+	case n.In&measure.ClientTable != 0 && n != measure.Starved: // 0: there was no such load
 		known = value > 0
 	}
 	return c.Standing(known, false, Significant(value), value)

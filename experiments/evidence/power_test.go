@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"c10klab/experiments"
-	"c10klab/experiments/verdict"
 	"c10klab/experiments/internal/fixture"
+	"c10klab/experiments/verdict"
 	"c10klab/internal/record"
 	"c10klab/results"
 )

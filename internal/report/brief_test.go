@@ -54,7 +54,7 @@ func briefOf(t *testing.T, run *results.Run) string {
 func TestBriefsOfStoredRunsTellAllInAHundredColumns(t *testing.T) {
 	for name, wanted := range map[string][]string{
 		"write-100mbs": {"- N15, rate held: baseline. ", "loop-per-thread has the shortest p99", "EndToEnd p99", "(of 12)"},
-		"cold-reads":   {"  inconclusive  N10: cold isolated", "  0.007 [0.003, 0.012]  ResponseTime/Produce p99: pool ÷"},
+		"cold-reads":   {"  reproduced  N10: cold isolated", "  0.010 [0.006, 0.017]  ResponseTime p99: pool ÷ inline <= 0.2"},
 		"full-queue": {"N2: pause cures", "ResponseQueue/Produce p99: pause 4 ÷\n", "  block 500 <= 1.5\n", "  saturated: the server could not keep up", "acknowledged below offered requests: at worst 8.09 %, limit 5.00; shed.4",
 			"→ this is a result"},
 		"hot-reads":    {"fetched MB/s", "16 trials a cell"},

@@ -28,12 +28,15 @@ func TestAPageHoldsEverythingAndAsksForNothing(t *testing.T) {
 	text := pageOf(t, filepath.Join(reference, "cold-reads"))
 	for _, wanted := range []string{
 		"<b>Not claimed.</b> N1: the size of the factor elsewhere",
-		"N1, against a send pool: inconclusive", "by the rules of its day: reproduced", "has the shortest p99 response time", "How to reproduce", "git checkout ", "<svg", "data-sort=", "Linux 6",
+		"N1, against a send pool: reproduced", "has the shortest p99 response time", "How to reproduce", "git checkout ", "<svg", "data-sort=", "Linux 6",
 		"p99 of one trial", "trials: ",
 	} {
 		if !strings.Contains(text, wanted) {
 			t.Errorf("the page lacks %q", wanted)
 		}
+	}
+	if before := pageOf(t, filepath.Join(reference, "cold-sendfile")); !strings.Contains(before, "by the rules of its day: reproduced") {
+		t.Error("the page of a run that kept no series lacks the verdict of its day")
 	}
 	namespaces := regexp.MustCompile(`xmlns(:xlink)?="[^"]*"`)
 	rest := namespaces.ReplaceAllString(text, "")
