@@ -228,6 +228,9 @@ func (r *runner) runCell(ctx context.Context, cell results.PlannedCell, arms []r
 		attempt := 1 // none that an arm has already: a run may have been killed between two arms of a trial
 		for _, arm := range arms {
 			attempt = max(attempt, 1+len(r.run.Attempts(arm.ID, block)))
+			if arm.ID != cell.ID && r.settled(arm, block, repetition) {
+				r.progress.total++ // it was counted as done, and is done again
+			}
 		}
 		t, err := r.runTrial(ctx, cell, block, attempt, repetition)
 		if ctx.Err() != nil || err != nil {

@@ -32,9 +32,7 @@ func (l *Log) metadata(q *request) error {
 	resp := kmsg.NewPtrMetadataResponse()
 	resp.ClusterID = kmsg.StringPtr(clusterID)
 	resp.ControllerID = nodeID
-	self, at := kmsg.NewMetadataResponseBroker(), l.advertised.Load()
-	self.NodeID, self.Host, self.Port = nodeID, at.host, at.port
-	resp.Brokers = []kmsg.MetadataResponseBroker{self}
+	resp.Brokers = []kmsg.MetadataResponseBroker{l.self()}
 	if all && q.refused.code == 0 {
 		for _, info := range l.store.Topics() {
 			resp.Topics = append(resp.Topics, describe(info))
@@ -44,6 +42,13 @@ func (l *Log) metadata(q *request) error {
 		resp.Topics = append(resp.Topics, l.metadataOf(t, q.refused, mayCreate))
 	}
 	return q.respond(resp)
+}
+
+func (l *Log) self() kmsg.MetadataResponseBroker {
+	b := kmsg.NewMetadataResponseBroker()
+	at := l.advertised.Load()
+	b.NodeID, b.Host, b.Port = nodeID, at.host, at.port
+	return b
 }
 
 // metadataTopic is a topic asked for by name, which shares the frame's memory, or,
