@@ -17,9 +17,7 @@ import (
 	"strings"
 	"testing"
 
-	"c10klab/experiments/evidence"
 	"c10klab/experiments/verdict"
-	"c10klab/internal/need"
 	"c10klab/results"
 )
 
@@ -41,6 +39,7 @@ func goldenRuns(t *testing.T) []string {
 // Whatever becomes of the code and of the format of the evidence, each prediction of the
 // stored runs keeps its interval, to the last digit.
 func TestStoredVerdictsStay(t *testing.T) {
+	t.Parallel() // it measures nothing
 	var b strings.Builder
 	for _, dir := range goldenRuns(t) {
 		run, err := results.Open(dir)
@@ -65,6 +64,7 @@ func TestStoredVerdictsStay(t *testing.T) {
 // Every number of every trial that was exported is exported still, with the same value.
 // Numbers may be added.
 func TestStoredNumbersStay(t *testing.T) {
+	t.Parallel() // it measures nothing
 	for _, dir := range goldenRuns(t) {
 		name := filepath.Base(dir)
 		stdout, stderr, exit := runCommand(t, "export", absolute(t, dir), "--format", "csv")
@@ -97,6 +97,7 @@ func TestStoredNumbersStay(t *testing.T) {
 
 // What sets two cells of a stored run apart is found to be the same.
 func TestStoredComparisonsStay(t *testing.T) {
+	t.Parallel() // it measures nothing
 	for _, dir := range goldenRuns(t) {
 		name := filepath.Base(dir)
 		a, b := firstTwoCells(t, dir)
@@ -106,22 +107,6 @@ func TestStoredComparisonsStay(t *testing.T) {
 		}
 		sameAsGolden(t, name+".compare.txt", strings.ReplaceAll(stdout, absolute(t, dir), name))
 	}
-}
-
-// What `verify` says of each stored run.
-func TestStoredRunsAreVerified(t *testing.T) {
-	checks, err := evidence.Verify(evidence.VerifyConfig{Document: "../../EXPERIMENTS.md", Reference: "../../results/reference", Source: "../.."})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var b strings.Builder
-	for _, c := range checks {
-		if c.Status == evidence.CheckSkipped {
-			need.Lacking(t, c.Check+": "+c.Detail)
-		}
-		fmt.Fprintf(&b, "%s: %s: %s\n", filepath.Base(c.Of), c.Check, c.Status)
-	}
-	sameAsGolden(t, "verify.txt", b.String())
 }
 
 // firstTwoCells names the first cell and one that differs from it in one knob.

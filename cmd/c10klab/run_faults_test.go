@@ -68,6 +68,7 @@ func wantNoDisksOf(t *testing.T, out string) {
 func TestADiskThatDiesOrHangsFailsItsTrialAndTheRunGoesOn(t *testing.T) {
 	for name, signal := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "hung": syscall.SIGSTOP} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // both wait for bounds of time
 			out, args := smallDiskRun(t)
 			p := startProcess(t, "", args...)
 			disk := delayedDisk(t, p, out)

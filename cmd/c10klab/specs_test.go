@@ -31,6 +31,7 @@ func planOf(t *testing.T, full bool, names ...string) *experiments.Plan {
 const fullMinutes, modelMinutes = 36, 7
 
 func TestEverySpecExpandsIntoCellsThatAServerAccepts(t *testing.T) {
+	t.Parallel() // it measures nothing
 	specs, err := experiments.Specs()
 	if err != nil {
 		t.Fatal(err)
@@ -59,6 +60,7 @@ func TestEverySpecExpandsIntoCellsThatAServerAccepts(t *testing.T) {
 // The families that refutations are corrected for are counted by the specs alone, so what a
 // spec tells must be what is planned, and a part that several specs decide has no "*" open.
 func TestSpecsAloneTellTheCellsOfTheirFullVariant(t *testing.T) {
+	t.Parallel() // it measures nothing
 	specs, err := experiments.Specs()
 	if err != nil {
 		t.Fatal(err)

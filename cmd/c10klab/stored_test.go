@@ -116,6 +116,7 @@ func contentsOf(t *testing.T, dir string) string {
 // Every command that reads runs names the file that is not as it should be, says what
 // to do, and leaves everything as it was.
 func TestDamagedRunsAreNamedAndLeftAlone(t *testing.T) {
+	t.Parallel() // it measures nothing
 	const trial = "trials/01-write-100mbs.reactor"
 	damages := map[string]struct {
 		do     func(dir string) error
@@ -221,6 +222,7 @@ func TestARunOfAnotherNumberOfBlocksIsForTheLedgerAlone(t *testing.T) {
 // Every command that reads evidence names the file that is not as its manifest says, with
 // both hashes, and what to do.
 func TestDamagedEvidenceIsNamedByEveryCommand(t *testing.T) {
+	t.Parallel() // it measures nothing
 	for name, do := range map[string]func(file string) error{
 		"truncated": func(file string) error { return os.Truncate(file, 50) },
 		"edited":    func(file string) error { return os.WriteFile(file, []byte("{}"), 0o644) },
