@@ -32,7 +32,8 @@ func tailFigure(experiment string, s source) (figure, bool) {
 		view := &panelPlot{Plot: tailPlot(p.rows, low*0.97, high*1.03, 10, false), title: "consumers: " + p.consumers}
 		f.panels = append(f.panels, []*panelPlot{view})
 	}
-	footColumns(f.panels, fmt.Sprintf("%s (%s), log scale", span.Title, span.Meaning))
+	meaning, _, _ := strings.Cut(span.Meaning, ";") // what follows is for tables
+	footColumns(f.panels, fmt.Sprintf("%s (%s), log scale", span.Title, meaning))
 	return f, true
 }
 
