@@ -72,7 +72,8 @@ type Config struct {
 	// files without a descriptor cannot be sent.
 	FS vfs.FS
 
-	flush flushPolicy // LogFlush, parsed by Open
+	flush   flushPolicy // LogFlush, parsed by Open
+	foreign bool        // of one log: another program has written it
 }
 
 // ConfigFrom reads the knobs' values.

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"c10klab/internal/commitlog"
@@ -26,6 +28,11 @@ var kafkaFiles = []string{
 	"recovery-point-offset-checkpoint", "replication-offset-checkpoint", "lost+found",
 }
 
+// kafkaLeavings are names of directories that Kafka has done with, or not begun to use: those of
+// a deleted topic, of a replica on its way to another log dir, and of one that nobody knows
+// (LogManager). They are left alone.
+var kafkaLeavings = regexp.MustCompile(`^.+-[0-9]+\.[0-9a-f]{32}-(delete|future|stray)$`)
+
 // logDir is one log dir, locked for as long as its store is open.
 type logDir struct {
 	fs    vfs.FS
@@ -37,7 +44,8 @@ type logDir struct {
 
 	recoveryPoints, startOffsets partitionOffsets // as Open found them
 
-	checkpointing sync.Mutex // one checkpoint at a time
+	checkpointing sync.Mutex  // one checkpoint at a time
+	full          atomic.Bool // see Log
 
 	mu   sync.Mutex
 	logs []*Log
@@ -60,6 +68,8 @@ type partitionDir struct {
 	dir       *logDir
 	topic     string
 	partition int
+	configs   map[string]string // of its topic, if it is there
+	foreign   bool              // another program has written it
 }
 
 func (p partitionDir) path() string {
@@ -109,9 +119,14 @@ func (d *logDir) list() ([]partitionDir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listing log dir: %w", err)
 	}
+	deletions, err := readDeletions(d.fs, d.path)
+	if err != nil {
+		return nil, err
+	}
 	var found []partitionDir
 	for _, name := range names {
-		if strings.HasPrefix(name, ".") || slices.Contains(kafkaFiles, strings.TrimSuffix(name, vfs.TemporarySuffix)) {
+		known := slices.Contains(kafkaFiles, strings.TrimSuffix(name, vfs.TemporarySuffix))
+		if strings.HasPrefix(name, ".") || known || kafkaLeavings.MatchString(name) {
 			continue
 		}
 		topic, partition, ok := parsePartitionDirName(name)
@@ -122,8 +137,14 @@ func (d *logDir) list() ([]partitionDir, error) {
 				return nil, err
 			}
 		}
+		if ok && !exists { // the rest of a partition that was being removed
+			exists = slices.ContainsFunc(deletions, func(g deletion) bool { return g.topic == topic })
+		}
 		if !exists {
 			return nil, fmt.Errorf("%w: %s holds %q", ErrForeignDir, d.path, name)
+		}
+		if place.configs, place.foreign, err = readTopicConfigs(d.fs, place.path()); err != nil {
+			return nil, err
 		}
 		found = append(found, place)
 	}

@@ -3,6 +3,8 @@ package storage
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
+	"syscall"
 )
 
 // fail makes the log refuse writes from now on and returns the error to give.
@@ -21,6 +23,14 @@ func (l *Log) note(err error) error {
 		if !l.closed {
 			l.observer.Failed(l.dir, err)
 		}
+	}
+	return err
+}
+
+// noteFull tells of the first append that finds no room, and returns its error.
+func (l *Log) noteFull(err error) error {
+	if errors.Is(err, syscall.ENOSPC) && !l.full.Swap(true) {
+		l.observer.DiskFull(filepath.Dir(l.dir), err)
 	}
 	return err
 }

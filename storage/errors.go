@@ -26,7 +26,7 @@ var (
 	ErrUnknownFormat           = errors.New("written in a format version that is not known here")
 	ErrLogFailed               = errors.New("partition refuses writes after an I/O error")
 	ErrClosed                  = errors.New("store is closed")
-	ErrNoCachestat             = errors.New("the kernel lacks cachestat(2), which Linux has since 6.5")
+	ErrNoCachestat             = errors.New("there is no cachestat(2) here, which Linux has since 6.5 and a container may forbid")
 	ErrBacklogDiffers          = errors.New("topic exists and is not this backlog")
 )
 

@@ -1,5 +1,7 @@
 package storage
 
+import "time"
+
 // Bytes reads a slice, also of files without a descriptor.
 func (s Slice) Bytes() ([]byte, error) {
 	if s.Empty() {
@@ -12,3 +14,6 @@ func (s Slice) Bytes() ([]byte, error) {
 
 // RecoveryPoint is the offset below which the log says that all is on the device.
 func (l *Log) RecoveryPoint() int64 { return l.recoveryPoint.Load() }
+
+// ForgetProducers is what housekeeping does about them at a time.
+func (l *Log) ForgetProducers(now time.Time) { l.expireProducers(now) }

@@ -112,7 +112,7 @@ func (l *Log) takeDirty(sealedOnly bool) (work dirty, err error) {
 	work.end = l.end.Load()
 	segments := *l.segments.Load()
 	if len(segments) == 0 {
-		return work, fmt.Errorf("flushing %s: %w", l.dir, ErrClosed)
+		return work, fmt.Errorf("flushing %s: %w", l.dir, l.ended())
 	}
 	last := len(segments) - 1
 	if sealedOnly {

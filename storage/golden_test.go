@@ -148,7 +148,8 @@ func TestTheSameBatchesMakeKafkasFiles(t *testing.T) {
 	if len(names) < 12 {
 		t.Errorf("only %d files: %v", len(names), names)
 	}
-	if ours := files(t, dir, "golden-0", "*"); len(ours) != len(names)-2 {
+	// The log dir's two checkpoints lie elsewhere, and Kafka keeps a topic's configurations in no file.
+	if ours := files(t, dir, "golden-0", "*"); len(ours) != len(names)-2+1 {
 		t.Errorf("files %v, Kafka has %v", ours, names)
 	}
 }

@@ -202,7 +202,7 @@ type events struct {
 	rolled                 []int64
 	fsynced, indexes, dirs []string
 	recovered              []storage.Cut
-	failed                 []error
+	failed, full           []error
 	deleted                []string
 }
 
@@ -242,6 +242,12 @@ func (e *events) IndexFlushed(path string, _ time.Duration) {
 func (e *events) SegmentDeleted(path string, _ int64) {
 	e.note(func() { e.deleted = append(e.deleted, path) })
 }
+func (e *events) DiskFull(_ string, err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.full = append(e.full, err)
+}
+
 func (e *events) HousekeepingFailed(err error) {
 	e.note(func() { e.failed = append(e.failed, err) })
 }

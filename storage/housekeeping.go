@@ -92,6 +92,7 @@ func (k *housekeeper) runChores(now time.Time) error {
 	}
 	var errs []error
 	for _, dir := range k.store.dirs {
+		dir.full.Store(false)
 		for _, log := range dir.partitions() {
 			log.expireProducers(now)
 			errs = append(errs, log.retain(now))

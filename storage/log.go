@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,6 +23,8 @@ type Log struct {
 	checkpoint func() error // writes the log dir's checkpoints
 	noteRoll   func()       // asks for flushRolled
 	hasRolled  atomic.Bool  // since the last flushRolled
+	full       *atomic.Bool // of the log dir: an append found its disk full since retention last looked
+	deleted    atomic.Bool  // with its topic; it is closed then, or will be at once
 
 	// segments ascend by base offset; the last one is active. The slice is
 	// replaced, never changed, and before a segment in it is let go.
@@ -62,7 +65,7 @@ func (l *Log) EndOffset() int64 { return l.end.Load() }
 func (l *Log) HighWatermark() int64 { return l.highWatermark.Load() }
 
 // Append adds one or more whole v2 batches, all or none, and writes their
-// offsets and leaderEpoch into records. What log-flush says is then on the
+// offsets and leaderEpoch into records, and, where records are checked, their latest timestamp. What log-flush says is then on the
 // device, or the error is ErrLogFailed. Batches are checked before the
 // partition's lock is taken; a bad one fails with *batch.Error, ErrBatchTooLarge or
 // ErrInvalidProducer and nothing is appended. A batch of an idempotent producer comes
@@ -74,7 +77,7 @@ func (l *Log) HighWatermark() int64 { return l.highWatermark.Load() }
 func (l *Log) Append(records []byte, leaderEpoch int32) (AppendInfo, error) {
 	sum, err := inspect(records, l.cfg)
 	if err != nil {
-		return AppendInfo{}, fmt.Errorf("appending to %s: %w", l.dir, err)
+		return AppendInfo{}, fmt.Errorf("appending to %s: %w", filepath.Base(l.dir), err)
 	}
 	info, err := l.append(records, sum, leaderEpoch)
 	if err != nil {
@@ -92,7 +95,7 @@ func (l *Log) append(records []byte, sum appendSum, leaderEpoch int32) (AppendIn
 	if isIdempotent(sum.first) {
 		earlier, isDuplicate, err := l.producers.check(sum.first)
 		if err != nil {
-			return AppendInfo{}, fmt.Errorf("appending to %s: %w", l.dir, err)
+			return AppendInfo{}, fmt.Errorf("appending to %s: %w", filepath.Base(l.dir), err)
 		}
 		if isDuplicate {
 			return AppendInfo{BaseOffset: earlier.baseOffset(), LastOffset: earlier.lastOffset,
@@ -103,14 +106,14 @@ func (l *Log) append(records []byte, sum appendSum, leaderEpoch int32) (AppendIn
 	last := base + sum.records - 1
 	seg, err := l.segmentFor(int64(len(records)), last, sum.maxTimestampMs)
 	if err != nil {
-		return AppendInfo{}, err
+		return AppendInfo{}, l.noteFull(err)
 	}
 	if err := l.noteEpoch(leaderEpoch, base); err != nil {
 		return AppendInfo{}, err
 	}
 	assignOffsets(records, base, leaderEpoch)
 	if err := seg.write(records); err != nil {
-		return AppendInfo{}, l.note(err)
+		return AppendInfo{}, l.note(l.noteFull(err))
 	}
 	batch.Walk(records, func(h batch.Header, _ []byte) error {
 		seg.extend(h)
@@ -147,9 +150,12 @@ func inspect(records []byte, cfg Config) (appendSum, error) {
 			return err
 		}
 		if cfg.CheckRecords {
-			if err := batch.CheckRecords(b, cfg.MaxDecompressedBytes); err != nil {
+			latestMs, err := batch.CheckRecords(b, cfg.MaxDecompressedBytes)
+			if err != nil {
 				return err
 			}
+			batch.SetMaxTimestamp(b, latestMs)
+			h.MaxTimestampMs = latestMs
 		}
 		if isIdempotent(h) && (h.ProducerEpoch < 0 || h.BaseSequence < 0) {
 			return fmt.Errorf("%w: producer %d with epoch %d and sequence %d", ErrInvalidProducer, h.ProducerID, h.ProducerEpoch, h.BaseSequence)
@@ -187,7 +193,7 @@ func assignOffsets(records []byte, next int64, leaderEpoch int32) {
 // writable fails when the log takes no more writes. Under mu.
 func (l *Log) writable() error {
 	if l.closed {
-		return fmt.Errorf("writing to %s: %w", l.dir, ErrClosed)
+		return fmt.Errorf("writing to %s: %w", l.dir, l.ended())
 	}
 	return l.failed
 }
@@ -236,6 +242,7 @@ func (l *Log) roll() (*segment, error) {
 		return nil, fmt.Errorf("rolling %s: %w", l.dir, err)
 	}
 	old := *l.segments.Load()
+	old[len(old)-1].sealed = began
 	l.publish(append(old[:len(old):len(old)], seg))
 	l.hasRolled.Store(true)
 	l.noteRoll()

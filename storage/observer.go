@@ -21,6 +21,9 @@ type Observer interface {
 	SegmentDeleted(path string, sizeBytes int64)
 	// HousekeepingFailed: retention or a checkpoint; it is tried again at the next time.
 	HousekeepingFailed(err error)
+	// DiskFull: an append found no room on its log dir's disk; the first one since retention last
+	// looked.
+	DiskFull(dir string, err error)
 	// Failed: the partition refuses writes from now on, with err.
 	Failed(dir string, err error)
 }
@@ -44,4 +47,5 @@ func (Silent) IndexFlushed(string, time.Duration)         {}
 func (Silent) Recovered(Cut)                              {}
 func (Silent) SegmentDeleted(string, int64)               {}
 func (Silent) HousekeepingFailed(error)                   {}
+func (Silent) DiskFull(string, error)                     {}
 func (Silent) Failed(string, error)                       {}

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -12,7 +13,7 @@ import (
 // crash in between leaves. On failure it takes back what it made.
 func (s *Store) createPartitions(t *topic, places []partitionDir) error {
 	for i, place := range slices.Backward(places) {
-		log, err := s.createPartition(place, t.info.ID)
+		log, err := s.createPartition(place, t.info)
 		if err != nil {
 			for _, made := range places[i+1:] {
 				t.logs[made.partition].abandon()
@@ -30,7 +31,7 @@ func (s *Store) createPartitions(t *topic, places []partitionDir) error {
 
 // createPartition makes one partition; its directory appears under its name
 // only together with its metadata, by which Open knows it for one of ours.
-func (s *Store) createPartition(place partitionDir, id TopicID) (*Log, error) {
+func (s *Store) createPartition(place partitionDir, t TopicInfo) (*Log, error) {
 	making, path := filepath.Join(place.dir.path, makingDir), place.path()
 	if err := s.fs.RemoveAll(making); err != nil {
 		return nil, fmt.Errorf("removing what a crash left: %w", err)
@@ -38,7 +39,7 @@ func (s *Store) createPartition(place partitionDir, id TopicID) (*Log, error) {
 	if err := s.fs.MkdirAll(making); err != nil {
 		return nil, fmt.Errorf("making partition: %w", err)
 	}
-	if err := writeMetadata(s.fs, making, id); err != nil {
+	if err := cmp.Or(writeMetadata(s.fs, making, t.ID), writeTopicConfigs(s.fs, making, t.Configs)); err != nil {
 		return nil, err
 	}
 	// A name that outlived what it leads to would be that of a foreign directory.
@@ -48,7 +49,7 @@ func (s *Store) createPartition(place partitionDir, id TopicID) (*Log, error) {
 	if err := s.fs.Rename(making, path); err != nil {
 		return nil, fmt.Errorf("making partition: %w", err)
 	}
-	log, _, err := s.openLog(place, standing{})
+	log, _, err := s.openLog(place, standing{}, t.Configs)
 	if err != nil {
 		s.fs.RemoveAll(path)
 		return nil, err
@@ -57,8 +58,13 @@ func (s *Store) createPartition(place partitionDir, id TopicID) (*Log, error) {
 }
 
 // openLog loads a partition, and returns what recovery had to cut.
-func (s *Store) openLog(place partitionDir, known standing) (*Log, []Cut, error) {
-	log := &Log{dir: place.path(), fs: s.fs, cfg: s.cfg, observer: s.observer, checkpoint: place.dir.checkpoint, noteRoll: s.keeper.noteRoll}
+func (s *Store) openLog(place partitionDir, known standing, configs map[string]string) (*Log, []Cut, error) {
+	cfg, err := s.cfg.withTopicConfigs(configs)
+	cfg.foreign = place.foreign
+	if err != nil {
+		return nil, nil, fmt.Errorf("loading %s: %w", place.path(), err)
+	}
+	log := &Log{dir: place.path(), fs: s.fs, cfg: cfg, observer: s.observer, checkpoint: place.dir.checkpoint, noteRoll: s.keeper.noteRoll, full: &place.dir.full}
 	log.publish(nil)
 	cuts, err := log.load(known)
 	if err != nil {
@@ -70,24 +76,36 @@ func (s *Store) openLog(place partitionDir, known standing) (*Log, []Cut, error)
 
 // load finds and opens all partitions. The store is not shared yet.
 func (s *Store) load() error {
-	found := map[string]map[int]partitionDir{}
+	var places []partitionDir
 	for _, dir := range s.dirs {
 		if err := dir.readCheckpoints(); err != nil {
 			return err
 		}
-		places, err := dir.list()
+		own, err := dir.list()
 		if err != nil {
 			return err
 		}
-		for _, place := range places {
-			if found[place.topic] == nil {
-				found[place.topic] = map[int]partitionDir{}
-			}
-			if twin, twice := found[place.topic][place.partition]; twice {
-				return fmt.Errorf("partition is in two log dirs: %s and %s", twin.path(), place.path())
-			}
-			found[place.topic][place.partition] = place
+		places = append(places, own...)
+	}
+	places, deleted, err := s.findDeleted(places)
+	if err == nil {
+		err = s.checkForeign(places)
+	}
+	if err == nil {
+		err = s.goOnDeleting(deleted)
+	}
+	if err != nil {
+		return err
+	}
+	found := map[string]map[int]partitionDir{}
+	for _, place := range places {
+		if found[place.topic] == nil {
+			found[place.topic] = map[int]partitionDir{}
 		}
+		if twin, twice := found[place.topic][place.partition]; twice {
+			return fmt.Errorf("partition is in two log dirs: %s and %s", twin.path(), place.path())
+		}
+		found[place.topic][place.partition] = place
 	}
 	topics := make(map[string]*topic, len(found))
 	for _, name := range slices.Sorted(maps.Keys(found)) {
@@ -109,10 +127,13 @@ func (s *Store) loadTopic(name string, places map[int]partitionDir) (*topic, err
 		return nil, err
 	}
 	t.info.ID = id
+	for _, place := range places {
+		t.info.Configs = place.configs // all have the same
+	}
 	empty := true
 	for _, i := range slices.Sorted(maps.Keys(places)) {
 		place := places[i]
-		log, cuts, err := s.openLog(place, place.standing())
+		log, cuts, err := s.openLog(place, place.standing(), t.info.Configs)
 		if err != nil {
 			return nil, err
 		}

@@ -12,8 +12,9 @@ const (
 	// batchesPerProducer is how many batches back a duplicate is known: as many as a
 	// producer may have under way (Kafka's NUM_BATCHES_TO_RETAIN).
 	batchesPerProducer = 5
-	// producerExpiration is how long a silent producer is remembered, by the
-	// timestamps of its batches (Kafka's producer.id.expiration.ms).
+	// producerExpiration is how long a silent producer is remembered (Kafka's
+	// producer.id.expiration.ms), by this machine's clock: timestamps of records may be of any
+	// time, and one that sends old records would have them stored twice.
 	producerExpiration = 24 * time.Hour
 )
 
@@ -24,6 +25,7 @@ type producers map[int64]*producer
 type producer struct {
 	epoch   int16
 	count   int
+	seen    time.Time                         // when it last sent, or was found in the log
 	batches [batchesPerProducer]producerBatch // the newest last; count of them
 }
 
@@ -97,13 +99,14 @@ func (ps producers) note(h batch.Header) {
 		lastOffset: h.LastOffset(), timestampMs: h.MaxTimestampMs,
 	}
 	p.count = min(p.count+1, batchesPerProducer)
+	p.seen = time.Now()
 }
 
 func (l *Log) expireProducers(now time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for id, p := range l.producers {
-		if now.UnixMilli()-p.newest().timestampMs >= producerExpiration.Milliseconds() {
+		if now.Sub(p.seen) >= producerExpiration {
 			delete(l.producers, id)
 		}
 	}

@@ -184,19 +184,27 @@ func TestSnapshotFilesAreKafkas(t *testing.T) {
 	}
 }
 
+// TestSilentProducersAreForgotten by the machine's clock: the batches' timestamps are of 1970, and one
+// that is sent again is stored once all the same.
 func TestSilentProducersAreForgotten(t *testing.T) {
-	cfg := defaults()
-	cfg.HousekeepingInterval = time.Millisecond
-	_, l := openWith(t, cfg, nil, t.TempDir())
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-		// The batches' timestamps are of 1970: the producer is forgotten at the next round,
-		// and may then begin anywhere.
-		_, err := l.Append(idempotent(t, 1, 0, int32(l.EndOffset()*10), 1), 0)
-		if err == nil && l.EndOffset() >= 3 {
-			return
+	dir := t.TempDir()
+	s, l := openWith(t, defaults(), nil, dir)
+	mustAppend(t, l, idempotent(t, 1, 0, 0, 1))
+	for restart := range 2 {
+		l.ForgetProducers(time.Now().Add(23 * time.Hour))
+		if info := mustAppend(t, l, idempotent(t, 1, 0, 0, 1)); !info.Duplicate {
+			t.Fatalf("restart %d: the batch was stored twice", restart)
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("still known: %v", err)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
 		}
+		s, l = openWith(t, defaults(), nil, dir)
+	}
+	if _, err := l.Append(idempotent(t, 1, 0, 500, 1), 0); !errors.Is(err, storage.ErrOutOfOrderSequence) {
+		t.Errorf("while it is known: %v", err)
+	}
+	l.ForgetProducers(time.Now().Add(25 * time.Hour))
+	if _, err := l.Append(idempotent(t, 1, 0, 500, 1), 0); err != nil {
+		t.Errorf("once it is forgotten: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
 	"sort"
 
@@ -47,7 +48,8 @@ func (s Slice) Release() {
 // Read finds the batches from the one that contains offset on: at most maxBytes
 // of one segment, below the high watermark. As in Kafka the region may end
 // within a batch; with minOneBatch a first batch larger than maxBytes is given
-// whole. At the high watermark the Slice is empty. Outside of the log's offsets
+// whole. At the high watermark the Slice is empty. In a gap of a compacted log the slice
+// begins behind it. Outside of the log's offsets
 // it fails with an *OffsetRangeError. It does not allocate and takes no lock; a
 // lookup reads a few headers from the file, which on a cold file waits for the
 // disk.
@@ -57,15 +59,13 @@ func (l *Log) Read(offset int64, maxBytes int, minOneBatch bool) (Slice, error) 
 		return Slice{}, &OffsetRangeError{Offset: offset, Start: start, End: end}
 	}
 	if offset >= l.highWatermark.Load() {
+		if l.deleted.Load() {
+			return Slice{}, l.ended()
+		}
 		return Slice{}, nil
 	}
-	seg, err := l.acquire(offset)
+	seg, at, firstBytes, err := l.find(offset)
 	if err != nil {
-		return Slice{}, err
-	}
-	at, firstBytes, err := seg.locate(offset)
-	if err != nil {
-		seg.Release()
 		return Slice{}, err
 	}
 	length := min(max(maxBytes, 0), int(seg.committedBytes.Load()-at))
@@ -79,13 +79,33 @@ func (l *Log) Read(offset int64, maxBytes int, minOneBatch bool) (Slice, error) 
 	return Slice{LengthBytes: length, offsetBytes: at, segment: seg}, nil
 }
 
+// find takes a reference to the segment that has the batch with an offset, or the first one
+// behind it: a compacted log has gaps, also at the end of a segment.
+func (l *Log) find(offset int64) (seg *segment, positionBytes int64, sizeBytes int, err error) {
+	for {
+		if seg, err = l.acquire(offset); err != nil {
+			return nil, 0, 0, err
+		}
+		if positionBytes, sizeBytes, err = seg.locate(offset); err == nil {
+			return seg, positionBytes, sizeBytes, nil
+		}
+		seg.Release()
+		segments := *l.segments.Load()
+		next := sort.Search(len(segments), func(i int) bool { return segments[i].base > seg.base })
+		if !errors.Is(err, errEndsBefore) || next == len(segments) {
+			return nil, 0, 0, err
+		}
+		offset = segments[next].base
+	}
+}
+
 // acquire finds the segment that offset lies in and takes a reference to it.
 func (l *Log) acquire(offset int64) (*segment, error) {
 	for {
 		segments := *l.segments.Load()
 		above := sort.Search(len(segments), func(i int) bool { return segments[i].base > offset })
 		if len(segments) == 0 {
-			return nil, fmt.Errorf("reading %s: %w", l.dir, ErrClosed)
+			return nil, fmt.Errorf("reading %s: %w", l.dir, l.ended())
 		}
 		if above == 0 {
 			return nil, &OffsetRangeError{Offset: offset, Start: segments[0].base, End: l.end.Load()}

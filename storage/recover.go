@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ func (s *segment) scan(cfg Config) (nextOffset int64, damage, err error) {
 	in := batchReader{
 		in:        bufio.NewReaderSize(io.NewSectionReader(s.File, 0, s.sizeBytes), scanBufferBytes),
 		leftBytes: s.sizeBytes,
+		foreign:   cfg.foreign,
 	}
 	s.clearIndexes(cfg)
 	s.sizeBytes = 0
@@ -35,7 +37,7 @@ func (s *segment) scan(cfg Config) (nextOffset int64, damage, err error) {
 			return nextOffset, damage, nil
 		case err != nil:
 			return nextOffset, nil, fmt.Errorf("scanning %s at position %d: %w", s.path, s.sizeBytes, err)
-		case h.BaseOffset != nextOffset: // not under the CRC
+		case h.BaseOffset < nextOffset || h.BaseOffset > nextOffset && !cfg.foreign: // not under the CRC
 			return nextOffset, fmt.Errorf("base offset %d, want %d", h.BaseOffset, nextOffset), nil
 		}
 		s.extend(h)
@@ -47,6 +49,7 @@ func (s *segment) scan(cfg Config) (nextOffset int64, damage, err error) {
 type batchReader struct {
 	in        *bufio.Reader
 	leftBytes int64
+	foreign   bool // see foreign.go
 	batch     []byte
 }
 
@@ -63,6 +66,9 @@ func (r *batchReader) next(offset int64) (batch.Header, error) {
 		return batch.Header{}, err
 	}
 	h, err := batch.ReadHeader(head)
+	if r.foreign && len(head) >= 8 { // after a gap any offset may be the right one
+		offset = int64(binary.BigEndian.Uint64(head))
+	}
 	if errors.Is(err, batch.BadMagic) && batch.IsOtherVersion(head, offset, r.leftBytes) {
 		return batch.Header{}, fmt.Errorf("%w: %w", ErrUnknownFormat, err)
 	}
@@ -75,6 +81,9 @@ func (r *batchReader) next(offset int64) (batch.Header, error) {
 		return batch.Header{}, err
 	}
 	r.leftBytes -= size
+	if r.foreign {
+		return batch.CheckStored(r.batch)
+	}
 	return batch.Check(r.batch)
 }
 
@@ -126,7 +135,7 @@ func (s *segment) resume(cfg Config, trusted bool) (nextOffset int64, err error)
 	if err != nil {
 		return 0, err
 	}
-	if err := s.checkFirst(); err != nil {
+	if err := s.checkFirst(cfg); err != nil {
 		return 0, err
 	}
 	s.latestMs.Store(times.lastKey())
@@ -154,13 +163,13 @@ func (s *segment) resume(cfg Config, trusted bool) (nextOffset int64, err error)
 }
 
 // checkFirst tells a segment from one under another's name, and notes its first time.
-func (s *segment) checkFirst() error {
+func (s *segment) checkFirst(cfg Config) error {
 	w := headerWalk{segment: s, limitBytes: s.sizeBytes}
 	h, _, err := w.advance()
 	if err == io.EOF {
 		return nil
 	}
-	if err == nil && h.BaseOffset != s.base {
+	if err == nil && (h.BaseOffset < s.base || h.BaseOffset > s.base && !cfg.foreign) {
 		err = &CorruptError{Path: s.path, Offset: s.base, Reason: fmt.Errorf("begins with offset %d", h.BaseOffset)}
 	}
 	s.firstMs = h.MaxTimestampMs

@@ -24,7 +24,8 @@ type Residency struct {
 // Residency asks the kernel (cachestat(2)) about the segments of one topic, or of
 // all if topic is empty, and sums per topic and log dir, in order of both. It
 // takes no lock, reads no data and may be called while the store serves. It fails
-// with ErrUnknownTopicOrPartition and, before Linux 6.5, with ErrNoCachestat.
+// with ErrUnknownTopicOrPartition and, before Linux 6.5 or where a container's filter (seccomp)
+// forbids the call, with ErrNoCachestat.
 func (s *Store) Residency(topic string) ([]Residency, error) {
 	logs, err := s.logs(topic)
 	if err != nil {
@@ -59,7 +60,7 @@ func (r *Residency) add(fd int, offsetBytes, lengthBytes int64) error {
 	stretch := unix.CachestatRange{Off: uint64(offsetBytes), Len: uint64(lengthBytes)}
 	var cache unix.Cachestat_t
 	err := unix.Cachestat(uint(fd), &stretch, &cache, 0)
-	if errors.Is(err, unix.ENOSYS) {
+	if errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EPERM) {
 		return ErrNoCachestat
 	}
 	if err != nil {

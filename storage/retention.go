@@ -9,17 +9,16 @@ import (
 // retain moves the log's start behind the segments that are too old or too many,
 // as in Kafka's UnifiedLog.deleteOldSegments. A segment's age is that of its latest
 // timestamp; one without timestamps does not age. The active segment is rolled when
-// all of it is too old. Nothing is removed yet.
-func (l *Log) retain(now time.Time) error {
+// all of it is too old; where that fails, as on a full disk, those before it go all the same,
+// and make room. Nothing is removed yet.
+func (l *Log) retain(now time.Time) (err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.writable() != nil {
 		return nil
 	}
 	if active := l.active(); l.isOld(active, now) && active.sizeBytes > 0 && l.isOld((*l.segments.Load())[0], now) {
-		if _, err := l.roll(); err != nil {
-			return err
-		}
+		_, err = l.roll()
 	}
 	segments := *l.segments.Load()
 	excess := -l.cfg.RetentionBytes
@@ -34,11 +33,20 @@ func (l *Log) retain(now time.Time) error {
 		excess -= seg.sizeBytes
 		l.start.Store(max(l.start.Load(), min(segments[i+1].base, l.highWatermark.Load())))
 	}
-	return nil
+	return err
 }
 
+// farInFuture is how far ahead of this machine's clock a timestamp is not believed: one in
+// microseconds would keep its segment, and all behind it, for ever.
+const farInFuture = 24 * time.Hour
+
+// isOld reports whether a segment is past retention-ms. One whose latest timestamp cannot be
+// believed ages from when it was rolled or found.
 func (l *Log) isOld(seg *segment, now time.Time) bool {
 	latest := seg.latestMs.Load()
+	if latest-now.UnixMilli() > farInFuture.Milliseconds() {
+		latest = seg.sealed.UnixMilli()
+	}
 	return l.cfg.RetentionMs > 0 && latest >= 0 && now.UnixMilli()-latest > l.cfg.RetentionMs
 }
 

@@ -157,3 +157,19 @@ func TestDeletionLeavesRegionsBeingSent(t *testing.T) {
 		t.Errorf("an emptied log: %+v, %v", slice, err)
 	}
 }
+
+// TestTimestampsOfTheFutureDoNotKeepALogForEver: a batch in microseconds, then segments in milliseconds.
+func TestTimestampsOfTheFutureDoNotKeepALogForEver(t *testing.T) {
+	cfg := small()
+	cfg.RetentionMs, cfg.HousekeepingInterval = 200, time.Millisecond
+	_, l := openWith(t, cfg, nil, t.TempDir())
+	mustAppend(t, l, numbered(t, 1, time.Now().UnixMicro()))
+	for range 60 {
+		mustAppend(t, l, numbered(t, 3, time.Now().UnixMilli()))
+	}
+	for deadline := time.Now().Add(time.Minute); l.StartOffset() == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing is deleted")
+		}
+	}
+}

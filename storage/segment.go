@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"c10klab/internal/batch"
 	"c10klab/internal/commitlog"
@@ -32,11 +33,12 @@ type segment struct {
 	index, times  *index
 	intervalBytes int64
 
-	sizeBytes      int64 // written; the writer's
-	unindexedBytes int64 // written since the last index entry; the writer's
-	indexesSynced  bool  // the index files are complete and on the device; whoever flushes
-	firstMs        int64 // latest timestamp of the first batch; the writer's
-	latestOffset   int64 // last offset of the first batch with the latest timestamp; the writer's
+	sizeBytes      int64     // written; the writer's
+	unindexedBytes int64     // written since the last index entry; the writer's
+	indexesSynced  bool      // the index files are complete and on the device; whoever flushes
+	firstMs        int64     // latest timestamp of the first batch; the writer's
+	sealed         time.Time // when it was rolled, or loaded; under Log.mu
+	latestOffset   int64     // last offset of the first batch with the latest timestamp; the writer's
 
 	latestMs       atomic.Int64 // the latest timestamp of all batches
 	committedBytes atomic.Int64 // below the high watermark
@@ -70,6 +72,7 @@ func openSegment(dir string, base int64, flags int, cfg Config) (*segment, error
 		intervalBytes: cfg.IndexIntervalBytes,
 		sizeBytes:     size,
 	}
+	s.sealed = time.Now()
 	s.Share(file)
 	s.view, _ = file.(*commitlog.View)
 	if s.Fd() >= 0 {

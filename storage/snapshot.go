@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"time"
 
 	"c10klab/internal/vfs"
 )
@@ -62,7 +63,7 @@ func decodeSnapshot(b []byte) (producers, error) {
 	}
 	ps := make(producers, count)
 	for ; len(entries) > 0; entries = entries[snapshotEntryBytes:] {
-		p := &producer{epoch: int16(binary.BigEndian.Uint16(entries[8:])), count: 1}
+		p := &producer{epoch: int16(binary.BigEndian.Uint16(entries[8:])), count: 1, seen: time.Now()}
 		*p.newest() = producerBatch{
 			lastSequence: int32(binary.BigEndian.Uint32(entries[10:])),
 			lastOffset:   int64(binary.BigEndian.Uint64(entries[14:])),

@@ -26,6 +26,8 @@ type Store struct {
 	forNew []*logDir // those of dirs that new partitions go to
 	closed bool
 
+	deletions []deletion // of topics, under way or never finished
+
 	keeper *housekeeper
 }
 
@@ -132,25 +134,45 @@ func (s *Store) Log(topic string, partition int32) (*Log, error) {
 	return nil, fmt.Errorf("%w: %q partition %d", ErrUnknownTopicOrPartition, topic, partition)
 }
 
-// CreateTopic makes a topic, its partitions spread over the log dirs. It fails
-// with ErrInvalidTopic, ErrTopicExists or ErrInvalidPartitions; on any failure
-// nothing of the topic is left.
+// CreateTopic makes a topic without configurations of its own; see CreateTopicWith.
 func (s *Store) CreateTopic(name string, partitions int) error {
+	return s.CreateTopicWith(name, partitions, nil)
+}
+
+// CheckTopic reports what CreateTopicWith would fail with, unless the disk fails.
+func (s *Store) CheckTopic(name string, partitions int, configs map[string]string) error {
 	if err := CheckTopicName(name); err != nil {
 		return err
 	}
 	if partitions < 1 || partitions > MaxPartitions {
 		return fmt.Errorf("%w: %d for topic %q, want 1 to %d", ErrInvalidPartitions, partitions, name, MaxPartitions)
 	}
+	if _, found := s.Topic(name); found {
+		return fmt.Errorf("%w: %q", ErrTopicExists, name)
+	}
+	for other := range *s.topics.Load() {
+		if strings.ReplaceAll(other, ".", "_") == strings.ReplaceAll(name, ".", "_") {
+			return fmt.Errorf("%w: %q collides with topic %q", ErrInvalidTopic, name, other)
+		}
+	}
+	_, err := s.cfg.withTopicConfigs(configs)
+	return err
+}
+
+// CreateTopicWith makes a topic, its partitions spread over the log dirs, with configurations by
+// Kafka's names; see TopicConfigs. It fails with ErrInvalidTopicConfig, ErrInvalidTopic, ErrTopicExists or ErrInvalidPartitions; on any failure
+// nothing of the topic is left. A name that differs from another topic's in dots and
+// underscores only is invalid, as in Kafka, whose metrics write the one as the other.
+func (s *Store) CreateTopicWith(name string, partitions int, configs map[string]string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		return fmt.Errorf("creating topic %q: %w", name, ErrClosed)
 	}
-	if _, found := s.Topic(name); found {
-		return fmt.Errorf("%w: %q", ErrTopicExists, name)
+	if err := s.CheckTopic(name, partitions, configs); err != nil {
+		return err
 	}
-	t := &topic{info: TopicInfo{Name: name, ID: newTopicID(), Partitions: partitions}, logs: make([]*Log, partitions)}
+	t := &topic{info: TopicInfo{Name: name, ID: newTopicID(), Partitions: partitions, Configs: maps.Clone(configs)}, logs: make([]*Log, partitions)}
 	if err := s.createPartitions(t, s.place(name, partitions)); err != nil {
 		return fmt.Errorf("creating topic %q: %w", name, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -31,10 +32,10 @@ func TestTopicsSurviveAReopen(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := open(t, defaults(), nil, dirs...)
-	if !slices.Equal(again.Topics(), before) {
+	if !reflect.DeepEqual(again.Topics(), before) {
 		t.Errorf("after a reopen %v, before %v", again.Topics(), before)
 	}
-	if info, found := again.Topic("orders"); !found || info != before[1] {
+	if info, found := again.Topic("orders"); !found || !reflect.DeepEqual(info, before[1]) {
 		t.Errorf("Topic: %v, %v", info, found)
 	}
 	for _, c := range []struct {
@@ -183,7 +184,7 @@ func TestAnInterruptedCreateTopicIsCompleted(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := open(t, defaults(), nil, dir)
-	if !slices.Equal(again.Topics(), want) {
+	if !reflect.DeepEqual(again.Topics(), want) {
 		t.Errorf("topics %v, want %v", again.Topics(), want)
 	}
 	for partition := range int32(4) {
@@ -206,10 +207,10 @@ func TestALostTopicIDIsTakenFromTheOtherPartitions(t *testing.T) {
 		t.Fatal(err)
 	}
 	s = open(t, defaults(), nil, dir)
-	if err := s.Close(); err != nil || !slices.Equal(s.Topics(), want) {
+	if err := s.Close(); err != nil || !reflect.DeepEqual(s.Topics(), want) {
 		t.Errorf("topics %v, want %v, %v", s.Topics(), want, err)
 	}
-	if again := open(t, defaults(), nil, dir); !slices.Equal(again.Topics(), want) {
+	if again := open(t, defaults(), nil, dir); !reflect.DeepEqual(again.Topics(), want) {
 		t.Errorf("after another reopen %v", again.Topics())
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"math"
 )
 
-// takeUp goes through the segments, whose offsets must follow each other without a
-// gap, and finds where the log goes on. Segments on the device as a whole are
+// takeUp goes through the segments, whose offsets must follow each other, without a
+// gap unless the log is foreign, and finds where the log goes on. Segments on the device as a whole are
 // taken up by their indexes; others are scanned, and the log is cut at the first
 // damage: what follows it in the same and in later segments goes, as in Kafka's
 // LogLoader. Damage or a gap where everything was forced to the device, or after a
@@ -21,7 +21,7 @@ func (l *Log) takeUp(known standing) (next int64, cuts []Cut, err error) {
 		if !isLast {
 			end = segments[i+1].base
 		}
-		if seg.base != next {
+		if seg.base < next || seg.base > next && !l.cfg.foreign {
 			return l.cutGap(known, i, next)
 		}
 		var cut *Cut

@@ -27,6 +27,15 @@ func (l *Log) OffsetForTimestamp(ms int64) (offset, timestampMs int64, found boo
 	return 0, 0, false, nil
 }
 
+// LatestTimestamp is that of all batches, −1 if none has one. It takes no lock.
+func (l *Log) LatestTimestamp() int64 {
+	latest := int64(noTimestamp)
+	for _, seg := range *l.segments.Load() {
+		latest = max(latest, seg.latestMs.Load())
+	}
+	return latest
+}
+
 // maxLookupBytes is what one batch may decompress to when a record is looked for; a
 // batch that was appended unchecked may be a bomb.
 const maxLookupBytes = 1 << 30
@@ -67,15 +76,15 @@ func (s *segment) firstRecordAt(ms, from int64, h batch.Header, positionBytes in
 		*buffer = b
 	}
 	if _, err = s.ReadAt(b, positionBytes); err == nil {
-		err = batch.Open(h, b, maxLookupBytes, func(h batch.Header, records []byte) error {
+		found, err = batch.Open(h, b, maxLookupBytes, func(h batch.Header, records []byte) (found bool, err error) {
 			it := batch.RecordsIn(h, records)
 			for r, ok := it.Next(); ok; r, ok = it.Next() {
 				timestampMs, offset = h.BaseTimestampMs+r.TimestampDeltaMs, h.BaseOffset+int64(r.OffsetDelta)
 				if found = timestampMs >= ms && offset >= from; found {
-					return nil
+					return found, nil
 				}
 			}
-			return it.Err()
+			return false, it.Err()
 		})
 	}
 	if err != nil {

@@ -31,6 +31,7 @@ type TopicInfo struct {
 	Name       string
 	ID         TopicID
 	Partitions int
+	Configs    map[string]string // that it was given, by Kafka's names; not to be changed
 }
 
 // CheckTopicName applies Kafka's rules (org.apache.kafka.common.internals.Topic):

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -43,12 +44,15 @@ func (w *headerWalk) advance() (h batch.Header, positionBytes int64, err error) 
 	return h, positionBytes, nil
 }
 
+// errEndsBefore: a segment has no batch at or behind an offset.
+var errEndsBefore = errors.New("ends before offset")
+
 // seek advances to the batch that contains an offset, or the first one behind it.
 func (w *headerWalk) seek(offset int64) (batch.Header, int64, error) {
 	for {
 		h, at, err := w.advance()
 		if err == io.EOF {
-			err = fmt.Errorf("%w: %s ends before offset %d", ErrCorruptSegment, w.segment.path, offset)
+			err = fmt.Errorf("%w: %s %w %d", ErrCorruptSegment, w.segment.path, errEndsBefore, offset)
 		}
 		if err != nil || h.LastOffset() >= offset {
 			return h, at, err

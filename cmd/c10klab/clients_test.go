@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"c10klab/internal/need"
 )
 
 // newClient is an unmodified franz-go client, closed at the end of the test.
@@ -39,4 +43,25 @@ func consume(t *testing.T, client *kgo.Client, enough func(*kgo.Record) bool) {
 
 func fromBeginning(topic string) kgo.Opt {
 	return kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}})
+}
+
+// Clients that share no code with franz-go or librdkafka, unmodified.
+func TestOtherClientsOfGoWork(t *testing.T) {
+	t.Parallel() // it waits for clients that ask again
+	dir, err := filepath.Abs(filepath.Join("testdata", "clients"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(t.TempDir(), "clients")
+	build := exec.Command("go", "build", "-o", program, ".")
+	build.Dir = dir
+	if said, err := build.CombinedOutput(); err != nil {
+		need.Lacking(t, "the clients' modules, or go itself: "+string(said))
+	}
+	for _, model := range []string{"thread-per-connection", "loop-per-thread-pool"} {
+		p := startProcess(t, program, startServer(t, "--data", t.TempDir(), "--model", model).Listen)
+		if status := p.wait(t); status != 0 {
+			t.Errorf("under %s: %s", model, p.stdout.String())
+		}
+	}
 }

@@ -24,9 +24,8 @@ const kafkaJarsVariable = "C10KLAB_KAFKA_JARS"
 
 const kafkaVersion = "3.9.1"
 
-// dumpLogSegments runs Kafka's own kafka.tools.DumpLogSegments over files and
-// returns what it prints, complaints at the end.
-func dumpLogSegments(t *testing.T, files []string, options ...string) string {
+// startKafkaTool starts one of Kafka's own commands by its class.
+func startKafkaTool(t *testing.T, class string, args ...string) *process {
 	t.Helper()
 	java := need.Program(t, "java", "default-jre-headless")
 	dir := os.Getenv(kafkaJarsVariable)
@@ -37,15 +36,33 @@ func dumpLogSegments(t *testing.T, files []string, options ...string) string {
 		}
 		dir = filepath.Join(cache, "c10klab", "kafka-"+kafkaVersion)
 	}
-	if _, err := os.Stat(filepath.Join(dir, "kafka_2.13-"+kafkaVersion+".jar")); err != nil {
+	if _, err := os.Stat(filepath.Join(dir, "kafka-tools-"+kafkaVersion+".jar")); err != nil {
 		need.Lacking(t, "Kafka's jars (mvn dependency:copy-dependencies with testdata/kafka/pom.xml into "+dir+")")
 	}
-	args := []string{"-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp", filepath.Join(dir, "*"), "kafka.tools.DumpLogSegments", "--files", strings.Join(files, ",")}
-	p := startProcess(t, java, append(args, options...)...)
-	if status := p.wait(t); status != 0 {
-		t.Fatalf("DumpLogSegments %v ended with %d:\n%s", options, status, p.stdout.String())
+	logging := filepath.Join(t.TempDir(), "log4j.properties") // they tell what goes wrong through their log
+	const toStderr = "log4j.rootLogger=WARN, stderr\nlog4j.appender.stderr=org.apache.log4j.ConsoleAppender\n" +
+		"log4j.appender.stderr.target=System.err\nlog4j.appender.stderr.layout=org.apache.log4j.PatternLayout\nlog4j.appender.stderr.layout.ConversionPattern=%p %m%n\n"
+	if err := os.WriteFile(logging, []byte(toStderr), 0o600); err != nil {
+		t.Fatal(err)
 	}
-	return p.stdout.String() + p.stderr.String() // where it complains
+	return startProcess(t, java, append([]string{"-Xshare:auto", "-XX:TieredStopAtLevel=1", "-Dlog4j.configuration=file:" + logging, "-cp", filepath.Join(dir, "*"), class}, args...)...)
+}
+
+// kafkaTool runs one to its end, which must be a good one, and returns all that it prints.
+func kafkaTool(t *testing.T, class string, args ...string) string {
+	t.Helper()
+	p := startKafkaTool(t, class, args...)
+	if status := p.wait(t); status != 0 {
+		t.Fatalf("%s %q ended with %d:\n%s%s", class, args, status, p.stdout.String(), p.stderr.String())
+	}
+	return p.stdout.String() + p.stderr.String()
+}
+
+// dumpLogSegments runs Kafka's own kafka.tools.DumpLogSegments over files and
+// returns what it prints, complaints at the end.
+func dumpLogSegments(t *testing.T, files []string, options ...string) string {
+	t.Helper()
+	return kafkaTool(t, "kafka.tools.DumpLogSegments", append([]string{"--files", strings.Join(files, ",")}, options...)...)
 }
 
 var (
@@ -195,5 +212,62 @@ func TestKafkasToolsReadTheLog(t *testing.T) {
 	}
 	if out := dumpLogSegments(t, []string{damaged}); !complaints.MatchString(out) {
 		t.Errorf("a wrong timestamp goes unnoticed:\n%s", out)
+	}
+}
+
+// Kafka's own commands, unmodified, find what they ask for: topics with configurations, offsets, records.
+func TestKafkasOwnCommandsWork(t *testing.T) {
+	t.Parallel() // it waits for Java most of the time
+	s := startServer(t, "--data", t.TempDir())
+	at := []string{"--bootstrap-server", s.Listen}
+	tool := func(class string, args ...string) string {
+		t.Helper()
+		return kafkaTool(t, class, append(slices.Clone(at), args...)...)
+	}
+	wants := func(says string, wanted ...string) {
+		t.Helper()
+		for _, text := range wanted {
+			if !strings.Contains(says, text) {
+				t.Errorf("no %q in:\n%s", text, says)
+			}
+		}
+	}
+	const topics = "org.apache.kafka.tools.TopicCommand"
+	wants(tool(topics, "--create", "--topic", "x", "--partitions", "2", "--config", "min.insync.replicas=1", "--config", "retention.ms=3600000"), "Created topic x.")
+	wants(tool(topics, "--list"), "x")
+	wants(tool(topics, "--describe", "--topic", "x"), "PartitionCount: 2", "ReplicationFactor: 1", "retention.ms=3600000", "min.insync.replicas=1")
+	wants(kafkaTool(t, "org.apache.kafka.tools.ProducerPerformance", "--topic", "x", "--num-records", "1000", "--record-size", "100", "--throughput", "-1",
+		"--producer-props", "bootstrap.servers="+s.Listen, "compression.type=lz4"), "1000 records sent")
+	for time, sum := range map[string]int{"-1": 1000, "-2": 0} {
+		total := 0
+		for _, line := range strings.Fields(tool("org.apache.kafka.tools.GetOffsetShell", "--topic", "x", "--time", time)) {
+			if fields := strings.Split(line, ":"); len(fields) == 3 {
+				n, err := strconv.Atoi(fields[2])
+				if err != nil {
+					t.Error(err)
+				}
+				total += n
+			}
+		}
+		if total != sum {
+			t.Errorf("offsets at %s add up to %d, want %d", time, total, sum)
+		}
+	}
+	wants(tool("org.apache.kafka.tools.GetOffsetShell", "--topic", "x", "--time", "-3"), "x:0:")
+	wants(tool("org.apache.kafka.tools.consumer.ConsoleConsumer", "--topic", "x", "--partition", "0", "--offset", "earliest", "--max-messages", "1"), "Processed a total of 1 messages")
+	tool(topics, "--delete", "--topic", "x")
+	if left := tool(topics, "--list"); slices.Contains(strings.Fields(left), "x") {
+		t.Errorf("the topic is there still:\n%s", left)
+	}
+}
+
+// A consumer of a group ends at once and says why, and does not wait.
+func TestKafkasGroupConsumerIsToldAtOnce(t *testing.T) {
+	t.Parallel()
+	s := startServer(t, "--data", t.TempDir())
+	p := startKafkaTool(t, "org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server", s.Listen, "--topic", "t", "--from-beginning")
+	p.wait(t)
+	if says := p.stdout.String() + p.stderr.String(); !strings.Contains(says, "GroupAuthorizationException") {
+		t.Errorf("it ended without a reason:\n%s", says)
 	}
 }

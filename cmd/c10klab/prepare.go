@@ -120,6 +120,11 @@ func (o tellingObserver) Failed(dir string, err error) {
 	o.Observer.Failed(dir, err)
 }
 
+func (o tellingObserver) DiskFull(dir string, err error) {
+	logLine("storage: the disk of %s is full until retention frees some of it: %v", dir, err)
+	o.Observer.DiskFull(dir, err)
+}
+
 func (o tellingObserver) HousekeepingFailed(err error) {
 	logLine("storage: housekeeping: %v", err)
 	o.Observer.HousekeepingFailed(err)

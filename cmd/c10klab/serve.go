@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"c10klab/internal/admin"
@@ -72,7 +73,7 @@ type service interface {
 }
 
 func serve(ctx context.Context, o serveOptions, v *knob.Values) error {
-	if err := cmp.Or(checkAddress("--listen", o.listen), checkAddress("--admin", o.admin), checkAddress("--advertise", o.advertise)); err != nil {
+	if err := cmp.Or(checkAddress("--listen", o.listen), checkAddress("--admin", o.admin), checkAdvertised(o.advertise)); err != nil {
 		return usageError(err)
 	}
 	config, err := modelConfig(v)
@@ -145,7 +146,7 @@ func pinTo(from, list string) error {
 	if err != nil {
 		return usageError(fmt.Errorf("%s: %w", from, err))
 	}
-	return osthread.PinProcess(cpus)
+	return usageError(osthread.PinProcess(cpus)) // which fails for CPUs that are not there
 }
 
 func logLine(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
@@ -233,13 +234,33 @@ func startServing(o serveOptions, v *knob.Values, config models.Config, b *backe
 	return s, nil
 }
 
+// checkAdvertised wants an address that a client can connect to.
+func checkAdvertised(address string) error {
+	if err := checkAddress("--advertise", address); address == "" || err != nil {
+		return err
+	}
+	switch host, port, _ := parseAddress(address); {
+	case host == "" || isUnspecified(host):
+		return fmt.Errorf("--advertise %q: nobody can connect to it, since it names no host", address)
+	case port == 0:
+		return fmt.Errorf("--advertise %q: nobody can connect to port 0", address)
+	}
+	return nil
+}
+
+func isUnspecified(host string) bool {
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsUnspecified()
+}
+
 func (b *backend) advertise(address string) error {
 	host, port, err := parseAddress(address)
 	if err != nil {
 		return fmt.Errorf("advertise %q: %w", address, err)
 	}
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+	if isUnspecified(host) {
 		host = "127.0.0.1"
+		logLine("clients are told to connect to %s, which only those on this machine can: --advertise names an address for all", net.JoinHostPort(host, strconv.Itoa(int(port))))
 	}
 	b.log.Advertise(host, int32(port))
 	return nil

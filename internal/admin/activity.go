@@ -81,6 +81,9 @@ func (a *Activity) Failed(_ string, err error) {
 
 func (a *Activity) SegmentDeleted(path string, _ int64) { a.note(record.EventDelete, path, 0) }
 
+// DiskFull implements storage.Observer; whoever appended was told.
+func (a *Activity) DiskFull(string, error) {}
+
 // HousekeepingFailed implements storage.Observer; it is tried again.
 func (a *Activity) HousekeepingFailed(error) {}
 

@@ -1,6 +1,10 @@
 package batch
 
-import "sync"
+import (
+	"encoding/binary"
+	"hash/crc32"
+	"sync"
+)
 
 // attributeLogAppendTime in a batch's attributes says that its timestamps are the
 // broker's, which a producer does not know.
@@ -17,40 +21,52 @@ var decompressed = sync.Pool{New: func() any { return new([]byte) }}
 // CheckRecords verifies the records of a whole batch that Check accepts, as Kafka's
 // LogValidator does before it appends: they are well-formed, as many as the header
 // says, and no more; their offsets follow each other from the first on; no timestamp
-// is below −1, and the latest is the header's. It opens the batch for that.
-func CheckRecords(b []byte, limitBytes int64) error {
+// is below −1. It opens the batch for that, and returns the latest timestamp, which may
+// be another than the header's: see SetMaxTimestamp.
+func CheckRecords(b []byte, limitBytes int64) (latestMs int64, err error) {
 	h, err := ReadHeader(b)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if h.Attributes&attributeLogAppendTime != 0 {
-		return newError(BadTimestamp, "a producer sets log append time")
+		return 0, newError(BadTimestamp, "a producer sets log append time")
 	}
 	return Open(h, b, limitBytes, checkRecords)
 }
 
-// Open calls use with the records of a whole batch, those of a compressed one
+// SetMaxTimestamp writes a whole batch's latest timestamp into its header, and the CRC that
+// this asks for, where it has another: some clients leave −1 there, or count only the
+// timestamps that their users gave, and Kafka makes it right.
+func SetMaxTimestamp(b []byte, ms int64) {
+	if int64(binary.BigEndian.Uint64(b[atMaxTimestamp:])) == ms {
+		return
+	}
+	binary.BigEndian.PutUint64(b[atMaxTimestamp:], uint64(ms))
+	binary.BigEndian.PutUint32(b[atCRC:], crc32.Checksum(b[atAttributes:], castagnoli))
+}
+
+// Open returns what use does with the records of a whole batch, those of a compressed one
 // decompressed, up to limitBytes. They are use's until it returns. Any thread may call
 // it; it does not allocate once its buffers have grown.
-func Open(h Header, b []byte, limitBytes int64, use func(h Header, records []byte) error) error {
+func Open[T any](h Header, b []byte, limitBytes int64, use func(h Header, records []byte) (T, error)) (result T, err error) {
 	if h.Compression() == Uncompressed {
 		return use(h, b[HeaderBytes:h.SizeBytes()])
 	}
 	buffer := decompressed.Get().(*[]byte)
 	records, err := Decompress((*buffer)[:0], b, limitBytes)
 	if err == nil {
-		err = use(h, records)
+		result, err = use(h, records)
 	}
 	if cap(records) <= maxKeptBytes {
 		*buffer = records[:0]
 	}
 	decompressed.Put(buffer)
-	return err
+	return result, err
 }
 
-func checkRecords(h Header, records []byte) error {
+func checkRecords(h Header, records []byte) (latest int64, err error) {
 	it := RecordsIn(h, records)
-	latest := int64(noTimestamp)
+	latest = noTimestamp
 	for {
 		latest = it.skim(h.BaseTimestampMs, latest)
 		want := it.seen
@@ -59,19 +75,13 @@ func checkRecords(h Header, records []byte) error {
 			break
 		}
 		if r.OffsetDelta != want {
-			return newError(BadOffset, "record %d has offset delta %d", want, r.OffsetDelta)
+			return 0, newError(BadOffset, "record %d has offset delta %d", want, r.OffsetDelta)
 		}
 		at := h.BaseTimestampMs + r.TimestampDeltaMs
 		if at < noTimestamp {
-			return newError(BadTimestamp, "record %d is at %d ms", want, at)
+			return 0, newError(BadTimestamp, "record %d is at %d ms", want, at)
 		}
 		latest = max(latest, at)
 	}
-	if it.Err() != nil {
-		return it.Err()
-	}
-	if latest != h.MaxTimestampMs {
-		return newError(BadTimestamp, "the header says %d ms for the latest, which is %d", h.MaxTimestampMs, latest)
-	}
-	return nil
+	return latest, it.Err()
 }

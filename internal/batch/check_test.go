@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"math"
 	"runtime"
 	"slices"
 	"testing"
@@ -94,7 +95,7 @@ func TestRecordsOfEveryCodecAreChecked(t *testing.T) {
 			if _, err := batch.Check(c); err != nil {
 				t.Fatalf("%s: %v", p.name, err)
 			}
-			if err := batch.CheckRecords(c, limit); err != nil {
+			if _, err := batch.CheckRecords(c, limit); err != nil {
 				t.Errorf("%s: %v", p.name, err)
 			}
 			if p.codec == batch.Uncompressed {
@@ -104,10 +105,10 @@ func TestRecordsOfEveryCodecAreChecked(t *testing.T) {
 				t.Errorf("%s: %d of %d bytes are back, %v", p.name, len(got)-1, len(body), err)
 			}
 			damaged := compressed(b, p.codec, p.pack(t, body)[:len(p.pack(t, body))/2])
-			if err := batch.CheckRecords(damaged, limit); !errors.Is(err, batch.BadCompression) && !errors.Is(err, batch.BadRecord) {
+			if _, err := batch.CheckRecords(damaged, limit); !errors.Is(err, batch.BadCompression) && !errors.Is(err, batch.BadRecord) {
 				t.Errorf("%s cut in half: %v", p.name, err)
 			}
-			if err := batch.CheckRecords(compressed(b, p.codec, []byte("garbage")), limit); !errors.Is(err, batch.BadCompression) {
+			if _, err := batch.CheckRecords(compressed(b, p.codec, []byte("garbage")), limit); !errors.Is(err, batch.BadCompression) {
 				t.Errorf("%s of garbage: %v", p.name, err)
 			}
 		}
@@ -122,22 +123,21 @@ func TestLyingBatchesAreNamed(t *testing.T) {
 		body   func(b []byte) []byte
 		want   error
 	}{
-		"one record less than said":  {func(b []byte) { b[26]++; b[60]++ }, nil, batch.BadRecord},
-		"one record more than said":  {func(b []byte) { b[26]--; b[60]-- }, nil, batch.BadRecord},
-		"bytes behind the records":   {nil, func(b []byte) []byte { return append(b, 0) }, batch.BadRecord},
-		"an offset twice":            {nil, func(b []byte) []byte { b[secondRecord(b)+3] = 0; return b }, batch.BadOffset},
-		"a gap between offsets":      {nil, func(b []byte) []byte { b[secondRecord(b)+3] = 4; return b }, batch.BadOffset},
-		"an offset below the first":  {nil, func(b []byte) []byte { b[3] = 1; return b }, batch.BadOffset},
-		"a time before 1970":         {func(b []byte) { b[27] = 0xff }, nil, batch.BadTimestamp},
-		"a latest time that is none": {func(b []byte) { b[42]++ }, nil, batch.BadTimestamp},
-		"log append time":            {func(b []byte) { b[22] |= 8 }, nil, batch.BadTimestamp},
-		"a key beyond its record":    {nil, func(b []byte) []byte { b[4] = 100; return b }, batch.BadRecord},
+		"one record less than said": {func(b []byte) { b[26]++; b[60]++ }, nil, batch.BadRecord},
+		"one record more than said": {func(b []byte) { b[26]--; b[60]-- }, nil, batch.BadRecord},
+		"bytes behind the records":  {nil, func(b []byte) []byte { return append(b, 0) }, batch.BadRecord},
+		"an offset twice":           {nil, func(b []byte) []byte { b[secondRecord(b)+3] = 0; return b }, batch.BadOffset},
+		"a gap between offsets":     {nil, func(b []byte) []byte { b[secondRecord(b)+3] = 4; return b }, batch.BadOffset},
+		"an offset below the first": {nil, func(b []byte) []byte { b[3] = 1; return b }, batch.BadOffset},
+		"a time before 1970":        {func(b []byte) { b[27] = 0xff }, nil, batch.BadTimestamp},
+		"log append time":           {func(b []byte) { b[22] |= 8 }, nil, batch.BadTimestamp},
+		"a key beyond its record":   {nil, func(b []byte) []byte { b[4] = 100; return b }, batch.BadRecord},
 	} {
 		for _, p := range packings {
 			b := must(t)(batch.NewTemplate(5, 10, 1)).AppendTo(nil)
 			binary.BigEndian.PutUint64(b[27:], 1000)
 			binary.BigEndian.PutUint64(b[35:], 1000)
-			if err := batch.CheckRecords(sealed(b), limit); err != nil {
+			if _, err := batch.CheckRecords(sealed(b), limit); err != nil {
 				t.Fatal(err)
 			}
 			if c.header != nil {
@@ -147,8 +147,36 @@ func TestLyingBatchesAreNamed(t *testing.T) {
 			if c.body != nil {
 				body = c.body(body)
 			}
-			if err := batch.CheckRecords(compressed(b, p.codec, p.pack(t, body)), limit); !errors.Is(err, c.want) {
+			if _, err := batch.CheckRecords(compressed(b, p.codec, p.pack(t, body)), limit); !errors.Is(err, c.want) {
 				t.Errorf("%s, %s: got %v, want %v", name, p.name, err, c.want)
+			}
+		}
+	}
+}
+
+// TestLatestTimestampIsMadeRight: what a client wrote there, −1 or less than its records have, does not
+// count; the batch is sound afterwards.
+func TestLatestTimestampIsMadeRight(t *testing.T) {
+	for _, p := range packings {
+		want := clientBatch(7, sampleRecords()...)
+		want = compressed(want, p.codec, p.pack(t, want[batch.HeaderBytes:]))
+		right, err := batch.CheckRecords(want, limit)
+		if err != nil || right < 1000 {
+			t.Fatalf("%s: %d, %v", p.name, right, err)
+		}
+		binary.BigEndian.PutUint64(want[35:], uint64(right))
+		for name, lie := range map[string]uint64{"none": math.MaxUint64, "earlier": 5, "later": 1 << 50} {
+			b := slices.Clone(want)
+			binary.BigEndian.PutUint64(b[35:], lie)
+			latest, err := batch.CheckRecords(sealed(b), limit)
+			if err != nil {
+				t.Fatalf("%s, %s: %v", name, p.name, err)
+			}
+			if batch.SetMaxTimestamp(b, latest); !bytes.Equal(b, sealed(want)) {
+				t.Errorf("%s, %s: the batch is not what it is with the right time", name, p.name)
+			}
+			if _, err := batch.Check(b); err != nil {
+				t.Errorf("%s, %s: %v", name, p.name, err)
 			}
 		}
 	}
@@ -168,7 +196,7 @@ func TestBombsAreRefusedInLittleMemory(t *testing.T) {
 		bomb := compressed(b, p.codec, p.pack(t, zeros))
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
-		err := batch.CheckRecords(bomb, limit)
+		_, err := batch.CheckRecords(bomb, limit)
 		runtime.ReadMemStats(&after)
 		if !errors.Is(err, batch.TooLarge) {
 			t.Errorf("%s: %v", p.name, err)
@@ -182,7 +210,7 @@ func TestBombsAreRefusedInLittleMemory(t *testing.T) {
 func TestCheckingRecordsDoesNotAllocate(t *testing.T) {
 	b := must(t)(batch.TemplateForBytes(20_000, 100, 1)).AppendTo(nil)
 	if n := testing.AllocsPerRun(100, func() {
-		if err := batch.CheckRecords(b, limit); err != nil {
+		if _, err := batch.CheckRecords(b, limit); err != nil {
 			t.Fatal(err)
 		}
 	}); n != 0 {
@@ -201,7 +229,7 @@ func FuzzDecompress(f *testing.F) {
 		if err == nil && len(records) > 1<<16 {
 			t.Fatalf("%d bytes pass a limit of %d", len(records), 1<<16)
 		}
-		_ = batch.CheckRecords(b, 1<<16) // must not panic
+		_, _ = batch.CheckRecords(b, 1<<16) // must not panic
 	})
 }
 
@@ -211,7 +239,7 @@ func BenchmarkCheckRecords(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(records)))
 			for b.Loop() {
-				if err := batch.CheckRecords(records, limit); err != nil {
+				if _, err := batch.CheckRecords(records, limit); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -14,9 +14,9 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// maxZstdWindowBytes bounds the memory that a frame may ask for before its first
-// byte; what the levels up to 19 need is less.
-const maxZstdWindowBytes = 32 << 20
+// maxZstdWindowBytes bounds the memory that a frame may ask for before its first byte.
+// It is what level 22 takes, the highest, and zstd's decoders allow unless told otherwise.
+const maxZstdWindowBytes = 128 << 20
 
 // Decompress appends the records of a whole compressed batch to dst. Beyond
 // limitBytes it stops and fails with TooLarge, having used not much more memory than

@@ -151,10 +151,21 @@ func IsOtherVersion(b []byte, offset, leftBytes int64) bool {
 // checksum is the CRC of exactly one whole batch.
 func checksum(batch []byte) uint32 { return crc32.Checksum(batch[atAttributes:], castagnoli) }
 
-// Check verifies the first batch in b: whole, version 2, CRC-32C right, and a
-// record count that agrees with the last offset delta and, when the records are
-// not compressed, could fit. The records themselves are not decoded.
+// Check verifies the first batch in b as a producer sends it: as CheckStored, and with a record
+// for each of its offsets.
 func Check(b []byte) (Header, error) {
+	h, err := CheckStored(b)
+	if err == nil && int64(h.RecordCount) != int64(h.LastOffsetDelta)+1 {
+		return Header{}, newError(BadCount, "%d records with last offset delta %d", h.RecordCount, h.LastOffsetDelta)
+	}
+	return h, err
+}
+
+// CheckStored verifies the first batch in b as it may lie in a log: whole, version 2, CRC-32C
+// right, and a record count that its offsets and, when the records are not compressed, its bytes
+// have room for. Kafka's cleaner takes records out of a batch, down to none, and leaves its
+// offsets (RecordBatch.lastOffset). The records themselves are not decoded.
+func CheckStored(b []byte) (Header, error) {
 	h, err := ReadHeader(b)
 	if err != nil {
 		return Header{}, err
@@ -165,7 +176,7 @@ func Check(b []byte) (Header, error) {
 	if crc := checksum(b[:h.SizeBytes()]); crc != h.CRC {
 		return Header{}, newError(BadCRC, "%08x is stored, %08x computed", h.CRC, crc)
 	}
-	if h.RecordCount <= 0 || int64(h.RecordCount) != int64(h.LastOffsetDelta)+1 {
+	if h.RecordCount < 0 || h.LastOffsetDelta < 0 || int64(h.RecordCount) > int64(h.LastOffsetDelta)+1 {
 		return Header{}, newError(BadCount, "%d records with last offset delta %d", h.RecordCount, h.LastOffsetDelta)
 	}
 	if body := h.SizeBytes() - HeaderBytes; h.Compression() == Uncompressed && int(h.RecordCount) > body/leastRecordBytes {

@@ -33,7 +33,7 @@ func servedAPIs() []api {
 	return []api{
 		{kmsg.Produce, 3, 12, 0, 9, (*Log).produce},
 		{kmsg.Fetch, 4, 12, 4, 12, (*Log).fetch},
-		{kmsg.ListOffsets, 1, 6, 1, 6, (*Log).listOffsets},
+		{kmsg.ListOffsets, 1, 9, 1, 6, (*Log).listOffsets},
 		{kmsg.Metadata, 0, 12, 0, 9, (*Log).metadata},
 		{kmsg.FindCoordinator, 0, 4, 0, 3, (*Log).findCoordinator},
 		{kmsg.Heartbeat, 0, 4, 0, 4, (*Log).heartbeat},
@@ -41,6 +41,10 @@ func servedAPIs() []api {
 		{kmsg.CreateTopics, 0, 7, 0, 5, (*Log).createTopics},
 		{kmsg.InitProducerID, 0, 4, 0, 2, (*Log).initProducerID},
 		{kmsg.DeleteRecords, 0, 2, 0, 2, (*Log).deleteRecords},
+		{kmsg.DeleteTopics, 0, 6, 0, 4, (*Log).deleteTopics},
+		{kmsg.DescribeConfigs, 0, 4, 0, 4, (*Log).describeConfigsOf},
+		{kmsg.DescribeCluster, 0, 1, 0, 0, (*Log).describeCluster},
+		{kmsg.OffsetForLeaderEpoch, 0, 4, 0, 4, (*Log).offsetForLeaderEpoch},
 	}
 }
 
@@ -69,7 +73,8 @@ func (q *request) respond(resp kmsg.Response) error {
 
 // answer answers one request, with refused where that is one. As with Kafka, a header or
 // body that cannot be read, an unknown API and an unknown version close the connection,
-// but for ApiVersions, which a client asks in whatever version it has.
+// but for ApiVersions, which a client asks in whatever version it has. What Kafka serves
+// and this broker does not has an answer that says so.
 func (l *Log) answer(e exchange, refused refusal) {
 	header, body, err := kafka.ParseRequestHeader(e.Frame())
 	// What an unknown API or version has of a header was read.
@@ -78,8 +83,15 @@ func (l *Log) answer(e exchange, refused refusal) {
 		return
 	}
 	class := l.classOf(header.Key)
+	q := &request{exchange: e, RequestHeader: header, refused: refused}
+	q.in = reader{Reader: kbin.Reader{Src: body}, version: header.Version}
 	if class == 0 {
-		e.HangUp(fmt.Errorf("API key %d (version %d) is not served", header.Key, header.Version))
+		if err == nil {
+			err = refuseAPI(q)
+		}
+		if err != nil {
+			e.HangUp(fmt.Errorf("API key %d (version %d) is not served: %w", header.Key, header.Version, err))
+		}
 		return
 	}
 	a := &l.apis[class-1]
@@ -87,8 +99,7 @@ func (l *Log) answer(e exchange, refused refusal) {
 		l.refuseVersion(e, a, header)
 		return
 	}
-	q := &request{exchange: e, RequestHeader: header, refused: refused}
-	q.in = reader{Reader: kbin.Reader{Src: body}, version: header.Version, flexible: header.Version >= a.flexibleFrom}
+	q.in.flexible = header.Version >= a.flexibleFrom
 	if err := a.serve(l, q); err != nil {
 		e.HangUp(fmt.Errorf("%s version %d: %w", a.key.Name(), header.Version, err))
 	}

@@ -87,7 +87,7 @@ func TestWhatIsNotServedClosesTheConnection(t *testing.T) {
 	}{
 		"unknown API":            {header(999, 3), []string{"999", "3"}},
 		"negative API":           {header(-1, 0), []string{"-1"}},
-		"known but not served":   {header(int16(kmsg.JoinGroup), 5), []string{"11", "5"}},
+		"between brokers":        {header(int16(kmsg.LeaderAndISR), 2), []string{"4", "2"}},
 		"old produce":            {header(0, 2), []string{"Produce", "2"}},
 		"produce by topic id":    {header(0, 13), []string{"Produce", "13"}},
 		"new fetch":              {header(1, 13), []string{"Fetch", "13"}},
@@ -144,8 +144,8 @@ func FuzzFrame(f *testing.F) {
 	fixture.create("t", 1)
 	fixture.log.delayed.closed = true // long polls do not wait
 	f.Fuzz(func(t *testing.T, frame []byte) {
-		if key, ok := kafka.PeekKey(frame); ok && key == int16(kmsg.CreateTopics) {
-			readNewTopics(&reader{Reader: kbin.Reader{Src: frame[2:]}, version: 7, flexible: true}) // answering would fill the disk
+		if key, ok := kafka.PeekKey(frame); ok && (key == int16(kmsg.CreateTopics) || key == int16(kmsg.DeleteTopics)) {
+			readNewTopics(&reader{Reader: kbin.Reader{Src: frame[2:]}, version: 7, flexible: true}) // answering would fill the disk, or delete what others read
 			return
 		}
 		e := newExchange(t, append([]byte(nil), frame...))

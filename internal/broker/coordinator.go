@@ -3,18 +3,15 @@ package broker
 import (
 	"cmp"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// There are neither consumer groups nor transactions, and the APIs about them
-// say so. FindCoordinator and Heartbeat are served at all because librdkafka
-// uses lz4 only with brokers that have the former, and because the latter is the
-// smallest request that every Kafka broker answers.
+// There are neither consumer groups nor transactions, and the APIs about them say so, with
+// errors that no client retries. ApiVersions names FindCoordinator and Heartbeat all the
+// same because librdkafka uses lz4 only with brokers that have the former, and because the
+// latter is the smallest request that every Kafka broker answers.
 
 const transactionCoordinator = 1 // FindCoordinator's key type
-
-const noTransactions = "this broker has no transactions"
 
 // findCoordinator knows no coordinator for any key.
 func (l *Log) findCoordinator(q *request) error {
@@ -26,9 +23,9 @@ func (l *Log) findCoordinator(q *request) error {
 	switch {
 	case r.code != 0:
 	case kind == transactionCoordinator:
-		r = refuse(kerr.InvalidRequest, noTransactions)
+		r = noTransactions
 	default:
-		r = refuse(kerr.CoordinatorNotAvailable, "this broker has no consumer groups")
+		r = noGroups
 	}
 	resp := kmsg.NewPtrFindCoordinatorResponse()
 	resp.ErrorCode, resp.ErrorMessage, resp.NodeID, resp.Port = r.code, &r.message, -1, -1
@@ -72,7 +69,7 @@ func (l *Log) heartbeat(q *request) error {
 		return err
 	}
 	resp := kmsg.NewPtrHeartbeatResponse()
-	resp.ErrorCode = cmp.Or(q.refused.code, kerr.CoordinatorNotAvailable.Code)
+	resp.ErrorCode = cmp.Or(q.refused.code, noGroups.code)
 	return q.respond(resp)
 }
 
@@ -92,7 +89,7 @@ func (l *Log) initProducerID(q *request) error {
 	switch resp.ErrorCode = q.refused.code; {
 	case resp.ErrorCode != 0:
 	case transactional:
-		resp.ErrorCode = kerr.InvalidRequest.Code
+		resp.ErrorCode = noTransactions.code
 	default:
 		resp.ProducerID, resp.ProducerEpoch = l.lastProducerID.Add(1), 0
 	}

@@ -26,8 +26,10 @@ type newTopic struct {
 	partitions  int32
 	replication int16
 	assigned    []assignment
-	configs     []string // their names
+	configs     []topicConfig
 }
+
+type topicConfig struct{ name, value string }
 
 // assignment places a partition's replicas by hand.
 type assignment struct {
@@ -70,21 +72,34 @@ func readAssignment(r *reader) assignment {
 	return a
 }
 
-func readConfig(r *reader) (name string) {
-	name = r.text()
-	r.nullableText() // its value
-	return name
+// readConfig reads a null value, which asks for the default, as "".
+func readConfig(r *reader) (c topicConfig) {
+	c.name = r.text()
+	c.value, _ = r.nullableText()
+	return c
+}
+
+// given are the configurations that have a value. They do not share the frame's memory.
+func (t *newTopic) given() map[string]string {
+	given := map[string]string{}
+	for _, c := range t.configs {
+		if c.value != "" {
+			given[strings.Clone(c.name)] = strings.Clone(c.value)
+		}
+	}
+	return given
 }
 
 func (l *Log) create(t *newTopic, r refusal, validateOnly, twice bool) kmsg.CreateTopicsResponseTopic {
 	c := kmsg.NewCreateTopicsResponseTopic()
 	c.Topic, c.NumPartitions, c.ReplicationFactor = t.name, -1, -1
+	c.Configs = []kmsg.CreateTopicsResponseTopicConfig{} // Kafka's clients do not expect null
 	if r.code == 0 {
 		r = l.refuseTopic(t, twice)
 	}
 	partitions := t.wantedPartitions(l.config.DefaultPartitions)
 	if r.code == 0 && !validateOnly {
-		if err := l.store.CreateTopic(strings.Clone(t.name), partitions); err != nil {
+		if err := l.store.CreateTopicWith(strings.Clone(t.name), partitions, t.given()); err != nil {
 			r = refusalOf(err)
 		}
 	}
@@ -95,6 +110,11 @@ func (l *Log) create(t *newTopic, r refusal, validateOnly, twice bool) kmsg.Crea
 	c.NumPartitions, c.ReplicationFactor = int32(partitions), 1
 	if info, found := l.store.Topic(t.name); found {
 		c.TopicID = info.ID
+	}
+	for _, described := range l.describeConfigs(t.given()) {
+		own := kmsg.NewCreateTopicsResponseTopicConfig()
+		own.Name, own.Value, own.Source = described.Name, described.Value, int8(described.Source)
+		c.Configs = append(c.Configs, own)
 	}
 	return c
 }
@@ -117,8 +137,8 @@ func (l *Log) refuseTopic(t *newTopic, twice bool) refusal {
 	if r := check(); r.code != 0 {
 		return r
 	}
-	if len(t.configs) > 0 {
-		return refuse(kerr.InvalidConfig, fmt.Sprintf("topics have no configurations here, not %q either", t.configs[0]))
+	if err := l.store.CheckTopic(t.name, t.wantedPartitions(l.config.DefaultPartitions), t.given()); err != nil {
+		return refusalOf(err)
 	}
 	return refusal{}
 }

@@ -148,6 +148,9 @@ func (f *fetch) satisfied() bool {
 	available := 0
 	for i := range f.partitions {
 		p := &f.partitions[i]
+		if p.log.Deleted() {
+			return true
+		}
 		if p.log.HighWatermark() <= p.offset {
 			continue
 		}

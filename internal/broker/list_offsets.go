@@ -6,9 +6,15 @@ import (
 
 // Timestamps with a meaning of their own in ListOffsets.
 const (
-	latestTimestamp   = -1
-	earliestTimestamp = -2
+	latestTimestamp        = -1
+	earliestTimestamp      = -2
+	maxTimestamp           = -3 // of the record with the latest timestamp, since version 7
+	earliestLocalTimestamp = -4 // of the first record on this broker's disks, since version 8
+	latestTieredTimestamp  = -5 // of the last one elsewhere, since version 9
 )
+
+// firstVersionOf is since when a timestamp has its meaning (Kafka's ReplicaManager).
+var firstVersionOf = map[int64]int16{latestTimestamp: 0, earliestTimestamp: 0, maxTimestamp: 7, earliestLocalTimestamp: 8, latestTieredTimestamp: 9}
 
 // leastListPartitionBytes: index and timestamp in version 1.
 const leastListPartitionBytes = 4 + 8
@@ -21,8 +27,8 @@ type listPartition struct {
 	code        int16
 }
 
-// listOffsets finds each partition's first or next offset, or the first at or
-// after a time.
+// listOffsets finds each partition's first or next offset, the first at or after a time, or
+// that of the latest timestamp.
 func (l *Log) listOffsets(q *request) error {
 	var asked byTopic[listPartition]
 	q.in.Int32() // replica id
@@ -38,7 +44,7 @@ func (l *Log) listOffsets(q *request) error {
 		timestampMs := p.timestampMs
 		p.timestampMs, p.offset, p.code = -1, -1, q.refused.code
 		if p.code == 0 {
-			l.listOffset(topic, p, timestampMs)
+			l.listOffset(topic, p, q.Version, timestampMs)
 		}
 	})
 	w := q.out()
@@ -61,20 +67,26 @@ func readListPartition(r *reader, p *listPartition) {
 }
 
 // listOffset answers for a partition that is asked for a timestamp.
-func (l *Log) listOffset(topic string, p *listPartition, timestampMs int64) {
+func (l *Log) listOffset(topic string, p *listPartition, version int16, timestampMs int64) {
 	log, err := l.store.Log(topic, p.index)
+	firstVersion, hasMeaning := firstVersionOf[timestampMs]
 	switch {
 	case err != nil:
 		p.code = refusalOf(err).code
 	case p.epoch > leaderEpoch:
 		p.code = kerr.UnknownLeaderEpoch.Code
-	case timestampMs == earliestTimestamp:
+	case timestampMs < 0 && (!hasMeaning || version < firstVersion):
+		p.code = kerr.UnsupportedVersion.Code
+	case timestampMs == earliestTimestamp || timestampMs == earliestLocalTimestamp:
 		p.offset = log.StartOffset()
 	case timestampMs == latestTimestamp:
 		p.offset = log.HighWatermark()
-	case timestampMs < 0:
-		p.code = kerr.UnsupportedVersion.Code
+	case timestampMs == latestTieredTimestamp: // nothing is elsewhere
+	case timestampMs == maxTimestamp && log.LatestTimestamp() < 0: // no record has one
 	default:
+		if timestampMs == maxTimestamp {
+			timestampMs = log.LatestTimestamp()
+		}
 		offset, at, found, err := log.OffsetForTimestamp(timestampMs)
 		if err != nil {
 			p.code = refusalOf(err).code
@@ -82,6 +94,63 @@ func (l *Log) listOffset(topic string, p *listPartition, timestampMs int64) {
 			p.offset, p.timestampMs = offset, at
 		}
 	}
+}
+
+// epochPartition is a partition whose end of a leader epoch is asked for.
+type epochPartition struct {
+	index, current, epoch int32
+	endOffset             int64
+	code                  int16
+}
+
+// offsetForLeaderEpoch tells where an epoch ends, by which consumers find out whether the log
+// has changed under them (KIP-320). There has been one epoch, which ends where the log does.
+func (l *Log) offsetForLeaderEpoch(q *request) error {
+	var asked byTopic[epochPartition]
+	if q.Version >= 3 {
+		q.in.Int32() // replica id
+	}
+	asked.read(&q.in, 4+4, func(in *reader, p *epochPartition) {
+		p.index, p.current = in.Int32(), -1
+		if in.version >= 2 {
+			p.current = in.Int32()
+		}
+		p.epoch = in.Int32()
+	})
+	q.in.tags()
+	if err := q.in.err(); err != nil {
+		return err
+	}
+	asked.each(func(topic string, p *epochPartition) {
+		log, err := l.store.Log(topic, p.index)
+		epoch := p.epoch
+		p.epoch, p.endOffset = -1, -1
+		switch {
+		case q.refused.code != 0:
+			p.code = q.refused.code
+		case err != nil:
+			p.code = refusalOf(err).code
+		case p.current > leaderEpoch:
+			p.code = kerr.UnknownLeaderEpoch.Code
+		case epoch == leaderEpoch:
+			p.epoch, p.endOffset = leaderEpoch, log.EndOffset()
+		}
+	})
+	w := q.out()
+	if q.Version >= 2 {
+		w.int32(0) // throttle ms
+	}
+	asked.write(w, func(w writer, p *epochPartition) {
+		w.int16(p.code)
+		w.int32(p.index)
+		if w.version >= 1 {
+			w.int32(p.epoch)
+		}
+		w.int64(p.endOffset)
+	})
+	w.tags()
+	q.Respond()
+	return nil
 }
 
 func writeListPartition(w writer, p *listPartition) {

@@ -18,7 +18,7 @@ import (
 
 // Log is a single Kafka broker (node 0, leader of every partition, the only
 // replica) over one store: Kafka's KafkaApis and ReplicaManager. There are no
-// consumer groups, no transactions and no topic configurations.
+// consumer groups and no transactions.
 //
 // Handle and Classify may be called from any number of threads. Handle may block
 // on files. Produce and Fetch allocate nothing per record or byte.

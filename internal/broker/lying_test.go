@@ -47,7 +47,7 @@ func TestBatchesThatLieAreRefused(t *testing.T) {
 	}{
 		"an offset twice":         {changed(func(b []byte) { b[61+2+2] = 1 }), kerr.InvalidRecord},
 		"a record less than said": {changed(func(b []byte) { b[26]++; b[60]++ }), kerr.InvalidRecord},
-		"an impossible time":      {changed(func(b []byte) { b[35] = 0x7f }), kerr.InvalidTimestamp},
+		"an impossible time":      {changed(func(b []byte) { b[27] = 0xff }), kerr.InvalidTimestamp},
 		"log append time":         {changed(func(b []byte) { b[22] |= 8 }), kerr.InvalidTimestamp},
 		"no compressed data":      {packed(1, []byte("not gzip at all")), kerr.CorruptMessage},
 		"a bomb":                  {packed(2, snappy.Encode(nil, make([]byte, 2<<20))), kerr.MessageTooLarge},

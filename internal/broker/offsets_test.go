@@ -43,16 +43,28 @@ func TestListOffsetsInEveryVersion(t *testing.T) {
 	f.create("t", 1)
 	f.produced("t", 0, stampedBatch(t, 3, 1000))
 	f.produced("t", 0, stampedBatch(t, 3, 2000))
-	for version := int16(1); version <= 6; version++ {
-		for _, c := range []struct{ asked, offset, timestampMs int64 }{
-			{earliestTimestamp, 0, -1},
-			{latestTimestamp, 6, -1},
-			{0, 0, 1000},
-			{1000, 0, 1000},
-			{1001, 3, 2000},
-			{2001, -1, -1},
+	f.produced("t", 0, stampedBatch(t, 3, 1500))
+	for version := int16(1); version <= 9; version++ {
+		for _, c := range []struct {
+			since                      int16
+			asked, offset, timestampMs int64
+		}{
+			{1, earliestTimestamp, 0, -1},
+			{1, latestTimestamp, 9, -1},
+			{1, 0, 0, 1000},
+			{1, 1000, 0, 1000},
+			{1, 1001, 3, 2000},
+			{1, 2001, -1, -1},
+			{7, maxTimestamp, 3, 2000},
+			{8, earliestLocalTimestamp, 0, -1},
+			{9, latestTieredTimestamp, -1, -1},
+			{10, -6, -1, -1},
 		} {
 			p := f.listed(listRequest(version, "t", 0, c.asked))
+			if version < c.since {
+				wantCode(t, "special time of later versions", p.ErrorCode, kerr.UnsupportedVersion)
+				continue
+			}
 			wantCode(t, "list", p.ErrorCode, nil)
 			if p.Offset != c.offset || p.Timestamp != c.timestampMs {
 				t.Errorf("version %d, time %d: offset %d at %d, want %d at %d", version, c.asked, p.Offset, p.Timestamp, c.offset, c.timestampMs)
@@ -82,14 +94,14 @@ func TestGroupsAndTransactionsAreDeclined(t *testing.T) {
 			if len(resp.Coordinators) != 2 || resp.Coordinators[1].Key != "h" {
 				t.Fatalf("version %d: coordinators %+v", version, resp.Coordinators)
 			}
-			wantCode(t, "find", resp.Coordinators[0].ErrorCode, kerr.CoordinatorNotAvailable)
+			wantCode(t, "find", resp.Coordinators[0].ErrorCode, kerr.GroupAuthorizationFailed)
 		} else {
-			wantCode(t, "find", resp.ErrorCode, kerr.CoordinatorNotAvailable)
+			wantCode(t, "find", resp.ErrorCode, kerr.GroupAuthorizationFailed)
 		}
 
 		beat := kmsg.NewPtrHeartbeatRequest()
 		beat.Version, beat.Group, beat.MemberID = version, "g", "m"
-		wantCode(t, "heartbeat", f.ask(beat).(*kmsg.HeartbeatResponse).ErrorCode, kerr.CoordinatorNotAvailable)
+		wantCode(t, "heartbeat", f.ask(beat).(*kmsg.HeartbeatResponse).ErrorCode, kerr.GroupAuthorizationFailed)
 
 		initial := kmsg.NewPtrInitProducerIDRequest()
 		initial.Version, initial.TransactionalID = version, kmsg.StringPtr("tx")

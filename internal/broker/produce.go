@@ -103,7 +103,7 @@ func (p *produce) refuse(transactional bool) refusal {
 	case p.acks != acksNone && p.acks != acksLeader && p.acks != acksAll:
 		return refuse(kerr.InvalidRequiredAcks, fmt.Sprintf("acks %d is none of 0, 1 and -1", p.acks))
 	case transactional:
-		return refuse(kerr.InvalidTxnState, noTransactions)
+		return refuse(kerr.InvalidTxnState, noTransactions.message)
 	}
 	return refusal{}
 }

@@ -29,6 +29,7 @@ var refusals = []struct {
 	{kerr.UnknownTopicID, kerr.UnknownTopicID},
 	{storage.ErrUnknownTopicOrPartition, kerr.UnknownTopicOrPartition},
 	{storage.ErrInvalidTopic, kerr.InvalidTopicException},
+	{storage.ErrInvalidTopicConfig, kerr.InvalidConfig},
 	{storage.ErrTopicExists, kerr.TopicAlreadyExists},
 	{storage.ErrInvalidPartitions, kerr.InvalidPartitions},
 	{storage.ErrOffsetOutOfRange, kerr.OffsetOutOfRange},

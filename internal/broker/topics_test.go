@@ -4,6 +4,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -147,7 +148,7 @@ func TestCreateTopicsRefusals(t *testing.T) {
 	f.create("there", 1)
 	configured := topicToCreate("c", 1, 1)
 	config := kmsg.NewCreateTopicsRequestTopicConfig()
-	config.Name, config.Value = "retention.ms", kmsg.StringPtr("1")
+	config.Name, config.Value = "retention.ms", kmsg.StringPtr("soon")
 	configured.Configs = append(configured.Configs, config)
 	contradictory := assigned("c", []int32{0})
 	contradictory.NumPartitions = 1
@@ -231,6 +232,109 @@ func TestRefusalIsStoredNowhere(t *testing.T) {
 	for _, e := range entries {
 		if e.IsDir() {
 			t.Errorf("directory %s was made", e.Name())
+		}
+	}
+}
+
+func deleteRequest(version int16, info storage.TopicInfo) *kmsg.DeleteTopicsRequest {
+	req := kmsg.NewPtrDeleteTopicsRequest()
+	req.Version = version
+	if version < 6 {
+		req.TopicNames = []string{info.Name}
+		return req
+	}
+	topic := kmsg.NewDeleteTopicsRequestTopic()
+	topic.TopicID = info.ID
+	req.Topics = append(req.Topics, topic)
+	return req
+}
+
+// TestDeleteTopics deletes by name and by id; a fetch that waits for records of the topic ends.
+func TestDeleteTopics(t *testing.T) {
+	f := newFixture(t)
+	for version := range int16(7) {
+		f.create("t", 2)
+		f.produced("t", 0, testBatch(t, 2, 20, 1))
+		info, _ := f.store.Topic("t")
+		fetching := fetchRequest(11, time.Minute, 1, "t", from{0, 2, 1000})
+		waits := f.start(fetching)
+		if waits.isDone() {
+			t.Fatal("the fetch does not wait")
+		}
+		d := f.ask(deleteRequest(version, info)).(*kmsg.DeleteTopicsResponse).Topics[0]
+		wantCode(t, "delete", d.ErrorCode, nil)
+		if d.Topic == nil || *d.Topic != "t" || version >= 6 && d.TopicID != info.ID {
+			t.Errorf("version %d: told %+v", version, d)
+		}
+		p := f.answer(waits, fetching).(*kmsg.FetchResponse).Topics[0].Partitions[0]
+		wantCode(t, "the fetch that waited", p.ErrorCode, kerr.UnknownTopicOrPartition)
+		d = f.ask(deleteRequest(version, info)).(*kmsg.DeleteTopicsResponse).Topics[0]
+		want := kerr.UnknownTopicOrPartition
+		if version >= 6 {
+			want = kerr.UnknownTopicID
+		}
+		wantCode(t, "delete again", d.ErrorCode, want)
+	}
+	if topics := f.store.Topics(); len(topics) != 0 {
+		t.Errorf("topics are %v", topics)
+	}
+}
+
+// TestTopicConfigurationsAreKeptAndDescribed: what a topic was given is described as its own, the
+// rest as it is by default.
+func TestTopicConfigurationsAreKeptAndDescribed(t *testing.T) {
+	f := newFixture(t)
+	asked := topicToCreate("t", 1, 1)
+	for name, value := range map[string]string{"retention.ms": "3600000", "min.insync.replicas": "1"} {
+		config := kmsg.NewCreateTopicsRequestTopicConfig()
+		config.Name, config.Value = name, &value
+		asked.Configs = append(asked.Configs, config)
+	}
+	created := f.ask(createRequest(7, asked)).(*kmsg.CreateTopicsResponse).Topics[0]
+	wantCode(t, "create", created.ErrorCode, nil)
+	if created.Configs == nil {
+		t.Error("the configurations are null, which Kafka's clients do not expect")
+	}
+	for version := range int16(5) {
+		req := kmsg.NewPtrDescribeConfigsRequest()
+		req.Version = version
+		for _, name := range []string{"t", "none", "a/b"} {
+			resource := kmsg.NewDescribeConfigsRequestResource()
+			resource.ResourceType, resource.ResourceName = kmsg.ConfigResourceTypeTopic, name
+			req.Resources = append(req.Resources, resource)
+		}
+		resp := f.ask(req).(*kmsg.DescribeConfigsResponse)
+		wantCode(t, "describe", resp.Resources[0].ErrorCode, nil)
+		wantCode(t, "describe nothing", resp.Resources[1].ErrorCode, kerr.UnknownTopicOrPartition)
+		wantCode(t, "describe a bad name", resp.Resources[2].ErrorCode, kerr.InvalidTopicException)
+		got := map[string]string{}
+		for _, c := range resp.Resources[0].Configs {
+			got[c.Name] = *c.Value
+			own := c.Name == "retention.ms" || c.Name == "min.insync.replicas"
+			if version == 0 && c.IsDefault == own || version > 0 && (c.Source == kmsg.ConfigSourceDynamicTopicConfig) != own {
+				t.Errorf("version %d: %+v, the topic's own: %v", version, c, own)
+			}
+		}
+		if got["retention.ms"] != "3600000" || got["segment.bytes"] != "1048576" || got["cleanup.policy"] != "delete" {
+			t.Errorf("version %d: described %v", version, got)
+		}
+		req.Resources = req.Resources[:1]
+		req.Resources[0].ConfigNames = []string{"cleanup.policy"}
+		if some := f.ask(req).(*kmsg.DescribeConfigsResponse).Resources[0].Configs; len(some) != 1 || some[0].Name != "cleanup.policy" {
+			t.Errorf("version %d: one was asked for, described are %+v", version, some)
+		}
+	}
+}
+
+func TestDescribeClusterNamesTheBroker(t *testing.T) {
+	f := newFixture(t)
+	for version := range int16(2) {
+		req := kmsg.NewPtrDescribeClusterRequest()
+		req.Version, req.EndpointType = version, 1
+		resp := f.ask(req).(*kmsg.DescribeClusterResponse)
+		wantCode(t, "describe", resp.ErrorCode, nil)
+		if len(resp.Brokers) != 1 || resp.Brokers[0].Host != "broker.test" || resp.Brokers[0].Port != 9092 || resp.ControllerID != 0 {
+			t.Errorf("version %d: %+v", version, resp)
 		}
 	}
 }

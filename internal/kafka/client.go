@@ -91,6 +91,9 @@ func (c *Client) roundTrip(req kmsg.Request) (kmsg.Response, error) {
 func (c *Client) readFrame() ([]byte, error) {
 	var prefix [PrefixBytes]byte
 	if _, err := io.ReadFull(c.conn, prefix[:]); err != nil {
+		if err == io.EOF {
+			err = fmt.Errorf("%w: closed without an answer, as ports for TLS or SASL do, which are not supported", err)
+		}
 		return nil, fmt.Errorf("read response: %w", err)
 	}
 	n, err := FrameLength(prefix[:])

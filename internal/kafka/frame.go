@@ -16,6 +16,7 @@ package kafka
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kbin"
@@ -29,14 +30,19 @@ const (
 	MaxFrameBytes = 100 << 20
 )
 
+// ErrTLS says that a peer speaks TLS, by the first bytes of a record of it (RFC 8446, 5.1).
+var ErrTLS = errors.New("the other side speaks TLS, which is not supported")
+
 // FrameLength reads the payload's size in bytes from a frame's first
 // PrefixBytes, which must be there. A stream cannot be followed after a length that
-// no frame may have: Kafka closes the connection.
+// no frame may have: Kafka closes the connection. It fails with ErrTLS where that is why.
 func FrameLength(prefix []byte) (int, error) {
 	n := int(int32(binary.BigEndian.Uint32(prefix)))
 	switch {
 	case n < 0:
 		return 0, fmt.Errorf("frame length %d is negative", n)
+	case (prefix[0] == 0x15 || prefix[0] == 0x16) && prefix[1] == 3: // an alert or a handshake
+		return 0, ErrTLS
 	case n > MaxFrameBytes:
 		return 0, fmt.Errorf("frame length %d is above the limit of %d bytes", n, MaxFrameBytes)
 	}
@@ -55,7 +61,7 @@ func AppendResponseHeader(dst []byte, key, version int16, correlationID int32) [
 // responseHasTags reports whether a response header ends in tags. Those of
 // ApiVersions never do: a client reads them before it knows the server's versions.
 func responseHasTags(key, version int16) bool {
-	return key != keyApiVersions && flexible(key, version)
+	return key != keyApiVersions && Flexible(key, version)
 }
 
 // AppendRequest appends a request as a whole frame, length prefix included. The
@@ -79,7 +85,7 @@ func AppendRequestHeader(dst []byte, h RequestHeader) []byte {
 	}
 	dst = binary.BigEndian.AppendUint16(dst, uint16(len(h.ClientID)))
 	dst = append(dst, h.ClientID...)
-	if flexible(h.Key, h.Version) {
+	if Flexible(h.Key, h.Version) {
 		dst = append(dst, 0)
 	}
 	return dst

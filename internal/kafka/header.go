@@ -69,7 +69,7 @@ func ParseRequestHeader(frame []byte) (h RequestHeader, body []byte, err error) 
 			return h, nil, fmt.Errorf("client id of %d bytes: %w", n, ErrTruncated)
 		}
 	}
-	if flexible(h.Key, h.Version) {
+	if Flexible(h.Key, h.Version) {
 		err = SkipTags(&r)
 	}
 	return h, r.Src, err
@@ -129,8 +129,8 @@ func known(key, version int16) bool {
 	return key >= 0 && int(key) < len(knownVersions) && version >= 0 && version <= knownVersions[key].max
 }
 
-// flexible reports whether a known version of an API has tags.
-func flexible(key, version int16) bool {
+// Flexible reports whether a known version of an API has compact lengths and tags (KIP-482).
+func Flexible(key, version int16) bool {
 	return known(key, version) && version >= knownVersions[key].firstFlexible
 }
 

@@ -1,0 +1,36 @@
+// KafkaJS: produce, and a group that must be told at once. It has no consumers but groups.
+const { Kafka, logLevel } = require('kafkajs')
+
+const PATIENCE = 20000 // ms
+const kafka = new Kafka({ brokers: [process.argv[2]], logLevel: logLevel.NOTHING, retry: { retries: 2 } })
+
+async function main() {
+  const admin = kafka.admin()
+  await admin.connect()
+  await admin.createTopics({ topics: [{ topic: 'kafkajs', numPartitions: 1 }] })
+  const producer = kafka.producer()
+  await producer.connect()
+  await producer.send({ topic: 'kafkajs', messages: [{ value: '0' }, { value: '1', timestamp: '1700000000000' }] })
+  const [{ high }] = await admin.fetchTopicOffsets('kafkajs')
+  if (high !== '2') throw new Error(`the log ends at ${high}, 2 records were produced`)
+  console.log('KafkaJS: 2 records there')
+  await producer.disconnect()
+  await admin.disconnect()
+
+  const consumer = kafka.consumer({ groupId: 'g' })
+  const began = Date.now()
+  const crashed = new Promise((resolve) => consumer.on(consumer.events.CRASH, ({ payload }) => resolve(payload.error)))
+  await consumer.connect()
+  await consumer.subscribe({ topics: ['kafkajs'] })
+  const failed = consumer.run({ eachMessage: async () => {} }).then(() => crashed, (error) => error)
+  const waits = new Promise((resolve) => setTimeout(() => resolve(new Error('waits')), PATIENCE).unref())
+  const error = await Promise.race([failed, waits])
+  if (!/authoriz/i.test(String(error))) throw error
+  console.log(`KafkaJS, group: told in ${(Date.now() - began) / 1000} s: ${error}`)
+  process.exit(0)
+}
+
+main().catch((error) => {
+  console.error(`KafkaJS: ${error}`)
+  process.exit(1)
+})
