@@ -108,6 +108,10 @@ func (l *listener) prepare(fd int, e *env) error {
 	if err := unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1); err != nil {
 		return fmt.Errorf("TCP_NODELAY: %w", err)
 	}
+	// A peer that is gone without a word, as behind a broken network, is found out.
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1); err != nil {
+		return fmt.Errorf("SO_KEEPALIVE: %w", err)
+	}
 	if l.buffer > 0 {
 		for _, option := range []int{unix.SO_SNDBUF, unix.SO_RCVBUF} {
 			if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, option, l.buffer); err != nil {

@@ -65,6 +65,8 @@ var Knobs = []knob.Knob{
 		Meaning: "listen backlog, capped by net.core.somaxconn (Kafka: 50)"},
 	{Name: "max-connections", Group: knob.Connection, Kind: knob.Int, Unit: "connections", Default: "0", Max: 1e6,
 		Meaning: "connections that the server must have room for: descriptors and threads are checked when it starts, further connections are closed at once; 0: no bound but the system's (Kafka: max.connections)"},
+	{Name: "max-idle", Group: knob.Connection, Kind: knob.Duration, Default: "10m",
+		Meaning: "time after which a connection is closed on which nothing comes or goes, at most a quarter later; 0s: never (Kafka: connections.max.idle.ms)"},
 	{Name: "max-frame", Group: knob.Connection, Kind: knob.Bytes, Default: "100MiB", Min: 1024, Max: 128 << 20,
 		Meaning: "longest request accepted (Kafka: socket.request.max.bytes)"},
 	{Name: "plant", Group: knob.Instrument, Kind: knob.Text, Default: "",
@@ -95,12 +97,13 @@ type Config struct {
 	BlockedTime       bool
 	PollTimeout       time.Duration `knob:"poll-timeout"`
 	KernelStamps      bool
-	PinThreads        bool `knob:"pin-threads"`
-	Batch             bool `knob:"scheduling=batch"`
-	SocketBufferBytes int  `knob:"socket-buffer"`
-	ListenBacklog     int  `knob:"listen-backlog"`
-	MaxConnections    int  `knob:"max-connections"` // 0: no bound
-	MaxFrameBytes     int  `knob:"max-frame"`
+	PinThreads        bool          `knob:"pin-threads"`
+	Batch             bool          `knob:"scheduling=batch"`
+	SocketBufferBytes int           `knob:"socket-buffer"`
+	ListenBacklog     int           `knob:"listen-backlog"`
+	MaxConnections    int           `knob:"max-connections"` // 0: no bound
+	MaxIdle           time.Duration `knob:"max-idle"`        // 0: for ever
+	MaxFrameBytes     int           `knob:"max-frame"`
 	Plant             stage.Plant
 }
 

@@ -121,6 +121,54 @@ func testReset(t *testing.T, b *bench) {
 	mix(b, b.dial(), 2)
 }
 
+// TestWhatCameBeforeAResetIsServed: a peer that asks for no answers and resets its connection at once
+// loses none of its requests, whichever the model.
+func TestWhatCameBeforeAResetIsServed(t *testing.T) { everyCombination(t, testBeforeReset) }
+
+func testBeforeReset(t *testing.T, b *bench) {
+	const requests = 100
+	var all []byte
+	for tag := range uint32(requests) {
+		all = append(all, request(opSilent, tag)...)
+	}
+	for round := range int64(5) {
+		c := b.dial()
+		c.send(all)
+		c.SetLinger(0)
+		c.Close()
+		b.await("all requests that came before the reset", func() bool { return b.service.handled.Load() == requests*(round+1) })
+	}
+	b.awaitNoConnections()
+}
+
+// TestIdleConnectionsAreClosed, those in the middle of a frame too, under every model, and no others.
+func TestIdleConnectionsAreClosed(t *testing.T) { everyCombination(t, testIdle, "max-idle=400ms") }
+
+func testIdle(t *testing.T, b *bench) {
+	idle, half, busy := b.dial(), b.dial(), b.dial()
+	half.send([]byte{0, 0, 1, 0, opEcho})
+	closed := make(chan error, 2)
+	for _, c := range []client{idle, half} {
+		go func() {
+			_, _, err := c.receive()
+			closed <- err
+		}()
+	}
+	for tag, left := uint32(0), 2; left > 0; tag++ {
+		busy.send(request(opEcho, tag))
+		busy.expect(tag, nil)
+		select {
+		case err := <-closed:
+			if left--; err == nil {
+				t.Error("an idle connection got an answer")
+			}
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	busy.send(request(opEcho, 7))
+	busy.expect(7, nil)
+}
+
 // awaitNoConnections returns when the server has let go of all connections.
 func (b *bench) awaitNoConnections() {
 	b.t.Helper()

@@ -56,6 +56,8 @@ type conn struct {
 	endedElsewhere     atomic.Int32
 	// dead: the connection broke or was closed; nothing more is read or sent.
 	dead atomic.Bool
+	// gone: the peer takes no more answers, as epoll says; what it sent before is read still.
+	gone atomic.Bool
 	// references: one for being open, one for each job that another thread than the
 	// reading one may have. The last closes the descriptor, so no thread can ever
 	// send into a descriptor used again.
@@ -72,6 +74,7 @@ func (c *conn) open(e *env, s socket, fd int, peer string, o owner, m manner, jo
 	c.order.single = e.config.InFlight == 1
 	c.references.Store(1)
 	e.live.Add(1)
+	e.open.add(c)
 	return c
 }
 
@@ -90,6 +93,7 @@ func (c *conn) retainOpen() bool {
 
 func (c *conn) release() {
 	if c.references.Add(-1) == 0 {
+		c.env.open.remove(c)
 		c.socket.close()
 		c.env.live.Add(-1)
 	}

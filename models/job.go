@@ -109,7 +109,7 @@ func (j *Job) Response() *Response { return &j.response }
 
 // Abandoned reports that the connection is gone, so that nobody will read the
 // answer. The owner still has to call one of the Respond methods.
-func (j *Job) Abandoned() bool { return j.conn.dead.Load() }
+func (j *Job) Abandoned() bool { return j.conn.dead.Load() || j.conn.gone.Load() }
 
 // Respond completes the response and gives the job away. Any thread that owns
 // the job may call it; it may send the response on the calling thread.

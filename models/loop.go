@@ -168,17 +168,21 @@ func (l *loop) onEvent(event poll.Event) {
 		l.justNow.drop()
 		return
 	}
-	switch c := l.conns[event.FD]; {
-	case c == nil: // it was closed in this turn
-	case event.Flags&(poll.Failed|poll.HungUp) != 0:
-		l.kill(c, nil)
-	default:
-		if event.Flags&poll.Writable != 0 && l.sender.onWritable(c) {
-			l.justNow.drop()
-		}
-		if event.Flags&(poll.Readable|poll.HalfClosed) != 0 {
-			l.onReadable(c, event.Flags&poll.HalfClosed != 0)
-		}
+	c := l.conns[event.FD]
+	if c == nil { // it was closed in this turn
+		return
+	}
+	// What the peer sent before it reset the connection or hung up is still there, and a thread
+	// of the connection's own would read it; the error comes behind it.
+	gone := event.Flags&(poll.Failed|poll.HungUp) != 0
+	if gone {
+		c.gone.Store(true)
+	}
+	if event.Flags&poll.Writable != 0 && l.sender.onWritable(c) {
+		l.justNow.drop()
+	}
+	if gone || event.Flags&(poll.Readable|poll.HalfClosed) != 0 {
+		l.onReadable(c, gone || event.Flags&poll.HalfClosed != 0)
 	}
 }
 

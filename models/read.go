@@ -209,7 +209,7 @@ func (l *loop) closeIfDone(c *conn) {
 	switch {
 	case r.failure != nil:
 		l.kill(c, r.failure)
-	case c.input.ended:
+	case c.input.ended || c.gone.Load() && l.env.stopping.Load():
 		l.kill(c, nil)
 	case l.env.stopping.Load():
 		r.lingerTo = clock.Now() + int64(lingerFor)
@@ -230,7 +230,7 @@ func (l *loop) drainTurn() {
 		}
 	}
 	l.lingering = slices.DeleteFunc(l.lingering, func(c *conn) bool {
-		if !c.dead.Load() && (c.socket.unsent() == 0 || clock.Now() > c.reading.lingerTo) {
+		if !c.dead.Load() && (c.gone.Load() || c.socket.unsent() == 0 || clock.Now() > c.reading.lingerTo) {
 			l.kill(c, nil)
 		}
 		return c.dead.Load()

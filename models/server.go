@@ -63,6 +63,9 @@ func Start(c Config, address string, service Service, stages *stage.Recorder, lo
 		return nil, err
 	}
 	go e.sampleOffset()
+	if c.MaxIdle > 0 {
+		go e.closeIdle(c.MaxIdle)
+	}
 	return server, nil
 }
 
@@ -200,6 +203,7 @@ type env struct {
 
 	connections atomic.Int64  // ever opened
 	live        atomic.Int64  // open, or still referred to by a job
+	open        openConns     // the same, one by one
 	stopping    atomic.Bool   // take no new requests; answer those taken
 	aborting    atomic.Bool   // close all connections now
 	stopped     chan struct{} // closed when stopping is set
