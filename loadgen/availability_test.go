@@ -38,7 +38,7 @@ func TestErrorAnswersAreNotAvailable(t *testing.T) {
 	const first = 8
 	b.produceError = func(n int) *kerr.Error {
 		if n > first && n%2 == 0 {
-			return kerr.NotLeaderForPartition
+			return kerr.NotEnoughReplicas
 		}
 		return nil
 	}

@@ -65,14 +65,15 @@ func (l *load) startBadConsumers() error {
 	ctx, end := context.WithCancel(l.ctx)
 	l.bad.end = end
 	for i := range l.cfg.badCount() {
-		conn, err := l.dialBad(ctx)
+		p := i % len(starts)
+		leader := l.laggingTopic.leader(p)
+		conn, err := l.dialBad(ctx, leader)
 		if err != nil {
 			return fmt.Errorf("bad consumer %d: %w", i, err)
 		}
-		p := i % len(starts)
 		request := newFetchRequest(l.cfg, l.laggingTopic.name, []int32{int32(p)}, starts[p:p+1])
 		frame := kafka.AppendRequest(nil, 1, clientID, &request)
-		l.bad.running.Go(func() { l.misbehave(ctx, conn, frame) })
+		l.bad.running.Go(func() { l.misbehave(ctx, leader, conn, frame) })
 	}
 	return nil
 }
@@ -84,7 +85,7 @@ func (b *badConsumers) stop() {
 	b.running.Wait()
 }
 
-func (l *load) dialBad(ctx context.Context) (*net.TCPConn, error) {
+func (l *load) dialBad(ctx context.Context, addr string) (*net.TCPConn, error) {
 	d := net.Dialer{Timeout: connectTimeout, Control: func(_, _ string, raw syscall.RawConn) error {
 		var err error
 		failed := raw.Control(func(fd uintptr) {
@@ -92,15 +93,15 @@ func (l *load) dialBad(ctx context.Context) (*net.TCPConn, error) {
 		})
 		return cmp.Or(failed, err)
 	}}
-	conn, err := d.DialContext(ctx, "tcp", l.cfg.Target)
+	conn, err := d.DialContext(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("connect to target %s: %w", l.cfg.Target, err)
+		return nil, fmt.Errorf("connect to target %s: %w", addr, err)
 	}
 	return conn.(*net.TCPConn), nil
 }
 
 // misbehave asks, treats the answer badly and connects anew, until ctx ends.
-func (l *load) misbehave(ctx context.Context, conn *net.TCPConn, frame []byte) {
+func (l *load) misbehave(ctx context.Context, addr string, conn *net.TCPConn, frame []byte) {
 	for {
 		if conn != nil {
 			l.askBadly(ctx, conn, frame)
@@ -108,7 +109,7 @@ func (l *load) misbehave(ctx context.Context, conn *net.TCPConn, frame []byte) {
 		if !sleep(ctx, badPause) {
 			return
 		}
-		conn, _ = l.dialBad(ctx) // a target that takes no more is asked again
+		conn, _ = l.dialBad(ctx, addr) // a target that takes no more is asked again
 	}
 }
 

@@ -97,7 +97,7 @@ func TestBrokersThatGoBadAreErrors(t *testing.T) {
 				}
 				return answerSpoilt(b, conn, h, body, c.spoil)
 			}
-			text := runError(t, t.Context(), kafkaConfig(t, b.addr))
+			text := runError(t, t.Context(), kafkaConfig(t, b.addr, "reconnect", "0s"))
 			if !strings.Contains(text, "connection of producer") || !strings.Contains(text, c.want) {
 				t.Errorf("%q names no connection or lacks %q", text, c.want)
 			}

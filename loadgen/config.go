@@ -58,6 +58,8 @@ type Config struct {
 	Window time.Duration `knob:"window"`
 	Drain  time.Duration `knob:"drain"`
 
+	Reconnect time.Duration `knob:"reconnect"` // how long a connection that broke may be without a broker; 0: not at all
+
 	LatenessLimit     time.Duration `knob:"lateness-limit"`  // beyond which the generator, not the target, is measured
 	SwitchbackSlot    time.Duration `knob:"switchback-slot"` // of a target that has arms
 	SwitchbackDiscard time.Duration `knob:"switchback-discard"`
@@ -70,6 +72,8 @@ type Config struct {
 	BusyPoll bool  `knob:"busy-poll=auto"` // of threads that have CPUs of their own
 
 	Text map[string]string // the knobs as given, for the record
+
+	Progress func(Progress) // hears once a second how far the load is; nil: nobody does
 }
 
 // plan is what the run offers.
@@ -191,6 +195,13 @@ func (c Config) check() error {
 	if c.Trace != nil {
 		if err := c.checkTrace(); err != nil {
 			return fmt.Errorf("knob trace: %w", err)
+		}
+	}
+	if c.Protocol == plan.ProtocolKafka && c.Producers > 0 {
+		for _, bytes := range c.plan().Sizes(plan.OfProducers) {
+			if _, err := newProduce(c, bytes, nil); err != nil {
+				return err
+			}
 		}
 	}
 	open, perSecond := c.plan().OffersRequests(), c.Schedule.PerSecond

@@ -31,6 +31,7 @@ type connection struct {
 	out            outgoing
 	inFlight       ring[request]
 	waiting        ring[request]
+	refused        []request // answered with another leader, and to be sent again
 	lastID         int32
 	answers        int64 // in the window
 	blockedSinceNs int64 // when the connection became unable to send; 0: it can
@@ -81,6 +82,10 @@ func (c *connection) answered(payload []byte, nowNs int64) error {
 	if err != nil {
 		return err
 	}
+	if moved(a.errorCode) && c.load.reconnects() {
+		c.refused = append(c.refused, r)
+		return errMoved
+	}
 	c.complete(&r, nowNs, a.errorCode, c.own)
 	c.sample(&r, a, nowNs)
 	if c.load.cfg.Closed && c.load.window.Begun() && !c.load.window.Over(nowNs) {
@@ -121,7 +126,7 @@ func (c *connection) writable() error {
 
 // pump sends what may be sent. Its caller holds mu.
 func (c *connection) pump(t *judge.Tally) error {
-	for {
+	for !c.down {
 		if err := c.flush(t); err != nil {
 			return err
 		}
@@ -135,6 +140,7 @@ func (c *connection) pump(t *judge.Tally) error {
 		}
 		c.fill()
 	}
+	return nil
 }
 
 // block notes that the connection cannot send since it began its youngest request.

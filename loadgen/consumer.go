@@ -28,6 +28,8 @@ type consumer struct {
 	receiver *receiver
 	tally    *judge.Tally // the receiver's
 	kind     *consumerKind
+	index    int
+	splits   []*consumer // of partitions that other brokers lead since; under mu
 
 	scheduled      bool           // fetches fall due
 	waiting        ring[dueFetch] // due and not sent
@@ -48,11 +50,14 @@ type consumer struct {
 	caughtUp atomic.Int64 // partitions of answers that reached the log's end before the window's
 }
 
-func newConsumer(l *load, kind *consumerKind, r *receiver, fd, index int) *consumer {
-	c := &consumer{load: l, kind: kind, receiver: r, tally: r.tally, scheduled: l.offered.OffersFetches(kind.planned)}
+func newConsumer(l *load, kind *consumerKind, r *receiver, fd, index int, partitions []int32) *consumer {
+	c := &consumer{load: l, kind: kind, index: index, receiver: r, tally: r.tally, scheduled: l.offered.OffersFetches(kind.planned)}
 	c.stream = stream{fd: fd, name: fmt.Sprintf("%s consumer %d", kind.name, index), maxAnswerBytes: kafka.MaxFrameBytes, deliver: c.answered}
 	c.takeBatch = c.batch
-	partitions, offsets := kind.share(index)
+	var offsets []int64
+	for _, p := range partitions {
+		offsets = append(offsets, kind.starts[p])
+	}
 	c.request = newFetchRequest(l.cfg, kind.topic.name, partitions, offsets)
 	return c
 }
@@ -125,9 +130,13 @@ func (c *consumer) fetch(r dueFetch) error {
 
 // ask sends the fetch under way. Its caller holds mu.
 func (c *consumer) ask() error {
+	if c.down {
+		c.asking = true // once it is connected again
+		return nil
+	}
 	c.lastID++
 	c.frame = kafka.AppendRequest(c.frame[:0], c.lastID, clientID, &c.request)
-	return c.send(c.frame)
+	return c.load.sendFailed(c.send(c.frame))
 }
 
 // answered takes a fetch response and asks for more, as soon as plan and cap allow.
@@ -149,6 +158,10 @@ func (c *consumer) answered(payload []byte, nowNs int64) error {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if moved(c.refusal) && c.load.reconnects() {
+		c.tally.FetchRefused(c.refusal)
+		return errMoved // and asked again where it leads
+	}
 	c.asking = false
 	if c.refusal != 0 {
 		c.tally.FetchRefused(c.refusal)

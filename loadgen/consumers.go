@@ -2,6 +2,7 @@ package loadgen
 
 import (
 	"fmt"
+	"slices"
 
 	"c10klab/loadgen/judge"
 	"c10klab/loadgen/plan"
@@ -14,6 +15,7 @@ type consumerKind struct {
 	topic          *topic
 	count          int
 	starts         []int64   // the offsets that they begin at, by partition
+	shares         [][]int32 // the partitions of each, which no other has and one broker leads
 	planned        plan.Kind // of their fetches
 	sizes          []int     // most record bytes that a fetch asks for
 	wraps          bool      // begin a partition again at its end
@@ -56,36 +58,56 @@ func (l *load) connectKind(kind *consumerKind) error {
 		return err
 	}
 	kind.sizes = l.offered.Sizes(kind.planned)
+	if kind.shares, err = share(kind.topic.leaders, kind.count); err != nil {
+		return fmt.Errorf("%s consumers of topic %q: %w", kind.name, kind.topic.name, err)
+	}
 	l.kinds = append(l.kinds, kind)
-	return l.dial(kind.count, func(fd int) error {
-		c := newConsumer(l, kind, r, fd, len(kind.consumers))
+	leader := func(i int) string { return kind.topic.leaders[kind.shares[i][0]] }
+	return l.dial(kind.count, leader, func(fd int) error {
+		c := newConsumer(l, kind, r, fd, len(kind.consumers), kind.shares[len(kind.consumers)])
 		kind.consumers = append(kind.consumers, c)
 		l.consumers = append(l.consumers, c)
 		return r.add(fd, c)
 	})
 }
 
-// share returns the partitions of one consumer, which no other has, and where it begins.
-func (k *consumerKind) share(index int) (partitions []int32, offsets []int64) {
-	for p := index; p < len(k.starts); p += k.count {
-		partitions = append(partitions, int32(p))
-		offsets = append(offsets, k.starts[p])
+// share divides partitions, of which it is told the leaders, among consumers: consumer i has some of
+// those of leader i modulo the leaders, in the order of their names.
+func share(leaders []string, consumers int) ([][]int32, error) {
+	names := slices.Compact(slices.Sorted(slices.Values(leaders)))
+	if consumers < len(names) {
+		return nil, fmt.Errorf("%d brokers lead its partitions, each of which takes a consumer; there are %d", len(names), consumers)
 	}
-	return partitions, offsets
+	shares := make([][]int32, consumers)
+	for n, name := range names {
+		own := (consumers - n + len(names) - 1) / len(names) // consumers of this leader
+		led := 0
+		for p, leader := range leaders {
+			if leader == name {
+				i := n + led%own*len(names)
+				shares[i] = append(shares[i], int32(p))
+				led++
+			}
+		}
+		if led < own {
+			return nil, fmt.Errorf("%d consumers cannot share the %d partitions that %s leads", own, led, name)
+		}
+	}
+	return shares, nil
 }
 
 // caughtUp is how many lagging consumers reached the end of a partition; those that may
 // not are named among the problems.
 func (l *load) caughtUp() (n int) {
-	for _, c := range l.consumers {
+	l.everyConsumer(func(c *consumer) {
 		times := c.caughtUp.Load()
 		if c.kind.tail || times == 0 {
-			continue
+			return
 		}
 		n++
 		if !c.kind.wraps {
 			l.problems = append(l.problems, fmt.Sprintf("%s read to the end of the log %d times and did not lag", c.name, times))
 		}
-	}
+	})
 	return n
 }

@@ -116,20 +116,41 @@ func TestLaggingConsumersThatWrapReadOn(t *testing.T) {
 	}
 }
 
-func TestLaggingConsumersOwnDisjointPartitions(t *testing.T) {
-	of := &consumerKind{count: 3, starts: []int64{10, 11, 12, 13, 14, 15, 16}}
-	seen := map[int32]bool{}
-	for index := range of.count {
-		partitions, offsets := of.share(index)
-		for i, p := range partitions {
-			if seen[p] || offsets[i] != 10+int64(p) {
-				t.Errorf("consumer %d begins partition %d at %d, seen before: %v", index, p, offsets[i], seen[p])
+func TestConsumersOwnDisjointPartitionsOfOneLeaderEach(t *testing.T) {
+	for name, leaders := range map[string][]string{
+		"one leader":      {"a", "a", "a", "a", "a", "a", "a"},
+		"several leaders": {"b", "a", "c", "a", "b", "b", "a", "a"},
+	} {
+		for _, count := range []int{3, 4} {
+			shares, err := share(leaders, count)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
 			}
-			seen[p] = true
+			seen := map[int32]bool{}
+			for _, partitions := range shares {
+				for _, p := range partitions {
+					if seen[p] || leaders[p] != leaders[partitions[0]] {
+						t.Errorf("%s, %d consumers: partition %d of %q, seen before: %v", name, count, p, leaders[p], seen[p])
+					}
+					seen[p] = true
+				}
+			}
+			if len(seen) != len(leaders) || len(shares) != count {
+				t.Errorf("%s: %d consumers of partitions %v of %d", name, len(shares), seen, len(leaders))
+			}
 		}
 	}
-	if len(seen) != len(of.starts) {
-		t.Errorf("partitions %v of %d", seen, len(of.starts))
+	for name, c := range map[string]struct {
+		leaders   []string
+		consumers int
+		says      string
+	}{
+		"fewer consumers than leaders":   {[]string{"a", "b", "c"}, 2, "3 brokers lead"},
+		"more consumers than partitions": {[]string{"a", "a", "b"}, 4, "2 consumers cannot share the 1 partitions that b leads"},
+	} {
+		if _, err := share(c.leaders, c.consumers); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package loadgen
 import (
 	"fmt"
 	"net"
+	"sync"
 	"time"
 
 	"c10klab/internal/clock"
@@ -32,6 +33,63 @@ type dialer struct {
 
 	totalNs, slowestNs int64
 	slow               int // took slowConnect or longer
+}
+
+// dialers are one for each address that connections go to. One goroutine uses them.
+type dialers struct {
+	sources int
+	to      map[string]*dialer
+}
+
+func (d *dialers) get(addr string) (*dialer, error) {
+	if d.to[addr] == nil {
+		one, err := newDialer(addr, d.sources)
+		if err != nil {
+			return nil, err
+		}
+		d.to[addr] = one
+	}
+	return d.to[addr], nil
+}
+
+// dial blocks until a connection to an address stands and returns its descriptor.
+func (d *dialers) dial(addr string) (int, error) {
+	to, err := d.get(addr)
+	if err != nil {
+		return 0, err
+	}
+	return to.dial()
+}
+
+// descriptors are those of open connections. Any thread may use them.
+type descriptors struct {
+	mu   sync.Mutex
+	open map[int]bool
+}
+
+func (d *descriptors) add(fd int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.open == nil {
+		d.open = map[int]bool{}
+	}
+	d.open[fd] = true
+}
+
+func (d *descriptors) close(fd int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.open, fd)
+	unix.Close(fd)
+}
+
+func (d *descriptors) closeAll() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for fd := range d.open {
+		unix.Close(fd)
+	}
+	d.open = nil
 }
 
 // newDialer makes one whose connections come from that many addresses of loopback.

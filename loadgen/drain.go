@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"c10klab/internal/record"
@@ -32,7 +31,9 @@ func (l *load) drain() error {
 	}
 	if err == nil {
 		err = l.waitFor(l.cfg.Drain, func() bool {
-			return !slices.ContainsFunc(l.consumers, func(c *consumer) bool { return c.owed(l.window.EndNs()) })
+			owed := false
+			l.everyConsumer(func(c *consumer) { owed = owed || c.owed(l.window.EndNs()) })
+			return !owed
 		})
 	}
 	if errors.Is(err, errTimeout) {
@@ -58,7 +59,7 @@ func (l *load) finish(e *judge.Evidence) {
 			}
 		})
 	}
-	for _, c := range l.consumers {
+	l.everyConsumer(func(c *consumer) {
 		c.unanswered(func(r dueFetch, sent bool) {
 			if !counted.FetchNeverAnswered(c.kind.planned, r.dueNs, cmp.Or(r.attemptedNs, endNs), endNs) {
 				return
@@ -68,7 +69,8 @@ func (l *load) finish(e *judge.Evidence) {
 				e.Unsent++
 			}
 		})
-	}
+	})
+	e.LongestOutageNs = l.outages.longestNs.Load()
 	for _, t := range l.tallies {
 		counted.Merge(t)
 	}

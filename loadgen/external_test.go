@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
 
@@ -65,11 +66,78 @@ func TestTargetWithoutStagesIsMeasuredWithoutThem(t *testing.T) {
 	}
 }
 
-func TestClusterOfSeveralLeadersIsRefused(t *testing.T) {
-	const partitions = 50 // kfake draws their leaders by lot: of so many not all have the same
-	cfg := kafkaConfig(t, startKfake(t, kfake.NumBrokers(3), kfake.SeedTopics(partitions, "c10klab")))
-	cfg.Partitions = partitions
-	if text := runError(t, t.Context(), cfg); !strings.Contains(text, "different leaders") {
+// cluster3 is a cluster of three, over whose brokers the leaders of its topic are spread.
+func cluster3(t *testing.T, partitions int32) *kfake.Cluster {
+	t.Helper()
+	cluster, err := kfake.NewCluster(kfake.NumBrokers(3), kfake.SeedTopics(partitions, "c10klab"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(cluster.Close)
+	for p := range partitions {
+		if err := cluster.MoveTopicPartition("c10klab", p, p%3); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cluster
+}
+
+func TestEachPartitionsLeaderIsLoaded(t *testing.T) {
+	cluster := cluster3(t, 6)
+	m := run(t, kafkaConfig(t, cluster.ListenAddrs()[0], "partitions", "6", "producers", "6", "consumers", "tail", "consumer-connections", "3", "drain", "10s"))
+	if m.Errors != 0 || m.AckedRecords == 0 || m.LogEndRecords != m.AckedRecords || m.Outages != nil {
+		t.Errorf("%d errors, %d records acknowledged, log grew by %d, outages %v; %q", m.Errors, m.AckedRecords, m.LogEndRecords, m.Outages, m.Problems)
+	}
+	if hasProblem(m, "did not reach their consumer") || m.TailMBps == 0 {
+		t.Errorf("%g MB/s at the tail: %q", m.TailMBps, m.Problems)
+	}
+}
+
+// while starts a run and does something in the middle of its window.
+func while(t *testing.T, cfg Config, do func()) *record.Measurement {
+	t.Helper()
+	middle := time.AfterFunc(cfg.WarmUp+cfg.Window/2, do)
+	defer middle.Stop()
+	return run(t, cfg)
+}
+
+func TestLeadersThatMoveAreFollowed(t *testing.T) {
+	cluster := cluster3(t, 6)
+	cfg := kafkaConfig(t, cluster.ListenAddrs()[0], "partitions", "6", "producers", "6", "consumers", "tail", "consumer-connections", "3", "window", "2s", "drain", "10s")
+	m := while(t, cfg, func() {
+		for p := range int32(6) { // so that one consumer's partitions have several leaders
+			cluster.MoveTopicPartition("c10klab", p, (p/3+1)%3)
+		}
+	})
+	if m.Errors != 0 || m.InFlightAtEnd != 0 || m.AckedRecords == 0 || m.LogEndRecords < m.AckedRecords {
+		t.Errorf("%d errors, %d never answered, %d acknowledged, the log grew by %d: %q", m.Errors, m.InFlightAtEnd, m.AckedRecords, m.LogEndRecords, m.Problems)
+	}
+	if m.Outages == nil || m.Outages.Connections == 0 || m.Outages.LongestNs == 0 || !hasProblem(m, "lost their leader") {
+		t.Errorf("outages %+v, problems %q", m.Outages, m.Problems)
+	}
+	if hasProblem(m, "did not reach their consumer") {
+		t.Errorf("problems %q", m.Problems)
+	}
+}
+
+func TestBrokerThatGoesIsSurvived(t *testing.T) {
+	cluster := cluster3(t, 6)
+	cfg := kafkaConfig(t, cluster.ListenAddrs()[0], "partitions", "6", "producers", "6", "consumers", "tail", "consumer-connections", "3", "window", "2s", "drain", "10s")
+	m := while(t, cfg, func() {
+		if err := cluster.RemoveNode(2); err != nil {
+			t.Error(err)
+		}
+	})
+	if m.Errors != 0 || m.InFlightAtEnd != 0 || m.LogEndRecords < m.AckedRecords || m.Outages == nil {
+		t.Errorf("%d errors, %d never answered, %d acknowledged, the log grew by %d, outages %v: %q", m.Errors, m.InFlightAtEnd, m.AckedRecords, m.LogEndRecords, m.Outages, m.Problems)
+	}
+}
+
+func TestBrokerThatStaysAwayEndsTheRun(t *testing.T) {
+	cluster := cluster3(t, 3)
+	cfg := kafkaConfig(t, cluster.ListenAddrs()[0], "partitions", "3", "window", "20s", "reconnect", "300ms")
+	time.AfterFunc(cfg.WarmUp+time.Second, cluster.Close)
+	if text := runError(t, t.Context(), cfg); !strings.Contains(text, "not reached again within 300ms (knob reconnect)") {
 		t.Errorf("%q does not say why", text)
 	}
 }

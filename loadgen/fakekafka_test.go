@@ -120,6 +120,10 @@ func (b *fakeBroker) answer(req kmsg.Request, resp kmsg.Response) bool {
 }
 
 func (b *fakeBroker) metadata(req *kmsg.MetadataRequest, resp *kmsg.MetadataResponse) {
+	resp.Brokers = append(resp.Brokers, kmsg.NewMetadataResponseBroker()) // alone, so its address is not looked at
+	if len(req.Topics) == 0 {
+		return
+	}
 	topic := kmsg.NewMetadataResponseTopic()
 	topic.Topic = req.Topics[0].Topic
 	if known := b.topics[*topic.Topic]; known == nil {

@@ -46,9 +46,11 @@ func (f footprint) perConnection(after footprint, n int, c *record.Connections) 
 
 // describeConnections is what the connections of a finished run were like.
 func (l *load) describeConnections() *record.Connections {
-	c := &record.Connections{
-		Open: l.cfg.ConnectionCount() - l.cfg.badCount(), Idle: len(l.idle),
-		ConnectNs: l.dialer.totalNs, SlowestConnectNs: l.dialer.slowestNs, SlowConnects: l.dialer.slow,
+	c := &record.Connections{Open: l.cfg.ConnectionCount() - l.cfg.badCount(), Idle: len(l.idle)}
+	for _, d := range l.dialers.to {
+		c.ConnectNs += d.totalNs
+		c.SlowestConnectNs = max(c.SlowestConnectNs, d.slowestNs)
+		c.SlowConnects += d.slow
 	}
 	l.unconnected.perConnection(l.connected, c.Open, c)
 	return c

@@ -33,7 +33,7 @@ func (l *load) connectIdle() error {
 	if err != nil {
 		return err
 	}
-	return l.dial(l.cfg.Idle, func(fd int) error {
+	return l.dial(l.cfg.Idle, l.targetOf, func(fd int) error {
 		c := &idle{load: l}
 		c.stream = stream{fd: fd, name: fmt.Sprintf("idle %d", len(l.idle)), maxAnswerBytes: max(l.cfg.EchoBytes, mostIdleAnswerBytes), deliver: c.answered}
 		l.idle = append(l.idle, c)
@@ -62,11 +62,11 @@ func (c *idle) request(id int32) []byte {
 func (c *idle) ask() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.asking {
+	if c.asking || c.down {
 		return nil
 	}
 	c.lastID++
-	return c.send(c.request(c.lastID))
+	return c.load.sendFailed(c.send(c.request(c.lastID)))
 }
 
 func (c *idle) answered(payload []byte, _ int64) error {

@@ -73,12 +73,12 @@ func TestProduceErrorsAreCountedAndNamed(t *testing.T) {
 	b := startFakeBroker(t)
 	b.produceError = func(n int) *kerr.Error {
 		if n%4 == 0 {
-			return kerr.NotLeaderForPartition
+			return kerr.NotEnoughReplicas
 		}
 		return nil
 	}
 	m := run(t, kafkaConfig(t, b.addr, "schedule", "constant"))
-	if m.Errors == 0 || !hasProblem(m, kerr.NotLeaderForPartition.Message) {
+	if m.Errors == 0 || !hasProblem(m, kerr.NotEnoughReplicas.Message) {
 		t.Errorf("%d errors, problems %q", m.Errors, m.Problems)
 	}
 	if m.AckedRecords != m.LogEndRecords || m.Outcome == record.Valid {
@@ -118,9 +118,11 @@ func TestTopicWithTooFewPartitionsIsRefused(t *testing.T) {
 }
 
 func TestImpossibleBatchesAreRefused(t *testing.T) {
-	for _, size := range []string{"50", "100MiB"} {
-		if text := runError(t, context.Background(), kafkaConfig(t, "127.0.0.1:1", "batch-bytes", size)); !strings.Contains(text, "batch-bytes") {
-			t.Errorf("%s: %q names no knob", size, text)
+	for _, size := range []int{50, 100 << 20} {
+		cfg := kafkaConfig(t, "127.0.0.1:1")
+		cfg.BatchBytes = size
+		if text := runError(t, context.Background(), cfg); !strings.Contains(text, "batch-bytes") {
+			t.Errorf("%d: %q names no knob", size, text)
 		}
 	}
 }
@@ -214,7 +216,7 @@ func FuzzFetchResponse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		l := newLoad(cfg)
 		kind := &consumerKind{tail: true, topic: &topic{name: cfg.Topic}, count: 1, starts: []int64{0}}
-		c := newConsumer(l, kind, &receiver{tally: l.newTally()}, 0, 0)
+		c := newConsumer(l, kind, &receiver{tally: l.newTally()}, 0, 0, []int32{0})
 		if _, err := c.walk(payload); err == nil && c.request.Topics[0].Partitions[0].FetchOffset < 0 {
 			t.Error("the offset went backwards")
 		}

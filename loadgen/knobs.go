@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 
 	"c10klab/internal/kafka"
 	"c10klab/internal/knob"
@@ -22,6 +23,8 @@ const (
 	ConsumersTail    = "tail"
 	ConsumersLagging = "lagging"
 	ConsumersBoth    = "both"
+
+	acksAll = "all" // another word for −1, as Kafka's producers have it
 
 	BadNone    = "none"
 	BadDies    = "dies"
@@ -51,7 +54,7 @@ var Knobs = []knob.Knob{
 	{Name: "in-flight", Kind: knob.Int, Unit: "requests", Default: "1", Min: 1, Max: 1e5, Meaning: "unanswered requests that a producer connection may have"},
 	{Name: "batch-bytes", Kind: knob.Bytes, Default: "64KiB", Min: 1, Max: kafka.MaxFrameBytes, Meaning: "record batch of one produce request, header included"},
 	{Name: "record-bytes", Kind: knob.Bytes, Default: "1KiB", Min: 1, Meaning: "value of one record"},
-	{Name: "acks", Kind: knob.Choice, Choices: []string{"0", "1", "-1"}, Default: "1", Meaning: "Kafka's acks; with 0 a request is done when its last byte is accepted and has no ResponseTime"},
+	{Name: "acks", Kind: knob.Choice, Choices: []string{"0", "1", "-1", acksAll}, Default: "1", Meaning: "Kafka's acks, -1 or all for all replicas in sync; with 0 a request is done when its last byte is accepted and has no ResponseTime"},
 	{Name: "topic", Kind: knob.Text, Default: "c10klab", Meaning: "topic to write and read, created if missing"},
 	{Name: "partitions", Kind: knob.Int, Unit: "partitions", Default: "30", Min: 1, Max: 1e5, Meaning: "partitions of the topic that are used"},
 	{Name: "consumers", Group: knob.Consumer, Kind: knob.Choice, Choices: []string{ConsumersNone, ConsumersTail, ConsumersLagging, ConsumersBoth}, Default: ConsumersNone, Meaning: "readers beside the producers: at the end of the producers' topic, from the beginning of lagging-topic, or both kinds"},
@@ -72,6 +75,7 @@ var Knobs = []knob.Knob{
 	{Name: "warm-up", Kind: knob.Duration, Default: "2s", Max: longestPhase, Meaning: "load before the measured window"},
 	{Name: "window", Kind: knob.Duration, Default: "8s", Max: longestPhase, Meaning: "measured window"},
 	{Name: "drain", Kind: knob.Duration, Default: "10s", Max: longestPhase, Meaning: "longest wait for answers after the window"},
+	{Name: "reconnect", Kind: knob.Duration, Default: "30s", Max: 86_400, Meaning: "with protocol kafka, how long a connection that broke, or whose partition another broker leads now, may look for its leader; what was under way is sent again, and may be in the log twice; 0: the first that breaks ends the run"},
 	{Name: "lateness-limit", Kind: knob.Duration, Default: "1ms", Min: 1e-6, Max: 10, Meaning: "Lateness, at the highest percentile shown, up to which the run is the target's and not the generator's; the same for all cells of an experiment, whatever they measure"},
 	{Name: "switchback-slot", Kind: knob.Duration, Default: "400ms", Min: 0.01, Max: 60, Meaning: "how long a server with knob switchback stays in one arm before the next is put in use"},
 	{Name: "switchback-discard", Kind: knob.Duration, Default: "50ms", Max: 60, Meaning: "beginning of each slot that counts for no arm, since something of the arm before may be under way"},
@@ -93,7 +97,7 @@ func ConfigFrom(v *knob.Values) (Config, error) {
 		c.Text[k.Name] = v.Text(k.Name)
 	}
 	c.ClientStamps = v.Text("client-stamps") == "on" || v.Text("client-stamps") == "auto" && c.Protocol == plan.ProtocolKafka
-	acks, err := strconv.ParseInt(v.Text("acks"), 10, 16)
+	acks, err := strconv.ParseInt(strings.ReplaceAll(v.Text("acks"), acksAll, "-1"), 10, 16)
 	if err != nil {
 		return Config{}, fmt.Errorf("knob acks: %w", err)
 	}

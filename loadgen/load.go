@@ -13,7 +13,7 @@ import (
 	"c10klab/loadgen/judge"
 	"c10klab/loadgen/plan"
 
-	"golang.org/x/sys/unix"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // load is one run: its connections, its threads, and what they share.
@@ -26,14 +26,14 @@ type load struct {
 	sizes    []protocol // one for each size that requests have
 	wall     clock.Offset
 	servers  []Server // the target's first, which has no address where it is not known
-	dialer   *dialer
+	dialers  *dialers
 	threads  *threads
 
 	topic        *topic  // the producers'; nil: nobody uses it
 	laggingTopic *topic  // lagging and bad consumers'; may be topic
 	endsBefore   []int64 // log ends of the producers' topic before the first request
 
-	descriptors []int
+	descriptors descriptors
 	connections []*connection
 	kinds       []*consumerKind
 	consumers   []*consumer // of all kinds
@@ -60,10 +60,13 @@ type load struct {
 	ackedDue    atomic.Int64 // acknowledged requests due in the window
 	consumed    atomic.Int64 // batches due in the window that reached a tail consumer
 	stopped     atomic.Bool
+	outages     *outages
 }
 
 func newLoad(cfg Config) *load {
-	return &load{cfg: cfg, offered: cfg.offered(), window: judge.NewWindow(), system: kernel{}}
+	l := &load{cfg: cfg, offered: cfg.offered(), window: judge.NewWindow(), system: kernel{}}
+	l.outages = newOutages(l)
+	return l
 }
 
 // open connects everything; no thread runs and no request is sent yet.
@@ -88,7 +91,7 @@ func (l *load) connect() error {
 		l.askArms,
 		l.makeProtocols,
 		l.openTopics,
-		l.makeDialer,
+		l.makeDialers,
 		l.addPairs,
 		func() error { return l.takeFootprint(&l.unconnected) },
 		l.connectProducers,
@@ -130,7 +133,14 @@ func (l *load) openTopics() (err error) {
 		return nil
 	}
 	if l.cfg.usesTopic() {
-		if l.topic, err = openTopic(l.ctx, l.cfg.Target, &topic{name: l.cfg.Topic, partitions: l.cfg.Partitions}, (*topic).ensure); err != nil {
+		own := &topic{name: l.cfg.Topic, partitions: l.cfg.Partitions}
+		if l.cfg.Producers > 0 {
+			own.uses = append(own.uses, kmsg.Produce)
+		}
+		if l.cfg.tails() || l.cfg.readsLaggingTopic() && l.cfg.laggingTopicIsOwn() {
+			own.uses = append(own.uses, kmsg.Fetch)
+		}
+		if l.topic, err = openTopic(l.ctx, l.cfg.Target, own, (*topic).ensure); err != nil {
 			return err
 		}
 		if l.endsBefore, err = l.topic.offsets(l.ctx, logEnd); err != nil {
@@ -142,18 +152,31 @@ func (l *load) openTopics() (err error) {
 	case l.cfg.laggingTopicIsOwn():
 		own := *l.topic
 		own.partitions = l.cfg.laggingPartitions()
+		own.leaders = own.leaders[:own.partitions]
 		l.laggingTopic = &own
 	default:
-		prepared := &topic{name: l.cfg.LaggingTopic, partitions: l.cfg.LaggingPartitions}
+		prepared := &topic{name: l.cfg.LaggingTopic, partitions: l.cfg.LaggingPartitions, uses: []kmsg.Key{kmsg.Fetch}}
 		l.laggingTopic, err = openTopic(l.ctx, l.cfg.Target, prepared, (*topic).mustExist)
 	}
 	return err
 }
 
-func (l *load) makeDialer() (err error) {
-	l.dialer, err = newDialer(l.cfg.Target, l.cfg.SourceAddresses)
+func (l *load) makeDialers() error {
+	l.dialers = &dialers{sources: l.cfg.SourceAddresses, to: map[string]*dialer{}}
+	_, err := l.dialers.get(l.cfg.Target)
 	return err
 }
+
+// leaderOf is the address of the broker to which a producer's requests go.
+func (l *load) leaderOf(producer int) string {
+	if l.topic == nil {
+		return l.cfg.Target
+	}
+	return l.topic.leader(producer % l.topic.partitions)
+}
+
+// targetOf is the address of connections that any broker may have.
+func (l *load) targetOf(int) string { return l.cfg.Target }
 
 // addPairs makes the producers' receivers.
 func (l *load) addPairs() error {
@@ -173,7 +196,7 @@ func (l *load) connectProducers() error {
 			pools[i] = append(pools[i], newFramePool(p, l.cfg.InFlight))
 		}
 	}
-	return l.dial(l.cfg.Producers, func(fd int) error {
+	return l.dial(l.cfg.Producers, l.leaderOf, func(fd int) error {
 		index := len(l.connections)
 		pair := index % len(receivers)
 		c := newConnection(l, pools[pair], receivers[pair].tally, fd, index)
@@ -182,17 +205,17 @@ func (l *load) connectProducers() error {
 	})
 }
 
-// dial opens n connections one after the other, whose descriptors are the load's.
-func (l *load) dial(n int, opened func(fd int) error) error {
-	for range n {
+// dial opens n connections one after the other, each to its address, whose descriptors are the load's.
+func (l *load) dial(n int, address func(i int) string, opened func(fd int) error) error {
+	for i := range n {
 		if err := l.ctx.Err(); err != nil {
 			return err
 		}
-		fd, err := l.dialer.dial()
+		fd, err := l.dialers.dial(address(i))
 		if err != nil {
 			return err
 		}
-		l.descriptors = append(l.descriptors, fd)
+		l.descriptors.add(fd)
 		if err := opened(fd); err != nil {
 			return err
 		}
@@ -232,6 +255,7 @@ func (l *load) stop() {
 		r.wake.Wake()
 	}
 	l.threads.registry.Wait()
+	l.outages.stop()
 }
 
 // close ends what still runs and closes everything.
@@ -239,9 +263,7 @@ func (l *load) close() {
 	l.stop()
 	l.fail(nil)
 	l.switching.Wait()
-	for _, fd := range l.descriptors {
-		unix.Close(fd)
-	}
+	l.descriptors.closeAll()
 	for _, r := range l.receivers {
 		r.close()
 	}

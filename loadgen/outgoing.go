@@ -68,7 +68,7 @@ func (c *connection) flush(t *judge.Tally) error {
 			return nil
 		}
 		if errno != 0 {
-			return errno
+			return c.load.sendFailed(errno)
 		}
 		c.out.rest = c.out.rest[n:]
 		c.accepted(n, c.load.system.now(), t)

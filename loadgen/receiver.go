@@ -1,6 +1,7 @@
 package loadgen
 
 import (
+	"sync"
 	"time"
 
 	"c10klab/internal/clock"
@@ -33,6 +34,9 @@ type receiver struct {
 	// timed are consumers that may have to wait before their next fetch.
 	timed     []*consumer
 	busyPolls bool
+
+	mu       sync.Mutex
+	reopened []*outage // connections that may go on
 }
 
 func newReceiver(l *load, name string) (*receiver, error) {
@@ -106,17 +110,23 @@ func (r *receiver) busyPoll() (n int, err error) {
 func (r *receiver) serve(e poll.Event) error {
 	if e.FD == r.wake.FD() {
 		r.wake.Clear()
-		return nil
+		return r.takeReopened()
 	}
 	p := r.peers[e.FD]
+	if p == nil {
+		return nil // given up since
+	}
 	const ended = poll.HalfClosed | poll.HungUp | poll.Failed
 	if e.Flags&(poll.Readable|ended) != 0 {
 		if err := p.receive(r.scratch, e.Flags&ended != 0); err != nil {
-			return err
+			return r.lose(e.FD, p, err)
 		}
 	}
-	if e.Flags&poll.Writable != 0 {
-		return p.writable()
+	if e.Flags&poll.Writable == 0 {
+		return nil
+	}
+	if err := p.writable(); err != nil {
+		return r.lose(e.FD, p, err)
 	}
 	return nil
 }

@@ -253,7 +253,7 @@ func newReplayed(t *testing.T) *consumer {
 	cfg.Trace = mustReadTrace(t, kafkaTrace)
 	l := newLoad(cfg)
 	kind := &consumerKind{tail: true, topic: &topic{name: cfg.Topic}, count: 1, starts: []int64{0}, sizes: l.offered.Sizes(plan.OfConsumers), planned: plan.OfConsumers}
-	return newConsumer(l, kind, &receiver{tally: l.newTally()}, fds[0], 0)
+	return newConsumer(l, kind, &receiver{tally: l.newTally()}, fds[0], 0, []int32{0})
 }
 
 // TestFetchThatFindsItsConnectionBusyIsNotLate is the rule of producers' requests.

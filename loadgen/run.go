@@ -64,7 +64,9 @@ func Run(ctx context.Context, cfg Config) (*record.Measurement, error) {
 	for _, a := range l.servers {
 		e.Servers = append(e.Servers, a.Name)
 	}
+	stopProgress := l.startProgress()
 	err = l.measure(e)
+	stopProgress()
 	if cause := context.Cause(l.ctx); cause != nil {
 		return nil, cause // what made the phase end early
 	}

@@ -18,6 +18,7 @@ var errClosedByTarget = errors.New("closed by the target")
 // uses it, except fd and broken, which any thread may.
 type stream struct {
 	fd             int
+	down           bool   // there is no connection at present; under the lock of whoever embeds it
 	name           string // "producer 17", for errors
 	maxAnswerBytes int
 	// deliver gets a frame's payload, valid during the call, and the instant at

@@ -15,11 +15,7 @@ import (
 )
 
 // findMax searches and prints; progress goes to stderr.
-func findMax(ctx context.Context, config loadgen.Config, sloText string, asJSON bool) error {
-	slo, err := judge.ParseSLO(sloText)
-	if err != nil {
-		return usageError(err)
-	}
+func findMax(ctx context.Context, config loadgen.Config, slo judge.SLO, asJSON bool) error {
 	found, err := loadgen.FindMax(ctx, config, slo, func(p record.Probe) {
 		fmt.Fprintln(os.Stderr, probeLine(p))
 	})

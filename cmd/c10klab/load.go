@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"c10klab/internal/hdr"
@@ -12,6 +14,7 @@ import (
 	"c10klab/internal/record"
 	"c10klab/internal/report"
 	"c10klab/loadgen"
+	"c10klab/loadgen/judge"
 	"c10klab/results"
 
 	"github.com/spf13/cobra"
@@ -24,6 +27,7 @@ type loadFlags struct {
 	writeTrace string
 	findMax    bool
 	slo        string
+	out        string
 	asJSON     bool
 }
 
@@ -52,6 +56,9 @@ connections. A fetch of a trace reads on where its connection is, waits as
 its connection wait; its ResponseTime counts from the time in the file. With --producers 0
 a trace may hold fetches alone.
 
+--slo alone makes the exit status tell whether the target held it: 0, or 1 if not. --out stores
+what was measured as a run of one trial.
+
 With --find-max, look for the highest rate at which the target holds --slo: double or
 halve the rate, bisect, and measure both ends of the interval found again.`,
 		Example: `  c10klab load --target 127.0.0.1:9092 --admin 127.0.0.1:40123 --rate 100
@@ -59,6 +66,7 @@ halve the rate, bisect, and measure both ends of the interval found again.`,
   c10klab load --target 127.0.0.1:9092 --protocol echo --mode closed --producers 64
   c10klab load --target 127.0.0.1:9092 --consumers tail --write-trace day.csv
   c10klab load --target 127.0.0.1:9092 --consumers tail --trace day.csv --window 5s
+  c10klab load --target 127.0.0.1:9092 --slo 'p99<20ms' --out results/runs/kafka
   c10klab load --target 127.0.0.1:9092 --find-max --slo 'p99<20ms,p999<100ms'`,
 		Args: noArguments,
 	}
@@ -66,7 +74,8 @@ halve the rate, bisect, and measure both ends of the interval found again.`,
 	cmd.Flags().StringArrayVar(&f.admins, "admin", nil, "its admin port, for stages, or NAME=ADDRESS of another server's; may be repeated")
 	cmd.Flags().StringVar(&f.writeTrace, "write-trace", "", "file to write the requests of producers and consumers to, for --trace; empty: none")
 	cmd.Flags().BoolVar(&f.findMax, "find-max", false, "look for the highest rate that holds --slo, starting from the rate given")
-	cmd.Flags().StringVar(&f.slo, "slo", "p99<20ms", "bounds of ResponseTime for --find-max: a percentile (p999 is p99.9), mean or max")
+	cmd.Flags().StringVar(&f.slo, "slo", "p99<20ms", "bounds of ResponseTime: a percentile (p999 is p99.9), mean or max; with --find-max what shall hold, else exit status 1 if it does not")
+	cmd.Flags().StringVar(&f.out, "out", "", "run directory, absent or empty, to store the measurement in for show, report, compare and export; empty: none")
 	cmd.Flags().BoolVar(&f.asJSON, "json", false, "print the whole measurement as JSON")
 	knobs := bindKnobs(cmd, loadKnobs)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -78,15 +87,34 @@ halve the rate, bisect, and measure both ends of the interval found again.`,
 		if err != nil {
 			return usageError(err)
 		}
-		if f.findMax {
-			return findMax(cmd.Context(), config, f.slo, f.asJSON)
+		slo, err := judge.ParseSLO(f.slo)
+		if err != nil {
+			return usageError(err)
 		}
-		m, err := loadgen.Run(cmd.Context(), config)
+		if f.findMax {
+			if err := config.CheckFindMax(slo); err != nil {
+				return usageError(err)
+			}
+			return findMax(cmd.Context(), config, slo, f.asJSON)
+		}
+		judged := cmd.Flags().Changed("slo")
+		if judged {
+			if err := config.CheckSLO(slo); err != nil {
+				return usageError(err)
+			}
+		}
+		if terminal := isTerminal(os.Stderr); terminal || !f.asJSON {
+			config.Progress = liveLine(terminal)
+		}
+		m, err := f.measure(func() (*record.Measurement, error) { return loadgen.Run(cmd.Context(), config) }, config)
 		if err != nil {
 			return err
 		}
-		return cmp.Or(present(os.Stdout, f.asJSON, m, summarize),
-			shortfall(statusOf(m.Outcome), report.LoadShortfall(m)))
+		err = cmp.Or(present(os.Stdout, f.asJSON, m, summarize), shortfall(statusOf(m.Outcome), report.LoadShortfall(m)))
+		if err == nil && judged {
+			err = missed(slo, m)
+		}
+		return err
 	}
 	return cmd
 }
@@ -105,6 +133,12 @@ func (f *loadFlags) config(v *knob.Values) (loadgen.Config, error) {
 	}
 	if f.findMax && f.writeTrace != "" {
 		return loadgen.Config{}, errors.New("--write-trace records one run; --find-max makes many")
+	}
+	if f.findMax && f.out != "" {
+		return loadgen.Config{}, errors.New("--out stores one run; --find-max makes many")
+	}
+	if err := refuseOldRun(f.out); err != nil {
+		return loadgen.Config{}, err
 	}
 	config, err := loadgen.ConfigFrom(v)
 	config.Target, config.Servers, config.TraceTo = f.target, servers, f.writeTrace
@@ -132,6 +166,26 @@ func (f *loadFlags) servers() (servers []loadgen.Server, err error) {
 	return servers, nil
 }
 
+// missed is the exit status of a run that does not hold an SLO.
+func missed(slo judge.SLO, m *record.Measurement) error {
+	held, found := slo.Of(m)
+	if held {
+		return nil
+	}
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(found)) {
+		all = append(all, name+" "+results.FormatDuration(found[name]))
+	}
+	why := strings.Join(all, ", ")
+	if m.Outcome != record.Valid {
+		why += fmt.Sprintf(", and the load was %s", m.Outcome)
+	}
+	if m.Errors > 0 {
+		why += ", with " + results.Plural(int(m.Errors), "error response")
+	}
+	return &exitError{exitFailed, fmt.Errorf("%s was not held: %s", slo, why)}
+}
+
 func statusOf(outcome record.Outcome) int {
 	switch {
 	case outcome == record.Valid || outcome == record.Saturated:
@@ -144,8 +198,12 @@ func statusOf(outcome record.Outcome) int {
 
 // summarize prints the measurement for a person.
 func summarize(p *printer, m *record.Measurement) {
-	p.line("outcome %s; %.1f requests/s, %.1f MB/s acknowledged, %.1f MB/s fetched (%.1f tail, %.1f lagging), %d error responses",
-		m.Outcome, m.RequestsPerSec, m.AckedMBps, m.FetchedMBps, m.TailMBps, m.LaggingMBps, m.Errors)
+	done := "acknowledged"
+	if m.Knobs["acks"] == "0" {
+		done = "sent"
+	}
+	p.line("outcome %s; %.1f requests/s, %.1f MB/s %s, %.1f MB/s fetched (%.1f tail, %.1f lagging), %d error responses",
+		m.Outcome, m.RequestsPerSec, m.AckedMBps, done, m.FetchedMBps, m.TailMBps, m.LaggingMBps, m.Errors)
 	p.line("%-22s %-12s %10s %12s %12s %12s %12s", "time", "API", "count", "p50", "p99", "p999", "max")
 	for _, k := range m.Histograms.Keys() {
 		h := m.Histograms[k]

@@ -35,3 +35,19 @@ func (a *Availability) Share() (float64, bool) {
 	}
 	return float64(a.Within) / float64(a.Within+a.Beyond), true
 }
+
+// Outages are the times that connections were without a broker: it closed them, could not be reached, or
+// led their partition no more.
+type Outages struct {
+	Connections int64 `json:"connections"` // a connection as often as it broke
+	SentAgain   int64 `json:"sent_again"`  // requests of which something had been sent
+	LongestNs   int64 `json:"longest_ns"`  // until a connection stood again; 0: none did
+}
+
+// Lost is the number of connections; of nil 0.
+func (o *Outages) Lost() int64 {
+	if o == nil {
+		return 0
+	}
+	return o.Connections
+}

@@ -79,6 +79,9 @@ type Measurement struct {
 	LogEndRecords int64 `json:"log_end_records"`
 	InFlightAtEnd int64 `json:"in_flight_at_end"`
 
+	// Outages of the target's brokers, since the first request; nil: no connection broke.
+	Outages *Outages `json:"outages,omitempty"`
+
 	Availability *Availability `json:"availability,omitempty"` // nil in closed-loop mode, which has no due times
 	Connections  *Connections  `json:"connections,omitempty"`
 

@@ -62,6 +62,7 @@ type Evidence struct {
 	Unsent            int64    // those of which the target took no byte
 	Unconsumed        int64    // acknowledged batches of the window that tail consumers still owe
 	LogEndRecords     int64    // growth of the producers' topic; −1: not asked
+	LongestOutageNs   int64    // that a connection was without a broker
 	ClockSteps        int64    // of the wall clock
 	Samples           *Samples // nil: nothing was sampled
 }
@@ -86,6 +87,9 @@ func (e *Evidence) Judge(m *record.Measurement) error {
 	m.InFlightAtEnd, m.MeanTimeNs = e.Unanswered, t.trend.means()
 	m.Errors, m.FetchErrors = t.Counts[failed], t.Counts[failedFetches]
 	m.AckedRecords, m.LogEndRecords = t.Counts[AckedRecords], e.LogEndRecords
+	if n := t.Counts[LostConnections]; n > 0 {
+		m.Outages = &record.Outages{Connections: n, SentAgain: t.Counts[SentAgain], LongestNs: e.LongestOutageNs}
+	}
 	m.Generator = record.Since(e.After.Process, e.Before.Process)
 	m.GeneratorThreads = threadsSince(e.After.Threads, e.Before.Threads)
 	gap, err := e.addServers(m)
@@ -235,6 +239,9 @@ func (e *Evidence) problems(m *record.Measurement) (lines []string) {
 		}
 	}
 	add(m.Errors > 0, "%d requests were answered with an error, the first with %v", m.Errors, kerr.ErrorForCode(e.Counted.firstError))
+	if o := m.Outages; o != nil {
+		add(true, "connections broke or lost their leader %d times, for up to %v; %d requests were sent again, which may be in the log twice", o.Connections, time.Duration(o.LongestNs).Round(time.Millisecond), o.SentAgain)
+	}
 	add(m.FetchErrors > 0, "%d fetches were answered with an error and tried again, the first with %v", m.FetchErrors, kerr.ErrorForCode(e.Counted.firstFetchError))
 	add(e.Unanswered > 0, "%d requests of the window had no answer %v after it (%d of them not a byte sent); they are recorded with their age, so percentiles from the least of these on are lower bounds", e.Unanswered, e.Load.Drain, e.Unsent)
 	for s, key := range e.Load.keys() {
@@ -242,7 +249,7 @@ func (e *Evidence) problems(m *record.Measurement) (lines []string) {
 		add(len(ages) > 0, "%d requests of %s had no answer from before the window to its end; they are recorded with their age there, so percentiles from the least of these on are lower bounds", len(ages), key)
 	}
 	add(e.Unconsumed > 0, "%d acknowledged batches of the window did not reach their consumer within %v", e.Unconsumed, e.Load.Drain)
-	add(m.Errors == 0 && e.Unanswered == 0 && m.LogEndRecords >= 0 && m.LogEndRecords != m.AckedRecords, "the log grew by %d records while %d were acknowledged", m.LogEndRecords, m.AckedRecords)
+	add(m.Errors == 0 && m.Outages == nil && e.Unanswered == 0 && m.LogEndRecords >= 0 && m.LogEndRecords != m.AckedRecords, "the log grew by %d records while %d were acknowledged", m.LogEndRecords, m.AckedRecords)
 	for _, key := range m.Histograms.Keys() {
 		n := m.Histograms[key].OutOfRange()
 		add(n > 0, "%d durations of %s are outside what a histogram holds", n, key)
@@ -252,25 +259,27 @@ func (e *Evidence) problems(m *record.Measurement) (lines []string) {
 
 // facts are what rules ask about.
 type facts struct {
-	load         *Load
-	m            *record.Measurement
-	acked        int64 // answers without error in the window
-	unconsumed   int64
-	clockSteps   int64
-	latestSwitch int64                // Evidence.LatestSwitchNs
-	inFlight     float64              // mean number in flight of requests due in the window
-	depth        float64              // mean number in flight of all requests
-	outlasting   [plan.Kinds]int64    // requests of closed loops in flight over all of the window
-	countGap     float64              // beyond what may have been in flight; −1: not known
-	starved      float64              // per cent of the producers' connections; −1: not known
-	trends       bool                 // enough requests in each part of the window
-	clusters     map[string][]float64 // record.Clusters
+	load  *Load
+	m     *record.Measurement
+	acked int64 // answers without error in the window
+	// answered in the window, and those with an error, but for want of room, since the first request.
+	answered, errors float64
+	unconsumed       int64
+	clockSteps       int64
+	latestSwitch     int64                // Evidence.LatestSwitchNs
+	inFlight         float64              // mean number in flight of requests due in the window
+	depth            float64              // mean number in flight of all requests
+	outlasting       [plan.Kinds]int64    // requests of closed loops in flight over all of the window
+	countGap         float64              // beyond what may have been in flight; −1: not known
+	starved          float64              // per cent of the producers' connections; −1: not known
+	trends           bool                 // enough requests in each part of the window
+	clusters         map[string][]float64 // record.Clusters
 }
 
 func (e *Evidence) facts(m *record.Measurement, gap float64) *facts {
 	t := e.Counted
 	f := &facts{
-		load: e.Load, m: m, acked: t.Counts[acked], unconsumed: e.Unconsumed, clockSteps: e.ClockSteps, latestSwitch: e.LatestSwitchNs, countGap: gap,
+		load: e.Load, m: m, acked: t.Counts[acked], errors: float64(t.Counts[failed] - t.Counts[refusedForRoom]), answered: float64(t.Counts[Answered]), unconsumed: e.Unconsumed, clockSteps: e.ClockSteps, latestSwitch: e.LatestSwitchNs, countGap: gap,
 		trends:   t.trend.leastCount() >= leastPerPart,
 		inFlight: float64(t.Counts[InFlightNs]-t.Counts[carriedInNs]-t.Counts[carriedThroughNs]+t.Counts[carriedOutNs]) / float64(e.Load.Window),
 		depth:    float64(t.Counts[InFlightNs]) / float64(e.Load.Window),

@@ -142,8 +142,8 @@ func (s *search) probe(perSecond float64) {
 		s.err = fmt.Errorf("at %.1f requests/s: %w", perSecond, err)
 		return
 	}
-	within, found := s.slo.holds(responseTimeOf(m))
-	p := record.Probe{PerSecond: perSecond, Outcome: m.Outcome, Holds: within && m.Outcome == record.Valid && m.Errors == 0, FoundNs: found}
+	holds, found := s.slo.Of(m)
+	p := record.Probe{PerSecond: perSecond, Outcome: m.Outcome, Holds: holds, FoundNs: found}
 	t := s.tried[perSecond]
 	switch {
 	case p.Outcome.Limited():

@@ -26,6 +26,7 @@ const (
 	depthShare    = 0.05                   // in flight below what a closed loop keeps there
 	stealShare    = 0.05                   // of all CPU time
 	foreignShare  = 0.20                   // of all CPU time
+	errorShare    = 0.01                   // of offered requests
 	missingShare  = 0.05                   // of offered requests
 	littleShare   = 0.05                   // in-flight count against rate × time
 	unseenShare   = 0.05                   // of a closed loop's requests in flight, which no percentile counts
@@ -65,6 +66,10 @@ func rules(f *facts) []rule {
 		}
 	}
 	return []rule{
+		{"requests answered with an error, but for want of room", "%", "1 %", record.Failed,
+			answer{100 * f.errors / max(1, offered, f.answered), 100 * errorShare, max(offered, f.answered) > 0}},
+		{"connections that a c10klab server gave up", "connections", "0", record.Failed,
+			answer{float64(f.m.Outages.Lost()), 0, f.m.Broker().StageSource != record.StagesNone}},
 		{record.LatenessRule, "ms", "knob `lateness-limit`, 1 ms", record.GeneratorLimited,
 			f.latest(f.load.LatenessLimit, func(q float64, late *hdr.Histogram) int64 { return late.ValueNs(q - f.stolen()) })},
 		{"Lateness, maximum", "ms", "100 ms", record.GeneratorLimited,

@@ -162,6 +162,10 @@ func TestOutcomes(t *testing.T) {
 		{"answer before it was sent", func(f *facts) {
 			f.m.Join = &record.Join{OneSegment: true, BelowClockError: 1}
 		}, record.Valid, "joined requests with a term below the clocks' error"},
+		{"requests that were refused", func(f *facts) { f.errors = 1000 }, record.Failed, "requests answered with an error, but for want of room"},
+		{"connections that a server of ours gave up", func(f *facts) {
+			f.m.Outages = &record.Outages{Connections: 1}
+		}, record.Failed, "connections that a c10klab server gave up"},
 		{"starved connections", func(f *facts) { f.starved = 6 }, record.Valid, "starvation: connections with less than half of the mean number of answers"},
 		{"requests in flight that the same histograms lack", func(f *facts) { f.inFlight = 30 }, record.GeneratorLimited, "count of requests in flight against rate × time of the same"},
 		{"requests due that were neither answered nor given an age", func(f *facts) { f.m.OfferedRequests++ }, record.GeneratorLimited, "requests due that no percentile counts"},
@@ -232,7 +236,7 @@ func TestFewSamplesAreJudgedByThePercentileTheySupport(t *testing.T) {
 }
 
 func TestRulesStandInOrderOfGravity(t *testing.T) {
-	gravity := []record.Outcome{record.GeneratorLimited, record.EnvironmentLimited, record.Saturated, record.Valid}
+	gravity := []record.Outcome{record.Failed, record.GeneratorLimited, record.EnvironmentLimited, record.Saturated, record.Valid}
 	at := 0
 	for _, r := range rules(soundFacts()) {
 		for at < len(gravity) && gravity[at] != r.then {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"c10klab/internal/hdr"
+	"c10klab/internal/record"
 )
 
 // SLO is a service level objective: bounds of ResponseTime that a run must all hold.
@@ -91,6 +92,13 @@ func (s SLO) holds(response *hdr.Histogram) (ok bool, found map[string]float64) 
 		ok = ok && found[b.name] < float64(b.limit)
 	}
 	return ok, found
+}
+
+// Of reports whether a measurement holds the SLO, as FindMax asks it, and what was found, by the
+// bounds' names in nanoseconds. One that generator or environment limited holds nothing.
+func (s SLO) Of(m *record.Measurement) (ok bool, found map[string]float64) {
+	within, found := s.holds(responseTimeOf(m))
+	return within && m.Outcome == record.Valid && m.Errors == 0, found
 }
 
 func (b bound) value(h *hdr.Histogram) float64 {

@@ -11,6 +11,8 @@ import (
 	"c10klab/internal/record"
 	"c10klab/internal/sample"
 	"c10klab/loadgen/plan"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // Window is the measured time, or what of it belongs to one arm of a switchback. It is set
@@ -119,19 +121,22 @@ type Counter int
 // What is counted of producers' requests, "due" and "answers" in the window unless said
 // otherwise, and of consumers' fetches.
 const (
-	Offered       Counter = iota // due
-	offeredBytes                 // … in record batches
-	Answered                     // answers
-	acked                        // those without an error
-	ackedBytes                   // … in record batches
-	failed                       // answers with an error, since the first request
-	AckedRecords                 // since the first request
-	Within                       // due, answered without an error within availableWithin
-	Beyond                       // due, and not
-	fetches                      // answers to fetches
-	failedFetches                // with a retriable error, since the first request
-	tailBytes                    // record bytes of tail consumers' answers
-	laggingBytes                 // … of lagging consumers'
+	Offered         Counter = iota // due
+	offeredBytes                   // … in record batches
+	Answered                       // answers
+	acked                          // those without an error
+	ackedBytes                     // … in record batches
+	failed                         // answers with an error, since the first request
+	refusedForRoom                 // … with the one by which a server without room refuses
+	LostConnections                // that broke, or whose partition another broker leads now, since the first request
+	SentAgain                      // requests of which those had sent something
+	AckedRecords                   // since the first request
+	Within                         // due, answered without an error within availableWithin
+	Beyond                         // due, and not
+	fetches                        // answers to fetches
+	failedFetches                  // with a retriable error, since the first request
+	tailBytes                      // record bytes of tail consumers' answers
+	laggingBytes                   // … of lagging consumers'
 	// InFlightNs is the integral over the window of the requests due and not answered,
 	// which sees requests that percentiles never see, those of a starved connection.
 	InFlightNs
@@ -277,6 +282,9 @@ func (t *Tally) Complete(r *Request, doneNs int64, errorCode int16, batchBytes, 
 		t.Counts[AckedRecords] += int64(records)
 	} else {
 		t.Counts[failed]++
+		if errorCode == kerr.ThrottlingQuotaExceeded.Code {
+			t.Counts[refusedForRoom]++
+		}
 		t.firstError = cmp.Or(t.firstError, errorCode)
 	}
 	t.within(doneNs, func(t *Tally) {
