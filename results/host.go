@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"c10klab/internal/osthread"
 	"c10klab/internal/record"
 
 	"github.com/prometheus/procfs"
@@ -19,6 +20,7 @@ type Host struct {
 	Kernel            string            `json:"kernel"`
 	Architecture      string            `json:"architecture"`
 	Cores             int               `json:"cores"`
+	CPUQuota          float64           `json:"cpu_quota,omitempty"` // of the control groups, in CPUs; 0: none
 	CPUModel          string            `json:"cpu_model"`
 	Governor          string            `json:"governor"`
 	MemoryBytes       int64             `json:"memory_bytes"`
@@ -39,6 +41,7 @@ func ReadHost(dataDir string) Host {
 		Kernel:            readText("/proc/sys/kernel/osrelease"),
 		Architecture:      runtime.GOARCH,
 		Cores:             runtime.NumCPU(),
+		CPUQuota:          osthread.ReadCPUQuota().CPUs,
 		Governor:          readText("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
 		Machine:           readText("/sys/class/dmi/id/product_name"),
 		CongestionControl: readText("/proc/sys/net/ipv4/tcp_congestion_control"),
@@ -62,8 +65,12 @@ func (h Host) Hardware() string {
 	if h.Virtualised {
 		virtual = ", virtualised"
 	}
+	quota := ""
+	if h.CPUQuota > 0 {
+		quota = fmt.Sprintf(", at most %s CPUs by quota", Significant(h.CPUQuota))
+	}
 	const gib = 1 << 30
-	return fmt.Sprintf("%d × %s (%s%s), %.0f GiB", h.Cores, h.CPUModel, h.Architecture, virtual, float64(h.MemoryBytes)/gib)
+	return fmt.Sprintf("%d × %s (%s%s%s), %.0f GiB", h.Cores, h.CPUModel, h.Architecture, virtual, quota, float64(h.MemoryBytes)/gib)
 }
 
 // System names kernel, file system of the data and congestion control.

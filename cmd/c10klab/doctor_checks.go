@@ -49,9 +49,12 @@ func examine() []capability {
 	namespaces := works("network namespaces", exists("/proc/self/ns/net"), "/proc/self/ns/net, "+userID,
 		"run as root", "links with a delay, for followers in another datacentre")
 	namespaces.There = namespaces.There && user == 0
+	quota := osthread.ReadCPUQuota().CPUs
 	return []capability{
 		{"cores for server and load", cpus >= 2, fmt.Sprintf("%d CPUs", cpus),
 			"run on a machine with at least two CPUs", "server and load generator share a CPU, so each measures the other"},
+		{"no quota on CPU time", quota == 0 || quota >= float64(cpus), fmt.Sprintf("%g CPUs by control groups (cpu.max), 0: no quota", quota),
+			"a container without --cpus; CPUs of its own by --cpuset-cpus do no harm", "whoever uses up the quota stands still for the rest of each tenth of a second; such trials count for nothing"},
 		{"descriptors", files.Max >= wantDescriptors, fmt.Sprintf("%d, at most %d", files.Cur, files.Max),
 			"ulimit -Hn 20000, or LimitNOFILE= of the service", "runs with 10 000 connections"},
 		threads("threads of the machine", func(limit string) bool {

@@ -104,8 +104,8 @@ func TestInterruptTakesDisksDown(t *testing.T) {
 	p := startProcess(t, "", args...)
 	delayedDisk(t, p, out)
 	sendSignal(t, p.cmd.Process.Pid, syscall.SIGINT)
-	if exit := p.wait(t); exit == exitOK {
-		t.Errorf("an interrupted run ended with %d", exit)
+	if exit := p.wait(t); exit != exitSignal {
+		t.Errorf("an interrupted run ended with %d, want %d", exit, exitSignal)
 	}
 	if _, err := results.Open(out); err != nil {
 		t.Errorf("the run cannot be read: %v", err)

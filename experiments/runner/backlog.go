@@ -65,13 +65,13 @@ func (r *runner) base(ctx context.Context, d experiments.Data, knobs map[string]
 	if dir, found := r.bases[key]; found {
 		return dir, nil
 	}
-	if r.basesDir == "" {
+	if r.basesDir.path == "" {
 		var err error
 		if r.basesDir, err = newDataDir(r.cfg.DataDir); err != nil {
 			return "", err
 		}
 	}
-	dir := filepath.Join(r.basesDir, key)
+	dir := filepath.Join(r.basesDir.path, key)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", fmt.Errorf("make directory of bases: %w", err)
 	}
@@ -151,10 +151,10 @@ func cloneLogDir(from, to string) error {
 }
 
 func (r *runner) discardBases() error {
-	if r.basesDir == "" {
+	if r.basesDir.path == "" {
 		return nil
 	}
-	return discard(r.basesDir)
+	return r.basesDir.discard()
 }
 
 // hotPasses bounds how often a backlog is read that shall be wholly in the page cache:

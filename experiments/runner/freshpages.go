@@ -25,7 +25,7 @@ const (
 // processor time that a page of it took. It is no time that passes: others' use of the
 // CPU is not in it, the host's work for a page is.
 func probeFreshPages(dir string) (nsPerPage float64, err error) {
-	f, err := os.CreateTemp(dir, dataDirPrefix+fmt.Sprint(os.Getpid())+"-")
+	f, err := os.CreateTemp(dir, dataDirPrefix)
 	if err != nil {
 		return 0, fmt.Errorf("probe fresh pages: %w", err)
 	}

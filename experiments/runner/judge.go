@@ -2,9 +2,11 @@ package runner
 
 import (
 	"slices"
+	"time"
 
 	"c10klab/internal/hdr"
 	"c10klab/internal/measure"
+	"c10klab/internal/osthread"
 	"c10klab/internal/record"
 )
 
@@ -63,6 +65,20 @@ func (s *server) pagesCheck(before []record.Residency) record.Check {
 	value := 100 * float64(wrong) / float64(max(1, pages))
 	return record.Check{Name: name + s.ofServer(), Value: value, Limit: 100 * wrongPagesShare, Unit: "%",
 		OK: value <= 100*wrongPagesShare && pages > 0, Else: record.EnvironmentLimited}
+}
+
+// throttledShare is how long, of a CPU, control groups may keep a trial's threads off the CPUs.
+const throttledShare = 0.01
+
+// judgeThrottling asks whether a quota on CPU time was used up from before the load to its end.
+func judgeThrottling(m *record.Measurement, before, after osthread.CPUQuota, took time.Duration) {
+	const rule = "CPU time kept back by a quota"
+	if after.CPUs == 0 {
+		m.NotJudged = append(m.NotJudged, rule)
+		return
+	}
+	share := float64(after.Throttled-before.Throttled) / float64(took)
+	addCheck(m, record.Check{Name: rule, Value: 100 * share, Limit: 100 * throttledShare, Unit: "%", OK: share <= throttledShare, Else: record.EnvironmentLimited})
 }
 
 func addCheck(m *record.Measurement, c record.Check) {

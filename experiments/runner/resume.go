@@ -15,7 +15,7 @@ import (
 var ErrOtherRun = errors.New("the run cannot be resumed so")
 
 func storedPlan(dir string, tables experiments.KnobTables) (*experiments.Plan, error) {
-	run, err := results.Open(dir)
+	run, err := results.OpenChecked(dir)
 	if err != nil {
 		return nil, fmt.Errorf("resume: %w", err)
 	}
@@ -41,7 +41,7 @@ func openRun(cfg Config, info results.Info) (*results.Run, error) {
 	if !cfg.Resume {
 		return results.Create(cfg.Out, info)
 	}
-	stored, err := results.Open(cfg.Out)
+	stored, err := results.OpenChecked(cfg.Out)
 	if errors.Is(err, results.ErrNoRun) {
 		return results.Create(cfg.Out, info) // killed before it began, or never started
 	} else if err != nil {

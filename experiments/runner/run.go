@@ -86,7 +86,7 @@ type runner struct {
 	progress *progress
 	mounted  int // emulated disks so far
 	backing  backing
-	basesDir string            // of all that trials start from; empty: none made yet
+	basesDir dataDir           // of all that trials start from; empty: none made yet
 	bases    map[string]string // by what they depend on, the directory
 }
 
@@ -163,7 +163,7 @@ func (r *runner) runAll(ctx context.Context, plan *experiments.Plan) error {
 		for block := 1; block <= e.Repeats; block++ {
 			err := r.runBlock(ctx, e, e.Order(plan.Seed, block), block)
 			if ctx.Err() != nil {
-				return fmt.Errorf("interrupted after %d of %d trials: %w", r.progress.stored(), r.progress.total, context.Cause(ctx))
+				return fmt.Errorf("interrupted after %d of %d trials, to go on: c10klab run --resume --out %s: %w", r.progress.stored(), r.progress.total, r.cfg.Out, context.Cause(ctx))
 			}
 			if err != nil {
 				return err

@@ -261,12 +261,19 @@ func TestLeftoversOfDeadRunnersAreRemoved(t *testing.T) {
 	cfg.Repeats, cfg.Only = 1, []string{"model=reactor", "consumers=none"}
 	cfg.DataDir = diskDir(t)
 	killedRun := filepath.Join(filepath.Dir(cfg.Out), "killed")
-	const noSuchPID = "1073741824"
+	if err := os.MkdirAll(killedRun, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	alive, err := newDataDir(cfg.DataDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer alive.lock.Close()
 	want := map[string]bool{
-		filepath.Join(cfg.DataDir, dataDirPrefix+noSuchPID+"-1"):                 false,
-		filepath.Join(killedRun, dataDirPrefix+noSuchPID+"-1"):                   false,
-		filepath.Join(cfg.DataDir, dataDirPrefix+strconv.Itoa(os.Getpid())+"-1"): true,
-		filepath.Join(cfg.DataDir, dataDirPrefix+"notes"):                        true,
+		filepath.Join(cfg.DataDir, dataDirPrefix+"1073741824-1"): false,
+		filepath.Join(killedRun, dataDirPrefix+"12"):             false,
+		alive.path: true, // whatever process id its runner has, and in whichever container
+		filepath.Join(cfg.DataDir, dataDirPrefix+"notes"): true,
 	}
 	for dir := range want {
 		if err := os.MkdirAll(dir, 0o700); err != nil {

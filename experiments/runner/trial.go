@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"c10klab/experiments"
+	"c10klab/internal/osthread"
 	"c10klab/internal/record"
 	"c10klab/results"
 )
@@ -44,16 +45,22 @@ func (r *runner) runTrial(ctx context.Context, cell results.PlannedCell, block, 
 	if err != nil {
 		return t, err
 	}
-	t.Measurement, err = r.measure(ctx, &t, dir, log)
+	t.Measurement, err = r.measure(ctx, &t, dir.path, log)
+	if err == nil {
+		err = dir.vanished()
+	}
 	t.Outcome = record.Failed
 	if err == nil {
 		t.Outcome = t.Measurement.Outcome
+		if t.Outcome == record.Failed {
+			t.Error = strings.Join(t.Measurement.Problems, "; ")
+		}
 	} else {
 		t.LogTail = tail(log)
 		t.Error = withLastLine(err, t.LogTail).Error()
 	}
 	t.LoadAfter = results.ReadLoad()
-	err = discard(dir)
+	err = dir.discard()
 	t.ElapsedNs = time.Since(t.Started).Nanoseconds()
 	return t, err
 }
@@ -167,6 +174,7 @@ func (r *runner) loadOn(ctx context.Context, servers []*server, t *record.Trial,
 	for _, s := range servers { // all are asked for what they measured
 		args = append(args, "--admin", s.Name+"="+s.Admin)
 	}
+	quota, began := osthread.ReadCPUQuota(), time.Now()
 	m, err := load(ctx, r.cfg.Machine, append(args, experiments.Flags(tables.Load, t.Knobs)...), log)
 	if stallErr := stalled(); err == nil {
 		err = stallErr
@@ -192,6 +200,7 @@ func (r *runner) loadOn(ctx context.Context, servers []*server, t *record.Trial,
 	}
 	t.FreshPages = fresh
 	r.judgeFreshPages(t, m)
+	judgeThrottling(m, quota, osthread.ReadCPUQuota(), time.Since(began))
 	return m, nil
 }
 

@@ -142,24 +142,11 @@ func machineThreads() (int, error) {
 // groupLimits are the bounds of the process's control group and those above it, in
 // either version; a group without a bound has none.
 func groupLimits(self procfs.Proc) (limits []Limit) {
-	groups, err := self.Cgroups()
-	if err != nil {
-		return nil
-	}
-	for _, g := range groups {
-		root := "/sys/fs/cgroup"
-		switch {
-		case slices.Contains(g.Controllers, "pids"):
-			root += "/pids"
-		case len(g.Controllers) > 0:
-			continue
-		}
-		for dir := filepath.Join(root, g.Path); strings.HasPrefix(dir, root); dir = filepath.Dir(dir) {
-			bound, err1 := readInt(filepath.Join(dir, "pids.max"))
-			used, err2 := readInt(filepath.Join(dir, "pids.current"))
-			if err1 == nil && err2 == nil {
-				limits = append(limits, Limit{Name: GroupLimit + " of " + dir, Value: bound, Used: used, Each: 1, Raise: "echo %d > " + dir + "/pids.max"})
-			}
+	for _, dir := range groupDirs(self, "pids") {
+		bound, err1 := readInt(filepath.Join(dir, "pids.max"))
+		used, err2 := readInt(filepath.Join(dir, "pids.current"))
+		if err1 == nil && err2 == nil {
+			limits = append(limits, Limit{Name: GroupLimit + " of " + dir, Value: bound, Used: used, Each: 1, Raise: "echo %d > " + dir + "/pids.max"})
 		}
 	}
 	return limits

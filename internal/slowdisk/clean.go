@@ -82,7 +82,7 @@ func clean(p places, s diskState) error {
 			errs = append(errs, abortFUSE(m))
 		}
 	}
-	if s.Process.alive() {
+	if s.Process.alive() && !s.Process.elsewhere() {
 		errs = append(errs, s.Process.signal(unix.SIGKILL), s.Process.awaitEnd(endWithin))
 	}
 	for _, m := range slices.Backward(mounts) {

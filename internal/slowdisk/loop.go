@@ -43,6 +43,9 @@ func freeLoop() (loopDevice, error) {
 // attach puts the open file fd behind the device with direct I/O. unix.EBUSY means that
 // another process took the device first.
 func (d loopDevice) attach(fd int, name string) error {
+	if err := d.makeNode(); err != nil {
+		return fmt.Errorf("attach loop device: %w", err)
+	}
 	device, err := os.OpenFile(d.path(), os.O_RDWR, 0)
 	if err != nil {
 		return fmt.Errorf("attach loop device: %w", err)
@@ -60,6 +63,25 @@ func (d loopDevice) attach(fd int, name string) error {
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("attach %s: %w", d, err), clearLoop(device))
+	}
+	return nil
+}
+
+// makeNode makes the device's node where it is missing: in a container /dev does not follow the kernel.
+func (d loopDevice) makeNode() error {
+	if _, err := os.Stat(d.path()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	var major, minor uint32
+	numbers, err := os.ReadFile(d.sys() + "/dev")
+	if err == nil {
+		_, err = fmt.Sscanf(string(numbers), "%d:%d", &major, &minor)
+	}
+	if err == nil {
+		err = unix.Mknod(d.path(), unix.S_IFBLK|0o660, int(unix.Mkdev(major, minor)))
+	}
+	if err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("make %s: %w", d.path(), err)
 	}
 	return nil
 }

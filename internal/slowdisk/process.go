@@ -16,14 +16,26 @@ import (
 type processID struct {
 	PID        int   `json:"pid"`
 	StartTicks int64 `json:"start_ticks"` // since boot (proc(5), starttime)
+	// Namespace is that of its pid (pid_namespaces(7)), in the kernel's words; empty: of a version
+	// that did not note it.
+	Namespace string `json:"pid_namespace,omitempty"`
 }
+
+func pidNamespace() string {
+	name, _ := os.Readlink("/proc/self/ns/pid") // what cannot be told is of none
+	return name
+}
+
+// elsewhere reports that the process is of another container, where its pid means another
+// process or none. Only whether its disk answers tells whether it lives.
+func (p processID) elsewhere() bool { return p.Namespace != "" && p.Namespace != pidNamespace() }
 
 func thisProcess() (processID, error) {
 	ticks, _, err := processStat(os.Getpid())
 	if err != nil {
 		return processID{}, fmt.Errorf("read own start time: %w", err)
 	}
-	return processID{os.Getpid(), ticks}, nil
+	return processID{os.Getpid(), ticks, pidNamespace()}, nil
 }
 
 func processStat(pid int) (startTicks int64, state string, err error) {
@@ -44,12 +56,15 @@ func (p processID) state() string {
 	return state
 }
 
-func (p processID) alive() bool { return p.state() != "" }
+func (p processID) alive() bool { return p.elsewhere() || p.state() != "" }
 
 func (p processID) stopped() bool { return p.state() == "T" }
 
 // signal sends a signal to this process and to no other that got its pid.
 func (p processID) signal(s unix.Signal) error {
+	if p.elsewhere() {
+		return nil
+	}
 	fd, err := unix.PidfdOpen(p.PID, 0)
 	if errors.Is(err, unix.ESRCH) {
 		return nil

@@ -114,7 +114,11 @@ func deviceSettings(d loopDevice, c Config) []setting {
 		{d.sys() + "/queue/wbt_lat_usec", strconv.FormatInt(c.WriteBackThrottle.Microseconds(), 10)},
 	}
 	if c.DirtyLimitBytes == 0 {
-		return append(changes, setting{d.sys() + "/bdi/strict_limit", "0"}, setting{d.sys() + "/bdi/max_ratio", "100"})
+		changes = append(changes, setting{d.sys() + "/bdi/max_ratio", "100"})
+		if _, err := os.Stat(d.sys() + "/bdi/strict_limit"); err == nil { // since Linux 6.2; before, nobody can have set it
+			changes = append(changes, setting{d.sys() + "/bdi/strict_limit", "0"})
+		}
+		return changes
 	}
 	return append(changes,
 		setting{d.maxBytes(), strconv.FormatInt(c.DirtyLimitBytes, 10)},

@@ -40,7 +40,7 @@ func TestDirtyLimitsBelongToTheFirstAndGoWithTheLast(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := processID{os.Getppid(), parentTicks}
+	other := processID{PID: os.Getppid(), StartTicks: parentTicks}
 	for _, user := range []processID{me, other} {
 		if err := l.acquire(user, 64<<20, 4<<30); err != nil {
 			t.Fatal(err)
@@ -74,7 +74,7 @@ func TestDirtyLimitsOfTheDeadAreRestored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dead := processID{me.PID, me.StartTicks - 1} // its pid belongs to another now
+	dead := processID{PID: me.PID, StartTicks: me.StartTicks - 1} // its pid belongs to another now
 	old := []setting{{l.paths()[0], "7"}, {l.paths()[1], "0"}}
 	if err := writeJSON(l.path(), limitsFile{Users: []processID{dead}, BackgroundBytes: 1, Bytes: 1, Old: old}); err != nil {
 		t.Fatal(err)
