@@ -119,11 +119,21 @@ func FindClaim(id string) (c Claim, known bool) {
 	return claims[i], true
 }
 
-// Concerned are the claims that a spec is about.
+// Concerned are the claims that a spec is about: those of the register that it names, or its own, whose
+// parts are those that its predictions name.
 func (s *Spec) Concerned() []Claim {
 	claims := make([]Claim, len(s.Claims))
 	for i, id := range s.Claims {
-		claims[i], _ = FindClaim(id)
+		registered := false
+		if claims[i], registered = FindClaim(id); registered {
+			continue
+		}
+		claims[i] = Claim{ID: id, Question: s.Question}
+		for _, p := range s.Predictions {
+			if part := (Part{Name: p.Part, Kind: Assertion}); p.Claim == id && !slices.Contains(claims[i].Parts, part) {
+				claims[i].Parts = append(claims[i].Parts, part)
+			}
+		}
 	}
 	return claims
 }

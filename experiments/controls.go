@@ -157,8 +157,6 @@ type controlFile struct {
 	Margin        *float64
 }
 
-var controlKeys = []string{"kind", "cell", "planted", "metric", "difference", "relation", "threshold", "margin"}
-
 func (f controlFile) control() (Control, error) {
 	c := f.Control
 	c.Cell, c.Planted = f.Cell.text(), f.Planted.text()

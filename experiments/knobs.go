@@ -24,6 +24,11 @@ const (
 	// LatenessLimitKnob is what trials are thrown out by, and so the same in all cells.
 	LatenessLimitKnob = "lateness-limit"
 
+	serviceKnob  = "service" // the server's; all but logService take any frames
+	logService   = "log"
+	protocolKnob = "protocol" // the generator's
+	echoProtocol = "echo"
+
 	ServersKnob           = "servers"
 	DisksKnob             = "disks"
 	backlogBytesKnob      = "backlog-bytes"

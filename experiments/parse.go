@@ -119,12 +119,6 @@ type predictionFile struct {
 	Threshold   *float64
 }
 
-var (
-	topKeys        = []string{"id", "title", "claims", "question", "method", "seed", "needs", "evidence", "fixed", "axes", "servers", "exclude", "quick", "full", "predictions", "controls", "no-control"}
-	variantKeys    = []string{"repeats", "fixed", "axes"}
-	predictionKeys = []string{"claim", "part", "metric", "a", "b", "difference", "each", "along", "where", "relation", "threshold", "outcome", "refuted-by"}
-)
-
 // Parse reads a spec strictly: an unknown key is an error. Errors begin with
 // FILE:LINE where the line is known. Knobs are checked when a plan is made.
 func Parse(file, text string) (*Spec, error) {
@@ -133,8 +127,13 @@ func Parse(file, text string) (*Spec, error) {
 		return nil, err
 	}
 	for i := range s.Predictions {
-		claim, _ := FindClaim(s.Predictions[i].Claim)
-		part, err := claim.part(s.Predictions[i].Part)
+		claim, registered := FindClaim(s.Predictions[i].Claim)
+		var part Part
+		if registered {
+			part, err = claim.part(s.Predictions[i].Part)
+		} else {
+			part.Name = s.Predictions[i].Part
+		}
 		if err != nil {
 			return nil, s.errorAtTable("predictions", i, "prediction %d: %w", i+1, err)
 		}
@@ -184,8 +183,8 @@ func parse(file, text string) (*Spec, error) {
 	s.File, s.Text = file, text
 	s.Fixed, s.Quick, s.Full = raw.Fixed.text(), raw.Quick.variant(), raw.Full.variant()
 	for _, key := range meta.Keys() {
-		if names := keysBeside(key); names != nil && !slices.Contains(names, key[len(key)-1]) {
-			return nil, s.errorAt(key, "unknown key %q%s", key, knob.DidYouMean(key[len(key)-1], names))
+		if err := checkKey(key); err != nil {
+			return nil, s.errorAt(key, "%w", err)
 		}
 	}
 	if err := s.addServers(raw.Servers); err != nil {
@@ -202,6 +201,7 @@ func parse(file, text string) (*Spec, error) {
 	if err := s.checkClaims(); err != nil {
 		return nil, err
 	}
+	s.fillVariants()
 	for i, p := range raw.Predictions {
 		prediction, err := p.prediction(s.Claims)
 		if err != nil {
@@ -219,22 +219,6 @@ func parse(file, text string) (*Spec, error) {
 	return s, s.complete()
 }
 
-// keysBeside lists the keys that may stand where one does, as they are written (the library
-// minds neither case nor fields that a spec has for itself); nil: names of knobs.
-func keysBeside(key toml.Key) []string {
-	switch {
-	case len(key) == 1:
-		return topKeys
-	case len(key) == 2 && (key[0] == "quick" || key[0] == "full"):
-		return variantKeys
-	case len(key) == 2 && key[0] == "predictions":
-		return predictionKeys
-	case len(key) == 2 && key[0] == "controls":
-		return controlKeys
-	}
-	return nil
-}
-
 func (v variantFile) variant() Variant {
 	axes := make(map[string][]string, len(v.Axes))
 	for name, values := range v.Axes {
@@ -244,6 +228,9 @@ func (v variantFile) variant() Variant {
 }
 
 func (p predictionFile) prediction(claims []string) (Prediction, error) {
+	if p.Claim == "" && len(claims) == 1 {
+		p.Claim = claims[0]
+	}
 	metric, err := measure.ParseMetric(p.Metric)
 	if err == nil {
 		err = p.check(claims)
@@ -312,7 +299,7 @@ func (s *Spec) complete() error {
 		key   string
 		there bool
 	}{
-		{"id", s.ID != ""}, {"title", s.Title != ""}, {"question", s.Question != ""}, {"claims", len(s.Claims) > 0},
+		{"id", s.ID != ""}, {"title", s.Title != ""}, {"question", s.Question != ""},
 		{"axes", len(s.Axes) > 0}, {"quick.repeats", s.Quick.Repeats > 0}, {"full.repeats", s.Full.Repeats > 0},
 	}
 	for _, r := range required {
@@ -333,7 +320,27 @@ func (s *Spec) complete() error {
 	return s.checkNeeds()
 }
 
+// fillVariants makes what a spec leaves out: quick measures each cell once, and full is the
+// quick one with the blocks that a verdict takes and some to spare.
+func (s *Spec) fillVariants() {
+	if lineOf(s.Text, toml.Key{"quick"}, 0) == 0 && s.Quick.Repeats == 0 {
+		s.Quick.Repeats = 1
+	}
+	if s.Full.Repeats == 0 && len(s.Full.Fixed)+len(s.Full.Axes) == 0 && lineOf(s.Text, toml.Key{"full"}, 0) == 0 {
+		s.Full = s.Quick
+		s.Full.Repeats = blocksOfFull
+	}
+}
+
+const blocksOfFull = 8
+
+// checkClaims asks that the register has the claims; a spec that names none has one of its own, whose
+// id is the spec's.
 func (s *Spec) checkClaims() error {
+	if len(s.Claims) == 0 {
+		s.Claims = []string{s.ID}
+		return nil
+	}
 	claims, err := Claims()
 	if err != nil {
 		return err
@@ -344,7 +351,7 @@ func (s *Spec) checkClaims() error {
 	}
 	for _, id := range s.Claims {
 		if !slices.Contains(known, id) {
-			return s.errorAt(toml.Key{"claims"}, "no claim is named %q%s", id, knob.DidYouMean(id, known))
+			return s.errorAt(toml.Key{"claims"}, "no claim is named %q%s; without claims an experiment decides its own predictions", id, knob.DidYouMean(id, known))
 		}
 	}
 	return nil

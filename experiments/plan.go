@@ -113,6 +113,9 @@ func expand(spec *Spec, cfg PlanConfig, only map[string][]string) (Planned, erro
 				knobs[label] = tables.defaultOf(label)
 			}
 		}
+		if s := knobs[serviceKnob]; s != "" && s != logService && knobs[protocolKnob] == "" {
+			knobs[protocolKnob] = echoProtocol // no other service speaks Kafka's
+		}
 		if spec.excludes(knobs) || !selected(knobs, only) {
 			continue
 		}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/BurntSushi/toml"
+
 	"c10klab/internal/knob"
 	"c10klab/internal/measure"
 	"c10klab/results"
@@ -20,7 +22,7 @@ import (
 type Spec struct {
 	ID          string
 	Title       string
-	Claims      []string // ids of the claims register that it decides
+	Claims      []string // ids of the claims register that it decides; alone its own id: those of its predictions
 	Question    string
 	Method      string
 	Predictions []Prediction
@@ -160,6 +162,9 @@ func Specs() ([]*Spec, error) {
 		spec, err := Parse(path.Join("experiments", file), string(text))
 		if err != nil {
 			return nil, err
+		}
+		if _, registered := FindClaim(spec.Claims[0]); !registered {
+			return nil, spec.errorAt(toml.Key{"id"}, "claims are missing: what is stored as evidence decides a claim of the register")
 		}
 		specs = append(specs, spec)
 	}

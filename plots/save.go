@@ -27,7 +27,7 @@ func (f figure) svg(small bool) ([]byte, error) {
 	if small {
 		return []byte(withSheet(svg)), nil
 	}
-	return []byte(canvas.withTips(svg)), nil
+	return []byte(canvas.withTips(withAttributes(svg))), nil
 }
 
 var (
@@ -39,6 +39,20 @@ var (
 
 	styleAttribute = regexp.MustCompile(`\s+style="([^"]*)"`)
 )
+
+// withAttributes writes the styles of an SVG as presentation attributes. They hold where a page's content
+// policy allows no styles, and a page's sheet may set others.
+func withAttributes(svg string) string {
+	return styleAttribute.ReplaceAllStringFunc(svg, func(attribute string) string {
+		var b strings.Builder
+		for property := range strings.SplitSeq(styleAttribute.FindStringSubmatch(attribute)[1], ";") {
+			if name, value, ok := strings.Cut(property, ":"); ok {
+				fmt.Fprintf(&b, ` %s="%s"`, strings.TrimSpace(name), strings.TrimSpace(value))
+			}
+		}
+		return b.String()
+	})
+}
 
 // withSheet moves the styles of an SVG into a sheet.
 func withSheet(svg string) string {

@@ -15,7 +15,8 @@ func Significant(x float64) string {
 		return "0"
 	}
 	decimals := 3
-	if magnitude := math.Abs(x); magnitude >= 1 {
+	rounded, _ := strconv.ParseFloat(strconv.FormatFloat(x, 'g', 3, 64), 64) // 0.9998 has the digits of 1
+	if magnitude := math.Abs(rounded); magnitude >= 1 {
 		decimals = max(0, 2-int(math.Log10(magnitude)))
 	}
 	return strconv.FormatFloat(x, 'f', decimals, 64)

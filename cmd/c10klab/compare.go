@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -15,6 +16,7 @@ import (
 type compareOptions struct {
 	axis    string
 	metrics []string
+	limited bool
 	asJSON  bool
 }
 
@@ -42,18 +44,22 @@ The exit status is 0 whether or not there is a difference.`,
 			if err != nil {
 				return err
 			}
-			return present(cmd.OutOrStdout(), o.asJSON, comparison, printComparison)
+			if err := present(cmd.OutOrStdout(), o.asJSON, comparison, printComparison); err != nil || len(comparison.Rows) > 0 {
+				return err
+			}
+			return nothingStands(args...)
 		},
 	}
 	cmd.Flags().StringVar(&o.axis, "axis", "", "what the two shall differ in: a knob, or one of "+strings.Join(verdict.SetupNames, ", "))
 	cmd.Flags().StringArrayVar(&o.metrics, "metric", nil, "a metric as in list metrics, such as \"ResponseTime/Produce p99\"; repeatable (default: the client's)")
 	completeFlag(cmd, "metric", completeMetrics)
+	includeLimited(cmd, &o.limited)
 	cmd.Flags().BoolVar(&o.asJSON, "json", false, "print JSON")
 	return cmd
 }
 
 func (o compareOptions) compare(a, b string) (*verdict.RunComparison, error) {
-	cfg := verdict.CompareConfig{Axis: o.axis}
+	cfg := verdict.CompareConfig{Axis: o.axis, Limited: o.limited}
 	var err error
 	if cfg.A, err = openSide(a, nil); err != nil {
 		return nil, err
@@ -64,7 +70,11 @@ func (o compareOptions) compare(a, b string) (*verdict.RunComparison, error) {
 	if cfg.Metrics, err = parseMetrics(o.metrics, cfg.A.Run); err != nil {
 		return nil, err
 	}
-	return verdict.Compare(cfg)
+	comparison, err := verdict.Compare(cfg)
+	if errors.Is(err, verdict.ErrUnknownAxis) {
+		err = usageError(err)
+	}
+	return comparison, err
 }
 
 // openSide reads "DIR" or "DIR@KNOB=VALUE,...". A run that is open already is not
@@ -126,9 +136,28 @@ func printComparison(p *printer, c *verdict.RunComparison) {
 	for _, row := range c.Rows {
 		metric, err := measure.ParseMetric(row.Metric)
 		p.err = cmp.Or(p.err, err)
-		p.line("%s\t%s\t%s\t%s\t%s\t%d, %d\t%.3f\t%s", row.Cells, row.Metric, shown(metric, row.A), shown(metric, row.B),
-			row.Difference.Ratio, row.A.N, row.B.N, row.Difference.P, findingOf(row))
+		p.line("%s\t%s\t%s\t%s\t%s\t%d, %d\t%s\t%s", row.Cells, row.Metric, shown(metric, row.A), shown(metric, row.B),
+			row.Difference.Ratio, row.A.N, row.B.N, probability(row.Difference.P), findingOf(row))
 	}
+}
+
+// probability prints one that is no more exact than its trials are many.
+func probability(p float64) string {
+	if p < 0.001 {
+		return "< 0.001"
+	}
+	return fmt.Sprintf("%.3f", p)
+}
+
+// includeLimited binds the flag by which trials count that generator or machine limited.
+func includeLimited(cmd *cobra.Command, limited *bool) {
+	cmd.Flags().BoolVar(limited, "include-limited", false, "count trials too that generator or machine limited, whose numbers may be theirs and not the server's")
+}
+
+// nothingStands says why runs have no number to show.
+func nothingStands(sides ...string) error {
+	return &exitError{exitLimited, errors.New("no trial of " + strings.Join(sides, " and ") +
+		" counts: each was limited by generator or machine, or failed (c10klab show tells which); --include-limited counts limited ones too")}
 }
 
 func shown(metric measure.Metric, e results.Estimate) string {

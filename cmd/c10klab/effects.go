@@ -14,7 +14,7 @@ import (
 
 func newEffectsCommand() *cobra.Command {
 	var metrics []string
-	var asJSON bool
+	var limited, asJSON bool
 	cmd := aboutRun(&cobra.Command{
 		Use:   "effects RUN",
 		Short: "Say what each level of each axis does, over the whole matrix",
@@ -30,16 +30,21 @@ some pairs: then the levels of another axis decide, and the ratio over all hides
 		}
 		effects := []results.Effect{}
 		for _, spec := range run.Info.Specs {
-			own, err := verdict.MainEffects(run, spec.ID, chosen)
+			own, err := verdict.MainEffects(run, spec.ID, chosen, limited)
 			if err != nil {
 				return err
 			}
 			effects = append(effects, own...)
 		}
-		return present(w, asJSON, effects, printEffects)
+		standing := func(c results.Cell) bool { return c.Stands() }
+		if err := present(w, asJSON, effects, printEffects); err != nil || limited || len(effects) > 0 || slices.ContainsFunc(run.CellOutcomes(), standing) {
+			return err
+		}
+		return nothingStands(run.Dir)
 	})
 	cmd.Flags().StringArrayVar(&metrics, "metric", nil, "a metric as in list metrics; repeatable (default: the client's)")
 	completeFlag(cmd, "metric", completeMetrics)
+	includeLimited(cmd, &limited)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }

@@ -74,7 +74,7 @@ shows one, "list knobs" all but the instruments, which change what is measured a
 			for i, c := range t.Columns {
 				t.Columns[i].Name = strings.ToUpper(c.Name)
 			}
-			_, err = io.WriteString(os.Stdout, t.Text("", 0))
+			_, err = io.WriteString(os.Stdout, t.Text("", tableWidth()))
 			return err
 		},
 	}

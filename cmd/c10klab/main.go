@@ -29,6 +29,7 @@ const (
 	exitFailed  = 1
 	exitUsage   = 2
 	exitLimited = 3
+	exitSignal  = 130 // as shells have it of a program that SIGINT ended
 )
 
 // exitError carries an exit status other than 0 up to main, with its reason.
@@ -52,6 +53,7 @@ func usageError(err error) error {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	fitTerminal()
 	os.Exit(run(ctx, os.Args[1:]))
 }
 
@@ -68,8 +70,11 @@ func run(ctx context.Context, args []string) int {
 	if coded, is := errors.AsType[*exitError](err); is {
 		status = coded.status
 	}
+	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		status = exitSignal
+	}
 	meaning := map[int]string{
-		exitFailed: "failed", exitUsage: "refused before anything ran; " + cmd.CommandPath() + " --help", exitLimited: "measured, but limited",
+		exitSignal: "interrupted", exitFailed: "failed", exitUsage: "refused before anything ran; " + cmd.CommandPath() + " --help", exitLimited: "measured, but limited",
 	}[status]
 	fmt.Fprintf(os.Stderr, "c10klab: %s (exit status %d: %s)\n", results.Advised(err), status, meaning)
 	return status
@@ -104,10 +109,25 @@ tables and draws figures in under four minutes. "c10klab completion --help" says
 	}
 	root.SetVersionTemplate("c10klab {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usageError(suggestFlag(cmd, err)) })
+	root.SetHelpCommand(newHelpCommand(root))
 	root.AddCommand(newRunCommand(), newServeCommand(), newPrepareCommand(), newLoadCommand(), newShowCommand(), newListCommand(),
 		newDoctorCommand(), newDiskCommand(), newPlotCommand(), newReportCommand(), newDocumentCommand(),
-		newCompareCommand(), newEffectsCommand(), newExportCommand(), newVerifyCommand(), newReproduceCommand(), newAdoptCommand())
+		newNewSpecCommand(), newCompareCommand(), newEffectsCommand(), newExportCommand(), newVerifyCommand(), newReproduceCommand(), newAdoptCommand())
 	return root
+}
+
+// newHelpCommand is cobra's but for an error where there is no such command.
+func newHelpCommand(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Tell about a command",
+		RunE: func(_ *cobra.Command, args []string) error {
+			found, _, err := root.Find(args)
+			if err != nil {
+				return err // the root's own, which names the nearest command
+			}
+			return found.Help()
+		},
+	}
 }
 
 // version is the module's version, the git revision where the program was built from a
@@ -150,8 +170,18 @@ func noArguments(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// suggestFlag adds the nearest flag to the report of an unknown one.
+// flagWants is what a flag's value must be, by its type.
+var flagWants = map[string]string{"uint64": "a whole number from 0 on", "int": "a whole number", "bool": "true or false", "duration": "a duration such as 300ms or 2s"}
+
+// suggestFlag adds the nearest flag to the report of an unknown one, and what a value should be to
+// that of a wrong one.
 func suggestFlag(cmd *cobra.Command, err error) error {
+	if wrong, is := errors.AsType[*pflag.InvalidValueError](err); is {
+		if wanted := flagWants[wrong.GetFlag().Value.Type()]; wanted != "" {
+			return fmt.Errorf("--%s: %q is not %s", wrong.GetFlag().Name, wrong.GetValue(), wanted)
+		}
+		return err
+	}
 	unknown, is := errors.AsType[*pflag.NotExistError](err)
 	if !is {
 		return err

@@ -31,6 +31,7 @@ type runOptions struct {
 	repeats              int
 	seed                 uint64
 	set, only, files     []string
+	axes                 []string
 }
 
 func newRunCommand() *cobra.Command {
@@ -48,7 +49,8 @@ the first trial.`,
   c10klab run N15 --full
   c10klab run write-100mbs --only model=reactor --set rate=50 --dry-run
   c10klab run N15 --full --out results/runs/n15 --resume
-  c10klab run --file my-experiment.toml`,
+  c10klab run --file my-experiment.toml
+  c10klab run --axis on-full=block,pause --set model=reactor-pool --full`,
 		ValidArgsFunction: completeExperiments,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if err := refuseBelowOne(cmd, "repeats", "seed"); err != nil {
@@ -63,6 +65,8 @@ the first trial.`,
 	flags.IntVar(&o.repeats, "repeats", 0, "blocks, instead of the spec's; each runs every cell once; a run with another number than the spec's [full] repeats is not adopted")
 	flags.Uint64Var(&o.seed, "seed", 0, "seed of order and arrivals, instead of the spec's")
 	flags.StringArrayVar(&o.set, "set", nil, "KNOB=VALUE for every cell; repeatable")
+	flags.StringArrayVar(&o.axes, "axis", nil, "KNOB=LEVEL,LEVEL: an experiment of your own without a file, which compares these, over --set; repeatable")
+	completeFlag(cmd, "axis", completeSettings)
 	flags.StringArrayVar(&o.only, "only", nil, "KNOB=VALUE: only matching cells; repeatable, values of one knob are alternatives")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "print cells, order, predictions with what the blocks can resolve, and minutes; run nothing")
 	flags.StringVar(&o.data, "data", "", "parent of the trials' data directories, on the disk to measure (default: the run directory)")
@@ -129,24 +133,17 @@ func (o runOptions) config(names []string) (runner.Config, error) {
 	if err != nil {
 		return runner.Config{}, err
 	}
-	settings := map[string]string{}
-	for _, s := range o.set {
-		name, value, found := strings.Cut(s, "=")
-		if !found {
-			return runner.Config{}, fmt.Errorf("--set %q is not KNOB=VALUE", s)
-		}
-		if earlier, twice := settings[name]; twice {
-			return runner.Config{}, fmt.Errorf("--set %s is given twice, as %q and %q", name, earlier, value)
-		}
-		settings[name] = value
+	set, err := settings("--set", o.set)
+	if err != nil {
+		return runner.Config{}, err
 	}
 	return runner.Config{
 		PlanConfig: experiments.PlanConfig{
-			Specs: specs, Full: o.full, Repeats: o.repeats, Seed: o.seed, Set: settings, Only: o.only, Yes: o.yes, Tables: knobTables,
+			Specs: specs, Full: o.full, Repeats: o.repeats, Seed: o.seed, Set: set, Only: o.only, Yes: o.yes, Tables: knobTables,
 		},
 		Out:    cmp.Or(o.out, newRunDir()),
 		Resume: o.resume, DataDir: o.data,
-		CommandLine: append([]string{"c10klab"}, os.Args[1:]...), Progress: os.Stderr,
+		CommandLine: append([]string{"c10klab"}, os.Args[1:]...), Progress: fitting{os.Stderr},
 	}, nil
 }
 
@@ -157,6 +154,17 @@ func newRunDir() string {
 // specs are the experiments named and those of files; none when a stored run is
 // resumed, which knows its own.
 func (o runOptions) specs(names []string) ([]*experiments.Spec, error) {
+	if len(o.axes) > 0 {
+		if len(names)+len(o.files) > 0 {
+			return nil, errors.New("--axis makes an experiment of its own, and goes with no other")
+		}
+		text, err := ownSpec("axis", o.axes, o.set, false)
+		if err != nil {
+			return nil, err
+		}
+		spec, err := experiments.Parse("--axis", text)
+		return []*experiments.Spec{spec}, err
+	}
 	if len(names)+len(o.files) == 0 {
 		if o.resume {
 			if _, err := results.Open(o.out); !errors.Is(err, results.ErrNoRun) {
@@ -208,7 +216,7 @@ func printRun(run *results.Run, asJSON bool) error {
 	}
 	if asJSON {
 		err = printDocument(os.Stdout, run)
-	} else if err = read.Brief(os.Stdout); err == nil {
+	} else if err = read.Brief(coloured(os.Stdout)); err == nil {
 		_, err = fmt.Printf("\nmore    c10klab show %s --tables all\nreport  %s\n", results.ShellQuote(run.Dir), page)
 	}
 	return cmp.Or(err, runShortfall(run))

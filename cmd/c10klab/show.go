@@ -46,9 +46,9 @@ is wider goes on beneath with its rows' names.`,
 			return err
 		}
 		if len(tables) == 0 && !asMarkdown {
-			return read.Brief(w)
+			return read.Brief(coloured(w))
 		}
-		return read.Tables(w, tables, asMarkdown)
+		return read.Tables(coloured(w), tables, asMarkdown)
 	})
 	cmd.Flags().StringSliceVar(&tables, "tables", nil, strings.Join(report.TableNames, ", ")+"; several with commas")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print the cells with all their percentiles as JSON, as run --json does")

@@ -2,8 +2,10 @@ package evidence
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -88,18 +90,28 @@ func ExportCSV(w io.Writer, run *results.Run) error {
 // ExportBenchfmt writes each trial whose numbers stand as a benchmark result, which
 // benchstat reads; the knobs that tell cells apart are in its name. Percentiles that
 // are lower bounds, as those of saturated trials, are left out.
-func ExportBenchfmt(w io.Writer, run *results.Run) error {
+func ExportBenchfmt(w io.Writer, run *results.Run, limited bool) error {
 	knobs := results.VaryingKnobs(run.CellOutcomes())
 	out := benchfmt.NewWriter(w)
+	stands := func(t record.Trial) bool {
+		return t.Outcome == record.Valid || t.Outcome == record.Saturated || limited && t.Outcome.Limited()
+	}
+	if !slices.ContainsFunc(run.Trials, stands) {
+		return ErrNothingStands
+	}
+	suffix := ""
+	if slices.ContainsFunc(run.Trials, func(t record.Trial) bool { return endsLikeThreads.MatchString(benchmarkName(t, knobs)) }) {
+		suffix = "-1"
+	}
 	for _, t := range run.Trials {
-		if t.Outcome != record.Valid && t.Outcome != record.Saturated {
+		if !stands(t) {
 			continue
 		}
 		numbers, err := numbersOf(run, t)
 		if err != nil {
 			return err
 		}
-		result := &benchfmt.Result{Name: benchfmt.Name(benchmarkName(t, knobs)), Iters: 1}
+		result := &benchfmt.Result{Name: benchfmt.Name(benchmarkName(t, knobs) + suffix), Iters: 1}
 		result.SetConfig("experiment", t.Experiment)
 		result.SetConfig("revision", run.Info.Source.Revision)
 		for i := range result.Config {
@@ -120,6 +132,13 @@ func ExportBenchfmt(w io.Writer, run *results.Run) error {
 	}
 	return nil
 }
+
+// ErrNothingStands says that a run has no trial whose numbers stand.
+var ErrNothingStands = errors.New("no trial counts")
+
+// endsLikeThreads matches a name whose end readers of the format take off as the number of
+// threads, such as that of acks=-1; one that is put behind it keeps it.
+var endsLikeThreads = regexp.MustCompile(`-[0-9]+$`)
 
 // benchmarkName is EXPERIMENT/knob=value/…, with what the format gives a meaning
 // (/, white space) replaced.

@@ -28,7 +28,7 @@ func exportableRun(t *testing.T) *results.Run {
 
 func TestBenchstatReadsTheExport(t *testing.T) {
 	var out bytes.Buffer
-	if err := ExportBenchfmt(&out, exportableRun(t)); err != nil {
+	if err := ExportBenchfmt(&out, exportableRun(t), false); err != nil {
 		t.Fatal(err)
 	}
 	reader := benchfmt.NewReader(&out, "export")

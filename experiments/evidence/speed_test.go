@@ -74,7 +74,7 @@ func BenchmarkManyTrials(b *testing.B) {
 			run := openStored(b, dir)
 			metrics, err := results.DefaultMetrics(run)
 			if err == nil {
-				_, err = verdict.MainEffects(run, spec.ID, metrics)
+				_, err = verdict.MainEffects(run, spec.ID, metrics, false)
 			}
 			if err != nil {
 				b.Fatal(err)

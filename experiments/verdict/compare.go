@@ -25,6 +25,8 @@ type CompareConfig struct {
 	A, B    Side
 	Axis    string
 	Metrics []measure.Metric
+	// Limited: trials that generator or machine limited count as well.
+	Limited bool
 }
 
 type RunComparison struct {
@@ -51,7 +53,10 @@ type ComparedCells struct {
 	NoiseFloor *results.Estimate `json:"noise_floor,omitempty"`
 }
 
-var ErrNothingToCompare = errors.New("the two have no cell in common")
+var (
+	ErrNothingToCompare = errors.New("the two have no cell in common")
+	ErrUnknownAxis      = errors.New("nothing that a setup consists of is named")
+)
 
 type cellPair struct{ a, b results.Cell }
 
@@ -76,7 +81,7 @@ func Compare(cfg CompareConfig) (*RunComparison, error) {
 	}
 	differences := setupDifferences(cfg.A.Run, cfg.B.Run, pairs)
 	if names := slices.Concat(SetupNames, slices.Sorted(maps.Keys(pairs[0].a.Knobs))); cfg.Axis != "" && !slices.Contains(names, cfg.Axis) {
-		return nil, fmt.Errorf("nothing that a setup consists of is named %q%s", cfg.Axis, knob.DidYouMean(cfg.Axis, names))
+		return nil, fmt.Errorf("%w %q%s", ErrUnknownAxis, cfg.Axis, knob.DidYouMean(cfg.Axis, names))
 	}
 	if len(axis) == 0 && len(differences) == 1 {
 		axis[differences[0].Name] = ""
@@ -131,6 +136,9 @@ func without(knobs, names map[string]string) map[string]string {
 
 func (c *RunComparison) compareAll(cfg CompareConfig, pairs []cellPair, axis map[string]string) error {
 	left, right := results.NewReadings(cfg.A.Run, cfg.Metrics...), results.NewReadings(cfg.B.Run, cfg.Metrics...)
+	if cfg.Limited {
+		left, right = left.WithLimited(), right.WithLimited()
+	}
 	label := judge{cells: cfg.A.cells(), varying: results.VaryingKnobs(cfg.A.cells())}
 	for _, p := range pairs {
 		for _, metric := range cfg.Metrics {

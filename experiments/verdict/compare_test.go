@@ -157,7 +157,7 @@ func TestNoiseFloorsAreThoseOfThePredictions(t *testing.T) {
 
 func TestMainEffectsPairCellsAndFlagReversals(t *testing.T) {
 	run := modelRun(t, 4)
-	effects, err := MainEffects(run, "small", metricsOf(t, "ResponseTime/Produce p99"))
+	effects, err := MainEffects(run, "small", metricsOf(t, "ResponseTime/Produce p99"), false)
 	if err != nil {
 		t.Fatal(err)
 	}

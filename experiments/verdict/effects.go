@@ -11,9 +11,12 @@ import (
 // MainEffects compares each level of every axis with the axis's first level, for
 // each metric, within the blocks of a run's experiment; ordered by axis, metric
 // and level. Pairs that were not measured are left out, and so is an effect
-// without any. Durations of saturated trials do not count.
-func MainEffects(run *results.Run, experiment string, metrics []measure.Metric) ([]results.Effect, error) {
+// without any. Durations of saturated trials do not count, and limited ones only if they shall.
+func MainEffects(run *results.Run, experiment string, metrics []measure.Metric, limited bool) ([]results.Effect, error) {
 	j := newJudge(experiment, run, metrics)
+	if limited {
+		j.readings = j.readings.WithLimited()
+	}
 	var effects []results.Effect
 	for _, axis := range axesOf(j.cells) {
 		for _, metric := range metrics {

@@ -14,9 +14,11 @@ import (
 	"c10klab/results"
 )
 
+// Width is how many columns text takes at most; a program that writes to a terminal sets it once, at
+// its beginning.
+var Width = 100
+
 const (
-	// Width is how many columns a brief takes at most.
-	Width = 100
 	// mostWinners of an experiment, mostRows of its table and mostPredictions are in a
 	// brief; what is left out is counted.
 	mostWinners     = 4

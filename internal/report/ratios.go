@@ -47,7 +47,7 @@ func effectsOf(run *results.Run) ([]results.Effect, error) {
 	}
 	var all []results.Effect
 	for _, spec := range run.Info.Specs {
-		effects, err := verdict.MainEffects(run, spec.ID, metrics)
+		effects, err := verdict.MainEffects(run, spec.ID, metrics, false)
 		if err != nil {
 			return nil, err
 		}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"c10klab/experiments"
 	"c10klab/experiments/verdict"
 	"c10klab/internal/record"
 	"c10klab/results"
@@ -43,9 +42,8 @@ func (r *Run) sentencesOf(j verdict.Judged) []sentence {
 // something of; the first one of a claim with the claim's question.
 func claimSentences(j verdict.Judged) []sentence {
 	var all []sentence
-	for _, id := range j.Spec.Claims {
-		claim, _ := experiments.FindClaim(id)
-		question := claim.Question + " "
+	for _, claim := range j.Spec.Concerned() {
+		id, question := claim.ID, claim.Question+" "
 		for _, part := range claim.Parts {
 			if !slices.ContainsFunc(j.Findings, func(f verdict.Finding) bool { return f.Prediction.Claim == id && f.Prediction.Part == part.Name }) {
 				continue
@@ -59,7 +57,7 @@ func claimSentences(j verdict.Judged) []sentence {
 					text += " (" + c.Reason + ")"
 				}
 			}
-			all = append(all, sentence{Kind: "verdict " + string(word), Head: fmt.Sprintf("%s, %s: %s", id, part.Name, word), Text: question + text + "."})
+			all = append(all, sentence{Kind: "verdict " + string(word), Head: strings.TrimSuffix(id+", "+part.Name, ", ") + ": " + string(word), Text: question + text + "."})
 			question = ""
 		}
 	}
