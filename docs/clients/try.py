@@ -6,6 +6,7 @@ import time
 
 RECORDS = 50
 PATIENCE = 20  # seconds
+TOPIC = f"{sys.argv[1]}-{time.time_ns()}"
 
 
 def wants(name, got):
@@ -27,10 +28,10 @@ def confluent(address):
 
     producer = Producer({"bootstrap.servers": address, "compression.type": "lz4", "enable.idempotence": True})
     for i in range(RECORDS):
-        producer.produce("confluent", str(i).encode(), partition=0)
+        producer.produce(TOPIC, str(i).encode(), partition=0)
     producer.flush(PATIENCE)
     consumer = Consumer({"bootstrap.servers": address, "group.id": "none", "enable.auto.commit": False})
-    consumer.assign([TopicPartition("confluent", 0, 0)])
+    consumer.assign([TopicPartition(TOPIC, 0, 0)])
     got, end = [], time.monotonic() + PATIENCE
     while len(got) < RECORDS and time.monotonic() < end:
         message = consumer.poll(1)
@@ -38,7 +39,7 @@ def confluent(address):
             got.append(message.value())
     wants("confluent-kafka", got)
     consumer.unassign()
-    consumer.subscribe(["confluent"])
+    consumer.subscribe([TOPIC])
     began = time.monotonic()
     while time.monotonic() < began + PATIENCE:
         message = consumer.poll(1)
@@ -52,14 +53,14 @@ def kafka_python(address):
 
     producer = KafkaProducer(bootstrap_servers=address, compression_type="gzip")
     for i in range(RECORDS):
-        producer.send("kafka-python", str(i).encode(), partition=0).get(PATIENCE)
+        producer.send(TOPIC, str(i).encode(), partition=0).get(PATIENCE)
     consumer = KafkaConsumer(bootstrap_servers=address, consumer_timeout_ms=3000, group_id=None)
-    consumer.assign([TopicPartition("kafka-python", 0)])
+    consumer.assign([TopicPartition(TOPIC, 0)])
     consumer.seek_to_beginning()
     wants("kafka-python", [m.value for m, _ in zip(consumer, range(RECORDS))])
     began = time.monotonic()
     try:
-        group = KafkaConsumer("kafka-python", bootstrap_servers=address, group_id="g", consumer_timeout_ms=PATIENCE * 1000)
+        group = KafkaConsumer(TOPIC, bootstrap_servers=address, group_id="g", consumer_timeout_ms=PATIENCE * 1000)
         next(group)
     except Exception as error:
         return told("kafka-python", began, error)
@@ -72,15 +73,15 @@ def aiokafka(address):
         producer = AIOKafkaProducer(bootstrap_servers=address)
         await producer.start()
         for i in range(RECORDS):
-            await producer.send_and_wait("aiokafka", str(i).encode(), partition=0)
+            await producer.send_and_wait(TOPIC, str(i).encode(), partition=0)
         await producer.stop()
         consumer = AIOKafkaConsumer(bootstrap_servers=address)
         await consumer.start()
-        consumer.assign([TopicPartition("aiokafka", 0)])
+        consumer.assign([TopicPartition(TOPIC, 0)])
         await consumer.seek_to_beginning()
         wants("aiokafka", [(await asyncio.wait_for(consumer.getone(), PATIENCE)).value for _ in range(RECORDS)])
         await consumer.stop()
-        group = AIOKafkaConsumer("aiokafka", bootstrap_servers=address, group_id="g")
+        group = AIOKafkaConsumer(TOPIC, bootstrap_servers=address, group_id="g")
         began = time.monotonic()
         try:
             await asyncio.wait_for(group.start(), PATIENCE)
