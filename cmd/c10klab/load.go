@@ -11,6 +11,7 @@ import (
 
 	"c10klab/internal/hdr"
 	"c10klab/internal/knob"
+	"c10klab/internal/osthread"
 	"c10klab/internal/record"
 	"c10klab/internal/report"
 	"c10klab/loadgen"
@@ -142,6 +143,11 @@ func (f *loadFlags) config(v *knob.Values) (loadgen.Config, error) {
 	}
 	config, err := loadgen.ConfigFrom(v)
 	config.Target, config.Servers, config.TraceTo = f.target, servers, f.writeTrace
+	if own, cpusErr := osthread.ProcessCPUs(); err == nil && cpusErr == nil {
+		if i := slices.IndexFunc(config.CPUs, func(cpu int) bool { return !slices.Contains(own, cpu) }); i >= 0 {
+			err = fmt.Errorf("knob load-cpus: this process may not run on CPU %d; it may on %d", config.CPUs[i], own)
+		}
+	}
 	return config, err
 }
 

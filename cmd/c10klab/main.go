@@ -122,8 +122,11 @@ func newHelpCommand(root *cobra.Command) *cobra.Command {
 		Use: "help [COMMAND]", Short: "Tell about a command",
 		RunE: func(_ *cobra.Command, args []string) error {
 			found, _, err := root.Find(args)
+			if err == nil && found == root {
+				err = root.Args(root, args) // which names the nearest command
+			}
 			if err != nil {
-				return err // the root's own, which names the nearest command
+				return err
 			}
 			return found.Help()
 		},

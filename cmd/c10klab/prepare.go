@@ -73,6 +73,9 @@ func prepare(ctx context.Context, data []string, v *knob.Values) (*record.Backlo
 	began := time.Now()
 	done, err := store.Prepare(ctx, wanted)
 	took := time.Since(began)
+	if errors.Is(err, storage.ErrInvalidTopic) {
+		err = usageError(fmt.Errorf("--topic: %w", err))
+	}
 	if errors.Is(err, storage.ErrBacklogDiffers) {
 		err = usageError(fmt.Errorf("%w; take another name, or remove its directories", err))
 	}

@@ -108,6 +108,9 @@ by hand around them stays. An experiment with evidence and no page yet gets one.
   c10klab document --file /tmp/draft.md --reference results/reference`,
 		Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if document == "" {
+				return usageError(errors.New("--file names no document"))
+			}
 			specs, err := experiments.Specs()
 			if err != nil {
 				return err
