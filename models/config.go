@@ -67,6 +67,8 @@ var Knobs = []knob.Knob{
 		Meaning: "connections that the server must have room for: descriptors and threads are checked when it starts, further connections are closed at once; 0: no bound but the system's (Kafka: max.connections)"},
 	{Name: "max-idle", Group: knob.Connection, Kind: knob.Duration, Default: "10m",
 		Meaning: "time after which a connection is closed on which nothing comes or goes, at most a quarter later; 0s: never (Kafka: connections.max.idle.ms)"},
+	{Name: "request-memory", Group: knob.Connection, Kind: knob.Bytes, Default: "1GiB",
+		Meaning: "most memory of requests longer than 1 MiB, from when their length is known until they are answered; a connection whose next one does not fit is not read until others have ended; 0: no bound (Kafka: queued.max.request.bytes, there for requests of any length, and off)"},
 	{Name: "max-frame", Group: knob.Connection, Kind: knob.Bytes, Default: "100MiB", Min: 1024, Max: 128 << 20,
 		Meaning: "longest request accepted (Kafka: socket.request.max.bytes)"},
 	{Name: "plant", Group: knob.Instrument, Kind: knob.Text, Default: "",
@@ -75,36 +77,37 @@ var Knobs = []knob.Knob{
 
 // Config is how a server is put together. Times and bounds as in Knobs.
 type Config struct {
-	Model             string        `knob:"model"`
-	Send              string        `knob:"send"`
-	Loops             int           `knob:"loops"`
-	Handlers          int           `knob:"handlers"`
-	RequestQueue      int           `knob:"request-queue"`
-	OnFull            string        `knob:"on-full"` // one of OnFullBlock and its like
-	Isolate           string        `knob:"isolate"` // name of a class with handlers of its own, "none" or empty: none
-	IsolatedHandlers  int           `knob:"isolated-handlers"`
-	HandlerWake       string        `knob:"handler-wake"` // auto (or empty), request or turn
-	ConnectionQueue   int           `knob:"connection-queue"`
-	HandlersWrite     bool          `knob:"response-writer=handler"`
-	InFlight          int           `knob:"max-in-flight"`
-	SendThreads       int           `knob:"send-threads"`
-	SendQueueBound    int           `knob:"send-queue"`
-	SendCapBytes      int           `knob:"send-cap"`       // 0: the strategy's own
-	SendsPerTurn      int           `knob:"sends-per-turn"` // 0: no bound
-	SelectorTimeout   time.Duration `knob:"selector-timeout"`
-	ResidencyProbe    string        `knob:"residency-probe"`
-	Switchback        string        `knob:"switchback"` // a knob.Switchback; empty: none
-	BlockedTime       bool
-	PollTimeout       time.Duration `knob:"poll-timeout"`
-	KernelStamps      bool
-	PinThreads        bool          `knob:"pin-threads"`
-	Batch             bool          `knob:"scheduling=batch"`
-	SocketBufferBytes int           `knob:"socket-buffer"`
-	ListenBacklog     int           `knob:"listen-backlog"`
-	MaxConnections    int           `knob:"max-connections"` // 0: no bound
-	MaxIdle           time.Duration `knob:"max-idle"`        // 0: for ever
-	MaxFrameBytes     int           `knob:"max-frame"`
-	Plant             stage.Plant
+	Model              string        `knob:"model"`
+	Send               string        `knob:"send"`
+	Loops              int           `knob:"loops"`
+	Handlers           int           `knob:"handlers"`
+	RequestQueue       int           `knob:"request-queue"`
+	OnFull             string        `knob:"on-full"` // one of OnFullBlock and its like
+	Isolate            string        `knob:"isolate"` // name of a class with handlers of its own, "none" or empty: none
+	IsolatedHandlers   int           `knob:"isolated-handlers"`
+	HandlerWake        string        `knob:"handler-wake"` // auto (or empty), request or turn
+	ConnectionQueue    int           `knob:"connection-queue"`
+	HandlersWrite      bool          `knob:"response-writer=handler"`
+	InFlight           int           `knob:"max-in-flight"`
+	SendThreads        int           `knob:"send-threads"`
+	SendQueueBound     int           `knob:"send-queue"`
+	SendCapBytes       int           `knob:"send-cap"`       // 0: the strategy's own
+	SendsPerTurn       int           `knob:"sends-per-turn"` // 0: no bound
+	SelectorTimeout    time.Duration `knob:"selector-timeout"`
+	ResidencyProbe     string        `knob:"residency-probe"`
+	Switchback         string        `knob:"switchback"` // a knob.Switchback; empty: none
+	BlockedTime        bool
+	PollTimeout        time.Duration `knob:"poll-timeout"`
+	KernelStamps       bool
+	PinThreads         bool          `knob:"pin-threads"`
+	Batch              bool          `knob:"scheduling=batch"`
+	SocketBufferBytes  int           `knob:"socket-buffer"`
+	ListenBacklog      int           `knob:"listen-backlog"`
+	MaxConnections     int           `knob:"max-connections"` // 0: no bound
+	MaxIdle            time.Duration `knob:"max-idle"`        // 0: for ever
+	RequestMemoryBytes int           `knob:"request-memory"`  // 0: no bound
+	MaxFrameBytes      int           `knob:"max-frame"`
+	Plant              stage.Plant
 }
 
 // ConfigFrom reads the knobs; auto is what `auto` means for the service.

@@ -8,6 +8,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -167,6 +168,56 @@ func testIdle(t *testing.T, b *bench) {
 	}
 	busy.send(request(opEcho, 7))
 	busy.expect(7, nil)
+}
+
+// TestHalfSentRequestsAreBounded: those that hold the memory keep the others waiting, and nobody whose
+// requests are short; once they go the others are served.
+func TestHalfSentRequestsAreBounded(t *testing.T) {
+	everyCombination(t, testHalfSent, "request-memory=8MiB", "max-frame=4MiB")
+}
+
+func testHalfSent(t *testing.T, b *bench) {
+	long := request(opEcho, 3, make([]byte, 3<<20))
+	var holders, waiting []client
+	for range 2 {
+		c := b.dial()
+		c.send(long[:len(long)/2])
+		holders = append(holders, c)
+	}
+	used := func() int64 {
+		m := b.server.env.requests
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return m.used
+	}
+	const all = 2 * (3 << 20)
+	b.await("two to have begun", func() bool { return used() >= all })
+	for range 3 {
+		c := b.dial()
+		go c.Write(long)
+		waiting = append(waiting, c)
+	}
+	short := b.dial()
+	for tag := range uint32(20) {
+		short.send(request(opEcho, tag))
+		short.expect(tag, nil)
+		if used() > 8<<20 {
+			t.Fatalf("%d bytes are in use", used())
+		}
+	}
+	for _, c := range holders {
+		c.Close()
+	}
+	var reading sync.WaitGroup // all at once: an answer that nobody reads keeps its memory
+	for _, c := range waiting {
+		reading.Go(func() {
+			if tag, body, err := c.receive(); err != nil || tag != 3 || len(body) != 3<<20 {
+				t.Errorf("answer %d of %d bytes, %v", tag, len(body), err)
+			}
+		})
+	}
+	reading.Wait()
+	b.await("all memory to be given back", func() bool { return used() == 0 })
 }
 
 // awaitNoConnections returns when the server has let go of all connections.

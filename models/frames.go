@@ -72,17 +72,22 @@ type input struct {
 	// The first two of the receive that brought the frame's first byte.
 	firstArrivedNs, firstStartNs int64
 	drained                      bool // the newest receive emptied the socket
+	starved                      bool // the frame that begins waits for memory
 	ended                        bool // the peer will send no more
 }
 
 // next returns the connection's next frame as a job, or nil when the socket has
-// no more for now or, with ended, for ever. It receives no more often than one
+// no more for now or, with ended, for ever, or when the frame waits for memory. It receives no more often than one
 // frame needs. Only the thread that reads the connection may call it, with its own
 // receiver; it waits if the connection's manner is to wait.
 func (in *input) next(c *conn, r *receiver) (*Job, error) {
 	for justRead := false; ; justRead = true {
 		for len(in.pending) > 0 && !in.complete() {
-			if err := in.absorb(c); err != nil {
+			if err := in.absorb(c); err == errNoMemory {
+				in.starved = true
+				in.keep() // out of the thread's scratch memory
+				return nil, nil
+			} else if err != nil {
 				return nil, err
 			}
 		}
@@ -219,7 +224,16 @@ func (in *input) open(c *conn) error {
 	if length <= 0 || length > c.env.config.MaxFrameBytes {
 		return fmt.Errorf("frame length %d is outside 1 … %d bytes", length, c.env.config.MaxFrameBytes)
 	}
+	claimed := 0
+	if length > firstBufferBytes {
+		if err := c.env.requests.claim(c, length); err != nil {
+			return err
+		}
+		claimed = length
+	}
+	in.starved = false
 	j := newJob(c)
+	j.claimed = claimed
 	j.fit(min(length, firstBufferBytes))
 	j.stamps[stage.Arrived], j.stamps[stage.ReadStart] = in.firstArrivedNs, in.firstStartNs
 	in.job, in.length, in.filled = j, length, 0

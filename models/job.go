@@ -29,6 +29,7 @@ type Job struct {
 	sending   bool  // in the request queue for its response to be sent on
 	silent    bool  // no answer is due
 	away      bool  // other threads than the reading one may have it
+	claimed   int   // of the memory for long requests
 	hangUp    error // close the connection instead of answering
 	// sampled: the stamps are kept whole, under the correlation id, with the instant
 	// at which the newest send call began.
@@ -89,6 +90,10 @@ func (j *Job) end(giveBack func(*freeJobs, *Job)) {
 		j.response.Buf = nil
 	}
 	c, away := j.conn, j.away
+	if j.claimed > 0 {
+		c.env.requests.release(j.claimed)
+		j.claimed = 0
+	}
 	j.frame, j.conn, j.away = nil, nil, false
 	giveBack(c.jobs, j)
 	if away {

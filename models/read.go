@@ -78,6 +78,8 @@ func (l *loop) readOne(c *conn) {
 		c.admit(j)
 		l.noteRest(c)
 		l.process(j)
+	case err == nil && c.input.starved && c.gone.Load():
+		l.kill(c, nil) // its end would not be read before there is memory
 	case err == nil && !c.input.ended:
 		r.noteDrained()
 	default:

@@ -49,7 +49,7 @@ func Start(c Config, address string, service Service, stages *stage.Recorder, lo
 	if err := CheckService(c, service); err != nil {
 		return nil, err
 	}
-	e := &env{config: c, send: s, service: service, stages: stages, plant: c.Plant, stopped: make(chan struct{}),
+	e := &env{config: c, send: s, service: service, stages: stages, plant: c.Plant, stopped: make(chan struct{}), requests: newRequestMemory(c.RequestMemoryBytes),
 		threads: osthread.NewRegistry(osthread.Options{Pin: c.PinThreads, Batch: c.Batch, SharePs: m.sharesPs}), log: log}
 	e.wakesInTurns = wakesInTurns(c)
 	e.identifier, _ = service.(Identifier)
@@ -116,6 +116,7 @@ func (s *Server) Stop(ctx context.Context) error {
 	e := s.env
 	e.stopping.Store(true)
 	close(e.stopped)
+	e.requests.stop()
 	s.running.stopAccepting()
 	s.running.drain()
 	var err error
@@ -201,9 +202,10 @@ type env struct {
 	log          func(format string, args ...any)
 	wakesInTurns bool // loops wake handlers when they have read what there is
 
-	connections atomic.Int64  // ever opened
-	live        atomic.Int64  // open, or still referred to by a job
-	open        openConns     // the same, one by one
+	connections atomic.Int64 // ever opened
+	live        atomic.Int64 // open, or still referred to by a job
+	open        openConns    // the same, one by one
+	requests    *requestMemory
 	stopping    atomic.Bool   // take no new requests; answer those taken
 	aborting    atomic.Bool   // close all connections now
 	stopped     chan struct{} // closed when stopping is set
