@@ -33,11 +33,13 @@ type Config struct {
 	IdleInterval    time.Duration `knob:"idle-interval"` // between two requests of one of them; 0: none
 	SourceAddresses int           `knob:"source-addresses"`
 
-	BatchBytes  int `knob:"batch-bytes"`
-	RecordBytes int `knob:"record-bytes"`
-	Acks        int16
-	Topic       string `knob:"topic"`
-	Partitions  int    `knob:"partitions"`
+	BatchBytes   int     `knob:"batch-bytes"`
+	RecordBytes  int     `knob:"record-bytes"`
+	Compression  string  `knob:"compression"`
+	Compressible float64 `knob:"compressible"` // share of each value that is zeros, with a Compression
+	Acks         int16
+	Topic        string `knob:"topic"`
+	Partitions   int    `knob:"partitions"`
 
 	Consumers           string        `knob:"consumers"`
 	ConsumerConnections int           `knob:"consumer-connections"`

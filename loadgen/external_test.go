@@ -141,3 +141,17 @@ func TestBrokerThatStaysAwayEndsTheRun(t *testing.T) {
 		t.Errorf("%q does not say why", text)
 	}
 }
+
+// Batches of every codec are taken by another broker and timed by the tail.
+func TestCompressedBatchesAreProducedAndTimed(t *testing.T) {
+	for _, codec := range []string{"gzip", "snappy", "lz4", "zstd"} {
+		m := run(t, kafkaConfig(t, startKfake(t), "compression", codec, "consumers", "tail", "drain", "10s"))
+		end, response := m.Histograms[hdr.Key{Stage: "EndToEnd", API: "Fetch"}], m.Histograms[hdr.Key{Stage: "ResponseTime", API: "Produce"}]
+		if m.Errors != 0 || m.LogEndRecords != m.AckedRecords || end == nil || end.Count() != response.Count() {
+			t.Errorf("%s: %d errors, %d acknowledged, log grew by %d, EndToEnd of %v: %q", codec, m.Errors, m.AckedRecords, m.LogEndRecords, end, m.Problems)
+		}
+		if held := m.OfferedMBps / (400 * 4096 / 1e6); held > 0.8 {
+			t.Errorf("%s: %.2f of the bytes went over the wire", codec, held)
+		}
+	}
+}

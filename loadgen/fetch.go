@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"c10klab/internal/batch"
+	"c10klab/internal/kafka"
 
 	"github.com/twmb/franz-go/pkg/kbin"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -129,17 +130,23 @@ func (c *consumer) batch(h batch.Header, b []byte) error {
 		return fmt.Errorf("%w: it ends with %d", errBackwards, h.LastOffset())
 	}
 	c.partition.FetchOffset = h.LastOffset() + 1
-	if !c.kind.tail || h.Compression() != batch.Uncompressed {
+	if !c.kind.tail {
 		return nil
 	}
-	records := batch.Records(b)
-	first, ok := records.Next()
-	if !ok {
-		return records.Err()
+	dueNs, err := batch.Open(h, b, kafka.MaxFrameBytes, firstDueNs)
+	if err != nil {
+		return err
 	}
-	if dueNs := batch.DueNs(first.Value); c.load.window.Contains(dueNs) {
+	if c.load.window.Contains(dueNs) {
 		c.load.consumed.Add(1)
 		c.tally.Consumed(dueNs, c.arrivedNs, c.nowNs)
 	}
 	return nil
+}
+
+// firstDueNs is the due time of a batch's first record; 0: it has none.
+func firstDueNs(h batch.Header, records []byte) (int64, error) {
+	it := batch.RecordsIn(h, records)
+	first, _ := it.Next()
+	return batch.DueNs(first.Value), it.Err()
 }

@@ -54,6 +54,8 @@ var Knobs = []knob.Knob{
 	{Name: "in-flight", Kind: knob.Int, Unit: "requests", Default: "1", Min: 1, Max: 1e5, Meaning: "unanswered requests that a producer connection may have"},
 	{Name: "batch-bytes", Kind: knob.Bytes, Default: "64KiB", Min: 1, Max: kafka.MaxFrameBytes, Meaning: "record batch of one produce request, header included"},
 	{Name: "record-bytes", Kind: knob.Bytes, Default: "1KiB", Min: 1, Meaning: "value of one record"},
+	{Name: "compression", Kind: knob.Choice, Choices: []string{"none", "gzip", "snappy", "lz4", "zstd"}, Default: "none", Meaning: "codec of the record batches (Kafka: compression.type), made once before the run, so that it costs the generator nothing; batch-bytes and rate are before compression, what is acknowledged and fetched counts as it goes over the wire"},
+	{Name: "compressible", Kind: knob.Float, Default: "0.5", Max: 1, Meaning: "share of each record's value that is zeros, with a compression; the rest is random and does not compress"},
 	{Name: "acks", Kind: knob.Choice, Choices: []string{"0", "1", "-1", acksAll}, Default: "1", Meaning: "Kafka's acks, -1 or all for all replicas in sync; with 0 a request is done when its last byte is accepted and has no ResponseTime"},
 	{Name: "topic", Kind: knob.Text, Default: "c10klab", Meaning: "topic to write and read, created if missing"},
 	{Name: "partitions", Kind: knob.Int, Unit: "partitions", Default: "30", Min: 1, Max: 1e5, Meaning: "partitions of the topic that are used"},

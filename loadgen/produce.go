@@ -33,6 +33,9 @@ type produce struct {
 
 func newProduce(cfg Config, batchBytes int, wall *clock.Offset) (*produce, error) {
 	template, err := batch.TemplateForBytes(batchBytes, cfg.RecordBytes, cfg.Schedule.Seed)
+	if codec := batch.Codecs[cfg.Compression]; err == nil && codec != batch.Uncompressed {
+		template, err = template.Compressible(cfg.Compressible).Compressed(codec)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s and record-bytes: %w", sizeKnob(cfg, "knobs batch-bytes"), err)
 	}

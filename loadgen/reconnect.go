@@ -106,7 +106,9 @@ func (r *receiver) lose(fd int, p peer, err error) error {
 	lost.lose(nowNs)
 	r.peers[fd] = nil
 	r.load.descriptors.close(fd)
-	r.tally.Counts[judge.LostConnections]++
+	if _, idles := p.(*idle); !idles { // those a server may close for being idle
+		r.tally.Counts[judge.LostConnections]++
+	}
 	r.load.outages.add(&outage{peer: lost, receiver: r, sinceNs: nowNs})
 	return nil
 }

@@ -99,7 +99,7 @@ func awaitKafka(t *testing.T, cluster []*kafkaNode) {
 func loadKafka(t *testing.T, target string, more ...string) *record.Measurement {
 	t.Helper()
 	args := []string{"load", "--json", "--target", target, "--rate-requests", "300", "--batch-bytes", "4KiB", "--record-bytes", "100", "--partitions", "6", "--producers", "6",
-		"--acks", "all", "--consumers", "tail", "--consumer-connections", "3", "--warm-up", "1s", "--drain", "30s"}
+		"--acks", "all", "--consumers", "tail", "--consumer-connections", "3", "--warm-up", "500ms", "--drain", "30s"}
 	stdout, stderr, exit := runCommand(t, append(args, more...)...)
 	if exit != exitOK && exit != exitLimited {
 		t.Fatalf("load ended with %d: %s", exit, stderr)
@@ -114,6 +114,12 @@ func TestRealKafkaIsLoaded(t *testing.T) {
 	cluster := startKafkaCluster(t, 1)
 	cluster[0].start(t)
 	awaitKafka(t, cluster)
+	for _, codec := range []string{"gzip", "snappy", "lz4", "zstd"} { // each decompressed and checked by Kafka
+		m := loadKafka(t, cluster[0].address, "--window", "500ms", "--topic", "in-"+codec, "--compression", codec)
+		if m.Errors != 0 || m.AckedRecords == 0 || m.LogEndRecords != m.AckedRecords {
+			t.Errorf("%s: %d errors, %d records acknowledged, log grew by %d: %q", codec, m.Errors, m.AckedRecords, m.LogEndRecords, m.Problems)
+		}
+	}
 	m := loadKafka(t, cluster[0].address, "--window", "2s")
 	if m.Errors != 0 || m.AckedRecords == 0 || m.LogEndRecords != m.AckedRecords || m.InFlightAtEnd != 0 || m.TailMBps == 0 {
 		t.Errorf("%d errors, %d records acknowledged, log grew by %d, %d never answered: %q", m.Errors, m.AckedRecords, m.LogEndRecords, m.InFlightAtEnd, m.Problems)
@@ -130,12 +136,12 @@ func TestRealKafkaClusterIsLoadedThroughARestart(t *testing.T) {
 	}
 	awaitKafka(t, cluster)
 	restarted := make(chan struct{})
-	time.AfterFunc(5*time.Second, func() {
+	time.AfterFunc(3*time.Second, func() {
 		defer close(restarted)
 		cluster[2].kill(t)
 		cluster[2].start(t)
 	})
-	m := loadKafka(t, cluster[0].address, "--window", "20s", "--reconnect", "60s")
+	m := loadKafka(t, cluster[0].address, "--window", "8s", "--reconnect", "60s")
 	<-restarted
 	if m.Errors != 0 || m.AckedRecords == 0 || m.LogEndRecords < m.AckedRecords || m.InFlightAtEnd != 0 {
 		t.Errorf("%d errors, %d records acknowledged, log grew by %d, %d never answered: %q", m.Errors, m.AckedRecords, m.LogEndRecords, m.InFlightAtEnd, m.Problems)

@@ -12,13 +12,19 @@ import (
 // hence the least value size.
 const DueBytes = 8
 
-// Template is one uncompressed batch made ahead of time for load generation:
+// Template is one batch made ahead of time for load generation:
 // null keys, no headers, no producer id, every value a due time (big endian
-// int64, ns) and then seeded filler that does not compress. It is immutable and
+// int64, ns) and then seeded filler. It is immutable and
 // may be shared by threads; each stamps copies of its own.
 type Template struct {
-	bytes []byte
-	dueAt []int // where in bytes each record's due time lies
+	bytes   []byte
+	dueAt   []int // where in bytes each record's due time lies; of a compressed one the first record's
+	records int
+
+	// Of one in gzip, whose content has a checksum: where what is not compressed lies, and the content
+	// of the rest.
+	plainAt, plainBytes int
+	rest                []byte
 }
 
 // NewTemplate makes a batch of equal records. The same arguments give the same
@@ -98,7 +104,7 @@ func newTemplate(valueSizes []int, seed uint64) (*Template, error) {
 	if total > math.MaxInt32 {
 		return nil, fmt.Errorf("batch template: %d bytes, most is %d", total, math.MaxInt32)
 	}
-	t := &Template{bytes: make([]byte, HeaderBytes, total), dueAt: make([]int, len(valueSizes))}
+	t := &Template{bytes: make([]byte, HeaderBytes, total), dueAt: make([]int, len(valueSizes)), records: len(valueSizes)}
 	var key [32]byte
 	binary.BigEndian.PutUint64(key[:], seed)
 	filler := rand.NewChaCha8(key)
@@ -137,11 +143,11 @@ func (t *Template) writeHeader() {
 
 func (t *Template) SizeBytes() int { return len(t.bytes) }
 
-func (t *Template) Records() int { return len(t.dueAt) }
+func (t *Template) Records() int { return t.records }
 
 func (t *Template) AppendTo(dst []byte) []byte { return append(dst, t.bytes...) }
 
-// Stamp rewrites a copy of the batch in place: the due time in every record,
+// Stamp rewrites a copy of the batch in place: the due time in every record, of a compressed one in the first,
 // base and max timestamp, and the CRC. It does not allocate. dst must be exactly
 // a copy made by AppendTo.
 func (t *Template) Stamp(dst []byte, dueNs, timestampMs int64) {
@@ -153,7 +159,27 @@ func (t *Template) Stamp(dst []byte, dueNs, timestampMs int64) {
 	}
 	binary.BigEndian.PutUint64(dst[atBaseTimestamp:], uint64(timestampMs))
 	binary.BigEndian.PutUint64(dst[atMaxTimestamp:], uint64(timestampMs))
+	if t.rest != nil {
+		t.stampGzip(dst)
+	}
 	binary.BigEndian.PutUint32(dst[atCRC:], checksum(dst))
+}
+
+// Compressible makes a copy of which a share of each value, its end, is zeros.
+func (t *Template) Compressible(share float64) *Template {
+	made := *t
+	made.bytes = slices.Clone(t.bytes)
+	for i, at := range t.dueAt {
+		end := len(t.bytes)
+		if i+1 < len(t.dueAt) {
+			end = t.dueAt[i+1]
+		}
+		const untilNextValue = 24 // more than what lies between the values of two records
+		filler := made.bytes[at+DueBytes : max(at+DueBytes, end-untilNextValue)]
+		clear(filler[int((1-share)*float64(len(filler))):])
+	}
+	made.Stamp(made.bytes, 0, 0)
+	return &made
 }
 
 // DueNs is the due time that a template's value begins with, 0 for a value too
