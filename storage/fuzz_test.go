@@ -2,6 +2,7 @@ package storage
 
 import (
 	"bytes"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -177,6 +178,38 @@ func FuzzOffsetCheckpoint(f *testing.F) {
 			if err != nil || e.offset < 0 || e.epoch < 0 {
 				t.Fatalf("epoch %d from %d, %v", e.epoch, e.offset, err)
 			}
+		}
+	})
+}
+
+// FuzzTopicFiles: whatever the files say in which a topic's configurations and deletions lie, they are
+// read or refused, and what was read is written and read as the same.
+func FuzzTopicFiles(f *testing.F) {
+	f.Add([]byte("retention.ms=1000\nmin.insync.replicas=1\n"))
+	f.Add([]byte("gfXTPfI9R5692mbUlpmJCQ t\n"))
+	f.Add([]byte("=\n= =\n\n"))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		mem := vfs.NewMem()
+		if err := mem.MkdirAll("/d/t-0"); err != nil {
+			t.Fatal(err)
+		}
+		for _, path := range []string{filepath.Join("/d/t-0", topicConfigFile), filepath.Join("/d", deletingFile)} {
+			if err := vfs.WriteFile(mem, path, content); err != nil {
+				t.Fatal(err)
+			}
+		}
+		given, foreign, err := readTopicConfigs(mem, "/d/t-0")
+		if err != nil || foreign {
+			t.Fatalf("foreign %v, %v", foreign, err)
+		}
+		if err := writeTopicConfigs(mem, "/d/t-0", given); err != nil {
+			t.Fatal(err)
+		}
+		if again, _, err := readTopicConfigs(mem, "/d/t-0"); err != nil || !maps.Equal(again, given) {
+			t.Fatalf("%q became %q, %v", given, again, err)
+		}
+		if _, err := readDeletions(mem, "/d"); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

@@ -58,8 +58,11 @@ func TestOtherClientsOfGoWork(t *testing.T) {
 	if said, err := build.CombinedOutput(); err != nil {
 		need.Lacking(t, "the clients' modules, or go itself: "+string(said))
 	}
+	running := map[string]*process{}
 	for _, model := range []string{"thread-per-connection", "loop-per-thread-pool"} {
-		p := startProcess(t, program, startServer(t, "--data", t.TempDir(), "--model", model).Listen)
+		running[model] = startProcess(t, program, startServer(t, "--data", t.TempDir(), "--model", model).Listen)
+	}
+	for model, p := range running {
 		if status := p.wait(t); status != 0 {
 			t.Errorf("under %s: %s", model, p.stdout.String())
 		}

@@ -82,11 +82,17 @@ func (o compareOptions) compare(a, b string) (*verdict.RunComparison, error) {
 func openSide(text string, open *results.Run) (verdict.Side, error) {
 	dir, selection, _ := strings.Cut(text, "@")
 	side := verdict.Side{Run: open, Where: map[string]string{}}
+	latest := ""
 	for item := range strings.SplitSeq(selection, ",") {
 		if item == "" {
 			continue
 		}
 		name, value, found := strings.Cut(item, "=")
+		if !found && latest != "" { // a list goes on, as in disks=none,hdd
+			side.Where[latest] += "," + item
+			continue
+		}
+		latest = name
 		if _, err := allKnobs.Lookup(name); err != nil || !found {
 			return side, usageError(fmt.Errorf("%q of %q is not KNOB=VALUE: %w", item, text, err))
 		}

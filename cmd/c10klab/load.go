@@ -11,6 +11,7 @@ import (
 
 	"c10klab/internal/hdr"
 	"c10klab/internal/knob"
+	"c10klab/internal/measure"
 	"c10klab/internal/osthread"
 	"c10klab/internal/record"
 	"c10klab/internal/report"
@@ -250,11 +251,18 @@ func printJoin(p *printer, m *record.Measurement) {
 	p.line("%-22s %12s %7s %12s %12s %12s", "term", "mean", "share", "p50", "p99", "max")
 	for _, t := range j.Terms {
 		p.term(t, j.MeanResponseNs)
+		if i := slices.IndexFunc(j.Beside, isConnectionWait); i >= 0 && t.Name == measure.RequestWire.Name {
+			part := j.Beside[i]
+			part.Name = "  of it " + part.Name
+			p.term(part, j.MeanResponseNs)
+		}
 	}
 	p.line("%-22s %12s %6.1f%%", "= response time", results.FormatDuration(j.MeanResponseNs), 100.0)
 	p.line("no terms, but beside them or after the answer:")
 	for _, t := range j.Beside {
-		p.term(t, j.MeanResponseNs)
+		if !isConnectionWait(t) {
+			p.term(t, j.MeanResponseNs)
+		}
 	}
 	if j.TermsOverResponse > 0 {
 		p.line("over all requests, the mean terms add up to %.3f of the mean response time", j.TermsOverResponse)
@@ -273,6 +281,10 @@ func printJoin(p *printer, m *record.Measurement) {
 		p.line("  %d threads %s waited for a CPU for %s a request, mean since the start", r.Threads, r.Group, results.FormatDuration(r.MeanNs))
 	}
 }
+
+// isConnectionWait reports whether a stretch is the part of RequestWire in which the connection had
+// others under way.
+func isConnectionWait(t record.JoinTerm) bool { return t.Name == measure.ConnectionWait.Name }
 
 // term prints one stretch of the requests' time and its share of the whole.
 func (p *printer) term(t record.JoinTerm, wholeNs float64) {

@@ -2,10 +2,14 @@ package main
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"c10klab/experiments"
 	"c10klab/experiments/runner"
+	"c10klab/internal/hdr"
+	"c10klab/internal/knob"
+	"c10klab/internal/measure"
 	"c10klab/models"
 	"c10klab/results"
 )
@@ -101,5 +105,41 @@ func TestTheMainJobKeepsItsCellsAndTime(t *testing.T) {
 	}
 	if first := plan.Experiments[0]; first.Spec.ID != "write-100mbs" || len(first.Cells) != 2*len(models.Models()) {
 		t.Errorf("it begins with %d cells of %s", len(first.Cells), first.Spec.ID)
+	}
+}
+
+// quickMargin is how many times more requests than independent ones would take fall due in a quick trial:
+// waits behind one stall come in clusters.
+const quickMargin = 3
+
+// A quick run says something of every percentile of producers' requests that a prediction reads.
+func TestQuickWindowsAreLongEnoughForTheirPredictions(t *testing.T) {
+	t.Parallel()
+	specs, err := experiments.Specs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	quantiles := map[string]float64{"p50": 0.5, "p99": 0.99, "p999": 0.999}
+	for _, spec := range specs {
+		for _, cell := range planOf(t, false, spec.ID).Experiments[0].Cells {
+			_, load, err := configs(cell.Knobs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			expected := load.Schedule.PerSecond * load.Window.Seconds()
+			if cell.Knobs[knob.SwitchbackName] != "" {
+				expected /= 2
+			}
+			for _, p := range spec.Predictions {
+				key, percentile := p.Metric.Key()
+				_, name, _ := strings.Cut(p.Metric.String(), " ")
+				if !percentile || key.API != measure.Produce || load.Closed || !p.Reads(cell.Knobs) {
+					continue
+				}
+				if q := quantiles[name]; !hdr.Supports(int64(expected/quickMargin), q) {
+					t.Errorf("%s: %s of %.0f requests in %v, which may be too few", cell.ID, p.Metric, expected, load.Window)
+				}
+			}
+		}
 	}
 }

@@ -281,6 +281,7 @@ func control(req kmsg.Request) kmsg.Response {
 			resp.(*kmsg.ApiVersionsResponse).ApiKeys = append(resp.(*kmsg.ApiVersionsResponse).ApiKeys, api)
 		}
 	case *kmsg.MetadataRequest:
+		resp.(*kmsg.MetadataResponse).Brokers = []kmsg.MetadataResponseBroker{kmsg.NewMetadataResponseBroker()} // alone, so its address is not looked at
 		topic := kmsg.NewMetadataResponseTopic()
 		topic.Topic = req.Topics[0].Topic
 		for number := range int32(sinkPartitions) {
