@@ -19,14 +19,15 @@ const (
 )
 
 func main() {
-	for name, try := range map[string]func(addr string) error{
-		"sarama": bySarama, "sarama group": groupOfSarama, "kafka-go": byKafkaGo, "kafka-go group": groupOfKafkaGo,
-	} {
-		if err := try(os.Args[1]); err != nil {
-			fmt.Printf("%s: %v\n", name, err)
+	for _, client := range []struct {
+		name string
+		try  func(addr string) error
+	}{{"sarama", bySarama}, {"sarama group", groupOfSarama}, {"kafka-go", byKafkaGo}, {"kafka-go group", groupOfKafkaGo}} {
+		if err := client.try(os.Args[1]); err != nil {
+			fmt.Printf("%s: %v\n", client.name, err)
 			os.Exit(1)
 		}
-		fmt.Printf("%s: ok\n", name)
+		fmt.Printf("%s: ok\n", client.name)
 	}
 }
 
@@ -99,7 +100,7 @@ func groupOfSarama(addr string) error {
 		return err
 	}
 	defer group.Close()
-	return toldAtOnce(func(ctx context.Context) error { return group.Consume(ctx, []string{"sarama-none"}, noHandler{}) }, sarama.ErrGroupAuthorizationFailed, 20*time.Second) // it asks four times more, whatever the error
+	return toldAtOnce(func(ctx context.Context) error { return group.Consume(ctx, []string{"sarama-group"}, noHandler{}) }, sarama.ErrGroupAuthorizationFailed, 20*time.Second) // it asks four times more, whatever the error
 }
 
 func byKafkaGo(addr string) error {
@@ -131,7 +132,7 @@ func byKafkaGo(addr string) error {
 }
 
 func groupOfKafkaGo(addr string) error {
-	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{ID: "g", Brokers: []string{addr}, Topics: []string{"kafka-go"}})
+	group, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{ID: "g", Brokers: []string{addr}, Topics: []string{"kafka-go-group"}})
 	if err != nil {
 		return err
 	}
