@@ -29,7 +29,7 @@ const (
 	logEnd   = int64(-1) // ListOffsets asks for it instead of a time, as for logStart
 	logStart = int64(-2)
 
-	topicTimeout = 10 * time.Second // for creation and for leaders to be there
+	topicTimeout = 30 * time.Second // for creation and for leaders to be there
 	topicPause   = 20 * time.Millisecond
 )
 
