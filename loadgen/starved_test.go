@@ -23,10 +23,10 @@ func answersOf(t *testing.T, few int64) *fakeServer {
 	var connections sync.Map
 	var opened atomic.Int64
 	return startFake(t, func(conn net.Conn, frame []byte) bool {
-		_, known := connections.LoadOrStore(conn, opened.Load() < few)
+		served, known := connections.Load(conn)
 		if !known {
-			opened.Add(1)
-		} else if served, _ := connections.Load(conn); !served.(bool) {
+			connections.Store(conn, opened.Add(1) <= few)
+		} else if !served.(bool) {
 			return true
 		}
 		return echoFrame(conn, frame)

@@ -100,6 +100,8 @@ func TestUsageErrorsNameTheValueAndTheNearestRightOne(t *testing.T) {
 		"list of what":               {"list", []string{"models", "knobs"}},
 		"flags that exclude":         {"show --json --markdown results", []string{"json", "markdown"}},
 		"plot of nothing":            {"plot", []string{"run directory"}},
+		"report over a directory":    {"report x -o " + t.TempDir(), []string{"is a directory", "report.html"}},
+		"reference that is missing":  {"reproduce N15 --reference /nowhere --dry-run", []string{"--reference", "/nowhere"}},
 	} {
 		t.Run(name, func(t *testing.T) { wantRefused(t, exitUsage, c.wanted, strings.Fields(c.args)...) })
 	}

@@ -24,8 +24,8 @@ const kafkaJarsVariable = "C10KLAB_KAFKA_JARS"
 
 const kafkaVersion = "3.9.1"
 
-// startKafkaTool starts one of Kafka's own commands by its class.
-func startKafkaTool(t *testing.T, class string, args ...string) *process {
+// kafkaCommand is the command line of one of Kafka's own commands, named by its class.
+func kafkaCommand(t *testing.T, class string, args ...string) []string {
 	t.Helper()
 	java := need.Program(t, "java", "default-jre-headless")
 	dir := os.Getenv(kafkaJarsVariable)
@@ -45,7 +45,13 @@ func startKafkaTool(t *testing.T, class string, args ...string) *process {
 	if err := os.WriteFile(logging, []byte(toStderr), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return startProcess(t, java, append([]string{"-Xshare:auto", "-XX:TieredStopAtLevel=1", "-Dlog4j.configuration=file:" + logging, "-cp", filepath.Join(dir, "*"), class}, args...)...)
+	return append([]string{java, "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-Dlog4j.configuration=file:" + logging, "-cp", filepath.Join(dir, "*"), class}, args...)
+}
+
+func startKafkaTool(t *testing.T, class string, args ...string) *process {
+	t.Helper()
+	command := kafkaCommand(t, class, args...)
+	return startProcess(t, command[0], command[1:]...)
 }
 
 // kafkaTool runs one to its end, which must be a good one, and returns all that it prints.
@@ -238,7 +244,11 @@ func TestKafkasOwnCommandsWork(t *testing.T) {
 	wants(tool(topics, "--describe", "--topic", "x"), "PartitionCount: 2", "ReplicationFactor: 1", "retention.ms=3600000", "min.insync.replicas=1")
 	wants(kafkaTool(t, "org.apache.kafka.tools.ProducerPerformance", "--topic", "x", "--num-records", "1000", "--record-size", "100", "--throughput", "-1",
 		"--producer-props", "bootstrap.servers="+s.Listen, "compression.type=lz4"), "1000 records sent")
-	for time, sum := range map[string]int{"-1": 1000, "-2": 0} {
+	fed := startProcess(t, "sh", append([]string{"-c", `seq 10 | "$0" "$@"`}, kafkaCommand(t, "kafka.tools.ConsoleProducer", "--topic", "x", "--bootstrap-server", s.Listen)...)...)
+	if status := fed.wait(t); status != 0 {
+		t.Errorf("ConsoleProducer ended with %d:\n%s", status, fed.stderr.String())
+	}
+	for time, sum := range map[string]int{"-1": 1010, "-2": 0} {
 		total := 0
 		for _, line := range strings.Fields(tool("org.apache.kafka.tools.GetOffsetShell", "--topic", "x", "--time", time)) {
 			if fields := strings.Split(line, ":"); len(fields) == 3 {

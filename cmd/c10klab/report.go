@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"time"
 
 	"c10klab/internal/report"
@@ -43,6 +45,9 @@ With --serve nothing is written: the page is served, and shows runs as their tri
 					return err
 				}
 				return serveReport(cmd, listen, args)
+			}
+			if info, err := os.Stat(out); err == nil && info.IsDir() {
+				return usageError(fmt.Errorf("-o %s is a directory; name the page's file, such as %s", out, filepath.Join(out, "report.html")))
 			}
 			if err := report.Write(out, args); err != nil {
 				return cmp.Or(checkRuns(args), err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -32,6 +33,11 @@ The exit status tells about trials, as that of run does, and not about verdicts.
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := refuseBelowOne(cmd, "repeats"); err != nil {
 				return err
+			}
+			if cmd.Flags().Changed("reference") { // the default is absent outside of a clone, and any one's evidence may be
+				if _, err := os.Stat(o.reference); err != nil {
+					return usageError(fmt.Errorf("--reference: %w", err))
+				}
 			}
 			return o.reproduce(cmd.Context(), cmd.OutOrStdout(), args[0])
 		},

@@ -111,6 +111,8 @@ func parseOfBroker(text string) (Metric, error) {
 		return Metric{}, fmt.Errorf("metric %q: nothing measured is named %q%s", text, stage, knob.DidYouMean(stage, Names()))
 	case api == "":
 		return Metric{}, fmt.Errorf("metric %q: an API is missing, as in %s", text, s.Key(Produce))
+	case !slices.Contains(ownAPIs, api) && !slices.Contains(kafkasAPIs(), api):
+		return Metric{}, fmt.Errorf("metric %q: no API is named %q%s; services without Kafka's protocol answer %s", text, api, knob.DidYouMean(api, slices.Concat(ownAPIs, kafkasAPIs())), Echo)
 	case strings.HasPrefix(percentile, above):
 		bound, err := time.ParseDuration(strings.TrimPrefix(percentile, above))
 		if err != nil || bound <= 0 {

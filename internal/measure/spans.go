@@ -16,8 +16,11 @@ package measure
 import (
 	"fmt"
 	"slices"
+	"sync"
 
 	"c10klab/internal/hdr"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // Clock says who took the instants that a measure is the difference of.
@@ -60,6 +63,18 @@ const (
 	// AllLoops stands in the place of an API where a span is of network threads.
 	AllLoops = "loops"
 )
+
+var ownAPIs = []string{Produce, Fetch, LaggingFetch, Echo, AllLoops}
+
+// kafkasAPIs are all that a server may be asked.
+var kafkasAPIs = sync.OnceValue(func() (names []string) {
+	for key := range kmsg.MaxKey + 1 {
+		if name := kmsg.NameForKey(int16(key)); name != "Unknown" {
+			names = append(names, name)
+		}
+	}
+	return names
+})
 
 // Span is a stretch of time that histograms are kept of, by API.
 type Span struct {

@@ -49,12 +49,12 @@ func TestClientsWaitedFromTheDueTimeWhereThereIsOne(t *testing.T) {
 }
 
 func TestMetricsAreParsedToWhatTheyName(t *testing.T) {
-	for _, text := range []string{"ResponseTime/Produce p999", "rate_mb_s", "threads/net", "LoopLag/loops max", "ResponseTime/Produce above 50ms"} {
+	for _, text := range []string{"ResponseTime/Produce p999", "rate_mb_s", "threads/net", "LoopLag/loops max", "ResponseTime/Produce above 50ms", "Total/Metadata p99"} {
 		if m, err := ParseMetric(text); err != nil || m.String() != text || m.Unit() == "" {
 			t.Errorf("%q is %q in %q, %v", text, m, m.Unit(), err)
 		}
 	}
-	for _, text := range []string{"ResponseTime p99", "ResponseTime/Produce", "RequestWire/Echo p99", "rate", "threads/", ""} {
+	for _, text := range []string{"ResponseTime p99", "ResponseTime/Produce", "RequestWire/Echo p99", "ResponseTime/Synthetic p50", "Total/Unknown p50", "rate", "threads/", ""} {
 		if m, err := ParseMetric(text); err == nil {
 			t.Errorf("%q is taken for %v", text, m)
 		}
