@@ -2,6 +2,8 @@ package storage
 
 import (
 	"bytes"
+	"encoding/binary"
+	"hash/crc32"
 	"maps"
 	"math"
 	"os"
@@ -131,14 +133,18 @@ func FuzzTail(f *testing.F) {
 	})
 }
 
-// FuzzSnapshot: whatever is in a producer snapshot, it is refused or read back as
-// written.
+// FuzzSnapshot: whatever is in a producer snapshot whose CRC is right, it is refused or read
+// back as written.
 func FuzzSnapshot(f *testing.F) {
 	ps := producers{}
 	ps.note(batch.Header{ProducerID: 7, ProducerEpoch: 1, BaseSequence: 3, LastOffsetDelta: 2, BaseOffset: 40, MaxTimestampMs: 9})
 	f.Add(encodeSnapshot(ps))
 	f.Add(encodeSnapshot(producers{}))
 	f.Fuzz(func(t *testing.T, content []byte) {
+		if len(content) >= snapshotCRCEnds {
+			content = bytes.Clone(content)
+			binary.BigEndian.PutUint32(content[2:], crc32.Checksum(content[snapshotCRCEnds:], castagnoli))
+		}
 		found, err := decodeSnapshot(content)
 		if err != nil {
 			return

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"testing"
 
+	"c10klab/internal/child"
 	"c10klab/internal/hdr"
 	"c10klab/internal/measure"
 	"c10klab/internal/need"
@@ -12,7 +13,7 @@ import (
 )
 
 // askResidency asks a server's admin port what of a topic is cached.
-func askResidency(t *testing.T, s *server, method, path string) record.Residency {
+func askResidency(t *testing.T, s *child.Server, method, path string) record.Residency {
 	t.Helper()
 	request, err := http.NewRequest(method, "http://"+s.Admin+path+"?topic=backlog", nil)
 	if err != nil {
@@ -35,10 +36,10 @@ func askResidency(t *testing.T, s *server, method, path string) record.Residency
 
 func TestPreparedBacklogIsEvictedAndReadByLaggingConsumers(t *testing.T) {
 	data := t.TempDir()
-	if _, stderr, exit := runCommand(t, "prepare", "--data", data, "--partitions", "4", "--bytes", "32MiB"); exit != exitOK {
+	if _, stderr, exit := child.Run(t, "prepare", "--data", data, "--partitions", "4", "--bytes", "32MiB"); exit != exitOK {
 		t.Fatalf("prepare ended with %d: %s", exit, stderr)
 	}
-	s := startServer(t, "--data", data)
+	s := child.Serve(t, "--data", data)
 	hot := askResidency(t, s, http.MethodGet, record.ResidencyPath)
 	if hot.Pages*hot.PageBytes < 32<<20 {
 		t.Errorf("prepared 32 MiB, the server has %+v", hot)
@@ -47,7 +48,7 @@ func TestPreparedBacklogIsEvictedAndReadByLaggingConsumers(t *testing.T) {
 	if stayed.Pages != hot.Pages || stayed.CachedPages > hot.CachedPages {
 		t.Errorf("before %+v, after eviction %+v", hot, stayed)
 	}
-	stdout, stderr, exit := runCommand(t, "load", "--target", s.Listen, "--admin", s.Admin, "--json", "--rate", "2",
+	stdout, stderr, exit := child.Run(t, "load", "--target", s.Listen, "--admin", s.Admin, "--json", "--rate", "2",
 		"--producers", "2", "--partitions", "2", "--warm-up", "100ms", "--window", "500ms",
 		"--consumers", "both", "--consumer-connections", "2", "--lagging-connections", "4", "--lagging-topic", "backlog", "--fetch-rate", "10",
 		"--bad-consumers", "dies", "--bad-connections", "2")

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"testing"
 
+	"c10klab/internal/child"
 	"c10klab/internal/need"
 	"c10klab/internal/osthread"
 	"c10klab/internal/record"
@@ -42,14 +43,14 @@ func TestServerWithThousandsOfConnectionsEndsInAnOrderlyWay(t *testing.T) {
 	connections := howMany(t)
 	for _, model := range []string{"thread-per-connection", "goroutine-per-connection"} {
 		t.Run(model, func(t *testing.T) {
-			s := startServer(t, "--service", "echo", "--model", model, "--max-connections", strconv.Itoa(connections))
-			load := startProcess(t, "", "load", "--target", s.Listen, "--protocol", "echo", "--mode", "closed", "--source-addresses", "4",
+			s := child.Serve(t, "--service", "echo", "--model", model, "--max-connections", strconv.Itoa(connections))
+			load := child.Start(t, "", "load", "--target", s.Listen, "--protocol", "echo", "--mode", "closed", "--source-addresses", "4",
 				"--connections", strconv.Itoa(connections), "--idle-share", "0.9", "--warm-up", "0s", "--window", "10m")
-			eventually(t, "every connection has had an answer", func() bool {
-				return load.over() || snapshot(t, s.Admin).Counters.AllResponses() > int64(connections)
+			child.Eventually(t, "every connection has had an answer", func() bool {
+				return load.Over() || child.Snapshot(t, s.Admin).Counters.AllResponses() > int64(connections)
 			})
-			s.stop(t)
-			if exit := load.wait(t); exit != exitFailed {
+			s.Stop(t)
+			if exit := load.Wait(t); exit != exitFailed {
 				t.Errorf("the load generator ended with %d when its target went away", exit)
 			}
 		})
@@ -84,8 +85,8 @@ func needRoom(t *testing.T, connections int) {
 }
 
 func loadManyConnections(t *testing.T, model string, connections int, idleShare string) {
-	s := startServer(t, "--service", "echo", "--model", model, "--max-connections", strconv.Itoa(connections))
-	out, _, exit := runCommand(t, "load", "--json", "--target", s.Listen, "--admin", s.Admin, "--protocol", "echo", "--mode", "closed",
+	s := child.Serve(t, "--service", "echo", "--model", model, "--max-connections", strconv.Itoa(connections))
+	out, _, exit := child.Run(t, "load", "--json", "--target", s.Listen, "--admin", s.Admin, "--protocol", "echo", "--mode", "closed",
 		"--connections", strconv.Itoa(connections), "--idle-share", idleShare, "--idle-interval", "1s", "--source-addresses", "4",
 		"--warm-up", "0s", "--window", "300ms", "--drain", "30s")
 	if exit != exitOK && exit != exitLimited {

@@ -11,15 +11,18 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"c10klab/internal/child"
 	"c10klab/internal/need"
 	"c10klab/internal/record"
 )
+
+func TestMain(m *testing.M) { child.Main(m, main) }
 
 // wantRefused runs a command that must fail with a status and, on stderr, say all
 // of the wanted texts and print nothing on stdout.
 func wantRefused(t *testing.T, status int, wanted []string, args ...string) {
 	t.Helper()
-	stdout, stderr, exit := runCommand(t, args...)
+	stdout, stderr, exit := child.Run(t, args...)
 	if exit != status {
 		t.Errorf("%q ended with %d, want %d; stderr: %s", args, exit, status, stderr)
 	}
@@ -108,7 +111,7 @@ func TestUsageErrorsNameTheValueAndTheNearestRightOne(t *testing.T) {
 }
 
 func TestPairsThatMakeNoSenseAreRefusedWithTheReason(t *testing.T) {
-	reason := refusal(t, "thread-per-connection", "pool").Reason
+	reason := child.Refusal(t, "thread-per-connection", "pool").Reason
 	wanted := []string{"thread-per-connection", "send=pool", reason}
 	t.Run("serve", func(t *testing.T) {
 		wantRefused(t, exitUsage, wanted, "serve", "--data", t.TempDir(), "--model", "thread-per-connection", "--send", "pool")
@@ -121,7 +124,7 @@ func TestPairsThatMakeNoSenseAreRefusedWithTheReason(t *testing.T) {
 		}
 	})
 	t.Run("run of a pair that makes sense", func(t *testing.T) {
-		stdout, stderr, exit := runCommand(t, "run", "--set", "send=pool", "--only", "model=reactor", "--dry-run")
+		stdout, stderr, exit := child.Run(t, "run", "--set", "send=pool", "--only", "model=reactor", "--dry-run")
 		if exit != exitOK || !strings.Contains(stdout, "2 cells") {
 			t.Errorf("a pair that makes sense ended with %d: %s%s", exit, stdout, stderr)
 		}
@@ -138,9 +141,9 @@ func TestPortInUse(t *testing.T) {
 
 func TestSecondServerOnADirectoryDisturbsNothing(t *testing.T) {
 	dir := t.TempDir()
-	first := startServer(t, "--data", dir)
-	wantRefused(t, exitFailed, []string{dir}, serveArgs("--data", dir)...)
-	if snapshot(t, first.Admin).Process.PID != first.PID {
+	first := child.Serve(t, "--data", dir)
+	wantRefused(t, exitFailed, []string{dir}, child.ServeArgs("--data", dir)...)
+	if child.Snapshot(t, first.Admin).Process.PID != first.PID {
 		t.Error("the first server no longer answers")
 	}
 }
@@ -150,7 +153,7 @@ func TestLoadAgainstAClosedPort(t *testing.T) {
 	address := closed.Addr().String()
 	closed.Close()
 	wantRefused(t, exitFailed, []string{address}, "load", "--target", address)
-	s := startServer(t, "--data", t.TempDir())
+	s := child.Serve(t, "--data", t.TempDir())
 	wantRefused(t, exitFailed, []string{address}, "load", "--target", s.Listen, "--admin", address)
 }
 
@@ -211,7 +214,7 @@ func TestEveryCommandHasHelp(t *testing.T) {
 	var visit func(c *cobra.Command)
 	visit = func(c *cobra.Command) {
 		args := append(strings.Fields(c.CommandPath())[1:], "--help")
-		stdout, stderr, exit := runCommand(t, args...)
+		stdout, stderr, exit := child.Run(t, args...)
 		if exit != exitOK || stderr != "" || !strings.Contains(stdout, "Usage:") {
 			t.Errorf("%q ended with %d, stdout %q, stderr %q", args, exit, stdout, stderr)
 		}
@@ -223,7 +226,7 @@ func TestEveryCommandHasHelp(t *testing.T) {
 }
 
 func TestShellCompletion(t *testing.T) {
-	stdout, _, exit := runCommand(t, "completion", "bash")
+	stdout, _, exit := child.Run(t, "completion", "bash")
 	if exit != exitOK || !strings.Contains(stdout, "c10klab") {
 		t.Errorf("completion bash ended with %d and %d bytes", exit, len(stdout))
 	}
@@ -232,7 +235,7 @@ func TestShellCompletion(t *testing.T) {
 		{"run write", "write-100mbs"},
 		{"list m", "metrics"},
 	} {
-		stdout, _, exit := runCommand(t, append([]string{cobra.ShellCompNoDescRequestCmd}, strings.Fields(c.typed)...)...)
+		stdout, _, exit := child.Run(t, append([]string{cobra.ShellCompNoDescRequestCmd}, strings.Fields(c.typed)...)...)
 		if exit != exitOK || !strings.Contains(stdout, c.offered) {
 			t.Errorf("after %q the shell is offered %q, want %s among it", c.typed, stdout, c.offered)
 		}
@@ -240,7 +243,7 @@ func TestShellCompletion(t *testing.T) {
 }
 
 func TestDoctorTellsWhatIsMissing(t *testing.T) {
-	stdout, stderr, exit := runCommand(t, "doctor", "--json")
+	stdout, stderr, exit := child.Run(t, "doctor", "--json")
 	var found []capability
 	decode(t, stdout, &found)
 	if exit != exitOK || len(found) == 0 {
@@ -251,16 +254,16 @@ func TestDoctorTellsWhatIsMissing(t *testing.T) {
 			t.Errorf("capability %+v does not say what was found or, as it is missing, how to get it and what is lost without it", c)
 		}
 	}
-	if stdout, _, exit = runCommand(t, "doctor"); exit != exitOK || strings.Count(stdout, "\n") < len(found) {
+	if stdout, _, exit = child.Run(t, "doctor"); exit != exitOK || strings.Count(stdout, "\n") < len(found) {
 		t.Errorf("doctor for people ended with %d: %s", exit, stdout)
 	}
 }
 
 func TestReadyLineIsWhatOthersParse(t *testing.T) {
-	s := startServer(t, "--service", "echo")
+	s := child.Serve(t, "--service", "echo")
 	var ready record.ServerReady
-	decode(t, s.process.stdout.String(), &ready)
-	if ready.PID != s.process.cmd.Process.Pid || ready.Listen == "" || ready.Admin == "" {
+	decode(t, s.Process.Stdout.String(), &ready)
+	if ready.PID != s.Process.Cmd.Process.Pid || ready.Listen == "" || ready.Admin == "" {
 		t.Errorf("ready line %+v", ready)
 	}
 }

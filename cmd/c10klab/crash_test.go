@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"c10klab/internal/child"
 	"c10klab/results"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -65,13 +66,13 @@ func TestAcknowledgedRecordsOfACommitLogSurviveKills(t *testing.T) {
 func surviveKills(t *testing.T, rounds int, knobs ...string) crashSums {
 	t.Helper()
 	args := append([]string{"--data", t.TempDir(), "--segment-bytes", "256KiB"}, knobs...)
-	s := startServer(t, args...)
+	s := child.Serve(t, args...)
 	p := startProducer(t, s.Listen)
 	sums := crashSums{Rounds: rounds}
 	for range rounds {
 		p.await(t, p.ackedNow()+200+rand.IntN(400))
-		sendSignal(t, s.PID, syscall.SIGKILL)
-		s.process.wait(t)
+		child.Signal(t, s.PID, syscall.SIGKILL)
+		s.Process.Wait(t)
 		sums.Kills++
 		s = restartServer(t, s.Listen, args...)
 	}
@@ -93,9 +94,9 @@ func surviveKills(t *testing.T, rounds int, knobs ...string) crashSums {
 const crashTopic = "survives"
 
 // restartServer serves on the address of a server that was killed.
-func restartServer(t *testing.T, address string, args ...string) *server {
+func restartServer(t *testing.T, address string, args ...string) *child.Server {
 	t.Helper()
-	return awaitReady(t, startProcess(t, "", slices.Concat([]string{"serve", "--listen", address, "--admin", "127.0.0.1:0"}, args)...))
+	return child.AwaitReady(t, child.Start(t, "", slices.Concat([]string{"serve", "--listen", address, "--admin", "127.0.0.1:0"}, args)...))
 }
 
 // numbersProducer sends the numbers from 0 on, as fast as they are acknowledged.
@@ -112,7 +113,7 @@ type numbersProducer struct {
 func startProducer(t *testing.T, address string) *numbersProducer {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	p := &numbersProducer{cancel: cancel, client: newClient(t, address,
+	p := &numbersProducer{cancel: cancel, client: child.Client(t, address,
 		kgo.MaxBufferedRecords(100), kgo.DefaultProduceTopic(crashTopic), kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.RetryBackoffFn(func(int) time.Duration { return 5 * time.Millisecond }), kgo.ProducerBatchMaxBytes(4096), kgo.MetadataMinAge(10*time.Millisecond),
 		kgo.StopProducerOnDataLossDetected())}
@@ -142,7 +143,7 @@ func (p *numbersProducer) ackedNow() int {
 // await waits for so many acknowledgements.
 func (p *numbersProducer) await(t *testing.T, enough int) {
 	t.Helper()
-	eventually(t, "enough records are acknowledged", func() bool {
+	child.Eventually(t, "enough records are acknowledged", func() bool {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		if p.failed != nil {
@@ -157,7 +158,7 @@ func (p *numbersProducer) stop(t *testing.T) []int {
 	t.Helper()
 	p.cancel()
 	p.done.Wait()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), child.Patience)
 	defer cancel()
 	if err := errors.Join(p.client.Flush(ctx), p.failed); err != nil {
 		t.Fatal(err)
@@ -169,7 +170,7 @@ func (p *numbersProducer) stop(t *testing.T) []int {
 // readNumbers reads the topic up to a number.
 func readNumbers(t *testing.T, address string, last int) (found []int) {
 	t.Helper()
-	consume(t, newClient(t, address, fromBeginning(crashTopic)), func(r *kgo.Record) bool {
+	child.Consume(t, child.Client(t, address, child.FromBeginning(crashTopic)), func(r *kgo.Record) bool {
 		n, err := strconv.Atoi(string(r.Value))
 		if err != nil || r.Offset != int64(len(found)) {
 			t.Fatalf("offset %d follows %d records, value %q", r.Offset, len(found), r.Value)

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"c10klab/internal/child"
 	"c10klab/internal/measure"
 	"c10klab/internal/record"
 )
@@ -13,8 +14,8 @@ import (
 func TestDeliveryIsWhatSendingTakes(t *testing.T) {
 	const planted = 40 * time.Millisecond
 	deliver := func(plant string) (delivery, endToEnd time.Duration) {
-		s := startServer(t, "--data", t.TempDir(), "--plant", plant)
-		stdout, stderr, exit := runCommand(t, "load", "--json", "--target", s.Listen, "--admin", s.Admin, "--rate-requests", "10", "--schedule", "constant",
+		s := child.Serve(t, "--data", t.TempDir(), "--plant", plant)
+		stdout, stderr, exit := child.Run(t, "load", "--json", "--target", s.Listen, "--admin", s.Admin, "--rate-requests", "10", "--schedule", "constant",
 			"--producers", "2", "--partitions", "2", "--batch-bytes", "2KiB", "--consumers", "tail", "--consumer-connections", "2", "--warm-up", "200ms", "--window", "3s")
 		if exit != exitOK && exit != exitLimited { // a busy machine limits
 			t.Fatalf("load ended with %d: %s", exit, stderr)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"c10klab/internal/child"
 	"c10klab/internal/record"
 	"c10klab/internal/slowdisk"
 
@@ -18,8 +19,8 @@ import (
 func TestKilledDiskIsCleanedAtTheNextStart(t *testing.T) {
 	p := newDiskPlace(t)
 	killed, ready := p.up(t, "--no-delay")
-	sendSignal(t, ready.PID, syscall.SIGKILL)
-	killed.wait(t)
+	child.Signal(t, ready.PID, syscall.SIGKILL)
+	killed.Wait(t)
 	if err := writeSynced(p.file("f"), []byte("x")); err == nil {
 		t.Error("a write to a disk without a server succeeded")
 	}
@@ -44,7 +45,7 @@ func TestHungDiskIsCleanedAndItsUsersGetErrors(t *testing.T) {
 	if err := writeSynced(p.file("f"), make([]byte, size)); err != nil {
 		t.Fatal(err)
 	}
-	stopProcess(t, ready.PID)
+	child.Suspend(t, ready.PID)
 	user := make(chan error, 1)
 	go func() {
 		_, err := sendCold(p.file("f"), size)
@@ -58,10 +59,10 @@ func TestHungDiskIsCleanedAndItsUsersGetErrors(t *testing.T) {
 		if err == nil {
 			t.Error("a cold file of a hung disk was read")
 		}
-	case <-time.After(patience):
+	case <-time.After(child.Patience):
 		t.Fatal("the reader of a hung disk still waits after it was cleaned")
 	}
-	if status := hung.wait(t); status != -1 {
+	if status := hung.Wait(t); status != -1 {
 		t.Errorf("the hung process ended with %d, not by a signal", status)
 	}
 	p.nothingLeft(t)
@@ -80,9 +81,9 @@ func TestDiskGoesDownUnderItsUsers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer user.Close()
-	sendSignal(t, ready.PID, syscall.SIGTERM)
-	if status := running.wait(t); status != exitFailed || !strings.Contains(running.stderr.String(), "unmounted under its users") {
-		t.Errorf("ended with %d: %s", status, running.stderr.String())
+	child.Signal(t, ready.PID, syscall.SIGTERM)
+	if status := running.Wait(t); status != exitFailed || !strings.Contains(running.Stderr.String(), "unmounted under its users") {
+		t.Errorf("ended with %d: %s", status, running.Stderr.String())
 	}
 	if err := unix.Fadvise(int(user.Fd()), 0, 0, unix.FADV_DONTNEED); err != nil {
 		t.Fatal(err)
@@ -93,7 +94,7 @@ func TestDiskGoesDownUnderItsUsers(t *testing.T) {
 	if err := user.Close(); err != nil {
 		t.Error(err)
 	}
-	eventually(t, "the kernel frees the loop device", func() bool {
+	child.Eventually(t, "the kernel frees the loop device", func() bool {
 		_, err := os.Stat(filepath.Join("/sys/block", filepath.Base(ready.Device), "loop"))
 		return err != nil
 	})
@@ -128,7 +129,7 @@ func TestFullHostIsAnErrorForTheDisksUsers(t *testing.T) {
 
 func TestDetachedDiskIsListedAndTakenDown(t *testing.T) {
 	p := newDiskPlace(t)
-	stdout, stderr, exit := runCommand(t, "disk", "up", "--state", p.state, "--mount", p.mount, "--name", "far", "--disk-size", "64MiB", "--disk-model", "ssd-sata")
+	stdout, stderr, exit := child.Run(t, "disk", "up", "--state", p.state, "--mount", p.mount, "--name", "far", "--disk-size", "64MiB", "--disk-model", "ssd-sata")
 	var ready record.DiskReady
 	if err := json.Unmarshal([]byte(stdout), &ready); err != nil || exit != exitOK {
 		t.Fatalf("ended with %d, printed %q: %s", exit, stdout, stderr)
@@ -136,23 +137,23 @@ func TestDetachedDiskIsListedAndTakenDown(t *testing.T) {
 	if err := writeSynced(p.file("f"), []byte("x")); err != nil {
 		t.Error(err)
 	}
-	if _, stderr, exit := runCommand(t, "disk", "up", "--state", p.state, "--mount", p.mount, "--name", "far"); exit != exitFailed || !strings.Contains(stderr, "disk far: a disk of this name is up") {
+	if _, stderr, exit := child.Run(t, "disk", "up", "--state", p.state, "--mount", p.mount, "--name", "far"); exit != exitFailed || !strings.Contains(stderr, "disk far: a disk of this name is up") {
 		t.Errorf("a second disk of the name ended with %d: %s", exit, stderr)
 	}
-	stdout, _, _ = runCommand(t, "disk", "status", "--json", "--state", p.state)
+	stdout, _, _ = child.Run(t, "disk", "status", "--json", "--state", p.state)
 	var listed []slowdisk.Entry
 	if err := json.Unmarshal([]byte(stdout), &listed); err != nil || len(listed) != 1 || listed[0].State != "up" || listed[0].Status.DiskReady != ready {
 		t.Errorf("listed (%v): %s", err, stdout)
 	}
-	stdout, _, _ = runCommand(t, "disk", "status", "--state", p.state)
+	stdout, _, _ = child.Run(t, "disk", "status", "--state", p.state)
 	if !strings.Contains(stdout, "far") || !strings.Contains(stdout, ready.Device) {
 		t.Errorf("for people: %s", stdout)
 	}
-	if _, stderr, exit := runCommand(t, "disk", "down", "--state", p.state, "--name", "far"); exit != exitOK {
+	if _, stderr, exit := child.Run(t, "disk", "down", "--state", p.state, "--name", "far"); exit != exitOK {
 		t.Errorf("down ended with %d: %s", exit, stderr)
 	}
 	p.nothingLeft(t)
-	if _, stderr, exit := runCommand(t, "disk", "down", "--state", p.state, "--name", "far"); exit != exitFailed || !strings.Contains(stderr, `"far"`) {
+	if _, stderr, exit := child.Run(t, "disk", "down", "--state", p.state, "--name", "far"); exit != exitFailed || !strings.Contains(stderr, `"far"`) {
 		t.Errorf("down without a disk ended with %d: %s", exit, stderr)
 	}
 }
@@ -167,7 +168,7 @@ func TestBadDiskFlagsAreTheUsersError(t *testing.T) {
 		"exclude each other":           {"down", "--all", "--name", "x"},
 		`disk "upp" (did you mean up?`: {"upp"},
 	} {
-		_, stderr, exit := runCommand(t, append([]string{"disk"}, args...)...)
+		_, stderr, exit := child.Run(t, append([]string{"disk"}, args...)...)
 		if exit != exitUsage || !strings.Contains(stderr, want) {
 			t.Errorf("disk %v ended with %d: %q, want %q", args, exit, stderr, want)
 		}

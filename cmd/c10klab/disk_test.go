@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"c10klab/internal/child"
 	"c10klab/internal/need"
 	"c10klab/internal/record"
 	"c10klab/internal/slowdisk"
@@ -50,14 +51,14 @@ func newDiskPlace(t *testing.T) diskPlace {
 func (p diskPlace) file(name string) string { return filepath.Join(p.mount, name) }
 
 // up starts `disk up --foreground` on a small disk.
-func (p diskPlace) up(t *testing.T, args ...string) (*process, record.DiskReady) {
+func (p diskPlace) up(t *testing.T, args ...string) (*child.Process, record.DiskReady) {
 	t.Helper()
 	fixed := []string{"disk", "up", "--foreground", "--state", p.state, "--mount", p.mount, "--disk-size", "256MiB"}
-	started := startProcess(t, "", append(fixed, args...)...)
-	eventually(t, "the disk is mounted or its process ends", func() bool { return started.stdout.hasLine() || started.over() })
+	started := child.Start(t, "", append(fixed, args...)...)
+	child.Eventually(t, "the disk is mounted or its process ends", func() bool { return started.Stdout.HasLine() || started.Over() })
 	var ready record.DiskReady
-	if err := json.Unmarshal([]byte(started.stdout.String()), &ready); err != nil {
-		t.Fatalf("the ready line is %q: %v; stderr: %s", started.stdout.String(), err, started.stderr.String())
+	if err := json.Unmarshal([]byte(started.Stdout.String()), &ready); err != nil {
+		t.Fatalf("the ready line is %q: %v; stderr: %s", started.Stdout.String(), err, started.Stderr.String())
 	}
 	return started, ready
 }
@@ -85,11 +86,11 @@ func (p diskPlace) nothingLeft(t *testing.T) {
 }
 
 // interrupt ends a disk with Ctrl-C's signal.
-func interruptDisk(t *testing.T, p *process, ready record.DiskReady) {
+func interruptDisk(t *testing.T, p *child.Process, ready record.DiskReady) {
 	t.Helper()
-	sendSignal(t, ready.PID, syscall.SIGINT)
-	if status := p.wait(t); status != exitOK {
-		t.Errorf("the disk ended with %d: %s", status, p.stderr.String())
+	child.Signal(t, ready.PID, syscall.SIGINT)
+	if status := p.Wait(t); status != exitOK {
+		t.Errorf("the disk ended with %d: %s", status, p.Stderr.String())
 	}
 }
 
@@ -199,7 +200,7 @@ func TestColdFilesTakeTheModelsTime(t *testing.T) {
 		t.Errorf("a cold file of %d bytes took %v at 125 MB/s", size, took)
 	}
 	var status record.DiskStatus
-	eventually(t, "samples show the reads", func() bool {
+	child.Eventually(t, "samples show the reads", func() bool {
 		status, err = control.Status()
 		for _, s := range status.Samples {
 			if s.ReadMBps > 0 && s.Util > 0 && s.Util <= 1 && s.ReadAwaitMs > 0 && s.AtNs > status.MarkNs {

@@ -5,12 +5,13 @@ import (
 	"strings"
 	"testing"
 
+	"c10klab/internal/child"
 	"c10klab/internal/osthread"
 	"c10klab/internal/record"
 )
 
 func TestDoctorTellsTheLimitsOnThreads(t *testing.T) {
-	stdout, _, _ := runCommand(t, "doctor", "--json")
+	stdout, _, _ := child.Run(t, "doctor", "--json")
 	var found []capability
 	decode(t, stdout, &found)
 	for _, name := range []string{"threads of the machine", "threads of the user", "threads of the control group"} {

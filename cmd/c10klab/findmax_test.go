@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"c10klab/internal/child"
 	"c10klab/internal/record"
 )
 
@@ -11,8 +12,8 @@ import (
 // machine is. Short windows let somewhat more pass before the queue is long.
 func TestFindMaxFindsWhatAServerCannotExceed(t *testing.T) {
 	const capacity = 100
-	s := startServer(t, "--service", "synthetic", "--model", "reactor", "--cost", "10ms", "--cost-kind", "sleep")
-	stdout, stderr, exit := runCommand(t, "load", "--target", s.Listen, "--protocol", "echo", "--producers", "8", "--in-flight", "8",
+	s := child.Serve(t, "--service", "synthetic", "--model", "reactor", "--cost", "10ms", "--cost-kind", "sleep")
+	stdout, stderr, exit := child.Run(t, "load", "--target", s.Listen, "--protocol", "echo", "--producers", "8", "--in-flight", "8",
 		"--schedule", "constant", "--rate-requests", "80", "--find-max", "--slo", "p50<40ms", "--warm-up", "50ms", "--window", "300ms", "--json")
 	if exit != exitOK && exit != exitLimited { // a busy machine limits
 		t.Fatalf("find-max ended with %d: %s", exit, stderr)

@@ -18,6 +18,7 @@ import (
 	"testing"
 
 	"c10klab/experiments/verdict"
+	"c10klab/internal/child"
 	"c10klab/results"
 )
 
@@ -67,7 +68,7 @@ func TestStoredNumbersStay(t *testing.T) {
 	t.Parallel() // it measures nothing
 	for _, dir := range goldenRuns(t) {
 		name := filepath.Base(dir)
-		stdout, stderr, exit := runCommand(t, "export", absolute(t, dir), "--format", "csv")
+		stdout, stderr, exit := child.Run(t, "export", absolute(t, dir), "--format", "csv")
 		if exit != exitOK {
 			t.Fatalf("%s: ended with %d: %s", name, exit, stderr)
 		}
@@ -101,7 +102,7 @@ func TestStoredComparisonsStay(t *testing.T) {
 	for _, dir := range goldenRuns(t) {
 		name := filepath.Base(dir)
 		a, b := firstTwoCells(t, dir)
-		stdout, stderr, exit := runCommand(t, "compare", absolute(t, dir)+a, absolute(t, dir)+b)
+		stdout, stderr, exit := child.Run(t, "compare", absolute(t, dir)+a, absolute(t, dir)+b)
 		if exit != exitOK {
 			t.Fatalf("%s: ended with %d: %s", name, exit, stderr)
 		}

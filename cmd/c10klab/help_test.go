@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"c10klab/internal/child"
 )
 
 // everyCommand visits the command and all beneath it that are ours: cobra makes help
@@ -54,7 +56,7 @@ func TestEveryCommandExplainsItselfWithExamplesThatParse(t *testing.T) {
 }
 
 func TestVersionNamesProgramAndGo(t *testing.T) {
-	stdout, stderr, exit := runCommand(t, "--version")
+	stdout, stderr, exit := child.Run(t, "--version")
 	if exit != exitOK || stderr != "" || !strings.HasPrefix(stdout, "c10klab ") || !strings.Contains(stdout, runtime.Version()) || strings.Count(stdout, "\n") != 1 {
 		t.Errorf("--version ended with %d: %q %s", exit, stdout, stderr)
 	}
@@ -125,7 +127,7 @@ func TestCommandsOfTheExperimentsDocumentRunDry(t *testing.T) {
 		if c := parseCommand(t, match[1]); c == nil || c.Name() != "run" {
 			continue
 		}
-		stdout, stderr, exit := runCommand(t, append(words[1:], "--dry-run")...)
+		stdout, stderr, exit := child.Run(t, append(words[1:], "--dry-run")...)
 		if exit != exitOK || !strings.Contains(stdout, "trials, about") {
 			t.Errorf("%q dry: exit %d, stdout %q, stderr %q", match[1], exit, stdout, stderr)
 		}
@@ -173,7 +175,7 @@ func TestTheReadmeShowsWhatIsPrinted(t *testing.T) {
 	}
 	_, shown, _ := strings.Cut(string(text), "(`go run ./cmd/c10klab show results/reference/cold-reads`):\n\n```\n")
 	shown, _, _ = strings.Cut(shown, "```")
-	printed, _, exit := runCommand(t, "show", absolute(t, "../../results/reference/cold-reads"))
+	printed, _, exit := child.Run(t, "show", absolute(t, "../../results/reference/cold-reads"))
 	for line := range strings.Lines(shown) {
 		if !strings.Contains(printed, line) {
 			t.Errorf("show, which ended with %d, does not print %q", exit, line)
@@ -198,7 +200,7 @@ func TestNamesAreCompletedAndSuggested(t *testing.T) {
 		"serve --send in":        "inline",
 		"disk up --disk-model h": "hdd",
 	} {
-		stdout, _, exit := runCommand(t, append([]string{cobra.ShellCompNoDescRequestCmd}, strings.Fields(typed)...)...)
+		stdout, _, exit := child.Run(t, append([]string{cobra.ShellCompNoDescRequestCmd}, strings.Fields(typed)...)...)
 		if exit != exitOK || !slices.Contains(strings.Fields(stdout), offered) {
 			t.Errorf("after %q the shell is offered %q, want %s among it", typed, stdout, offered)
 		}

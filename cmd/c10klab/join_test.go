@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"c10klab/internal/child"
 	"c10klab/internal/osthread"
 	"c10klab/internal/record"
 	"c10klab/models"
@@ -22,8 +23,8 @@ func joinedRun(t *testing.T, perSecond int, settings ...string) *record.Join {
 // joinedRunOf does so over a number of connections.
 func joinedRunOf(t *testing.T, connections, perSecond int, settings ...string) *record.Join {
 	t.Helper()
-	s := startServer(t, append([]string{"--service", "echo", "--kernel-stamps", "on"}, settings...)...)
-	stdout, stderr, exit := runCommand(t, "load", "--json", "--target", s.Listen, "--admin", s.Admin, "--protocol", "echo",
+	s := child.Serve(t, append([]string{"--service", "echo", "--kernel-stamps", "on"}, settings...)...)
+	stdout, stderr, exit := child.Run(t, "load", "--json", "--target", s.Listen, "--admin", s.Admin, "--protocol", "echo",
 		"--rate-requests", strconv.Itoa(perSecond), "--schedule", "constant", "--producers", strconv.Itoa(connections), "--client-stamps", "on", "--warm-up", "0s", "--window", "1s")
 	if exit != exitOK && exit != exitLimited { // a busy machine limits
 		t.Fatalf("load ended with %d: %s", exit, stderr)
@@ -118,8 +119,8 @@ func TestRunQueueWaitIsKnownWhereTheModelHidesItsWaits(t *testing.T) {
 }
 
 func TestLoadPrintsTheJoinedTable(t *testing.T) {
-	s := startServer(t, "--service", "echo", "--model", "thread-per-connection")
-	stdout, stderr, exit := runCommand(t, "load", "--target", s.Listen, "--admin", s.Admin, "--protocol", "echo",
+	s := child.Serve(t, "--service", "echo", "--model", "thread-per-connection")
+	stdout, stderr, exit := child.Run(t, "load", "--target", s.Listen, "--admin", s.Admin, "--protocol", "echo",
 		"--rate-requests", "200", "--producers", "2", "--warm-up", "0s", "--window", "500ms")
 	if exit != exitOK && exit != exitLimited {
 		t.Fatalf("load ended with %d: %s", exit, stderr)
@@ -132,8 +133,8 @@ func TestLoadPrintsTheJoinedTable(t *testing.T) {
 }
 
 func TestServersWithoutStagesAreLoadedWithoutAJoin(t *testing.T) {
-	s := startServer(t, "--service", "echo", "--stages", "false")
-	stdout, stderr, exit := runCommand(t, "load", "--json", "--target", s.Listen, "--admin", s.Admin, "--protocol", "echo",
+	s := child.Serve(t, "--service", "echo", "--stages", "false")
+	stdout, stderr, exit := child.Run(t, "load", "--json", "--target", s.Listen, "--admin", s.Admin, "--protocol", "echo",
 		"--rate-requests", "200", "--producers", "2", "--warm-up", "0s", "--window", "200ms")
 	if exit != exitOK && exit != exitLimited {
 		t.Fatalf("load ended with %d: %s", exit, stderr)
@@ -147,10 +148,10 @@ func TestServersWithoutStagesAreLoadedWithoutAJoin(t *testing.T) {
 
 // A server beside the target is measured and printed by its name; the join is the target's.
 func TestServersBesideTheTargetAreMeasured(t *testing.T) {
-	broker, follower := startServer(t, "--service", "echo"), startServer(t, "--service", "echo", "--model", "reactor")
+	broker, follower := child.Serve(t, "--service", "echo"), child.Serve(t, "--service", "echo", "--model", "reactor")
 	args := []string{"load", "--target", broker.Listen, "--admin", broker.Admin, "--admin", "follower-1=" + follower.Admin, "--protocol", "echo",
 		"--rate-requests", "200", "--producers", "2", "--warm-up", "0s", "--window", "300ms"}
-	stdout, stderr, exit := runCommand(t, append(args, "--json")...)
+	stdout, stderr, exit := child.Run(t, append(args, "--json")...)
 	if exit != exitOK && exit != exitLimited {
 		t.Fatalf("load ended with %d: %s", exit, stderr)
 	}
@@ -162,7 +163,7 @@ func TestServersBesideTheTargetAreMeasured(t *testing.T) {
 	if m.Broker().Window.Requests == 0 || m.Join == nil || m.Join.Joined == 0 {
 		t.Errorf("the broker answered %d requests, join %+v", m.Broker().Window.Requests, m.Join)
 	}
-	if stdout, _, _ = runCommand(t, args...); !strings.Contains(stdout, "LocalTime") {
+	if stdout, _, _ = child.Run(t, args...); !strings.Contains(stdout, "LocalTime") {
 		t.Errorf("no stage in the summary:\n%s", stdout)
 	}
 }

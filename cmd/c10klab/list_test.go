@@ -10,6 +10,7 @@ import (
 
 	"c10klab/experiments"
 	"c10klab/internal/admin"
+	"c10klab/internal/child"
 	"c10klab/internal/knob"
 	"c10klab/internal/measure"
 	"c10klab/models"
@@ -31,7 +32,7 @@ func decode(t *testing.T, text string, into any) {
 // listed returns a list's rows.
 func listed(t *testing.T, list string) []map[string]string {
 	t.Helper()
-	stdout, stderr, exit := runCommand(t, "list", list, "--json")
+	stdout, stderr, exit := child.Run(t, "list", list, "--json")
 	if exit != exitOK || stderr != "" {
 		t.Fatalf("list %s ended with %d: %s", list, exit, stderr)
 	}
@@ -86,7 +87,7 @@ func TestListsAreComplete(t *testing.T) {
 		if list == "knobs" || list == "metrics" {
 			continue // for people they are in groups
 		}
-		stdout, _, exit := runCommand(t, "list", list)
+		stdout, _, exit := child.Run(t, "list", list)
 		if exit != exitOK || strings.Count(stdout, "\n") != len(names)+1 {
 			t.Errorf("list %s for people ended with %d: %s", list, exit, stdout)
 		}
@@ -94,7 +95,7 @@ func TestListsAreComplete(t *testing.T) {
 }
 
 func TestMetricsAreListedWithin100Columns(t *testing.T) {
-	stdout, stderr, exit := runCommand(t, "list", "metrics")
+	stdout, stderr, exit := child.Run(t, "list", "metrics")
 	if exit != exitOK || stderr != "" {
 		t.Fatalf("list metrics ended with %d: %s", exit, stderr)
 	}
@@ -117,7 +118,7 @@ func TestMetricsAreListedWithin100Columns(t *testing.T) {
 func TestKnobsAreListedInGroupsWithin100Columns(t *testing.T) {
 	shown := func(args ...string) map[string]bool {
 		t.Helper()
-		stdout, stderr, exit := runCommand(t, append([]string{"list", "knobs"}, args...)...)
+		stdout, stderr, exit := child.Run(t, append([]string{"list", "knobs"}, args...)...)
 		if exit != exitOK || stderr != "" {
 			t.Fatalf("list knobs %v ended with %d: %s", args, exit, stderr)
 		}
@@ -143,7 +144,7 @@ func TestKnobsAreListedInGroupsWithin100Columns(t *testing.T) {
 			t.Errorf("knob %s of group %q: among all %v, among the usual %v, in its group %v", k.Name, k.Group, all[k.Name], usual[k.Name], byGroup[k.Group][k.Name])
 		}
 	}
-	if _, stderr, exit := runCommand(t, "list", "knobs", "sned"); exit != exitUsage || !strings.Contains(stderr, "did you mean send?") {
+	if _, stderr, exit := child.Run(t, "list", "knobs", "sned"); exit != exitUsage || !strings.Contains(stderr, "did you mean send?") {
 		t.Errorf("an unknown group: %d %s", exit, stderr)
 	}
 }
@@ -153,13 +154,13 @@ func TestListedDefaultsAreAccepted(t *testing.T) {
 	for _, row := range listed(t, "knobs") {
 		args = append(args, "--set", row["name"]+"="+row["default"])
 	}
-	if _, stderr, exit := runCommand(t, args...); exit != exitOK {
+	if _, stderr, exit := child.Run(t, args...); exit != exitOK {
 		t.Errorf("all knobs at their defaults: exit %d, %s", exit, stderr)
 	}
 }
 
 func TestDryRunShowsEveryCell(t *testing.T) {
-	stdout, stderr, exit := runCommand(t, "run", "--dry-run")
+	stdout, stderr, exit := child.Run(t, "run", "--dry-run")
 	if exit != exitOK || stderr != "" {
 		t.Fatalf("ended with %d: %s", exit, stderr)
 	}
@@ -178,7 +179,7 @@ func TestDryRunShowsEveryCell(t *testing.T) {
 }
 
 func TestDryRunAsJSONTellsTheSamePlan(t *testing.T) {
-	stdout, stderr, exit := runCommand(t, "run", "N15", "--repeats", "2", "--only", "model=reactor", "--dry-run", "--json")
+	stdout, stderr, exit := child.Run(t, "run", "N15", "--repeats", "2", "--only", "model=reactor", "--dry-run", "--json")
 	if exit != exitOK {
 		t.Fatalf("ended with %d: %s", exit, stderr)
 	}

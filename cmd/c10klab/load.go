@@ -269,7 +269,7 @@ func printJoin(p *printer, m *record.Measurement) {
 	}
 	switch {
 	case !j.ServerKernelStamps:
-		p.line("the server's kernel stamps are off: SocketQueue is within RequestWire")
+		p.line("the server's kernel stamps are off (serve --kernel-stamps on): SocketQueue is within RequestWire")
 	case !j.OneSegment:
 		p.line("requests or answers of several segments, or several in flight: SocketQueue is a lower bound")
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"c10klab/internal/child"
 	"c10klab/internal/record"
 )
 
@@ -14,11 +15,11 @@ var shortLoad = []string{"--rate-requests", "400", "--batch-bytes", "4KiB", "--r
 
 // What load stores is a run that the commands about runs read.
 func TestLoadStoresARunThatOthersRead(t *testing.T) {
-	s := startServer(t, "--data", t.TempDir())
+	s := child.Serve(t, "--data", t.TempDir())
 	dirs := []string{filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")}
 	for _, dir := range dirs {
 		args := append([]string{"load", "--target", s.Listen, "--admin", s.Admin, "--out", dir}, shortLoad...)
-		if _, stderr, exit := runCommand(t, args...); exit != exitOK && exit != exitLimited {
+		if _, stderr, exit := child.Run(t, args...); exit != exitOK && exit != exitLimited {
 			t.Fatalf("load ended with %d: %s", exit, stderr)
 		}
 	}
@@ -26,7 +27,7 @@ func TestLoadStoresARunThatOthersRead(t *testing.T) {
 		{"show", dirs[0]}, {"show", dirs[0], "--tables", "all"}, {"report", dirs[0], "-o", filepath.Join(t.TempDir(), "r.html")},
 		{"compare", dirs[0], dirs[1], "--include-limited"}, {"export", dirs[0]},
 	} {
-		stdout, stderr, exit := runCommand(t, args...)
+		stdout, stderr, exit := child.Run(t, args...)
 		if exit != exitOK || stdout == "" {
 			t.Errorf("%q ended with %d and printed %d bytes: %s", args, exit, len(stdout), stderr)
 		}
@@ -34,7 +35,7 @@ func TestLoadStoresARunThatOthersRead(t *testing.T) {
 			t.Errorf("two loads are not compared: %s", stdout)
 		}
 	}
-	stdout, _, _ := runCommand(t, "show", dirs[0], "--json")
+	stdout, _, _ := child.Run(t, "show", dirs[0], "--json")
 	if !strings.Contains(stdout, `"experiment":"load"`) || !strings.Contains(stdout, "LocalTime") {
 		t.Errorf("the run lacks its cell or the server's stages: %.300s", stdout)
 	}
@@ -46,7 +47,7 @@ func TestLoadThatMeasuresNothingIsStoredAsFailed(t *testing.T) {
 	address := closed.Addr().String()
 	closed.Close()
 	dir := filepath.Join(t.TempDir(), "run")
-	if _, _, exit := runCommand(t, append([]string{"load", "--target", address, "--out", dir}, shortLoad...)...); exit != exitFailed {
+	if _, _, exit := child.Run(t, append([]string{"load", "--target", address, "--out", dir}, shortLoad...)...); exit != exitFailed {
 		t.Errorf("load on a closed port ended with %d", exit)
 	}
 	files, _ := filepath.Glob(filepath.Join(dir, "trials", "*.json"))
@@ -64,9 +65,9 @@ func TestLoadThatMeasuresNothingIsStoredAsFailed(t *testing.T) {
 }
 
 func TestObjectiveIsTheExitStatusOfALoad(t *testing.T) {
-	s := startServer(t, "--service", "echo")
+	s := child.Serve(t, "--service", "echo")
 	load := func(slo string) (string, int) {
-		_, stderr, exit := runCommand(t, "load", "--target", s.Listen, "--protocol", "echo", "--rate-requests", "400", "--producers", "2",
+		_, stderr, exit := child.Run(t, "load", "--target", s.Listen, "--protocol", "echo", "--rate-requests", "400", "--producers", "2",
 			"--warm-up", "200ms", "--window", "1s", "--slo", slo)
 		return stderr, exit
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"c10klab/internal/child"
 	"c10klab/internal/record"
 	"c10klab/models"
 )
@@ -47,8 +48,8 @@ func TestMetricsPageOfALoadedServer(t *testing.T) {
 	for _, name := range models.Names() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := startServer(t, "--model", name, "--data", t.TempDir())
-			stdout, stderr, exit := runCommand(t, "load", "--json", "--target", s.Listen, "--admin", s.Admin,
+			s := child.Serve(t, "--model", name, "--data", t.TempDir())
+			stdout, stderr, exit := child.Run(t, "load", "--json", "--target", s.Listen, "--admin", s.Admin,
 				"--rate-requests", "100", "--batch-bytes", "4KiB", "--producers", "4", "--partitions", "4", "--warm-up", "0s", "--window", "500ms")
 			if exit != exitOK && exit != exitLimited {
 				t.Fatalf("load ended with %d: %s", exit, stderr)
@@ -61,7 +62,7 @@ func TestMetricsPageOfALoadedServer(t *testing.T) {
 			// A request's end is recorded after its answer.
 			var families map[string]*dto.MetricFamily
 			readings := 0.0
-			eventually(t, "every request received has its TotalTime", func() bool {
+			child.Eventually(t, "every request received has its TotalTime", func() bool {
 				families = scrape(t, s.Admin)
 				readings++
 				return counted(families, requestsTotal) > 0 && counted(families, requestsTotal) == counted(families, totalTime)

@@ -6,11 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"c10klab/internal/child"
 )
 
 // What new-spec writes can be run as it is, and its example prediction too, once it is taken in.
 func TestNewSpecWritesWhatRunTakes(t *testing.T) {
-	text, stderr, exit := runCommand(t, "new-spec", "my1", "--axis", "on-full=block,pause", "--set", "rate=50")
+	text, stderr, exit := child.Run(t, "new-spec", "my1", "--axis", "on-full=block,pause", "--set", "rate=50")
 	if exit != exitOK {
 		t.Fatal(stderr)
 	}
@@ -22,7 +24,7 @@ func TestNewSpecWritesWhatRunTakes(t *testing.T) {
 		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		stdout, stderr, exit := runCommand(t, "run", "--file", file, "--full", "--dry-run")
+		stdout, stderr, exit := child.Run(t, "run", "--file", file, "--full", "--dry-run")
 		if exit != exitOK || !strings.Contains(stdout, "my1.block") || !strings.Contains(stdout, "my1.pause") {
 			t.Errorf("%s: ended with %d: %s%s", name, exit, stdout, stderr)
 		}
@@ -45,7 +47,7 @@ func uncommented(text string) string {
 }
 
 func TestAxisIsAnExperimentWithoutAFile(t *testing.T) {
-	stdout, stderr, exit := runCommand(t, "run", "--axis", "on-full=block,pause", "--axis", "model=reactor-pool,loop-per-thread-pool", "--set", "rate=50", "--dry-run")
+	stdout, stderr, exit := child.Run(t, "run", "--axis", "on-full=block,pause", "--axis", "model=reactor-pool,loop-per-thread-pool", "--set", "rate=50", "--dry-run")
 	if exit != exitOK || !strings.Contains(stdout, "4 cells") {
 		t.Errorf("ended with %d: %s%s", exit, stdout, stderr)
 	}

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"c10klab/internal/child"
 	"c10klab/internal/record"
 )
 
@@ -17,7 +18,7 @@ var exitOf = map[record.Outcome]int{
 // the exit status says the outcome.
 func loaded(t *testing.T, args ...string) record.Measurement {
 	t.Helper()
-	stdout, stderr, exit := runCommand(t, append([]string{"load", "--json"}, args...)...)
+	stdout, stderr, exit := child.Run(t, append([]string{"load", "--json"}, args...)...)
 	if stdout == "" {
 		t.Fatalf("load ended with %d: %s", exit, stderr)
 	}
@@ -39,7 +40,7 @@ func failedCheck(m record.Measurement, name string) bool {
 }
 
 func TestOverloadedServerIsSaturatedAndNoFailure(t *testing.T) {
-	s := startServer(t, "--service", "synthetic", "--model", "reactor", "--cost", "10ms")
+	s := child.Serve(t, "--service", "synthetic", "--model", "reactor", "--cost", "10ms")
 	m := loaded(t, "--target", s.Listen, "--protocol", "echo", "--producers", "8", "--rate-requests", "500",
 		"--warm-up", "100ms", "--window", "1s", "--drain", "200ms")
 	if m.Outcome == record.Valid || m.Outcome == record.GeneratorLimited || !failedCheck(m, "acknowledged below offered") {
@@ -48,7 +49,7 @@ func TestOverloadedServerIsSaturatedAndNoFailure(t *testing.T) {
 }
 
 func TestConsumersWithNothingToReadLimitTheRun(t *testing.T) {
-	s := startServer(t, "--data", t.TempDir())
+	s := child.Serve(t, "--data", t.TempDir())
 	m := loaded(t, "--target", s.Listen, "--consumers", "lagging", "--producers", "2", "--consumer-connections", "2", "--partitions", "2",
 		"--rate-requests", "50", "--batch-bytes", "4KiB", "--warm-up", "100ms", "--window", "500ms", "--fetch-max-wait", "50ms")
 	if m.Outcome != record.EnvironmentLimited && m.Outcome != record.GeneratorLimited || !failedCheck(m, "lagging consumers caught up") {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"c10klab/internal/child"
 	"c10klab/internal/record"
 )
 
@@ -12,7 +13,7 @@ func TestPrepareMakesABacklogOnce(t *testing.T) {
 	data := t.TempDir()
 	args := []string{"prepare", "--data", data, "--partitions", "2", "--bytes", "1MiB", "--json"}
 	for _, written := range []bool{true, false} {
-		stdout, stderr, exit := runCommand(t, args...)
+		stdout, stderr, exit := child.Run(t, args...)
 		if exit != exitOK {
 			t.Fatalf("prepare ended with %d: %s", exit, stderr)
 		}
@@ -25,7 +26,7 @@ func TestPrepareMakesABacklogOnce(t *testing.T) {
 	if found, _ := filepath.Glob(filepath.Join(data, "backlog-*")); len(found) != 2 {
 		t.Errorf("partitions %q", found)
 	}
-	_, stderr, exit := runCommand(t, append(args, "--bytes", "2MiB")...)
+	_, stderr, exit := child.Run(t, append(args, "--bytes", "2MiB")...)
 	if exit != exitUsage || !strings.Contains(stderr, "524288 bytes") || !strings.Contains(stderr, "1048576") {
 		t.Errorf("other size: %d %q", exit, stderr)
 	}
@@ -37,7 +38,7 @@ func TestPrepareNeedsLogDirs(t *testing.T) {
 		"prepare --data " + t.TempDir() + " --log-dirs-for-new 1": "0 to 0",
 		"prepare --data x --bytes 1XB":                            "1XB",
 	} {
-		if _, stderr, exit := runCommand(t, strings.Fields(line)...); exit != exitUsage || !strings.Contains(stderr, part) {
+		if _, stderr, exit := child.Run(t, strings.Fields(line)...); exit != exitUsage || !strings.Contains(stderr, part) {
 			t.Errorf("%s: %d %q, want %q", line, exit, stderr, part)
 		}
 	}

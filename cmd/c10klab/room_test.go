@@ -5,15 +5,17 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"c10klab/internal/child"
 )
 
 // runWithFewDescriptors is a run of write-100mbs under a limit of 500 descriptors.
 func runWithFewDescriptors(t *testing.T, out, settings string) (stdout, stderr string, exit int) {
 	t.Helper()
 	args := []string{"-c", `ulimit -n 500 && exec "$0" "$@"`, os.Args[0], "run", "write-100mbs", "--only", "model=reactor", "--out", out}
-	p := startProcess(t, "/bin/sh", append(args, strings.Fields(settings)...)...)
-	exit = p.wait(t)
-	return p.stdout.String(), p.stderr.String(), exit
+	p := child.Start(t, "/bin/sh", append(args, strings.Fields(settings)...)...)
+	exit = p.Wait(t)
+	return p.Stdout.String(), p.Stderr.String(), exit
 }
 
 func TestRunRefusesMoreConnectionsThanDescriptorsBeforeAnyTrial(t *testing.T) {

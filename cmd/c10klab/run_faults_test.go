@@ -9,6 +9,7 @@ import (
 	"syscall"
 	"testing"
 
+	"c10klab/internal/child"
 	"c10klab/internal/need"
 	"c10klab/internal/record"
 	"c10klab/internal/slowdisk"
@@ -30,10 +31,10 @@ func smallDiskRun(t *testing.T) (out string, args []string) {
 }
 
 // delayedDisk waits for the slow disk of a run under way whose load has begun.
-func delayedDisk(t *testing.T, p *process, out string) record.DiskReady {
+func delayedDisk(t *testing.T, p *child.Process, out string) record.DiskReady {
 	t.Helper()
 	var found record.DiskReady
-	eventually(t, "the slow disk is under load, or the run ends", func() bool {
+	child.Eventually(t, "the slow disk is under load, or the run ends", func() bool {
 		disks, err := slowdisk.List(slowdisk.DefaultStateDir)
 		if err != nil {
 			t.Fatal(err)
@@ -43,7 +44,7 @@ func delayedDisk(t *testing.T, p *process, out string) record.DiskReady {
 				found = s.DiskReady
 			}
 		}
-		return found.PID != 0 || p.over()
+		return found.PID != 0 || p.Over()
 	})
 	if found.PID == 0 {
 		t.Fatal("the run ended before a disk was under load")
@@ -70,11 +71,11 @@ func TestADiskThatDiesOrHangsFailsItsTrialAndTheRunGoesOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel() // both wait for bounds of time
 			out, args := smallDiskRun(t)
-			p := startProcess(t, "", args...)
+			p := child.Start(t, "", args...)
 			disk := delayedDisk(t, p, out)
-			sendSignal(t, disk.PID, signal)
+			child.Signal(t, disk.PID, signal)
 			// Every wait for the disk runs into its bound first.
-			if exit := p.waitFor(t, 3*patience); exit != exitFailed {
+			if exit := p.WaitFor(t, 3*child.Patience); exit != exitFailed {
 				t.Errorf("the run ended with %d, want %d", exit, exitFailed)
 			}
 			run, err := results.Open(out)
@@ -101,10 +102,10 @@ func TestADiskThatDiesOrHangsFailsItsTrialAndTheRunGoesOn(t *testing.T) {
 
 func TestInterruptTakesDisksDown(t *testing.T) {
 	out, args := smallDiskRun(t)
-	p := startProcess(t, "", args...)
+	p := child.Start(t, "", args...)
 	delayedDisk(t, p, out)
-	sendSignal(t, p.cmd.Process.Pid, syscall.SIGINT)
-	if exit := p.wait(t); exit != exitSignal {
+	child.Signal(t, p.Cmd.Process.Pid, syscall.SIGINT)
+	if exit := p.Wait(t); exit != exitSignal {
 		t.Errorf("an interrupted run ended with %d, want %d", exit, exitSignal)
 	}
 	if _, err := results.Open(out); err != nil {
@@ -115,17 +116,17 @@ func TestInterruptTakesDisksDown(t *testing.T) {
 
 func TestAKilledRunLeavesNoDisk(t *testing.T) {
 	out, args := smallDiskRun(t)
-	p := startProcess(t, "", args...)
+	p := child.Start(t, "", args...)
 	disk := delayedDisk(t, p, out)
-	sendSignal(t, p.cmd.Process.Pid, syscall.SIGKILL)
-	eventually(t, "its disks are down", func() bool {
+	child.Signal(t, p.Cmd.Process.Pid, syscall.SIGKILL)
+	child.Eventually(t, "its disks are down", func() bool {
 		disks, err := slowdisk.List(slowdisk.DefaultStateDir)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return !slices.ContainsFunc(disks, func(d slowdisk.Entry) bool { return d.Name == disk.Name })
 	})
-	eventually(t, "nothing is mounted", func() bool {
+	child.Eventually(t, "nothing is mounted", func() bool {
 		mounts, err := os.ReadFile("/proc/self/mountinfo")
 		return err == nil && !strings.Contains(string(mounts), out)
 	})
@@ -133,7 +134,7 @@ func TestAKilledRunLeavesNoDisk(t *testing.T) {
 
 func TestRunOnEmulatedDisksRecordsThem(t *testing.T) {
 	out, args := smallDiskRun(t)
-	stdout, stderr, exit := runCommand(t, append(args, "--repeats", "1")...)
+	stdout, stderr, exit := child.Run(t, append(args, "--repeats", "1")...)
 	if exit != exitOK && exit != exitLimited { // a busy machine limits
 		t.Fatalf("ended with %d: %s", exit, stderr)
 	}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"testing"
 
+	"c10klab/internal/child"
 	"c10klab/internal/measure"
 	"c10klab/internal/need"
 	"c10klab/internal/record"
@@ -32,7 +33,7 @@ func smallRun(t *testing.T, more ...string) (out string, args []string) {
 
 func TestRunMeasuresAndLeavesARecord(t *testing.T) {
 	out, args := smallRun(t, "--json")
-	stdout, stderr, exit := runCommand(t, args...)
+	stdout, stderr, exit := child.Run(t, args...)
 	if exit != exitOK && exit != exitLimited { // a busy machine limits
 		t.Fatalf("ended with %d: %s", exit, stderr)
 	}
@@ -67,7 +68,7 @@ func TestServersOfATrialMeasureThemselves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, stderr, exit := runCommand(t, "run", "--file", spec, "--out", out)
+	_, stderr, exit := child.Run(t, "run", "--file", spec, "--out", out)
 	if exit != exitOK && exit != exitLimited { // a busy machine limits
 		t.Fatalf("ended with %d: %s", exit, stderr)
 	}
@@ -218,15 +219,15 @@ func wantNoData(t *testing.T, parent string) {
 
 func TestInterruptedRunLeavesAReadableRecordAndNothingElse(t *testing.T) {
 	out, args := smallRun(t, "--repeats", "100")
-	p := startProcess(t, "", args...)
-	eventually(t, "a second trial is under load, or the run ends", func() bool {
+	p := child.Start(t, "", args...)
+	child.Eventually(t, "a second trial is under load, or the run ends", func() bool {
 		done, _ := filepath.Glob(filepath.Join(out, "trials", "*.json"))
-		return p.over() || len(done) > 0 && slices.Contains(commandsOf(t), "load")
+		return p.Over() || len(done) > 0 && slices.Contains(commandsOf(t), "load")
 	})
-	if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
+	if err := p.Cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
-	if exit := p.wait(t); exit != exitSignal || !strings.Contains(p.stderr.String(), "to go on: c10klab run --resume --out ") {
+	if exit := p.Wait(t); exit != exitSignal || !strings.Contains(p.Stderr.String(), "to go on: c10klab run --resume --out ") {
 		t.Errorf("ended with %d", exit)
 	}
 	if left := commandsOf(t); len(left) > 0 {
@@ -266,7 +267,7 @@ func commandsOf(t *testing.T) []string {
 	var commands []string
 	for _, file := range environments {
 		environment, err := os.ReadFile(file)
-		if err != nil || !slices.Contains(strings.Split(string(environment), "\x00"), processMark(t)) {
+		if err != nil || !slices.Contains(strings.Split(string(environment), "\x00"), child.Mark(t)) {
 			continue // ended meanwhile, of another user, or of another test
 		}
 		line, _ := os.ReadFile(filepath.Join(filepath.Dir(file), "cmdline"))
@@ -283,7 +284,7 @@ func TestReproduceSetsThisMachineBesideTheReference(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stdout, stderr, exit := runCommand(t, "reproduce", "N15", "--out", out, "--reference", reference, "--repeats", "1", "--set", "model=reactor",
+	stdout, stderr, exit := child.Run(t, "reproduce", "N15", "--out", out, "--reference", reference, "--repeats", "1", "--set", "model=reactor",
 		"--set", "consumers=none", "--set", "warm-up=200ms", "--set", "window=1s", "--set", "rate=5")
 	if exit != exitOK && exit != exitLimited { // a busy machine limits
 		t.Fatalf("ended with %d: %s", exit, stderr)

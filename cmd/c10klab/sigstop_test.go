@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"c10klab/internal/child"
 	"c10klab/internal/hdr"
 	"c10klab/internal/record"
 )
@@ -18,20 +19,20 @@ const (
 // stoppedUnderLoad measures a server while one of the two processes is stopped
 // within the window. There are so many connections that most are idle when the
 // stop begins; more answers than connections mean that the window is under way.
-func stoppedUnderLoad(t *testing.T, stop func(s *server, load *process) (pid int)) (m record.Measurement, exit int) {
+func stoppedUnderLoad(t *testing.T, stop func(s *child.Server, load *child.Process) (pid int)) (m record.Measurement, exit int) {
 	t.Helper()
-	s := startServer(t, "--data", t.TempDir())
-	load := startProcess(t, "", "load", "--json", "--target", s.Listen, "--admin", s.Admin, "--schedule", "constant",
+	s := child.Serve(t, "--data", t.TempDir())
+	load := child.Start(t, "", "load", "--json", "--target", s.Listen, "--admin", s.Admin, "--schedule", "constant",
 		"--rate-requests", "100", "--producers", "50", "--partitions", "8", "--batch-bytes", "4KiB", "--warm-up", "0s", "--window", "6s")
-	eventually(t, "the window is under way", func() bool {
-		return load.over() || snapshot(t, s.Admin).Counters.Responses["Produce"] > 80
+	child.Eventually(t, "the window is under way", func() bool {
+		return load.Over() || child.Snapshot(t, s.Admin).Counters.Responses["Produce"] > 80
 	})
 	pid := stop(s, load)
-	stopProcess(t, pid)
+	child.Suspend(t, pid)
 	<-time.After(stopped) // the disturbance itself; nothing is waited for
-	sendSignal(t, pid, syscall.SIGCONT)
-	exit = load.wait(t)
-	decode(t, load.stdout.String(), &m)
+	child.Signal(t, pid, syscall.SIGCONT)
+	exit = load.Wait(t)
+	decode(t, load.Stdout.String(), &m)
 	return m, exit
 }
 
@@ -44,7 +45,7 @@ func longest(m record.Measurement, stage string) time.Duration {
 }
 
 func TestStoppedServerIsSeenAndNotTheGeneratorsFault(t *testing.T) {
-	m, exit := stoppedUnderLoad(t, func(s *server, _ *process) int { return s.PID })
+	m, exit := stoppedUnderLoad(t, func(s *child.Server, _ *child.Process) int { return s.PID })
 	if exit != exitOK && exit != exitLimited { // a busy machine limits
 		t.Fatalf("load ended with %d", exit)
 	}
@@ -57,7 +58,7 @@ func TestStoppedServerIsSeenAndNotTheGeneratorsFault(t *testing.T) {
 }
 
 func TestStoppedGeneratorBlamesItself(t *testing.T) {
-	m, exit := stoppedUnderLoad(t, func(_ *server, load *process) int { return load.cmd.Process.Pid })
+	m, exit := stoppedUnderLoad(t, func(_ *child.Server, load *child.Process) int { return load.Cmd.Process.Pid })
 	if exit != exitLimited || m.Outcome != record.GeneratorLimited {
 		t.Errorf("exit %d, outcome %s; want %d, %s", exit, m.Outcome, exitLimited, record.GeneratorLimited)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"c10klab/internal/child"
 	"c10klab/internal/hdr"
 	"c10klab/internal/measure"
 	"c10klab/internal/record"
@@ -15,19 +16,19 @@ import (
 
 // The admin port shows what the network threads did and how file bytes were sent.
 func TestSnapshotShowsLoopTimesAndResidency(t *testing.T) {
-	needDirsFor(t, "loop-per-thread-pool", "resident")
-	s := startServer(t, "--data", t.TempDir(), "--send", "resident", "--loops", "2")
-	producer := newClient(t, s.Listen)
+	child.NeedDirsFor(t, "loop-per-thread-pool", "resident")
+	s := child.Serve(t, "--data", t.TempDir(), "--send", "resident", "--loops", "2")
+	producer := child.Client(t, s.Listen)
 	sent := &kgo.Record{Topic: "shown", Value: make([]byte, 1000)}
 	if err := producer.ProduceSync(context.Background(), sent).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	consume(t, newClient(t, s.Listen, fromBeginning("shown")), func(*kgo.Record) bool { return true })
-	eventually(t, "both network threads show their times", func() bool {
-		times := snapshot(t, s.Admin).LoopTimes
+	child.Consume(t, child.Client(t, s.Listen, child.FromBeginning("shown")), func(*kgo.Record) bool { return true })
+	child.Eventually(t, "both network threads show their times", func() bool {
+		times := child.Snapshot(t, s.Admin).LoopTimes
 		return len(times) == 2 && times[0].WallNs > 0 && times[1].WallNs > 0
 	})
-	shown := snapshot(t, s.Admin)
+	shown := child.Snapshot(t, s.Admin)
 	for i, l := range shown.LoopTimes {
 		if l.Name != []string{"net-0", "net-1"}[i] || l.IOWaitNs <= 0 || l.IOWaitNs+l.IONs > l.WallNs {
 			t.Errorf("times of a network thread: %+v", l)
@@ -45,15 +46,15 @@ func TestSnapshotShowsLoopTimesAndResidency(t *testing.T) {
 
 // The admin port shows when the store was slow, and what the kernel wrote meanwhile.
 func TestSnapshotShowsTheStoresActivity(t *testing.T) {
-	s := startServer(t, "--data", t.TempDir(), "--segment-bytes", "1", "--write-back-samples", "true")
-	producer := newClient(t, s.Listen)
+	s := child.Serve(t, "--data", t.TempDir(), "--segment-bytes", "1", "--write-back-samples", "true")
+	producer := child.Client(t, s.Listen)
 	for range 3 {
 		if err := producer.ProduceSync(context.Background(), &kgo.Record{Topic: "rolls", Value: make([]byte, 1500)}).FirstErr(); err != nil {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "write-back is sampled", func() bool { return len(snapshot(t, s.Admin).Store.WriteBack) > 1 })
-	shown := snapshot(t, s.Admin).Store
+	child.Eventually(t, "write-back is sampled", func() bool { return len(child.Snapshot(t, s.Admin).Store.WriteBack) > 1 })
+	shown := child.Snapshot(t, s.Admin).Store
 	rolls := 0
 	for _, e := range shown.Events {
 		if e.Kind == record.EventRoll && strings.HasSuffix(e.Path, "/rolls-0") && e.AtNs > 0 && e.TookNs > 0 {
@@ -67,8 +68,8 @@ func TestSnapshotShowsTheStoresActivity(t *testing.T) {
 
 // What the parts of a server count is what the registry of measures declares.
 func TestEveryCountOfAServerIsDeclared(t *testing.T) {
-	s := startServer(t, "--data", t.TempDir())
-	counts := snapshot(t, s.Admin).Counters.Counts
+	s := child.Serve(t, "--data", t.TempDir())
+	counts := child.Snapshot(t, s.Admin).Counters.Counts
 	for _, c := range measure.Counters {
 		if _, counted := counts[c.Name]; !counted {
 			t.Errorf("nobody counts %s", c.Name)
@@ -82,7 +83,7 @@ func TestEveryCountOfAServerIsDeclared(t *testing.T) {
 
 func TestResidentOnAFileSystemThatCannotTellIsRefused(t *testing.T) {
 	data := filepath.Join(dirInMemory(t), "log")
-	_, stderr, exit := runCommand(t, serveArgs("--data", data, "--send", "resident")...)
+	_, stderr, exit := child.Run(t, child.ServeArgs("--data", data, "--send", "resident")...)
 	if exit != exitUsage || !strings.Contains(stderr, data) || !strings.Contains(stderr, "cannot tell what is in the page cache") {
 		t.Errorf("ended with %d: %s", exit, stderr)
 	}

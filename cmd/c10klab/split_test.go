@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"c10klab/internal/child"
 	"c10klab/models"
 )
 
@@ -11,8 +12,8 @@ import (
 // another sends, whatever the strategy for file bytes.
 func TestSplitLoopsReceiveAndSendOnDifferentThreads(t *testing.T) {
 	strace := tracer(t)
-	onEveryPair(t, func(t *testing.T, model, send string) {
-		config := pairConfig(t, model, send)
+	child.OnEveryPair(t, func(t *testing.T, model, send string) {
+		config := child.PairConfig(t, model, send)
 		config.OnFull = models.OnFullSplit
 		if models.Check(config) != nil || send != "inline" && model != serverKnobs.Defaults().Text("model") {
 			t.Skip("no request queue, or the same loops")
@@ -35,9 +36,9 @@ func TestSplitLoopsReceiveAndSendOnDifferentThreads(t *testing.T) {
 
 // Isolated requests are handled by threads of their own, and answered like others.
 func TestIsolatedFetchesAreHandledByTheirOwnThreads(t *testing.T) {
-	s := startServer(t, "--data", t.TempDir(), "--isolate", "fetch", "--isolated-handlers", "3")
+	s := child.Serve(t, "--data", t.TempDir(), "--isolate", "fetch", "--isolated-handlers", "3")
 	var isolated []string
-	for _, e := range snapshot(t, s.Admin).Census.Threads {
+	for _, e := range child.Snapshot(t, s.Admin).Census.Threads {
 		isolated = append(isolated, e.Name)
 	}
 	for _, name := range []string{"fetch-io-0", "fetch-io-1", "fetch-io-2", "io-0"} {
@@ -45,7 +46,7 @@ func TestIsolatedFetchesAreHandledByTheirOwnThreads(t *testing.T) {
 			t.Errorf("no thread is named %s: %v", name, isolated)
 		}
 	}
-	s.stop(t)
+	s.Stop(t)
 }
 
 func TestUnknownClassIsAUsageError(t *testing.T) {

@@ -15,6 +15,7 @@ import (
 	"c10klab/experiments"
 	"c10klab/experiments/evidence"
 	"c10klab/experiments/verdict"
+	"c10klab/internal/child"
 	"c10klab/internal/hdr"
 	"c10klab/internal/record"
 	"c10klab/results"
@@ -79,7 +80,7 @@ func specOf(t *testing.T, id string) *experiments.Spec {
 }
 
 func TestPlotNamesTheFilesItDrew(t *testing.T) {
-	stdout, stderr, exit := runCommand(t, "plot", storedRun(t), "--json")
+	stdout, stderr, exit := child.Run(t, "plot", storedRun(t), "--json")
 	if exit != exitOK {
 		t.Fatalf("ended with %d: %s", exit, stderr)
 	}
@@ -174,7 +175,7 @@ func TestDamagedRunsAreNamedAndLeftAlone(t *testing.T) {
 				if command == d.spared {
 					continue
 				}
-				_, stderr, exit := runCommand(t, args...)
+				_, stderr, exit := child.Run(t, args...)
 				if exit != exitFailed && exit != exitUsage {
 					t.Errorf("%s ended with %d", command, exit)
 				}
@@ -196,12 +197,12 @@ func TestDamagedRunsAreNamedAndLeftAlone(t *testing.T) {
 func TestARunOfAnotherNumberOfBlocksIsForTheLedgerAlone(t *testing.T) {
 	dir, parent := storedRun(t), t.TempDir()
 	reference := filepath.Join(parent, "reference")
-	_, stderr, exit := runCommand(t, "adopt", dir, "--reference", reference)
+	_, stderr, exit := child.Run(t, "adopt", dir, "--reference", reference)
 	if exit == exitOK || !strings.Contains(stderr, "it has 2 blocks, and its spec fixes 8 before any run") || !strings.Contains(stderr, "--ledger-only") {
 		t.Errorf("ended with %d: %s", exit, stderr)
 	}
 	for range 2 {
-		if _, stderr, exit := runCommand(t, "adopt", dir, "--reference", reference, "--ledger-only", "--note", "abandoned for want of time"); exit != exitOK {
+		if _, stderr, exit := child.Run(t, "adopt", dir, "--reference", reference, "--ledger-only", "--note", "abandoned for want of time"); exit != exitOK {
 			t.Fatalf("ended with %d: %s", exit, stderr)
 		}
 	}
@@ -229,7 +230,7 @@ func TestDamagedEvidenceIsNamedByEveryCommand(t *testing.T) {
 	} {
 		for _, file := range []string{"trials.jsonl.gz", "histograms.hlog.gz", "cells.hlog.gz", "raw.sha256.gz"} {
 			reference := t.TempDir()
-			if _, stderr, exit := runCommand(t, "adopt", storedRunOf(t, 8), "--reference", reference); exit != exitOK {
+			if _, stderr, exit := child.Run(t, "adopt", storedRunOf(t, 8), "--reference", reference); exit != exitOK {
 				t.Fatalf("adopt ended with %d: %s", exit, stderr)
 			}
 			dir := filepath.Join(reference, "write-100mbs")
@@ -242,7 +243,7 @@ func TestDamagedEvidenceIsNamedByEveryCommand(t *testing.T) {
 				{"report", dir, "-o", filepath.Join(t.TempDir(), "report.html")}, {"run", "--resume", "--out", dir},
 				{"adopt", dir, "--reference", t.TempDir()}, {"verify", "--reference", reference, "--json"},
 			} {
-				stdout, stderr, exit := runCommand(t, args...)
+				stdout, stderr, exit := child.Run(t, args...)
 				for _, part := range []string{filepath.Join(dir, file), "its SHA-256 is ", ", the manifest's ", "; restore it"} {
 					if exit == exitOK || !strings.Contains(stdout+stderr, part) {
 						t.Errorf("%s %s: %s ended with %d and does not say %q: %s", name, file, args[0], exit, part, stderr)
@@ -285,7 +286,7 @@ func TestWhatIsNotAsItWasMeasuredIsNotAdopted(t *testing.T) {
 		if err := d.do(dir); err != nil {
 			t.Fatal(err)
 		}
-		_, stderr, exit := runCommand(t, "adopt", dir, "--reference", reference)
+		_, stderr, exit := child.Run(t, "adopt", dir, "--reference", reference)
 		if exit != exitFailed {
 			t.Errorf("%s: ended with %d", name, exit)
 		}
@@ -309,7 +310,7 @@ func TestARunWithoutTrialsSoFarCannotBeCompared(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, stderr, exit := runCommand(t, "compare", dir, dir)
+	_, stderr, exit := child.Run(t, "compare", dir, dir)
 	if exit != exitFailed || !strings.Contains(stderr, dir+" holds no trial so far; c10klab run --resume") {
 		t.Errorf("ended with %d: %s", exit, stderr)
 	}
@@ -317,17 +318,17 @@ func TestARunWithoutTrialsSoFarCannotBeCompared(t *testing.T) {
 
 func TestStoredRunsAreComparedAndExported(t *testing.T) {
 	dir := storedRun(t)
-	stdout, stderr, exit := runCommand(t, "compare", dir+"@model=reactor", dir+"@model=loop-per-thread")
+	stdout, stderr, exit := child.Run(t, "compare", dir+"@model=reactor", dir+"@model=loop-per-thread")
 	if exit != exitOK || !strings.Contains(stdout, "compared: model: reactor, loop-per-thread") || !strings.Contains(stdout, "too few trials to tell") {
 		t.Errorf("compare ended with %d: %s%s", exit, stdout, stderr)
 	}
 	var comparison verdict.RunComparison
-	stdout, _, exit = runCommand(t, "compare", dir, dir, "--json", "--metric", "rate_mb_s")
+	stdout, _, exit = child.Run(t, "compare", dir, dir, "--json", "--metric", "rate_mb_s")
 	if decode(t, stdout, &comparison); exit != exitOK || len(comparison.Rows) != 2 || comparison.Rows[0].Different || !comparison.Paired {
 		t.Errorf("compare --json ended with %d: %s", exit, stdout)
 	}
 	for format, part := range map[string]string{"csv": "rate_mb_s,99", "benchfmt": "99 rate_mb_s", "hlog": "Tag=write-100mbs.reactor/ResponseTime/Produce"} {
-		if stdout, stderr, exit := runCommand(t, "export", dir, "--format", format); exit != exitOK || !strings.Contains(stdout, part) {
+		if stdout, stderr, exit := child.Run(t, "export", dir, "--format", format); exit != exitOK || !strings.Contains(stdout, part) {
 			t.Errorf("export as %s ended with %d: %s%s", format, exit, stdout, stderr)
 		}
 	}
@@ -343,7 +344,7 @@ func TestStoredRunsAreComparedAndExported(t *testing.T) {
 		"read experiment: open nowhere.toml": {"run", "--file", "nowhere.toml"},
 		"did you mean adopt?":                {"adpot", dir},
 	} {
-		if stdout, stderr, exit := runCommand(t, args...); exit == exitOK || !strings.Contains(stderr, what) {
+		if stdout, stderr, exit := child.Run(t, args...); exit == exitOK || !strings.Contains(stderr, what) {
 			t.Errorf("%v ended with %d and does not say %q: %s%s", args, exit, what, stdout, stderr)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"c10klab/internal/child"
 	"c10klab/internal/need"
 	"c10klab/models"
 )
@@ -25,8 +26,8 @@ const enoughCalls = 100
 // The kernel says which threads send file bytes, and that no others do.
 func TestFileBytesAreSentByTheThreadsThatTheStrategyNames(t *testing.T) {
 	strace := tracer(t)
-	onEveryPair(t, func(t *testing.T, model, send string) {
-		if threads, err := models.Threads(pairConfig(t, model, send), 1); err != nil || len(threads) == 0 {
+	child.OnEveryPair(t, func(t *testing.T, model, send string) {
+		if threads, err := models.Threads(child.PairConfig(t, model, send), 1); err != nil || len(threads) == 0 {
 			t.Skip("goroutines have no threads of their own")
 		}
 		want := fileCalls(t, model, send)
@@ -86,11 +87,11 @@ func traceFetches(t *testing.T, strace, model, send string, more ...string) map[
 	arguments := []string{"-f", "-Y", "--seccomp-bpf", "-y", "-e", "trace=sendfile,pread64,preadv2,mmap,sendto,recvmsg,clone,clone3",
 		"-e", "raw=sendto", "-o", trace, os.Args[0]}
 	// The default probe asks cachestat of what was just produced, which strace may not know.
-	arguments = append(arguments, serveArgs("--data", t.TempDir(), "--model", model, "--send", send, "--residency-probe", "nowait")...)
-	s := awaitReady(t, startProcess(t, strace, append(arguments, more...)...))
+	arguments = append(arguments, child.ServeArgs("--data", t.TempDir(), "--model", model, "--send", send, "--residency-probe", "nowait")...)
+	s := child.AwaitReady(t, child.Start(t, strace, append(arguments, more...)...))
 
 	const batches, consumers = 60, 3 // more in all than enoughCalls
-	producer := newClient(t, s.Listen)
+	producer := child.Client(t, s.Listen)
 	for range batches {
 		r := &kgo.Record{Topic: "traced", Value: make([]byte, 1000)}
 		if err := producer.ProduceSync(context.Background(), r).FirstErr(); err != nil {
@@ -98,10 +99,10 @@ func traceFetches(t *testing.T, strace, model, send string, more ...string) map[
 		}
 	}
 	for range consumers {
-		consumer := newClient(t, s.Listen, fromBeginning("traced"), kgo.FetchMaxBytes(1), kgo.FetchMaxPartitionBytes(1))
-		consume(t, consumer, func(r *kgo.Record) bool { return r.Offset == batches-1 })
+		consumer := child.Client(t, s.Listen, child.FromBeginning("traced"), kgo.FetchMaxBytes(1), kgo.FetchMaxPartitionBytes(1))
+		child.Consume(t, consumer, func(r *kgo.Record) bool { return r.Offset == batches-1 })
 	}
-	s.stop(t)
+	s.Stop(t)
 	return callsByGroup(t, trace)
 }
 

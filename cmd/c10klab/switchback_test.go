@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"c10klab/internal/child"
 	"c10klab/internal/measure"
 	"c10klab/internal/record"
 	"c10klab/results"
@@ -56,7 +57,7 @@ func TestRunStoresATrialForEachArm(t *testing.T) {
 	if err := os.WriteFile(spec, []byte(switchbackSpec), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, stderr, exit := runCommand(t, "run", "--file", spec, "--out", out); exit != exitOK && exit != exitLimited {
+	if _, stderr, exit := child.Run(t, "run", "--file", spec, "--out", out); exit != exitOK && exit != exitLimited {
 		t.Fatalf("run ended with %d: %s", exit, stderr)
 	}
 	run, err := results.Open(out)
@@ -120,7 +121,7 @@ func resumeBetweenArms(t *testing.T, out string, run *results.Run) {
 			t.Fatal(err)
 		}
 	}
-	if _, stderr, exit := runCommand(t, "run", "--resume", "--out", out); exit != exitOK && exit != exitLimited {
+	if _, stderr, exit := child.Run(t, "run", "--resume", "--out", out); exit != exitOK && exit != exitLimited {
 		t.Fatalf("resume ended with %d: %s", exit, stderr)
 	}
 	resumed, err := results.Open(out)

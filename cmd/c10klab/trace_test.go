@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"c10klab/internal/child"
 	"c10klab/internal/hdr"
 	"c10klab/internal/record"
 )
@@ -17,7 +18,7 @@ func TestModelsMeetTheSameArrivalsAndARecordedRunIsReplayed(t *testing.T) {
 	traces, hashes := map[string]string{}, map[string]string{}
 	var replayable string
 	for _, model := range []string{"reactor", "thread-per-connection"} {
-		s := startServer(t, "--data", t.TempDir(), "--model", model)
+		s := child.Serve(t, "--data", t.TempDir(), "--model", model)
 		path := filepath.Join(t.TempDir(), "trace.csv")
 		m := loaded(t, "--target", s.Listen, "--producers", "4", "--partitions", "4", "--rate-requests", "300", "--batch-bytes", "4KiB",
 			"--seed", "7", "--warm-up", "100ms", "--window", "500ms", "--write-trace", path)
@@ -30,7 +31,7 @@ func TestModelsMeetTheSameArrivalsAndARecordedRunIsReplayed(t *testing.T) {
 	if traces["reactor"] != traces["thread-per-connection"] || hashes["reactor"] != hashes["thread-per-connection"] || hashes["reactor"] == "" {
 		t.Errorf("one seed gave the models different arrivals: hashes %v", hashes)
 	}
-	s := startServer(t, "--data", t.TempDir())
+	s := child.Serve(t, "--data", t.TempDir())
 	m := loaded(t, "--target", s.Listen, "--producers", "4", "--partitions", "4", "--trace", replayable, "--warm-up", "100ms", "--window", "300ms")
 	if planned := dueBetween(t, traces["reactor"], "Produce,4096", "0.1", "0.4"); m.OfferedRequests != planned || planned < 30 {
 		t.Errorf("%d requests were offered, the trace has %d in the window", m.OfferedRequests, planned)
@@ -43,7 +44,7 @@ func TestARunWithConsumersIsReplayed(t *testing.T) {
 	consuming := []string{"--producers", "4", "--partitions", "4", "--batch-bytes", "4KiB", "--consumers", "tail", "--consumer-connections", "2",
 		"--fetch-max-wait", "20ms", "--fetch-max-bytes", "64KiB", "--warm-up", "100ms"}
 	load := func(more ...string) record.Measurement {
-		s := startServer(t, "--data", t.TempDir())
+		s := child.Serve(t, "--data", t.TempDir())
 		return loaded(t, slices.Concat([]string{"--target", s.Listen, "--admin", s.Admin}, consuming, more)...)
 	}
 	load("--rate-requests", "300", "--window", "500ms", "--write-trace", path)
@@ -65,7 +66,7 @@ func TestARunWithConsumersIsReplayed(t *testing.T) {
 
 // A trace written by hand may hold nothing but fetches.
 func TestFetchesAloneAreReplayed(t *testing.T) {
-	s := startServer(t, "--data", t.TempDir())
+	s := child.Serve(t, "--data", t.TempDir())
 	loaded(t, "--target", s.Listen, "--producers", "4", "--partitions", "4", "--rate-requests", "300", "--batch-bytes", "4KiB", "--warm-up", "100ms", "--window", "300ms")
 	var text strings.Builder
 	text.WriteString("time,api,bytes\n")

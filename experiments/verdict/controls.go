@@ -1,6 +1,7 @@
 package verdict
 
 import (
+	"fmt"
 	"strings"
 
 	"c10klab/experiments"
@@ -51,10 +52,12 @@ func equal(ratio results.Estimate, margin float64) results.Verdict {
 }
 
 // Result says whether the control came out as it must. A positive one that too few blocks
-// decide was not found; a negative one of which there are too few, as of counts that are
-// 0, says nothing.
+// decide admits nothing either; a negative one of which there are too few, as of counts that
+// are 0, says nothing.
 func (f ControlFinding) Result() (text string, fails bool) {
 	switch {
+	case f.Kind == experiments.Positive && f.Verdict == results.Undecided:
+		return fmt.Sprintf("the positive control is open: %d of at least %d blocks", f.Estimate.N, results.MinBlocks), true
 	case f.Kind == experiments.Negative && f.Verdict == results.Refuted:
 		return "the negative control differs: equal cells by × " + f.Estimate.String(), true
 	case f.Kind == experiments.Positive && f.Verdict != results.Reproduced:

@@ -39,6 +39,21 @@ func TestARunWhoseControlsFailDecidesNothing(t *testing.T) {
 	}
 }
 
+// A run of few blocks says of its controls that they are open, not that they failed.
+func TestControlsOfFewBlocksAreOpen(t *testing.T) {
+	spec := parsed(t, fixture.ControlledSpec)
+	run := fixture.Run(t, fixture.Source, filepath.Join(t.TempDir(), "run"), spec.ID, spec.Text, cellsOf(t, spec, true), 3, fixture.Controlled(1.05, 5, 0.995))
+	judged, err := JudgeRun(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range judged[0].Controls {
+		if said, _ := f.Result(); f.Verdict != results.Undecided || !strings.Contains(said, "open") {
+			t.Errorf("%s: %s, %q", f.Control, f.Verdict, said)
+		}
+	}
+}
+
 func TestADifferenceIsHeldAgainstAThresholdInTheMetricsUnit(t *testing.T) {
 	for excess, want := range map[float64]results.Verdict{0.3: results.Reproduced, 0.8: results.Refuted, -0.2: results.Reproduced} {
 		text := strings.Replace(fixture.ControlledSpec, `threshold = 1.1`, "threshold = 500_000\ndifference = true", 1)

@@ -142,17 +142,31 @@ func (r *Run) briefPredictions(b *strings.Builder) {
 
 // briefControls writes how many controls came out as they must, and which did not.
 func (r *Run) briefControls(b *strings.Builder) {
-	total, lines := 0, ""
+	var total, open int
+	var failed []string
 	for _, j := range r.judged {
 		for _, f := range j.Controls {
 			total++
-			if why, fails := f.Result(); fails {
-				lines += wrapped(fmt.Sprintf("%s: %s %s, in %s", why, f.Metric, f.Control, f.Cells), "- ", Width)
+			switch why, fails := f.Result(); {
+			case f.Verdict == results.Undecided:
+				open++
+			case fails && f.Kind == experiments.Negative:
+				failed = append(failed, fmt.Sprintf("%s: %s of %s, in %s", why, f.Metric, f.Control, f.Cells))
+			case fails:
+				failed = append(failed, fmt.Sprintf("%s: %s, in %s", why, f.Control, f.Cells))
 			}
 		}
 	}
-	if total > 0 {
-		fmt.Fprintf(b, "\nControls: %d, of which %d failed\n%s", total, strings.Count(lines, "- "), lines)
+	if total == 0 {
+		return
+	}
+	fmt.Fprintf(b, "\nControls: %d, of which %d failed", total, len(failed))
+	if open > 0 {
+		fmt.Fprintf(b, ", %d open for want of blocks", open)
+	}
+	b.WriteString("\n")
+	for _, line := range failed {
+		b.WriteString(wrapped(line, "- ", Width))
 	}
 }
 

@@ -1,4 +1,4 @@
-package main
+package clients
 
 import (
 	"context"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"c10klab/internal/child"
 	"c10klab/internal/need"
 )
 
@@ -48,20 +49,20 @@ func kafkaCommand(t *testing.T, class string, args ...string) []string {
 	return append([]string{java, "-Xshare:auto", "-XX:TieredStopAtLevel=1", "-Dlog4j.configuration=file:" + logging, "-cp", filepath.Join(dir, "*"), class}, args...)
 }
 
-func startKafkaTool(t *testing.T, class string, args ...string) *process {
+func startKafkaTool(t *testing.T, class string, args ...string) *child.Process {
 	t.Helper()
 	command := kafkaCommand(t, class, args...)
-	return startProcess(t, command[0], command[1:]...)
+	return child.Start(t, command[0], command[1:]...)
 }
 
 // kafkaTool runs one to its end, which must be a good one, and returns all that it prints.
 func kafkaTool(t *testing.T, class string, args ...string) string {
 	t.Helper()
 	p := startKafkaTool(t, class, args...)
-	if status := p.wait(t); status != 0 {
-		t.Fatalf("%s %q ended with %d:\n%s%s", class, args, status, p.stdout.String(), p.stderr.String())
+	if status := p.Wait(t); status != 0 {
+		t.Fatalf("%s %q ended with %d:\n%s%s", class, args, status, p.Stdout.String(), p.Stderr.String())
 	}
-	return p.stdout.String() + p.stderr.String()
+	return p.Stdout.String() + p.Stderr.String()
 }
 
 // dumpLogSegments runs Kafka's own kafka.tools.DumpLogSegments over files and
@@ -144,7 +145,7 @@ func produceOddRecords(t *testing.T, address, topic string) (sent int) {
 	t.Helper()
 	now := time.Now().Truncate(time.Millisecond)
 	for i, codec := range franzCodecs {
-		client := newClient(t, address, kgo.ProducerBatchCompression(codec), kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
+		client := child.Client(t, address, kgo.ProducerBatchCompression(codec), kgo.DefaultProduceTopic(topic), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 		var records []*kgo.Record
 		for n := range 300 {
 			r := &kgo.Record{Timestamp: now.Add(time.Duration((n*37)%100-50+i) * time.Second), Value: []byte(strings.Repeat("value ", n%50))}
@@ -175,7 +176,7 @@ func TestKafkasToolsReadTheLog(t *testing.T) {
 	need.Program(t, "kcat", "kcat")
 	dir := t.TempDir()
 	args := []string{"--data", dir, "--segment-bytes", "100KiB"}
-	s := startServer(t, args...)
+	s := child.Serve(t, args...)
 	produce := func() (sent int) {
 		values, files := writeValues(t, 1, 10, 100, 1000, 5000, 20_000, 70_000)
 		for _, codec := range kcatCodecs {
@@ -185,7 +186,7 @@ func TestKafkasToolsReadTheLog(t *testing.T) {
 		return sent + produceOddRecords(t, s.Listen, "t")
 	}
 	records := produce()
-	s.stop(t)
+	s.Stop(t)
 	partition := filepath.Join(dir, "t-0")
 	wantSound(t, partition, records)
 	snapshots := dumpLogSegments(t, partitionFiles(t, partition, "*.snapshot"))
@@ -194,16 +195,16 @@ func TestKafkasToolsReadTheLog(t *testing.T) {
 		t.Errorf("no producer in the snapshots:\n%s", snapshots)
 	}
 
-	s = startServer(t, args...)
+	s = child.Serve(t, args...)
 	records += produce()
-	sendSignal(t, s.PID, syscall.SIGKILL)
-	s.process.wait(t)
+	child.Signal(t, s.PID, syscall.SIGKILL)
+	s.Process.Wait(t)
 	for _, index := range partitionFiles(t, partition, "*index") {
 		if err := os.Remove(index); err != nil {
 			t.Fatal(err)
 		}
 	}
-	startServer(t, args...).stop(t)
+	child.Serve(t, args...).Stop(t)
 	wantSound(t, partition, records)
 
 	// The tool does see what is wrong.
@@ -224,7 +225,7 @@ func TestKafkasToolsReadTheLog(t *testing.T) {
 // Kafka's own commands, unmodified, find what they ask for: topics with configurations, offsets, records.
 func TestKafkasOwnCommandsWork(t *testing.T) {
 	t.Parallel() // it waits for Java most of the time
-	s := startServer(t, "--data", t.TempDir())
+	s := child.Serve(t, "--data", t.TempDir())
 	at := []string{"--bootstrap-server", s.Listen}
 	tool := func(class string, args ...string) string {
 		t.Helper()
@@ -244,9 +245,9 @@ func TestKafkasOwnCommandsWork(t *testing.T) {
 	wants(tool(topics, "--describe", "--topic", "x"), "PartitionCount: 2", "ReplicationFactor: 1", "retention.ms=3600000", "min.insync.replicas=1")
 	wants(kafkaTool(t, "org.apache.kafka.tools.ProducerPerformance", "--topic", "x", "--num-records", "1000", "--record-size", "100", "--throughput", "-1",
 		"--producer-props", "bootstrap.servers="+s.Listen, "compression.type=lz4"), "1000 records sent")
-	fed := startProcess(t, "sh", append([]string{"-c", `seq 10 | "$0" "$@"`}, kafkaCommand(t, "kafka.tools.ConsoleProducer", "--topic", "x", "--bootstrap-server", s.Listen)...)...)
-	if status := fed.wait(t); status != 0 {
-		t.Errorf("ConsoleProducer ended with %d:\n%s", status, fed.stderr.String())
+	fed := child.Start(t, "sh", append([]string{"-c", `seq 10 | "$0" "$@"`}, kafkaCommand(t, "kafka.tools.ConsoleProducer", "--topic", "x", "--bootstrap-server", s.Listen)...)...)
+	if status := fed.Wait(t); status != 0 {
+		t.Errorf("ConsoleProducer ended with %d:\n%s", status, fed.Stderr.String())
 	}
 	for time, sum := range map[string]int{"-1": 1010, "-2": 0} {
 		total := 0
@@ -274,10 +275,10 @@ func TestKafkasOwnCommandsWork(t *testing.T) {
 // A consumer of a group ends at once and says why, and does not wait.
 func TestKafkasGroupConsumerIsToldAtOnce(t *testing.T) {
 	t.Parallel()
-	s := startServer(t, "--data", t.TempDir())
+	s := child.Serve(t, "--data", t.TempDir())
 	p := startKafkaTool(t, "org.apache.kafka.tools.consumer.ConsoleConsumer", "--bootstrap-server", s.Listen, "--topic", "t", "--from-beginning")
-	p.wait(t)
-	if says := p.stdout.String() + p.stderr.String(); !strings.Contains(says, "GroupAuthorizationException") {
+	p.Wait(t)
+	if says := p.Stdout.String() + p.Stderr.String(); !strings.Contains(says, "GroupAuthorizationException") {
 		t.Errorf("it ended without a reason:\n%s", says)
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package clients
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"c10klab/internal/batch"
+	"c10klab/internal/child"
 	"c10klab/internal/need"
 )
 
@@ -19,7 +20,7 @@ var kcatCodecs = []string{"none", "gzip", "snappy", "lz4", "zstd"}
 // kcat is librdkafka's command, which shares no line with franz-go.
 type kcat struct{ program, broker string }
 
-func kcatOf(t *testing.T, s *server) kcat {
+func kcatOf(t *testing.T, s *child.Server) kcat {
 	t.Helper()
 	return kcat{need.Program(t, "kcat", "kcat"), s.Listen}
 }
@@ -27,11 +28,11 @@ func kcatOf(t *testing.T, s *server) kcat {
 // run returns what kcat prints.
 func (k kcat) run(t *testing.T, args ...string) []byte {
 	t.Helper()
-	p := startProcess(t, k.program, append([]string{"-b", k.broker, "-q", "-X", "socket.timeout.ms=30000"}, args...)...)
-	if status := p.wait(t); status != 0 {
+	p := child.Start(t, k.program, append([]string{"-b", k.broker, "-q", "-X", "socket.timeout.ms=30000"}, args...)...)
+	if status := p.Wait(t); status != 0 {
 		t.Fatalf("kcat %q ended with %d", args, status)
 	}
-	return []byte(p.stdout.String())
+	return []byte(p.Stdout.String())
 }
 
 // produce sends each file as one message, all in one batch: librdkafka leaves a
@@ -113,9 +114,9 @@ func wantMessages(t *testing.T, what string, got []message, first int, want [][]
 
 func TestKcatReadsBackWhatItProduced(t *testing.T) {
 	need.Program(t, "kcat", "kcat")
-	onEveryPair(t, func(t *testing.T, model, send string) {
+	child.OnEveryPair(t, func(t *testing.T, model, send string) {
 		dir := t.TempDir()
-		k := kcatOf(t, startServer(t, "--data", dir, "--model", model, "--send", send))
+		k := kcatOf(t, child.Serve(t, "--data", dir, "--model", model, "--send", send))
 		values, files := writeValues(t, 1, 10, 100, 1000, 5000, 20_000, 70_000, 300_000)
 		var all [][]byte
 		for _, codec := range kcatCodecs {
@@ -151,25 +152,25 @@ func codecsInLog(t *testing.T, partition string) []string {
 }
 
 func TestKcatFollowsTheTail(t *testing.T) {
-	k := kcatOf(t, startServer(t, "--data", t.TempDir()))
+	k := kcatOf(t, child.Serve(t, "--data", t.TempDir()))
 	values, files := writeValues(t, 10, 1000)
 	k.produce(t, "t", "none", files[0])
-	follower := startProcess(t, k.program, "-b", k.broker, "-q", "-u", "-C", "-t", "t", "-p", "0", "-o", "beginning", "-c", "2", "-f", "%o %S %s")
-	eventually(t, "the follower has the first message", func() bool { return follower.stdout.String() != "" })
+	follower := child.Start(t, k.program, "-b", k.broker, "-q", "-u", "-C", "-t", "t", "-p", "0", "-o", "beginning", "-c", "2", "-f", "%o %S %s")
+	child.Eventually(t, "the follower has the first message", func() bool { return follower.Stdout.String() != "" })
 	k.produce(t, "t", "none", files[1])
-	if status := follower.wait(t); status != 0 {
+	if status := follower.Wait(t); status != 0 {
 		t.Fatalf("kcat ended with %d", status)
 	}
 	want := fmt.Sprintf("0 %d %s1 %d %s", len(values[0]), values[0], len(values[1]), values[1])
-	if got := follower.stdout.String(); got != want {
+	if got := follower.Stdout.String(); got != want {
 		t.Errorf("the follower got %d bytes that differ from the %d wanted", len(got), len(want))
 	}
 }
 
 func TestKcatSendsAndReadsSixteenMegabyteMessages(t *testing.T) {
 	need.Program(t, "kcat", "kcat")
-	onEveryPair(t, func(t *testing.T, model, send string) {
-		k := kcatOf(t, startServer(t, "--data", t.TempDir(), "--model", model, "--send", send))
+	child.OnEveryPair(t, func(t *testing.T, model, send string) {
+		k := kcatOf(t, child.Serve(t, "--data", t.TempDir(), "--model", model, "--send", send))
 		values, files := writeValues(t, 16<<20)
 		k.produce(t, "t", "none", files...)
 		wantMessages(t, "one large message", k.consume(t, "t", "beginning"), 0, values)
