@@ -72,7 +72,7 @@ func (f fault) write(t *testing.T, dir string, text []byte) {
 func (f fault) fuzz(dir, forTime string) (said string, err error) {
 	args := []string{"test", "./" + f.dir, "-run", "^" + f.target + "$", "-count=1"}
 	if forTime != "" {
-		args = append(args, "-fuzz", "^"+f.target+"$", "-fuzztime", forTime, "-timeout", "0")
+		args = append(args, "-fuzz", "^"+f.target+"$", "-fuzztime", forTime, "-fuzzminimizetime", "1s", "-timeout", "0")
 	}
 	cmd := exec.Command("go", args...)
 	cmd.Dir = dir
