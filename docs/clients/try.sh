@@ -37,6 +37,7 @@ wants "Processed a total of 1 messages" "$(tool consumer.ConsoleConsumer --boots
 total=0
 while IFS=: read -r _ _ offset; do total=$((total + offset)); done < <(tool GetOffsetShell --bootstrap-server "$address" --topic "$topic" --time -1 | grep "^$topic:")
 [ "$total" = 1010 ] || { echo "java 4.1.0: $total records, sent 1010"; exit 1; }
-wants GroupAuthorizationException "$(tool consumer.ConsoleConsumer --bootstrap-server "$address" --topic "$topic" --from-beginning || true)"
+# Without a logger it does not say why, but it ends at once.
+wants "Processed a total of 0 messages" "$(tool consumer.ConsoleConsumer --bootstrap-server "$address" --topic "$topic" --from-beginning || true)"
 tool TopicCommand --bootstrap-server "$address" --delete --topic "$topic"
 echo "java 4.1.0: ok"

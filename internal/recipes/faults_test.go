@@ -35,7 +35,7 @@ var faults = []fault{
 	{"internal/kafka", "FuzzRequestFrame", "internal/kafka/header.go", "int(key) < len(knownVersions) && ", ""},
 	{"loadgen", "FuzzFetchResponse", "loadgen/fetch.go", "if h.LastOffset() < c.partition.FetchOffset {", "if h.LastOffset() == c.partition.FetchOffset-1 {"},
 	{"loadgen", "FuzzProduceResponse", "loadgen/produce.go", "topics != 1 || ", "topics < 1 || "},
-	{"loadgen/plan", "FuzzTrace", "loadgen/plan/trace.go", "if offsetNs < t.lengthNs {", "if offsetNs < t.lengthNs-1000 {"},
+	{"loadgen/plan", "FuzzTrace", "loadgen/plan/trace.go", "if offsetNs < t.lengthNs {", "if offsetNs < t.lengthNs-int64(time.Second) {"},
 	{"models", "FuzzInput", "models/frames.go", "length > c.env.config.MaxFrameBytes {", "length > c.env.config.MaxFrameBytes+1<<20 {"},
 	{"results", "FuzzPackedTrial", "internal/record/trial.go", " || t.Block < 1 || ", " || "},
 	{"results", "FuzzRunFile", "results/run.go", `return nil, fmt.Errorf("open %s: schema %d: %w"`, `return r, fmt.Errorf("open %s: schema %d: %w"`},
