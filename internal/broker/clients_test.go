@@ -18,6 +18,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"c10klab/internal/child"
 	"c10klab/internal/kafka"
 	"c10klab/internal/knob"
 	"c10klab/internal/stage"
@@ -95,20 +96,9 @@ func serveLog(t *testing.T, config models.Config, layout string) (addr string) {
 	return server.Addr()
 }
 
-// newClient is an unmodified franz-go client.
-func newClient(t *testing.T, addr string, options ...kgo.Opt) *kgo.Client {
-	t.Helper()
-	client, err := kgo.NewClient(append(options, kgo.SeedBrokers(addr), kgo.AllowAutoTopicCreation())...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(client.Close)
-	return client
-}
-
 func newConsumer(t *testing.T, addr, topic string, at kgo.Offset) *kgo.Client {
 	t.Helper()
-	return newClient(t, addr, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: at}}), kgo.FetchMaxWait(time.Second))
+	return child.Client(t, addr, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: at}}), kgo.FetchMaxWait(time.Second))
 }
 
 func produceAll(t *testing.T, client *kgo.Client, records ...*kgo.Record) {
@@ -170,7 +160,7 @@ var codecs = []struct {
 func TestClientReadsBackWhatItProducedInEveryCodec(t *testing.T) {
 	onEveryPair(t, func(t *testing.T, addr string) {
 		for i, c := range codecs {
-			producer := newClient(t, addr, kgo.ProducerBatchCompression(c.codec))
+			producer := child.Client(t, addr, kgo.ProducerBatchCompression(c.codec))
 			records := testRecords("codec-"+c.name, 300, 1000, uint64(i))
 			produceAll(t, producer, records...)
 			wantRecords(t, newConsumer(t, addr, "codec-"+c.name, kgo.NewOffset().AtStart()), 0, records)
@@ -180,7 +170,7 @@ func TestClientReadsBackWhatItProducedInEveryCodec(t *testing.T) {
 
 func TestClientReadsFromAnOffsetAndFollowsTheTail(t *testing.T) {
 	onEveryPair(t, func(t *testing.T, addr string) {
-		producer := newClient(t, addr)
+		producer := child.Client(t, addr)
 		old := testRecords("t", 100, 100, 1)
 		for _, r := range old {
 			produceAll(t, producer, r) // a batch each
@@ -200,7 +190,7 @@ func TestClientReadsFromAnOffsetAndFollowsTheTail(t *testing.T) {
 // those of another.
 func TestFetchesFromACommitLogAreManyRegions(t *testing.T) {
 	onEveryPairOver(t, storage.LayoutCommitLog, nil, func(t *testing.T, addr string) {
-		producer := newClient(t, addr)
+		producer := child.Client(t, addr)
 		one, other := testRecords("one", 50, 2000, 1), testRecords("other", 50, 3000, 2)
 		for i := range one {
 			produceAll(t, producer, one[i])
@@ -213,7 +203,7 @@ func TestFetchesFromACommitLogAreManyRegions(t *testing.T) {
 
 func TestSixteenMegabyteMessages(t *testing.T) {
 	onEveryPair(t, func(t *testing.T, addr string) {
-		producer := newClient(t, addr, kgo.ProducerBatchMaxBytes(17<<20), kgo.ProducerBatchCompression(kgo.NoCompression()))
+		producer := child.Client(t, addr, kgo.ProducerBatchMaxBytes(17<<20), kgo.ProducerBatchCompression(kgo.NoCompression()))
 		records := testRecords("large", 2, 16<<20, 1)
 		produceAll(t, producer, records...)
 		wantRecords(t, newConsumer(t, addr, "large", kgo.NewOffset().AtStart()), 0, records)
@@ -223,7 +213,7 @@ func TestSixteenMegabyteMessages(t *testing.T) {
 func TestEveryAcksLevel(t *testing.T) {
 	onEveryPair(t, func(t *testing.T, addr string) {
 		for name, acks := range map[string]kgo.Acks{"none": kgo.NoAck(), "leader": kgo.LeaderAck(), "all": kgo.AllISRAcks()} {
-			producer := newClient(t, addr, kgo.RequiredAcks(acks), kgo.DisableIdempotentWrite())
+			producer := child.Client(t, addr, kgo.RequiredAcks(acks), kgo.DisableIdempotentWrite())
 			records := testRecords("acks-"+name, 20, 100, 1)
 			produceAll(t, producer, records...)
 			wantRecords(t, newConsumer(t, addr, "acks-"+name, kgo.NewOffset().AtStart()), 0, records)
@@ -236,7 +226,7 @@ func TestBadClientsDisturbNobody(t *testing.T) {
 	onEveryPair(t, func(t *testing.T, addr string) {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		producer := newClient(t, addr)
+		producer := child.Client(t, addr)
 		produceAll(t, producer, testRecords("good", 1, 10, 0)...)
 		corrupt := testBatch(t, 1, 100, 1)
 		corrupt[len(corrupt)-1] ^= 1

@@ -14,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"c10klab/internal/batch"
+	"c10klab/internal/child"
 	"c10klab/internal/kafka"
 )
 
@@ -72,7 +73,7 @@ func storeRecords(t *testing.T, addr string) []byte {
 	if _, err := control.Do(ctx, &create); err != nil {
 		t.Fatal(err)
 	}
-	producer := newClient(t, addr, kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	producer := child.Client(t, addr, kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	records := testRecords(orderTopic, 60, storedBytes/60, 1)
 	for _, r := range records {
 		r.Partition = pipeliners
